@@ -1,0 +1,11 @@
+// What happens when, in the agent: it starts before the workers, so a mistake in config.io is said once, not by each.
+import type { Agent } from 'egg';
+import { resolveConfig } from './lib/config';
+
+export default class IoAgentBoot {
+  constructor(private readonly agent: Agent) {}
+
+  configWillLoad(): void {
+    resolveConfig(this.agent.config.io);
+  }
+}

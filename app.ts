@@ -1,0 +1,31 @@
+// What happens when, in a worker. No logic here: each hook names the rooms that do the work.
+import type { Application } from 'egg';
+import { bindNamespaces } from './lib/boot';
+import { resolveConfig } from './lib/config';
+import { attach, detach } from './lib/engine';
+import { loadIo } from './lib/loader';
+
+export default class IoBoot {
+  #loading: Promise<void> | undefined;
+
+  constructor(private readonly app: Application) {}
+
+  configWillLoad(): void {
+    const { warnings } = resolveConfig(this.app.config.io);
+    for (const warning of warnings) this.app.coreLogger.warn(`[egg-socket.io] ${warning}`);
+  }
+
+  configDidLoad(): void {
+    this.#loading = loadIo(this.app);
+    this.app.on('server', (server) => attach(this.app, server));
+  }
+
+  async didLoad(): Promise<void> {
+    await this.#loading;
+    bindNamespaces(this.app);
+  }
+
+  async beforeClose(): Promise<void> {
+    await detach(this.app);
+  }
+}

@@ -1,0 +1,19 @@
+// app.io, made when it is first asked for.
+import type { Application } from 'egg';
+import { resolveConfig } from '../../lib/config';
+import { loadWsEngine } from '../../lib/engine';
+import { IoServer } from '../../lib/server';
+
+const IO = Symbol('egg-socket.io:io');
+
+export default {
+  /** Socket.IO's server of this worker. */
+  get io(): IoServer {
+    const app = this as unknown as Application & { [IO]?: IoServer };
+    if (app[IO] === undefined) {
+      const { init } = resolveConfig(app.config.io);
+      app[IO] = new IoServer(loadWsEngine(init, app.baseDir), app.coreLogger);
+    }
+    return app[IO];
+  },
+};

@@ -1,0 +1,32 @@
+// The defaults of `config.io`. An application overrides them in its own config/config.default.ts.
+import type { IoConfig } from '../lib/config';
+
+const config: { io: IoConfig } = {
+  io: {
+    /** Options of Socket.IO's and Engine.IO's servers: path, cors, transports, maxHttpBufferSize, allowEIO3, … */
+    init: {},
+
+    /**
+     * The namespaces and their chains: names of files of app/io/middleware, run in this order.
+     * A namespace that is routed (`app.io.of(name).route()`) needs no entry.
+     */
+    namespace: {
+      '/': {
+        connectionMiddleware: [],
+        packetMiddleware: [],
+      },
+    },
+
+    /** Chains that run first in every namespace, for what must guard all of them. */
+    connectionMiddleware: [],
+    packetMiddleware: [],
+
+    /** `{ host, port, auth_pass, db, … }` (any option of ioredis) or `{ clientName }` of egg-redis. Unset: no Redis. */
+    redis: undefined,
+
+    /** `(request) => string`: makes the ids of sockets. Unset: Socket.IO's random ids. */
+    generateId: undefined,
+  },
+};
+
+export default config;

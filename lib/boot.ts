@@ -1,0 +1,71 @@
+// Gives the namespaces their chains when Egg has loaded everything. Called by app.ts in didLoad.
+import type { Application } from 'egg';
+import { composeChain, lookUp, type Middleware } from './chain';
+import { type NamespaceConfig, type ResolvedConfig, resolveConfig } from './config';
+import { ContextFactory } from './context';
+import { bindNamespace } from './namespace';
+import { packetCore } from './packet';
+import { type Router, routerOf } from './router';
+import type { NamespaceScope } from './scope';
+import { sessionMiddleware } from './session';
+import type { IoNamespace } from './typings';
+
+/**
+ * Binds each namespace that is configured or routed to its chains, now and when one is routed later.
+ *
+ * @throws {ConfigError} where a chain names a middleware that isn't there
+ */
+export function bindNamespaces(app: Application): void {
+  const config = resolveConfig(app.config.io);
+  const make = scopeMaker(app, config);
+  // All chains are made before one is bound: a mistake in the last namespace leaves none half bound.
+  const scopes = new Map(Array.from(config.namespace.keys(), (name) => [name, make(name)] as const));
+  const bind = (nsp: IoNamespace) => {
+    const scope = scopes.get(nsp.name) ?? make(nsp.name);
+    bindNamespace(nsp, scope(routerOf(nsp) as Router), config.generateId !== undefined);
+    warnIfOpen(app, config, nsp.name);
+  };
+  const { connectionMiddleware, packetMiddleware } = config.everywhere;
+  const all = connectionMiddleware.length + packetMiddleware.length > 0;
+  app.io.startBinding({ bind, all }, config.namespace.keys());
+}
+
+/** Looks up and composes the chains of a namespace; what comes back waits for its router. */
+function scopeMaker(app: Application, config: ResolvedConfig) {
+  const session = sessionMiddleware(app);
+  if (session === undefined) {
+    app.coreLogger.warn(
+      '[egg-socket.io] no session middleware among app.middleware: ctx.session is not loaded in app/io; see config.coreMiddleware',
+    );
+  }
+  const common = {
+    log: app.coreLogger,
+    contexts: new ContextFactory(app),
+    session: (session ?? ((_ctx, next) => next())) as NamespaceScope['session'],
+  };
+  const chain = (name: string, key: keyof NamespaceConfig): Middleware[] => [
+    ...lookUp(`config.io.${key}`, config.everywhere[key], app.io.middleware),
+    ...lookUp(`config.io.namespace['${name}'].${key}`, config.namespace.get(name)?.[key] ?? [], app.io.middleware),
+  ];
+  return (name: string) => {
+    const connection = chain(name, 'connectionMiddleware');
+    const packet = chain(name, 'packetMiddleware');
+    return (router: Router): NamespaceScope => ({
+      ...common,
+      router,
+      connection: connection.length > 0 ? composeChain(connection) : undefined,
+      packet: composeChain([common.session as Middleware, ...packet, packetCore(router)]),
+    });
+  };
+}
+
+/** A client of Socket.IO 2 passed `/` before any other namespace; one of Socket.IO 4 goes straight to the other. */
+function warnIfOpen(app: Application, config: ResolvedConfig, name: string): void {
+  const { connectionMiddleware, packetMiddleware } = config.everywhere;
+  if (connectionMiddleware.length > 0 || packetMiddleware.length > 0) return;
+  const guard = config.namespace.get('/')?.connectionMiddleware ?? [];
+  if (guard.length === 0 || name === '/' || config.namespace.get(name)?.connectionMiddleware.length) return;
+  app.coreLogger.warn(
+    `[egg-socket.io] the connection middleware of / (${guard.join(', ')}) does not guard ${name}: since Socket.IO 3 a client connects to it alone. Set config.io.namespace['${name}'].connectionMiddleware, or config.io.connectionMiddleware for all namespaces`,
+  );
+}

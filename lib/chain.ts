@@ -1,0 +1,47 @@
+// From the names of a chain to one onion, checked at boot. Called by namespace.ts.
+import type { Context } from 'egg';
+import compose from 'koa-compose';
+import { ConfigError } from './errors';
+
+/** A middleware of `app/io/middleware`, around a connection or around a packet. */
+export type Middleware = (ctx: Context, next: () => Promise<void>) => unknown;
+
+/** A composed chain. What it is called with last is its core. */
+export type Onion = (ctx: Context, core?: Middleware) => Promise<void>;
+
+/**
+ * Looks up the middlewares of a chain.
+ *
+ * @param where - the configuration key that lists them, for messages
+ * @param names - their names, in order
+ * @param known - `app.io.middleware`
+ * @throws {ConfigError} for a name that is none, or one that is no middleware function
+ */
+export function lookUp(where: string, names: string[], known: Record<string, unknown>): Middleware[] {
+  return names.map((name) => {
+    const middleware = Object.hasOwn(known, name) ? known[name] : undefined;
+    const list = Object.keys(known).sort().join(', ') || 'none';
+    if (middleware === undefined) {
+      throw new ConfigError(
+        where,
+        names,
+        `the files of app/io/middleware: ${list}`,
+        `can't find middleware: ${name} !`,
+      );
+    }
+    if (typeof middleware !== 'function' || /^class\b/.test(Function.prototype.toString.call(middleware))) {
+      throw new ConfigError(
+        where,
+        names,
+        `functions: app/io/middleware/${name} must export app => async (ctx, next) => {}`,
+        `middleware ${name} is no function (ctx, next)`,
+      );
+    }
+    return middleware as Middleware;
+  });
+}
+
+/** Composes middlewares into one onion; an empty list has none. */
+export function composeChain(middlewares: Middleware[]): Onion {
+  return compose(middlewares as compose.Middleware<Context>[]) as Onion;
+}

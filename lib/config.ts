@@ -1,0 +1,168 @@
+// config.io: its types, and the one way from what an application wrote to what the plugin works with.
+// Called at boot by app.ts and agent.ts, and by app.io when it is made.
+
+import type { IncomingMessage } from 'node:http';
+import { types } from 'node:util';
+import type { RedisOptions } from 'ioredis';
+import type { ServerOptions } from 'socket.io';
+import { ConfigError } from './errors';
+
+/** The two chains of a namespace: names of files of `app/io/middleware`, in the order in which they run. */
+export interface NamespaceConfig {
+  /** Run around each connection of a client to the namespace. */
+  connectionMiddleware?: string[];
+  /** Run around each event that a client sends to the namespace. */
+  packetMiddleware?: string[];
+}
+
+/** How to reach Redis: any option of ioredis, or the name of a client that egg-redis keeps. */
+export interface RedisConfig extends RedisOptions {
+  /** The password, under the name it had in egg-socket.io 4. `password` works as well. */
+  auth_pass?: string;
+  /** The client of egg-redis to use: its name in `config.redis.clients`, or `'default'` for `config.redis.client`. */
+  clientName?: string;
+}
+
+/** What `config.io.init` takes: the options of Socket.IO and Engine.IO. */
+export interface InitConfig extends Omit<Partial<ServerOptions>, 'wsEngine'> {
+  /** A WebSocket server's constructor, or the name of a package whose `Server` is one. Default: ws. */
+  wsEngine?: string | (new (...args: never[]) => unknown);
+}
+
+/** The type of `config.io`. */
+export interface IoConfig {
+  /** Handed to Socket.IO and Engine.IO. */
+  init?: InitConfig;
+  /** The namespaces and their chains. */
+  namespace?: Record<string, NamespaceConfig>;
+  /** Runs first around each connection, in every namespace. */
+  connectionMiddleware?: string[];
+  /** Runs first around each event, in every namespace. */
+  packetMiddleware?: string[];
+  /** Turns on the Redis adapter. */
+  redis?: RedisConfig;
+  /**
+   * The id of the socket for a handshake request. It must be unique, hard to guess, and not a promise.
+   *
+   * @example
+   * generateId: () => crypto.randomUUID()
+   */
+  generateId?: (request: IncomingMessage) => string;
+}
+
+/** A namespace's chains, checked and complete. */
+export type Chains = Required<NamespaceConfig>;
+
+/** `config.io`, checked and complete. */
+export interface ResolvedConfig {
+  init: InitConfig;
+  /** By the namespace's name with its leading slash. */
+  namespace: Map<string, Chains>;
+  /** What runs first in every namespace. */
+  everywhere: Chains;
+  redis: RedisConfig | undefined;
+  generateId: ((request: IncomingMessage) => string) | undefined;
+  /** What is no error but looks like a mistake, for the log. */
+  warnings: string[];
+}
+
+const KEYS = ['init', 'namespace', 'connectionMiddleware', 'packetMiddleware', 'redis', 'generateId'];
+const CHAIN_KEYS = ['connectionMiddleware', 'packetMiddleware'];
+
+/**
+ * Checks `config.io` and completes it.
+ *
+ * @param raw - the merged `app.config.io`
+ * @throws {ConfigError} naming the key, its value and what is allowed
+ */
+export function resolveConfig(raw: IoConfig): ResolvedConfig {
+  const warnings: string[] = [];
+  onlyKeys('config.io', raw, KEYS);
+  return {
+    init: resolveInit(raw.init),
+    namespace: resolveNamespaces(raw.namespace),
+    everywhere: resolveChains('config.io', raw),
+    redis: object('config.io.redis', raw.redis),
+    generateId: resolveGenerateId(raw.generateId, warnings),
+    warnings,
+  };
+}
+
+function resolveInit(raw: InitConfig | undefined): InitConfig {
+  const init = { ...object('config.io.init', raw) };
+  if (init.adapter !== undefined && typeof init.adapter !== 'function') {
+    throw new ConfigError('config.io.init.adapter', init.adapter, 'an adapter constructor, as Socket.IO takes it');
+  }
+  // Socket.IO serves its client bundle unless told otherwise; an Egg application has its own static files.
+  init.serveClient ??= false;
+  const recovery = init.connectionStateRecovery;
+  // A middleware that keeps somebody out has to see who comes back, too; Socket.IO's own default skips it.
+  if (recovery) init.connectionStateRecovery = { skipMiddlewares: false, ...recovery };
+  return init;
+}
+
+function resolveNamespaces(raw: IoConfig['namespace']): Map<string, Chains> {
+  const namespaces = new Map<string, Chains>();
+  for (const [key, value] of Object.entries(object('config.io.namespace', raw) ?? {})) {
+    const where = `config.io.namespace['${key}']`;
+    const chains = object(where, value) ?? {};
+    onlyKeys(where, chains, CHAIN_KEYS);
+    const name = key.startsWith('/') ? key : `/${key}`;
+    if (namespaces.has(name)) {
+      throw new ConfigError(where, key, `one entry for ${name}, but there are two: with and without the slash`);
+    }
+    namespaces.set(name, resolveChains(where, chains));
+  }
+  return namespaces;
+}
+
+function resolveChains(where: string, raw: NamespaceConfig): Chains {
+  return {
+    connectionMiddleware: list(where, 'connectionMiddleware', raw.connectionMiddleware),
+    packetMiddleware: list(where, 'packetMiddleware', raw.packetMiddleware),
+  };
+}
+
+function resolveGenerateId(value: unknown, warnings: string[]): ResolvedConfig['generateId'] {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value !== 'function') {
+    throw new ConfigError('config.io.generateId', value, 'a function (request) => string');
+  }
+  if (types.isAsyncFunction(value) || types.isGeneratorFunction(value)) {
+    warnings.push(
+      'config.io.generateId is ignored: it must be a plain function (request) => string, not an async or generator function',
+    );
+    return undefined;
+  }
+  return value as ResolvedConfig['generateId'];
+}
+
+function list(where: string, key: string, value: unknown): string[] {
+  if (value === undefined || value === null) return [];
+  // The wording up to the "!" is that of egg-socket.io 4.
+  if (!Array.isArray(value)) {
+    throw new ConfigError(`${where}.${key}`, value, 'an array of names', `config.${key} must be Array!`);
+  }
+  for (const name of value) {
+    if (typeof name !== 'string') throw new ConfigError(`${where}.${key}`, name, 'an array of names (strings)');
+  }
+  return value;
+}
+
+function object<T>(where: string, value: T): T {
+  if (value === undefined || value === null) return undefined as T;
+  if (typeof value !== 'object' || Array.isArray(value)) throw new ConfigError(where, value, 'an object');
+  return value;
+}
+
+function onlyKeys(where: string, value: object, allowed: string[]): void {
+  for (const key of Object.keys(value)) {
+    if (allowed.includes(key)) continue;
+    throw new ConfigError(
+      `${where}.${key}`,
+      (value as Record<string, unknown>)[key],
+      `one of: ${allowed.join(', ')}`,
+      `unknown option ${key}`,
+    );
+  }
+}

@@ -1,0 +1,120 @@
+// The connection onion: admits a client to a namespace or refuses it, once, and ends when the connection is over.
+import type { Context } from 'egg';
+import type { Socket } from 'socket.io';
+import { connectionFailed, logFailure } from './errors';
+import type { SocketScope } from './scope';
+import { keepCookies } from './session';
+
+/** Socket.IO's callback of a namespace middleware: admits, or refuses with an error. */
+type Decide = (err?: Error) => void;
+
+/** Runs the connection chain of a socket. */
+export function connect(scope: SocketScope, decide: Decide): void {
+  const { contexts } = scope.nsp;
+  const ctx = contexts.create(scope.request);
+  contexts.run(ctx, () => void new Connection(scope, ctx, decide).run(), undefined);
+}
+
+/** One client's way into one namespace, and its end. */
+class Connection {
+  /** Fulfilled when the chain has reached its core: whoever wanted to refuse has had the chance. */
+  readonly #reached = deferred();
+  /** Fulfilled when the client is in; rejected when it is refused after all. */
+  readonly #admitted = deferred();
+  #over: Promise<void> | undefined;
+  #onion: Promise<void> | undefined;
+  #failure: { thrown: unknown } | undefined;
+
+  constructor(
+    private readonly scope: SocketScope,
+    private readonly ctx: Context,
+    private readonly decide: Decide,
+  ) {}
+
+  async run(): Promise<void> {
+    const { scope, ctx } = this;
+    const { log, session } = scope.nsp;
+    try {
+      // The session is saved when the chain has reached its core, before the client hears that it is in. If the session
+      // were saved when the chain has ended, hours later, it would undo what HTTP requests have saved meanwhile.
+      await session(ctx, () => this.#enter());
+      if (this.#failure) throw this.#failure.thrown;
+    } catch (thrown) {
+      this.decide(connectionFailed(log, thrown));
+      this.#admitted.reject(thrown);
+      return;
+    }
+    keepCookies(ctx, scope.request);
+    if (this.#onion === undefined) return this.decide();
+    this.#over = whenOver(scope.socket);
+    this.decide();
+    this.#admitted.resolve();
+    await this.#onion.catch((thrown) => logFailure(log, thrown));
+  }
+
+  /** Starts the onion; done when it has reached its core or has ended without. */
+  async #enter(): Promise<void> {
+    const { connection } = this.scope.nsp;
+    if (connection === undefined) return;
+    this.#onion = connection(this.ctx, () => this.#core());
+    this.#onion.catch((thrown) => {
+      this.#failure = { thrown };
+    });
+    await Promise.race([this.#reached.promise, this.#onion]);
+  }
+
+  /** The middle of the onion: what middlewares wait for in `await next()`. */
+  async #core(): Promise<void> {
+    this.#reached.resolve();
+    await this.#admitted.promise;
+    await this.#over;
+  }
+}
+
+/** Per Engine.IO connection, what waits for its close: one listener, however many namespaces are joined over it. */
+const waiting = new WeakMap<Socket['conn'], Set<() => void>>();
+
+/**
+ * Fulfilled when the socket has disconnected. Socket.IO emits no `disconnect` for a client that left before it was in, so
+ * the end of the connection below counts as well.
+ */
+function whenOver(socket: Socket): Promise<void> {
+  const { conn } = socket;
+  if (conn.readyState === 'closed') return Promise.resolve();
+  let callbacks = waiting.get(conn);
+  if (callbacks === undefined) {
+    const all = new Set<() => void>();
+    waiting.set(conn, all);
+    conn.once('close', () => {
+      for (const callback of all) callback();
+    });
+    callbacks = all;
+  }
+  const set = callbacks;
+  return new Promise((resolve) => {
+    const over = () => {
+      set.delete(over);
+      socket.off('disconnect', over);
+      resolve();
+    };
+    set.add(over);
+    socket.on('disconnect', over);
+  });
+}
+
+interface Deferred {
+  promise: Promise<void>;
+  resolve: () => void;
+  reject: (reason: unknown) => void;
+}
+
+function deferred(): Deferred {
+  const made = {} as Deferred;
+  made.promise = new Promise((resolve, reject) => {
+    made.resolve = resolve;
+    made.reject = reject;
+  });
+  // Nobody may be waiting for it; whoever is hears of it all the same.
+  made.promise.catch(() => {});
+  return made;
+}

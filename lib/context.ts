@@ -1,0 +1,163 @@
+// Egg contexts for a connection, a packet and a system event. The hot path: whatever is the same for all contexts is on
+// a prototype made at boot, whatever is the same for a socket is on its request, made at its connection.
+import type { AsyncLocalStorage } from 'node:async_hooks';
+import { type IncomingMessage, ServerResponse } from 'node:http';
+import type { Application, Context } from 'egg';
+import type { Socket } from 'socket.io';
+
+const PACKET = Symbol('egg-socket.io:packet');
+const ARGS = Symbol('egg-socket.io:args');
+const RESPONSE = Symbol('egg-socket.io:response');
+
+/** A context as this file sees it. */
+interface IoContext extends Context {
+  [PACKET]?: unknown[];
+  [ARGS]?: unknown[];
+  [RESPONSE]?: ServerResponse;
+}
+
+/** What 4.1.6 delegated, and what applications may therefore not shadow. */
+const GETTERS = 'client server adapter id conn rooms acks volatile broadcast connected disconnected handshake'.split(
+  ' ',
+);
+const METHODS = 'join leave emit to in send write disconnect'.split(' ');
+/** New in 5: an application that has a ctx property of that name already, or sets one, keeps its own. */
+const NEW_GETTERS = 'local data recovered'.split(' ');
+const NEW_METHODS = 'except timeout emitWithAck'.split(' ');
+
+/** Makes the contexts of one application. */
+export class ContextFactory {
+  readonly #app: Application;
+  /** The application as its own `createContext` shall see it: with prototypes that know of sockets. */
+  readonly #view: Application;
+  readonly #storage: AsyncLocalStorage<Context> | undefined;
+
+  constructor(app: Application) {
+    this.#app = app;
+    const { context, request, response, ctxStorage } = app as unknown as Record<string, object>;
+    this.#storage = ctxStorage as AsyncLocalStorage<Context> | undefined;
+    const shared = { res: { get: sharedResponse, set: setSharedResponse } };
+    this.#view = Object.create(app, {
+      context: { value: Object.create(context as object, contextProperties(context as object)) },
+      request: { value: Object.create(request as object, shared) },
+      response: { value: Object.create(response as object, shared) },
+    });
+  }
+
+  /**
+   * The handshake request as the contexts of one socket see it. The shared one, which other namespaces of the same
+   * connection see, stays as it is.
+   */
+  requestOf(socket: Socket): IncomingMessage {
+    // Read by koa and Egg through `request.socket`: ip, secure, protocol.
+    Object.assign(socket, { remoteAddress: socket.handshake.address, encrypted: socket.handshake.secure });
+    return Object.create(socket.request, { socket: { value: socket, writable: true } });
+  }
+
+  /**
+   * A fresh context.
+   *
+   * @param request - from `requestOf`
+   * @param packet - the live array of Socket.IO, for the context of a packet
+   */
+  create(request: IncomingMessage, packet?: unknown[]): Context {
+    const ctx = this.#view.createContext(Object.create(request), undefined as never) as unknown as IoContext;
+    ctx.app = ctx.request.app = ctx.response.app = this.#app;
+    ctx[PACKET] = packet;
+    return ctx;
+  }
+
+  /** Calls `work` so that `app.currentContext` is the context, in it and in whatever it awaits. */
+  run<A, R>(ctx: Context, work: (arg: A) => R, arg: A): R {
+    return this.#storage === undefined ? work(arg) : this.#storage.run(ctx, work, arg);
+  }
+}
+
+/** Gives a controller its arguments. */
+export function setArgs(ctx: Context, args: unknown[]): void {
+  (ctx as IoContext)[ARGS] = args;
+  (ctx.req as IncomingMessage & { args?: unknown[] }).args = args;
+}
+
+/** The response of a context, if anybody has touched it. */
+export function touchedResponse(ctx: Context): ServerResponse | undefined {
+  return (ctx as IoContext)[RESPONSE];
+}
+
+function contextProperties(base: object): PropertyDescriptorMap {
+  const properties: PropertyDescriptorMap = {
+    packet: { get: getPacket, set: setPacket },
+    args: { get: getArgs, set: setArgsOf },
+    res: { get: getResponse, set: setResponse },
+    socket: { get: getSocket },
+    // A flag without effect since Socket.IO 1, which Socket.IO 3 dropped.
+    json: { get: getSocket },
+  };
+  for (const name of GETTERS) properties[name] = { get: getter(name) };
+  for (const name of METHODS) properties[name] = { value: method(name), writable: true };
+  for (const name of NEW_GETTERS) if (!(name in base)) properties[name] = { get: getter(name), set: shadow(name) };
+  for (const name of NEW_METHODS) if (!(name in base)) properties[name] = { value: method(name), writable: true };
+  return properties;
+}
+
+type Members = Record<string, (...args: unknown[]) => unknown>;
+
+function getter(name: string) {
+  return function delegated(this: Context): unknown {
+    return (this.socket as unknown as Members)[name];
+  };
+}
+
+function method(name: string) {
+  return function delegated(this: Context, ...args: unknown[]): unknown {
+    const socket = this.socket as unknown as Members;
+    return socket[name]?.(...args);
+  };
+}
+
+function shadow(name: string) {
+  return function set(this: Context, value: unknown): void {
+    Object.defineProperty(this, name, { value, writable: true, enumerable: true, configurable: true });
+  };
+}
+
+function getSocket(this: Context): unknown {
+  return this.req.socket;
+}
+
+function getPacket(this: IoContext): unknown[] | undefined {
+  return this[PACKET];
+}
+
+/** Socket.IO keeps the array that it gave: a new one goes into it. */
+function setPacket(this: IoContext, packet: unknown[]): void {
+  this[PACKET]?.splice(0, this[PACKET].length, ...packet);
+}
+
+/** Before the controller, the arguments as they would be now. */
+function getArgs(this: IoContext): unknown[] {
+  return this[ARGS] ?? this[PACKET]?.slice(1) ?? [];
+}
+
+function setArgsOf(this: IoContext, args: unknown[]): void {
+  this[ARGS] = args;
+}
+
+/** There is nobody to respond to; what writes a header all the same (a cookie, a body) gets a response to write to. */
+function getResponse(this: IoContext): ServerResponse {
+  this[RESPONSE] ??= new ServerResponse(this.req);
+  return this[RESPONSE];
+}
+
+function setResponse(this: IoContext, response: ServerResponse | undefined): void {
+  this[RESPONSE] = response;
+}
+
+function sharedResponse(this: { ctx: Context }): ServerResponse {
+  return this.ctx.res;
+}
+
+/** Egg sets it to nothing when it makes the context; nobody else does. */
+function setSharedResponse(this: { ctx?: Context }, response: ServerResponse | undefined): void {
+  if (this.ctx && response) this.ctx.res = response;
+}

@@ -1,0 +1,109 @@
+// Attaches app.io to Egg's HTTP server, and takes it off at the end. Called by app.ts.
+
+import type { Server as HttpServer, IncomingMessage } from 'node:http';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import type { Application } from 'egg';
+import { type InitConfig, resolveConfig } from './config';
+import { ConfigError } from './errors';
+
+/** Engine.IO's codes of refused handshakes, of those that call for advice. */
+const UNSUPPORTED_PROTOCOL = 5;
+
+interface ConnectionError {
+  req: IncomingMessage | undefined;
+  code: number;
+  message: string;
+  context?: Record<string, unknown>;
+}
+
+/** Engine.IO's server, as far as it is used here. */
+interface Engine {
+  opts: { allowRequest?: unknown };
+  generateId: (request: IncomingMessage) => string;
+  on(event: 'connection_error', listener: (err: ConnectionError) => void): void;
+  close(): void;
+}
+
+/** Attaches Socket.IO to an HTTP server, as `config.io` says. */
+export function attach(app: Application, server: HttpServer): void {
+  const { io } = app;
+  const { generateId } = resolveConfig(app.config.io);
+  // Attached before; egg-mock says it of one server more than once.
+  if (io.httpServer === server) return;
+  io.attach(server);
+  const engine = io.engine as Engine;
+  if (generateId) engine.generateId = checkedId(generateId);
+  engine.on('connection_error', (err) => logRefused(app, err));
+}
+
+/**
+ * Closes the connections of this worker's clients, who come back by themselves, and the adapters. Egg's HTTP server, which
+ * Socket.IO's own `close` would close too, is Egg's to close.
+ */
+export async function detach(app: Application): Promise<void> {
+  const { io } = app;
+  const engine = io.engine as Engine | undefined;
+  if (engine) {
+    engine.opts.allowRequest = (_req: unknown, answer: (message: string, ok: boolean) => void) =>
+      answer('the server is closing', false);
+    engine.close();
+  }
+  await Promise.all(Array.from(io._nsps.values(), (nsp) => nsp.adapter.close()));
+}
+
+/**
+ * `init.wsEngine` as Engine.IO 6 takes it: a constructor. Socket.IO 2 took a package's name.
+ *
+ * @throws {ConfigError} where the package can't be loaded or has no `Server`
+ */
+export function loadWsEngine(init: InitConfig, baseDir: string): InitConfig {
+  const { wsEngine, ...rest } = init;
+  if (wsEngine === undefined || wsEngine === null) return rest;
+  if (typeof wsEngine === 'function') return init;
+  const key = 'config.io.init.wsEngine';
+  if (typeof wsEngine !== 'string') throw new ConfigError(key, wsEngine, "a constructor or a package's name");
+  // The engine that Engine.IO brings along.
+  if (wsEngine === 'ws') return rest;
+  let loaded: { Server?: unknown };
+  try {
+    loaded = createRequire(path.join(baseDir, 'package.json'))(wsEngine);
+  } catch (err) {
+    const problem = `can't load the WebSocket engine ${wsEngine}: run "npm install ${wsEngine}", or remove ${key} to use ws`;
+    throw new ConfigError(
+      key,
+      wsEngine,
+      'a package that can be loaded',
+      `${problem}. ${(err as Error).message.split('\n', 1)[0]}`,
+    );
+  }
+  const WsServer = loaded.Server ?? loaded;
+  if (typeof WsServer !== 'function') throw new ConfigError(key, wsEngine, 'a package that exports a Server');
+  return { ...rest, wsEngine: WsServer as Exclude<InitConfig['wsEngine'], string> };
+}
+
+/** Engine.IO refuses the handshake when this throws; anything but a string would be taken for an id. */
+function checkedId(generateId: (request: IncomingMessage) => string) {
+  return (request: IncomingMessage): string => {
+    const id: unknown = generateId(request);
+    if (typeof id === 'string' && id !== '') return id;
+    throw new ConfigError(
+      'config.io.generateId',
+      generateId,
+      'a function that returns a string',
+      `it returned ${typeof id}`,
+    );
+  };
+}
+
+function logRefused(app: Application, { req, code, message, context }: ConnectionError): void {
+  const from = req?.socket?.remoteAddress;
+  const advice =
+    code === UNSUPPORTED_PROTOCOL
+      ? '. It is a client of Socket.IO 2 or older: set config.io.init.allowEIO3 = true to let it in'
+      : '';
+  const error = context?.error instanceof Error ? ` ${context.error.message}` : '';
+  app.coreLogger.warn(
+    `[egg-socket.io] handshake refused: ${message}${error} (${req?.method} ${req?.url?.split('?')[0]} from ${from})${advice}`,
+  );
+}

@@ -1,0 +1,7 @@
+// The public entry: types and error classes, nothing that runs.
+export type { Middleware } from './chain';
+export type { InitConfig, IoConfig, NamespaceConfig, RedisConfig } from './config';
+export { ConfigError } from './errors';
+export type { Handler } from './router';
+export type { IoServer } from './server';
+export type { IoContext, IoController, IoMiddleware, IoNamespace, IoSocket } from './typings';

@@ -1,0 +1,102 @@
+// Loads app/io/middleware and app/io/controller of every load unit with Egg's own loader. Called by app.ts.
+import path from 'node:path';
+import { types } from 'node:util';
+import type { Application } from 'egg';
+import type { Middleware } from './chain';
+import type { IoServer } from './server';
+
+/** What of Egg's application is needed here, as both majors have it: synchronous on Egg 3, asynchronous on Egg 4. */
+interface LoadingApp {
+  readonly io: IoServer;
+  readonly loader: Loader;
+  controller: IoServer['controller'];
+  deprecate(message: string): void;
+  /** On Egg 3 alone, which still takes generator functions. */
+  toAsyncFunction?<F>(fn: F): F;
+}
+
+interface Loader {
+  readonly FileLoader: new (options: object) => { load(): unknown };
+  getLoadUnits(): { path: string }[];
+  loadController(options: { directory: string[] }): unknown;
+  loadRouter(...args: unknown[]): unknown;
+}
+
+/**
+ * Fills `app.io.middleware` and `app.io.controller`, before `app/router.ts` runs.
+ *
+ * @returns on Egg 4, which loads asynchronously, the promise of having loaded
+ */
+export function loadIo(application: Application): Promise<void> | undefined {
+  const app = application as unknown as LoadingApp;
+  const steps = [loadMiddleware(app), loadController(app)];
+  deprecate(app, 'middlewares', 'middleware');
+  deprecate(app, 'controllers', 'controller');
+  if (!steps.some(types.isPromise)) {
+    convertGenerators(app);
+    return undefined;
+  }
+  const loading = Promise.all(steps).then(() => convertGenerators(app));
+  // No boot hook before the router is awaited, so the router itself waits.
+  const { loader } = app;
+  const { loadRouter } = loader;
+  loader.loadRouter = async (...args) => {
+    await loading;
+    return loadRouter.apply(loader, args);
+  };
+  // Whoever awaits it hears of a failure: the router, and app.ts.
+  loading.catch(() => {});
+  return loading;
+}
+
+function directories({ loader }: LoadingApp, kind: string): string[] {
+  return loader.getLoadUnits().map((unit) => path.join(unit.path, 'app', 'io', kind));
+}
+
+function loadMiddleware(app: LoadingApp): unknown {
+  const { FileLoader } = app.loader;
+  const options = { directory: directories(app, 'middleware'), target: app.io.middleware, inject: app };
+  return new FileLoader(options).load();
+}
+
+/**
+ * Egg's controller loader makes of classes and objects what a route needs. It fills a new `app.controller`: that object is
+ * ours, and the application's own controllers, which are loaded later, get theirs.
+ */
+function loadController(app: LoadingApp): unknown {
+  const before = app.controller;
+  const loading = app.loader.loadController({ directory: directories(app, 'controller') });
+  app.io.controller = app.controller;
+  app.controller = before;
+  return loading;
+}
+
+/** A middleware may be a generator function where Egg still takes one, and is refused in Egg's words where it doesn't. */
+function convertGenerators(app: LoadingApp): void {
+  const middlewares = app.io.middleware as Record<string, Middleware>;
+  for (const [name, middleware] of Object.entries(middlewares)) {
+    if (!types.isGeneratorFunction(middleware)) continue;
+    if (app.toAsyncFunction === undefined) {
+      throw new TypeError(
+        `[egg-socket.io] Support for generators was removed, middleware: ${name} of app/io/middleware`,
+      );
+    }
+    const run = app.toAsyncFunction(middleware as Middleware);
+    middlewares[name] = (ctx, next) => run.call(ctx, yieldable(next) as never, next);
+  }
+}
+
+/** What a generator middleware gets as `next`: `yield next` runs the rest of the chain. */
+function* yieldable(next: () => Promise<void>): Generator<Promise<void>, unknown> {
+  return yield next();
+}
+
+function deprecate(app: LoadingApp, old: string, name: 'middleware' | 'controller'): void {
+  Object.defineProperty(app.io, old, {
+    configurable: true,
+    get() {
+      app.deprecate(`app.io.${old} has been deprecated, please use app.io.${name} instead!`);
+      return app.io[name];
+    },
+  });
+}

@@ -1,0 +1,49 @@
+// Binds a namespace: the only place that calls nsp.use and socket.use. Called by boot.ts for each namespace.
+import type { Namespace, Socket } from 'socket.io';
+import { connect } from './connection';
+import { receive } from './packet';
+import type { NamespaceScope, SocketScope } from './scope';
+import { listen } from './system';
+
+/**
+ * Runs a namespace's chains for its sockets.
+ *
+ * @param nsp - of Socket.IO; what is bound to a parent namespace holds for its children
+ * @param scope - the chains and routes
+ * @param takeId - whether a socket's id is that of its connection, as it is with `config.io.generateId`
+ */
+export function bindNamespace(nsp: Namespace, scope: NamespaceScope, takeId: boolean): void {
+  const scopes = new WeakMap<Socket, SocketScope>();
+  const scopeOf = (socket: Socket): SocketScope => {
+    const request = scope.contexts.requestOf(socket);
+    const made: SocketScope = { nsp: scope, socket, request, saidError: false };
+    scopes.set(socket, made);
+    return made;
+  };
+
+  nsp.use((socket, next) => {
+    if (takeId && !socket.recovered) takeConnectionId(socket);
+    connect(scopeOf(socket), next);
+  });
+
+  nsp.on('connection', (socket: Socket) => {
+    // A recovered socket may have skipped the middlewares of the namespace.
+    const made = scopes.get(socket) ?? scopeOf(socket);
+    socket.use((packet, next) => receive(made, packet, next));
+    listen(made);
+  });
+}
+
+/**
+ * Socket.IO 2 took a socket's id from its connection; Socket.IO 4 makes one for each socket, unless the client is an old
+ * one. May be called until the client is admitted.
+ */
+function takeConnectionId(socket: Socket): void {
+  const { nsp } = socket;
+  const connectionId = (socket.conn as unknown as { id: string }).id;
+  const id = nsp.name === '/' ? connectionId : `${nsp.name}#${connectionId}`;
+  // Socket.IO keeps the sockets that are not in yet by id, too, and would keep this one for ever under its first id.
+  const pending = (nsp as unknown as { _preConnectSockets?: Map<string, Socket> })._preConnectSockets;
+  if (pending?.delete(socket.id)) pending.set(id, socket);
+  (socket as { id: string }).id = id;
+}

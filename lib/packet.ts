@@ -1,0 +1,75 @@
+// The packet onion: session, packet middleware, and in its core the native listeners and the routed controller.
+import type { Context } from 'egg';
+import type { Middleware } from './chain';
+import { setArgs } from './context';
+import { controllerError, packetFailed } from './errors';
+import { isSystemEvent, type Router } from './router';
+import type { SocketScope } from './scope';
+import { keepCookies } from './session';
+
+const RUN = Symbol('egg-socket.io:run');
+
+/** A packet on its way through its onion. */
+interface PacketRun {
+  readonly scope: SocketScope;
+  readonly ctx: PacketContext;
+  /** Socket.IO's callback of a socket middleware: hands the packet to the native listeners. */
+  readonly dispatch: () => void;
+}
+
+interface PacketContext extends Context {
+  [RUN]?: PacketRun;
+}
+
+/** Runs the packet chain for one event of a client. Called by Socket.IO for each. */
+export function receive(scope: SocketScope, packet: unknown[], dispatch: () => void): void {
+  const { contexts } = scope.nsp;
+  const ctx: PacketContext = contexts.create(scope.request, packet);
+  const run: PacketRun = { scope, ctx, dispatch };
+  ctx[RUN] = run;
+  contexts.run(ctx, start, run);
+}
+
+async function start({ scope, ctx }: PacketRun): Promise<void> {
+  try {
+    await scope.nsp.packet(ctx);
+  } catch (thrown) {
+    packetFailed(scope.nsp.log, scope.socket, thrown);
+  } finally {
+    keepCookies(ctx, scope.request);
+  }
+}
+
+/** Events that Socket.IO emits by itself. Its own parser refuses them from a client; other parsers let them through. */
+const RESERVED: ReadonlySet<unknown> = new Set([
+  'connect',
+  'connect_error',
+  'disconnect',
+  'disconnecting',
+  'newListener',
+  'removeListener',
+]);
+
+/** The core of a namespace's packet onion: one function for all its packets. */
+export function packetCore(router: Router): Middleware {
+  return (ctx: PacketContext) => {
+    const { scope, dispatch } = ctx[RUN] as PacketRun;
+    const packet = ctx.packet as unknown[];
+    const event = packet[0];
+    if (RESERVED.has(event)) throw new Error(`"${event}" is a reserved event name`);
+    if (event === 'error') scope.saidError = true;
+    dispatch();
+    const handler = isSystemEvent(event) ? undefined : router.get(event);
+    if (handler === undefined) return undefined;
+    setArgs(ctx, packet.slice(1));
+    return call(ctx, handler);
+  };
+}
+
+async function call(ctx: Context, handler: (ctx: Context) => unknown): Promise<void> {
+  try {
+    await handler.call(ctx, ctx);
+  } catch (thrown) {
+    throw controllerError(thrown);
+  }
+}

@@ -1,0 +1,31 @@
+// What is made once: for an application's namespace at boot, for a socket at its connection. Types alone.
+import type { IncomingMessage } from 'node:http';
+import type { Context } from 'egg';
+import type { Socket } from 'socket.io';
+import type { Onion } from './chain';
+import type { ContextFactory } from './context';
+import type { ErrorLog } from './errors';
+import type { Router } from './router';
+
+/** A namespace with its chains, as connection.ts, packet.ts and system.ts need it. */
+export interface NamespaceScope {
+  readonly log: ErrorLog;
+  readonly contexts: ContextFactory;
+  readonly router: Router;
+  /** Egg's session around a connection. */
+  readonly session: (ctx: Context, next: () => Promise<void>) => Promise<void>;
+  /** The connection chain, without the session; undefined where it is empty. */
+  readonly connection: Onion | undefined;
+  /** The packet chain from the session to the controller. */
+  readonly packet: Onion;
+}
+
+/** A socket in its namespace. */
+export interface SocketScope {
+  readonly nsp: NamespaceScope;
+  readonly socket: Socket;
+  /** The handshake request as this socket's contexts see it: its `socket` is the Socket.IO socket. */
+  readonly request: IncomingMessage;
+  /** Whether the client has sent a packet named `error`, which Socket.IO emits like an error of its own. */
+  saidError: boolean;
+}

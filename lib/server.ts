@@ -1,0 +1,108 @@
+// app.io: Socket.IO's server with routes. Made by app/extend/application.ts when it is first asked for.
+import { Server, type ServerOptions } from 'socket.io';
+import type { InitConfig } from './config';
+import { type Handler, type RouteLog, Router, routerOf, setRouter } from './router';
+import type { IoController, IoMiddleware, IoNamespace } from './typings';
+
+type NamespaceName = Parameters<Server['of']>[0];
+
+/** How boot.ts gives namespaces their chains. */
+export interface Binding {
+  /** Binds one namespace. */
+  bind: (nsp: IoNamespace) => void;
+  /** Whether namespaces that are neither configured nor routed are bound as well. */
+  all: boolean;
+}
+
+/**
+ * Socket.IO's server, with the middleware and the controllers of `app/io` and with routes.
+ *
+ * @example
+ * // app/router.ts
+ * app.io.route('chat', app.io.controller.chat.say);
+ * app.io.of('/admin').route('kick', app.io.controller.admin.kick);
+ */
+export class IoServer extends Server {
+  /** What `app/io/middleware` exports, by name. */
+  middleware = {} as IoMiddleware;
+  /** What `app/io/controller` exports, by name. */
+  controller = {} as IoController;
+
+  readonly #log: RouteLog;
+  #binding: Binding | undefined;
+  readonly #bound = new WeakSet<IoNamespace>();
+  /** The namespaces that were made before there was a binding. */
+  readonly #waiting = new Set<IoNamespace>();
+
+  /**
+   * @param init - the checked `config.io.init`
+   * @param log - `app.coreLogger`
+   */
+  constructor(init: InitConfig, log: RouteLog) {
+    super(init as Partial<ServerOptions>);
+    this.#log = log;
+    // Socket.IO's constructor made the default namespace before this class had a field.
+    this.#adopt(this.sockets as IoNamespace);
+  }
+
+  /**
+   * The namespace of that name, made if there is none yet.
+   *
+   * @param name - with or without its leading slash, or what Socket.IO takes for a parent namespace
+   * @param onConnection - listens to the namespace's connections
+   */
+  // biome-ignore lint/suspicious/noExplicitAny: as Socket.IO declares it
+  override of(name: NamespaceName, onConnection?: (socket: any) => void): IoNamespace {
+    const nsp = super.of(name, onConnection) as IoNamespace;
+    if (#waiting in this) this.#adopt(nsp);
+    return nsp;
+  }
+
+  /**
+   * Routes an event of the default namespace to a handler.
+   *
+   * @param event - the event's name; `disconnecting`, `disconnect` and `error` are Socket.IO's own
+   * @param handler - a method of `app.io.controller`
+   * @throws {ConfigError} where the event is no string or the handler no function
+   */
+  route(event: string, handler: Handler): void {
+    this.of('/').route(event, handler);
+  }
+
+  /** From now on routed namespaces are bound, those that are here and those that come; the named ones at once. */
+  startBinding(binding: Binding, names: Iterable<string>): void {
+    this.#binding = binding;
+    for (const name of names) this.#bindOnce(this.of(name));
+    for (const nsp of this.#waiting) if (binding.all || routerOf(nsp)?.size) this.#bindOnce(nsp);
+    this.#waiting.clear();
+  }
+
+  #adopt(nsp: IoNamespace): void {
+    if (routerOf(nsp)) return;
+    const parent = this.#parentOf(nsp);
+    if (parent) {
+      // A child runs what its parent was bound to.
+      nsp.route = parent.route;
+      return;
+    }
+    const router = setRouter(nsp, new Router(nsp.name, this.#log));
+    nsp.route = (event, handler) => {
+      router.add(event, handler);
+      this.#bindOnce(nsp);
+    };
+    if (this.#binding?.all) this.#bindOnce(nsp);
+    if (this.#binding === undefined) this.#waiting.add(nsp);
+  }
+
+  #parentOf(nsp: IoNamespace): IoNamespace | undefined {
+    const parents = (this as unknown as { parentNsps: Map<unknown, IoNamespace & { children: Set<unknown> }> })
+      .parentNsps;
+    return Array.from(parents.values()).find((parent) => parent.children.has(nsp));
+  }
+
+  #bindOnce(nsp: IoNamespace): void {
+    if (this.#binding === undefined || this.#bound.has(nsp)) return;
+    this.#bound.add(nsp);
+    this.#binding.bind(nsp);
+  }
+}

@@ -1,0 +1,43 @@
+// Egg's session at the handshake and for packets: the session middleware that the application has, as it is.
+import type { IncomingMessage } from 'node:http';
+import type { Application, Context } from 'egg';
+import type { Middleware } from './chain';
+import { touchedResponse } from './context';
+
+/** The session middleware among those of the application; undefined where somebody has taken it out. */
+export function sessionMiddleware(app: Application): Middleware | undefined {
+  const middlewares = app.middleware as unknown as (Middleware & { _name?: string })[];
+  return middlewares.find((middleware) => middleware._name?.startsWith('session'));
+}
+
+/**
+ * Keeps the cookies that a context has set for the contexts that follow on the same socket: there is no response that
+ * could carry them to the browser. Without it, a session that was made at the handshake would be another one for each
+ * packet, and an external store would get a new entry for each.
+ *
+ * @param ctx - a context whose session has been saved
+ * @param request - the socket's request, from `ContextFactory.requestOf`
+ */
+export function keepCookies(ctx: Context, request: IncomingMessage): void {
+  const header = touchedResponse(ctx)?.getHeader('set-cookie');
+  if (header === undefined) return;
+  const jar = new Map<string, string>();
+  for (const pair of (request.headers.cookie ?? '').split(';')) put(jar, pair);
+  for (const cookie of [header].flat()) put(jar, String(cookie).split(';', 1)[0] as string);
+  // The headers of the handshake are shared with the other namespaces of the connection: this socket gets its own.
+  const cookie = Array.from(jar, ([name, value]) => `${name}=${value}`).join('; ');
+  Object.defineProperty(request, 'headers', {
+    value: { ...request.headers, cookie },
+    writable: true,
+    configurable: true,
+  });
+}
+
+function put(jar: Map<string, string>, pair: string): void {
+  const at = pair.indexOf('=');
+  if (at < 0) return;
+  const name = pair.slice(0, at).trim();
+  const value = pair.slice(at + 1).trim();
+  if (value === '') jar.delete(name);
+  else jar.set(name, value);
+}

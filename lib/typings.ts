@@ -1,0 +1,116 @@
+// What `egg` gains by the plugin: app.io, ctx.socket and what else a context has in app/io, config.io.
+import type { Socket as TcpSocket } from 'node:net';
+import type { CustomController, CustomMiddleware } from 'egg';
+import type { Namespace, Socket } from 'socket.io';
+import type { IoConfig } from './config';
+import type { Handler } from './router';
+import type { IoServer } from './server';
+
+/** `ctx.socket`: Socket.IO's socket, with the handshake's address. */
+export type IoSocket = Socket & { readonly remoteAddress: string };
+
+/**
+ * `ctx.socket` as a type: in `app/io` it is the Socket.IO socket. For Egg, whose HTTP contexts have the TCP socket there,
+ * the type has that one's members too.
+ */
+export type ContextSocket = IoSocket &
+  Omit<RequestSocket, keyof IoSocket> & { write: TcpSocket['write']; timeout: number };
+
+type RequestSocket = TcpSocket & { encrypted: boolean };
+
+/** What `app.io.of()` gives: Socket.IO's namespace, with routes. */
+export interface IoNamespace extends Namespace {
+  /**
+   * Routes an event of this namespace to a handler. The first route of an event stays.
+   *
+   * @param event - the event's name; `disconnecting`, `disconnect` and `error` are Socket.IO's own
+   * @param handler - a method of `app.io.controller`
+   * @throws {ConfigError} where the event is no string or the handler no function
+   *
+   * @example
+   * app.io.of('/chat').route('say', app.io.controller.chat.say);
+   */
+  route(event: string, handler: Handler): void;
+}
+
+/** The type of `app.io.middleware`: applications add their own by declaration merging, or use the index. */
+// biome-ignore lint/suspicious/noExplicitAny: an application declares what it has
+export type IoMiddleware = CustomMiddleware & Record<string, any>;
+
+/** The type of `app.io.controller`, likewise. */
+// biome-ignore lint/suspicious/noExplicitAny: an application declares what it has
+export type IoController = CustomController & Record<string, any>;
+
+/** What a context of `app/io` has beside what every Egg context has. */
+export interface IoContext {
+  /** The Socket.IO socket. */
+  socket: ContextSocket;
+  /**
+   * The packet, in packet middleware and controllers: `[event, ...args]`, the live array. What a middleware changes in it
+   * is what the controller and native listeners get.
+   */
+  packet: [event: string, ...args: unknown[]];
+  /** The event's arguments, the client's ack function last if it asked for one. Of a system event: `[reason]` or `[error]`. */
+  // biome-ignore lint/suspicious/noExplicitAny: a client sends what it likes; the application knows what to expect
+  args: any[];
+  client: Socket['client'];
+  server: IoServer;
+  adapter: Namespace['adapter'];
+  /** The socket's id. */
+  id: string;
+  conn: Socket['conn'];
+  /** The rooms that the socket is in, its own (the id) among them. */
+  rooms: Set<string>;
+  acks: Map<number, () => void>;
+  /** No effect any more; the socket itself. */
+  json: IoSocket;
+  volatile: Socket;
+  broadcast: Socket['broadcast'];
+  connected: boolean;
+  disconnected: boolean;
+  handshake: Socket['handshake'];
+  /** Whether the connection's state was recovered. */
+  recovered: boolean;
+  /** The socket's data, the same object in all contexts of the socket. */
+  // biome-ignore lint/suspicious/noExplicitAny: as Socket.IO declares it
+  data: any;
+  /** Reaches sockets of this worker only. */
+  local: Socket['local'];
+  join: Socket['join'];
+  leave: Socket['leave'];
+  emit: Socket['emit'];
+  to: Socket['to'];
+  in: Socket['in'];
+  send: Socket['send'];
+  write: Socket['write'];
+  disconnect: Socket['disconnect'];
+  except: Socket['except'];
+  timeout: Socket['timeout'];
+  emitWithAck: Socket['emitWithAck'];
+}
+
+declare module 'egg' {
+  interface Application {
+    /** Socket.IO's server of this worker, with routes. */
+    io: IoServer;
+  }
+
+  // On Egg 4 this is what `this.app` is in a controller or a service.
+  interface EggApplicationCore {
+    io: IoServer;
+  }
+
+  interface Context extends Omit<IoContext, 'socket'> {
+    /** In `app/io` the Socket.IO socket. */
+    socket: ContextSocket;
+  }
+
+  interface EggAppConfig {
+    /** The configuration of egg-socket.io. */
+    io: IoConfig;
+  }
+
+  interface CustomMiddleware {}
+
+  interface CustomController {}
+}

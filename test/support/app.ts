@@ -1,0 +1,126 @@
+// Starts fixture applications in this process, on the major that EGG_MAJOR names, and connects clients to them.
+// Everything started here is closed after the test or the suite that started it: see hooks.ts.
+import assert from 'node:assert/strict';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import path from 'node:path';
+import type { Application } from 'egg';
+import { io as connectClient, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client';
+import { next } from './wait';
+
+export const EGG_MAJOR = process.env.EGG_MAJOR === '4' ? 4 : 3;
+export const FRAMEWORK = path.dirname(require.resolve('egg/package.json'));
+export const ROOT = path.resolve(__dirname, '../..');
+
+// Both majors' egg-mock have what is used here; their types differ.
+const { default: mm } = require('egg-mock') as { default: any };
+
+export { mm };
+
+export type ClientOptions = Partial<ManagerOptions & SocketOptions>;
+
+/** A fixture application that listens. */
+export interface Running {
+  app: Application;
+  server: Server;
+  url: string;
+  port: number;
+  /** A client that is connecting. It is closed after the test. */
+  client(nsp?: string, options?: ClientOptions): Socket;
+  /** A client that is connected. It is closed after the test. */
+  connect(nsp?: string, options?: ClientOptions): Promise<Socket>;
+  close(): Promise<void>;
+}
+
+const running = new Set<Running>();
+const clients = new Set<Socket>();
+
+export function fixture(name: string): string {
+  return path.join(__dirname, '../fixtures/apps', name);
+}
+
+/** Starts a fixture application of test/fixtures/apps and lets it listen on a free port. */
+export async function start(name: string, options: Record<string, unknown> = {}): Promise<Running> {
+  const app = mm.app({ baseDir: fixture(name), framework: FRAMEWORK, cache: false, ...options });
+  try {
+    await app.ready();
+  } catch (err) {
+    await app.close?.().catch(() => {});
+    throw err;
+  }
+  const started = await listen(app);
+  running.add(started);
+  return started;
+}
+
+async function listen(app: any): Promise<Running> {
+  let server: Server | undefined = app.io.httpServer;
+  if (!server) {
+    // Egg 4's mm.app makes its server when it is first asked for a request.
+    server = createServer(app.callback());
+    app.emit('server', server);
+  }
+  const listening = server;
+  await new Promise<void>((resolve) => listening.listen(0, '127.0.0.1', resolve));
+  const { port } = listening.address() as AddressInfo;
+  const url = `http://127.0.0.1:${port}`;
+  const client = (nsp = '/', options: ClientOptions = {}) => track(url + nsp, options);
+  const started: Running = {
+    app,
+    server: listening,
+    url,
+    port,
+    client,
+    connect: async (nsp, options) => connected(client(nsp, options)),
+    close: async () => {
+      running.delete(started);
+      await app.close();
+      listening.closeAllConnections();
+      await new Promise((resolve) => listening.close(resolve));
+    },
+  };
+  return started;
+}
+
+/** A client of any server; it is closed after the test. */
+export function track(url: string, options: ClientOptions = {}): Socket {
+  const socket = connectClient(url, { forceNew: true, reconnection: false, transports: ['websocket'], ...options });
+  clients.add(socket);
+  return socket;
+}
+
+/** Waits until the client is connected, or fails with what the server said. */
+export async function connected(socket: Socket): Promise<Socket> {
+  if (socket.connected) return socket;
+  const [refusal] = await Promise.race([next(socket, 'connect'), next(socket, 'connect_error')]);
+  if (refusal) throw refusal;
+  return socket;
+}
+
+/** Waits until the client is refused, and returns the error. */
+export async function refused(socket: Socket): Promise<Error & { data?: any }> {
+  const outcome = await Promise.race([next(socket, 'connect_error'), next(socket, 'connect').then(() => [undefined])]);
+  assert(outcome[0], 'the client was let in');
+  return outcome[0];
+}
+
+export function closeClients(): void {
+  for (const socket of clients) socket.disconnect();
+  clients.clear();
+}
+
+export async function closeApps(): Promise<void> {
+  closeClients();
+  await Promise.all(Array.from(running, (each) => each.close()));
+}
+
+/** What is logged to `app.coreLogger` from now on. */
+export function logs(app: Application): { error: any[]; warn: any[] } {
+  const seen = { error: [] as any[], warn: [] as any[] };
+  for (const level of ['error', 'warn'] as const) {
+    mm(app.coreLogger, level, (...args: any[]) => {
+      seen[level].push(args.length === 1 ? args[0] : args);
+    });
+  }
+  return seen;
+}

@@ -1,0 +1,31 @@
+// An application whose configuration, routes and middlewares stand in the test itself: test/fixtures/apps/inline.
+import type { Application, Context } from 'egg';
+import type { IoConfig, Middleware } from '../../lib';
+import { type Running, start } from './app';
+
+/** What an inline application consists of. */
+export interface Inline {
+  io?: IoConfig;
+  /** The rest of its configuration. */
+  config?: Record<string, unknown>;
+  /** app/io/middleware: at most the names a, b, c and guard. */
+  middleware?: Record<string, (ctx: Context, next: () => Promise<void>) => unknown>;
+  /** app/router */
+  router?: (app: Application) => void;
+  /** app.js, run in configDidLoad */
+  boot?: (app: Application) => void;
+}
+
+const current = globalThis as { inlineApp?: Inline };
+
+/** Starts an inline application. */
+export async function startInline(inline: Inline): Promise<Running> {
+  current.inlineApp = inline;
+  try {
+    return await start('inline');
+  } finally {
+    current.inlineApp = undefined;
+  }
+}
+
+export type { Middleware };

@@ -1,0 +1,12 @@
+// Loaded before anything else, in the test process and in the processes that it starts: TypeScript from source, and
+// `egg` as the major that EGG_MAJOR names (both are installed side by side).
+const Module = require('node:module');
+require('tsx/cjs');
+
+process.env.EGG_TYPESCRIPT = 'true';
+const aliases = process.env.EGG_MAJOR === '4' ? { egg: 'egg4', 'egg-mock': '@eggjs/mock' } : {};
+const resolve = Module._resolveFilename;
+Module._resolveFilename = function (request, ...rest) {
+  const [, name, path = ''] = /^(egg(?:-mock)?)(\/.*)?$/.exec(request) ?? [];
+  return resolve.call(this, name && aliases[name] ? aliases[name] + path : request, ...rest);
+};
