@@ -41,7 +41,9 @@ class Connection {
       if (this.#failure) throw this.#failure.thrown;
     } catch (thrown) {
       this.decide(connectionFailed(log, thrown));
-      this.#admitted.reject(thrown);
+      // An onion that is still under way unwinds with the error; one that has thrown it is over.
+      if (this.#failure) this.#admitted.resolve();
+      else this.#admitted.reject(thrown);
       return;
     }
     keepCookies(ctx, scope.request);

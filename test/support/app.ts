@@ -32,7 +32,9 @@ export interface Running {
   close(): Promise<void>;
 }
 
-const running = new Set<Running>();
+/** What runs, and whether a test has started it by itself: then it is closed after that test. */
+const running = new Map<Running, boolean>();
+let inTest = false;
 const clients = new Set<Socket>();
 
 export function fixture(name: string): string {
@@ -49,7 +51,7 @@ export async function start(name: string, options: Record<string, unknown> = {})
     throw err;
   }
   const started = await listen(app);
-  running.add(started);
+  running.set(started, inTest);
   return started;
 }
 
@@ -104,14 +106,20 @@ export async function refused(socket: Socket): Promise<Error & { data?: any }> {
   return outcome[0];
 }
 
-export function closeClients(): void {
+export function testBegins(): void {
+  inTest = true;
+}
+
+export async function testEnds(): Promise<void> {
+  inTest = false;
   for (const socket of clients) socket.disconnect();
   clients.clear();
+  const own = Array.from(running).filter(([, ofTest]) => ofTest);
+  await Promise.all(own.map(([each]) => each.close()));
 }
 
 export async function closeApps(): Promise<void> {
-  closeClients();
-  await Promise.all(Array.from(running, (each) => each.close()));
+  await Promise.all(Array.from(running.keys(), (each) => each.close()));
 }
 
 /** What is logged to `app.coreLogger` from now on. */

@@ -1,9 +1,10 @@
 // What every test leaves behind goes with it.
-import { closeApps, closeClients, mm } from './app';
+import { closeApps, mm, testBegins, testEnds } from './app';
 
 export const mochaHooks = {
+  beforeEach: testBegins,
   async afterEach(): Promise<void> {
-    closeClients();
+    await testEnds();
     await mm.restore();
   },
   async afterAll(): Promise<void> {

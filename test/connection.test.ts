@@ -1,0 +1,320 @@
+// The connection chain: contract section 4.
+import assert from 'node:assert/strict';
+import type { Context } from 'egg';
+import { connected, logs, refused } from './support/app';
+import { startInline } from './support/inline';
+import { next, signal, until } from './support/wait';
+
+type Next = () => Promise<void>;
+
+const chain = (...connectionMiddleware: string[]) => ({ namespace: { '/': { connectionMiddleware } } });
+
+describe('connection chain', () => {
+  it('should run as an onion, in order, and unwind when the socket has disconnected', async () => {
+    const steps: string[] = [];
+    const over = signal();
+    const { connect } = await startInline({
+      io: chain('a', 'b'),
+      middleware: {
+        a: async (_ctx: Context, next: Next) => {
+          steps.push('a in');
+          await next();
+          steps.push('a out');
+          over.resolve();
+        },
+        b: async (_ctx: Context, next: Next) => {
+          steps.push('b in');
+          await next();
+          steps.push('b out');
+        },
+      },
+    });
+    const client = await connect();
+    assert.deepEqual(steps, ['a in', 'b in']);
+    client.disconnect();
+    await over.promise;
+    assert.deepEqual(steps, ['a in', 'b in', 'b out', 'a out']);
+  });
+
+  it('should build ctx on the handshake request', async () => {
+    const seen = signal<Record<string, unknown>>();
+    const { connect } = await startInline({
+      io: chain('a'),
+      middleware: {
+        a: async (ctx: Context, next: Next) => {
+          seen.resolve({
+            header: ctx.get('x-test'),
+            cookie: ctx.cookies.get('plain', { signed: false }),
+            query: ctx.query.token,
+            ip: ctx.ip,
+            path: ctx.path,
+            service: typeof ctx.service,
+            helper: typeof ctx.helper,
+            logger: typeof ctx.logger.info,
+            auth: ctx.handshake.auth.name,
+            id: ctx.id === ctx.socket.id,
+          });
+          await next();
+        },
+      },
+    });
+    const extraHeaders = { 'x-test': 'yes', cookie: 'plain=crumb' };
+    await connect('/', { extraHeaders, query: { token: 't1' }, auth: { name: 'ann' } });
+    assert.deepEqual(await seen.promise, {
+      header: 'yes',
+      cookie: 'crumb',
+      query: 't1',
+      ip: '127.0.0.1',
+      path: '/socket.io/',
+      service: 'object',
+      helper: 'object',
+      logger: 'function',
+      auth: 'ann',
+      id: true,
+    });
+  });
+
+  it('should admit a client whose chain returns without next(), and end at once', async () => {
+    const ended = signal();
+    const { connect } = await startInline({
+      io: chain('a', 'b'),
+      middleware: {
+        a: async (_ctx: Context, next: Next) => {
+          await next();
+          ended.resolve();
+        },
+        b: () => 'no next',
+      },
+      router: (app) => app.io.route('hi', (ctx) => ctx.args[0]('hello')),
+    });
+    const client = await connect();
+    await ended.promise;
+    assert.equal(await client.emitWithAck('hi'), 'hello');
+  });
+
+  describe('refusing', () => {
+    const throwing = (thrown: unknown) =>
+      startInline({
+        io: chain('a'),
+        middleware: {
+          a: () => {
+            throw thrown;
+          },
+        },
+      });
+
+    it('should tell the client message and data of the error, and log it once', async () => {
+      const error = Object.assign(new Error('not you'), { data: { code: 401 } });
+      const { client, app } = await throwing(error);
+      const { error: errors } = logs(app);
+      const heard = await refused(client());
+      assert.equal(heard.message, 'not you');
+      assert.deepEqual(heard.data, { code: 401 });
+      assert.deepEqual(errors, [error]);
+    });
+
+    for (const [thrown, message] of [
+      ['plain text', 'plain text'],
+      [null, 'non-error thrown: null'],
+      [undefined, 'non-error thrown: undefined'],
+      [0, 'non-error thrown: 0'],
+      [{ message: 'an object', data: [1] }, 'an object'],
+    ] as const) {
+      it(`should refuse whatever is thrown: ${JSON.stringify(thrown)}`, async () => {
+        const { client, app } = await throwing(thrown);
+        const { error: errors } = logs(app);
+        const heard = await refused(client());
+        assert.equal(heard.message, message);
+        assert.deepEqual(heard.data, (thrown as { data?: unknown } | null)?.data);
+        assert.equal(errors.length, 1);
+        assert(errors[0] instanceof Error);
+      });
+    }
+
+    it('should survive an error whose data cannot be sent', async () => {
+      const data: Record<string, unknown> = {};
+      data.self = data;
+      const { client, app } = await throwing(Object.assign(new Error('round'), { data }));
+      logs(app);
+      const heard = await refused(client());
+      assert.equal(heard.message, 'round');
+      assert.equal(heard.data, undefined);
+      assert.equal((await refused(client())).message, 'round');
+    });
+
+    it('should unwind the middlewares around the one that throws', async () => {
+      const steps: unknown[] = [];
+      const { client, app } = await startInline({
+        io: chain('a', 'b'),
+        middleware: {
+          a: async (_ctx: Context, next: Next) => {
+            try {
+              await next();
+            } catch (err) {
+              steps.push((err as Error).message);
+              throw new Error('said otherwise');
+            }
+          },
+          b: async () => {
+            throw new Error('inner');
+          },
+        },
+      });
+      logs(app);
+      assert.equal((await refused(client())).message, 'said otherwise');
+      assert.deepEqual(steps, ['inner']);
+    });
+
+    it('should refuse when a middleware throws after a next() that it did not await', async () => {
+      const { client, app } = await startInline({
+        io: chain('a'),
+        middleware: {
+          a: async (_ctx: Context, next: Next) => {
+            void next();
+            throw new Error('second thoughts');
+          },
+        },
+      });
+      logs(app);
+      assert.equal((await refused(client())).message, 'second thoughts');
+    });
+
+    it('should log what is thrown after the end of an admitted connection, and nothing else', async () => {
+      const { connect, app } = await startInline({
+        io: chain('a'),
+        middleware: {
+          a: async (_ctx: Context, next: Next) => {
+            await next();
+            throw new Error('too late');
+          },
+        },
+      });
+      const { error: errors } = logs(app);
+      const client = await connect();
+      client.disconnect();
+      await until('the error is logged', () => errors.length);
+      assert.deepEqual(
+        errors.map((err) => err.message),
+        ['too late'],
+      );
+      await connect();
+    });
+  });
+
+  describe('a client that leaves early', () => {
+    it('should end the onion when the client leaves while its chain is running', async () => {
+      const [entered, go, over] = [signal(), signal(), signal()];
+      const { client, app } = await startInline({
+        io: chain('a', 'b'),
+        middleware: {
+          a: async (_ctx: Context, next: Next) => {
+            await next();
+            over.resolve();
+          },
+          b: async (ctx: Context, next: Next) => {
+            const closed = closeOf(ctx);
+            entered.resolve();
+            await closed;
+            await go.promise;
+            await next();
+          },
+        },
+      });
+      const leaving = client();
+      await entered.promise;
+      leaving.disconnect();
+      go.resolve();
+      await over.promise;
+      assert.equal(app.io.of('/').sockets.size, 0);
+    });
+
+    it('should end the onion when the client leaves between next() and its admission', async () => {
+      const over = signal();
+      const { client, app } = await startInline({
+        io: chain('a'),
+        middleware: {
+          a: async (ctx: Context, next: Next) => {
+            const inner = next();
+            ctx.conn.close();
+            await inner;
+            over.resolve();
+          },
+        },
+      });
+      client();
+      await over.promise;
+      assert.equal(app.io.of('/').sockets.size, 0);
+    });
+
+    it('should end the onion of each namespace when the connection below is cut', async () => {
+      let open = 0;
+      const namespace = Object.fromEntries(
+        Array.from({ length: 15 }, (_, i) => [`/n${i}`, { connectionMiddleware: ['a'] }]),
+      );
+      const { client, app } = await startInline({
+        io: { namespace },
+        middleware: {
+          a: async (_ctx: Context, next: Next) => {
+            open++;
+            await next();
+            open--;
+          },
+        },
+      });
+      const warnings: Error[] = [];
+      const onWarning = (warning: Error) => warnings.push(warning);
+      process.on('warning', onWarning);
+      const first = client('/n0');
+      await connected(first);
+      const others = Array.from({ length: 14 }, (_, i) => first.io.socket(`/n${i + 1}`));
+      await Promise.all(others.map(connected));
+      assert.equal(open, 15);
+      app.io.of('/n3').sockets.values().next().value?.conn.close();
+      await until('all onions have ended', () => open === 0);
+      process.off('warning', onWarning);
+      assert.deepEqual(warnings, []);
+    });
+
+    it('should end the onion of one namespace when the client leaves that one alone', async () => {
+      const ended: string[] = [];
+      const { connect } = await startInline({
+        io: { namespace: { '/a': { connectionMiddleware: ['a'] }, '/b': { connectionMiddleware: ['a'] } } },
+        middleware: {
+          a: async (ctx: Context, next: Next) => {
+            await next();
+            ended.push(ctx.socket.nsp.name);
+          },
+        },
+        router: (app) => app.io.of('/b').route('hi', (ctx) => ctx.args[0]('still here')),
+      });
+      const a = await connect('/a');
+      const b = await connected(a.io.socket('/b'));
+      a.disconnect();
+      await until('the onion of /a has ended', () => ended.length);
+      assert.equal(await b.emitWithAck('hi'), 'still here');
+      assert.deepEqual(ended, ['/a']);
+    });
+  });
+
+  it('should let a middleware disconnect the client it has just admitted', async () => {
+    const { client } = await startInline({
+      io: chain('a'),
+      middleware: {
+        a: async (ctx: Context, next: Next) => {
+          ctx.emit('denied', 'go away');
+          await next();
+        },
+      },
+      boot: (app) => app.io.on('connection', (socket) => socket.disconnect()),
+    });
+    const leaving = client();
+    const denied = next(leaving, 'denied');
+    await next(leaving, 'disconnect');
+    assert.deepEqual(await denied, ['go away']);
+  });
+});
+
+/** The close of the connection below a socket that is not in yet. */
+function closeOf(ctx: Context): Promise<void> {
+  return new Promise((resolve) => ctx.conn.once('close', () => resolve()));
+}
