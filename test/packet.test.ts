@@ -1,0 +1,402 @@
+// The packet chain: contract section 5, and the rows of "Where the original is wrong" that concern packets.
+import assert from 'node:assert/strict';
+import type { Context } from 'egg';
+import type { Middleware } from '../lib';
+import { logs } from './support/app';
+import { type Inline, startInline } from './support/inline';
+import { next, signal, times, until } from './support/wait';
+
+type Next = () => Promise<void>;
+
+const chain = (...packetMiddleware: string[]) => ({ namespace: { '/': { packetMiddleware } } });
+const PREFIX = '[egg-socket.io] controller execute error: ';
+
+/** An application with one packet middleware and a route `ping`, which answers the sentinel as well. */
+const withMiddleware = (a: Middleware, more: Inline = {}) =>
+  startInline({
+    io: chain('a'),
+    middleware: { a },
+    ...more,
+    router: (app) => {
+      app.io.route('ping', (ctx) => ctx.args.at(-1)('pong'));
+      more.router?.(app);
+    },
+  });
+
+describe('packet chain', () => {
+  it('should run session, middleware in order, controller, and unwind when the controller has finished', async () => {
+    const steps: string[] = [];
+    const [working, finish, over] = [signal(), signal(), signal()];
+    const { connect } = await startInline({
+      io: chain('a', 'b'),
+      middleware: {
+        a: async (_ctx: Context, next: Next) => {
+          steps.push('a in');
+          await next();
+          steps.push('a out');
+          over.resolve();
+        },
+        b: async (_ctx: Context, next: Next) => {
+          steps.push('b in');
+          await next();
+          steps.push('b out');
+        },
+      },
+      router: (app) =>
+        app.io.route('work', async () => {
+          steps.push('controller');
+          working.resolve();
+          await finish.promise;
+          steps.push('controller done');
+        }),
+    });
+    const client = await connect();
+    client.emit('work');
+    await working.promise;
+    assert.deepEqual(steps, ['a in', 'b in', 'controller']);
+    finish.resolve();
+    await over.promise;
+    assert.deepEqual(steps.slice(3), ['controller done', 'b out', 'a out']);
+  });
+
+  it('should unwind at once where no route has the event', async () => {
+    const seen: unknown[] = [];
+    const { connect } = await withMiddleware(async (ctx, next) => {
+      await next();
+      seen.push(ctx.packet[0]);
+    });
+    const client = await connect();
+    client.emit('nobody knows', 1);
+    assert.equal(await client.emitWithAck('ping'), 'pong');
+    await until('both onions are over', () => seen.length === 2);
+    assert.deepEqual(seen, ['nobody knows', 'ping']);
+  });
+
+  it('should give the controller the arguments, the ack last, in ctx.args and ctx.req.args', async () => {
+    const { connect } = await startInline({
+      router: (app) => {
+        app.io.route('count', function (this: Context, ctx: Context) {
+          assert.equal(this, ctx);
+          assert.equal((ctx.req as unknown as { args: unknown }).args, ctx.args);
+          ctx.args[2](ctx.args.length, ctx.args.slice(0, 2), ctx.packet.slice(0, 3));
+        });
+        app.io.route('binary', (ctx) => ctx.args[1](Buffer.isBuffer(ctx.args[0]), ctx.args[0]));
+        app.io.route('no ack', (ctx) => ctx.emit('got', ctx.args));
+      },
+    });
+    const client = await connect();
+    const answer = await new Promise((resolve) =>
+      client.emit('count', 'x', { y: 1 }, (...all: unknown[]) => resolve(all)),
+    );
+    assert.deepEqual(answer, [3, ['x', { y: 1 }], ['count', 'x', { y: 1 }]]);
+    const [isBuffer, bytes] = await new Promise<[boolean, Buffer]>((resolve) =>
+      client.emit('binary', Buffer.from([1, 2, 255]), (...all: [boolean, Buffer]) => resolve(all)),
+    );
+    assert.equal(isBuffer, true);
+    assert.deepEqual([...bytes], [1, 2, 255]);
+    const got = next(client, 'got');
+    client.emit('no ack', 'only this');
+    assert.deepEqual(await got, [['only this']]);
+  });
+
+  it('should give the controller and native listeners what a middleware changed in ctx.packet', async () => {
+    const native = signal<unknown[]>();
+    const { connect } = await withMiddleware(
+      async (ctx, next) => {
+        if (ctx.packet[0] === 'old name') {
+          ctx.packet[0] = 'new name';
+          ctx.packet[1] = 'changed';
+        }
+        await next();
+      },
+      {
+        router: (app) => {
+          app.io.on('connection', (socket) => socket.on('new name', (...args) => native.resolve(args)));
+          app.io.route('new name', (ctx) => ctx.args[1](ctx.args[0]));
+        },
+      },
+    );
+    const client = await connect();
+    assert.equal(await client.emitWithAck('old name', 'original'), 'changed');
+    const args = await native.promise;
+    assert.equal(args[0], 'changed');
+    assert.equal(args.length, 2);
+    assert.equal(typeof args[1], 'function');
+  });
+
+  it('should put a whole new ctx.packet into the live array', async () => {
+    const { connect } = await withMiddleware(
+      async (ctx, next) => {
+        ctx.packet = ['other', 'new', ctx.packet.at(-1)];
+        assert.deepEqual(ctx.args.slice(0, 1), ['new']);
+        await next();
+      },
+      { router: (app) => app.io.route('other', (ctx) => ctx.args[1](ctx.args[0])) },
+    );
+    const client = await connect();
+    assert.equal(await client.emitWithAck('any', 1, 2, 3), 'new');
+  });
+
+  it("should give native listeners the client's arguments and nothing else", async () => {
+    const heard = signal<unknown[]>();
+    const { connect } = await startInline({
+      router: (app) => app.io.on('connection', (socket) => socket.on('x', (...args) => heard.resolve(args))),
+    });
+    const client = await connect();
+    client.emit('x', 1, 'two');
+    assert.deepEqual(await heard.promise, [1, 'two']);
+  });
+
+  it('should swallow the event when a middleware returns without next()', async () => {
+    const reached: string[] = [];
+    const { connect } = await withMiddleware(
+      async (ctx, next) => {
+        if (ctx.packet[0] !== 'secret') await next();
+      },
+      {
+        router: (app) => {
+          app.io.route('secret', () => reached.push('controller'));
+          app.io.on('connection', (socket) => socket.on('secret', () => reached.push('listener')));
+        },
+      },
+    );
+    const client = await connect();
+    client.emit('secret');
+    assert.equal(await client.emitWithAck('ping'), 'pong');
+    assert.deepEqual(reached, []);
+  });
+
+  it('should let a middleware answer the ack itself', async () => {
+    const { connect } = await withMiddleware((ctx) => ctx.args.at(-1)('from the middleware'));
+    assert.equal(await (await connect()).emitWithAck('ping'), 'from the middleware');
+  });
+
+  it("should be the middleware's ctx in the controller", async () => {
+    const { connect } = await withMiddleware(
+      async (ctx, next) => {
+        ctx.user = 'ann';
+        await next();
+        ctx.emit('after', ctx.result);
+      },
+      {
+        router: (app) =>
+          app.io.route('who', async (ctx) => {
+            ctx.result = `${ctx.user} was here`;
+          }),
+      },
+    );
+    const client = await connect();
+    const after = next(client, 'after');
+    client.emit('who');
+    assert.deepEqual(await after, ['ann was here']);
+  });
+
+  it('should keep the packets of one socket apart', async () => {
+    const { connect } = await startInline({
+      router: (app) =>
+        app.io.route('echo', async (ctx) => {
+          await new Promise(setImmediate);
+          ctx.args[1](ctx.args[0], ctx.packet[1], (ctx.req as unknown as { args: unknown[] }).args[0]);
+        }),
+    });
+    const client = await connect();
+    const answers = await Promise.all(
+      Array.from(
+        { length: 50 },
+        (_, i) => new Promise((done) => client.emit('echo', i, (...all: unknown[]) => done(all))),
+      ),
+    );
+    assert.deepEqual(
+      answers,
+      Array.from({ length: 50 }, (_, i) => [i, i, i]),
+    );
+  });
+
+  describe('errors', () => {
+    const failing = (thrown: unknown) =>
+      withMiddleware(
+        async (ctx, next) => {
+          if (ctx.packet[0] === 'bad middleware') throw thrown;
+          await next();
+        },
+        {
+          router: (app) => {
+            app.io.route('bad controller', async () => {
+              throw thrown;
+            });
+            app.io.route('bad at once', () => {
+              throw thrown;
+            });
+          },
+        },
+      );
+
+    const withData = Object.assign(new Error('no entry'), { data: { code: 403 } });
+    const cases: [unknown, unknown, unknown][] = [
+      // thrown, heard from a middleware, heard from a controller
+      [new Error('broken'), 'broken', `${PREFIX}broken`],
+      [withData, { code: 403 }, { code: 403 }],
+      ['text', 'text', 'text'],
+      [null, 'non-error thrown: null', 'non-error thrown: null'],
+      [undefined, 'non-error thrown: undefined', 'non-error thrown: undefined'],
+      [{ data: 'like an error' }, 'like an error', 'like an error'],
+      [Object.freeze(new Error('frozen')), 'frozen', `${PREFIX}frozen`],
+    ];
+    for (const [thrown, fromMiddleware, fromController] of cases) {
+      it(`should tell the client, log once and keep the connection: ${String(thrown)}`, async () => {
+        const { connect, app } = await failing(thrown);
+        const { error: errors } = logs(app);
+        const client = await connect();
+        for (const [event, expected] of [
+          ['bad middleware', fromMiddleware],
+          ['bad controller', fromController],
+          ['bad at once', fromController],
+        ] as const) {
+          const heard = next(client, 'error');
+          client.emit(event);
+          assert.deepEqual(await heard, [expected], event);
+          assert.equal(errors.length, 1, event);
+          assert(errors[0] instanceof Error);
+          if (event !== 'bad middleware' && thrown instanceof Error) assert(errors[0].message.startsWith(PREFIX));
+          errors.length = 0;
+        }
+        assert.equal(await client.emitWithAck('ping'), 'pong');
+      });
+    }
+
+    it('should tell nobody else', async () => {
+      const { connect, app } = await failing(new Error('mine'));
+      logs(app);
+      const [one, other] = [await connect(), await connect()];
+      other.on('error', () => assert.fail('the other client heard of it'));
+      const heard = next(one, 'error');
+      one.emit('bad controller');
+      await heard;
+      assert.equal(await other.emitWithAck('ping'), 'pong');
+    });
+
+    it('should send the message where the data cannot be sent', async () => {
+      const data: Record<string, unknown> = {};
+      data.self = data;
+      const { connect, app } = await failing(Object.assign(new Error('round'), { data }));
+      const { error: errors } = logs(app);
+      const client = await connect();
+      const heard = next(client, 'error');
+      client.emit('bad middleware');
+      assert.deepEqual(await heard, ['round']);
+      assert.equal(errors.length, 2);
+    });
+
+    it('should not add the prefix again to an error that is thrown again', async () => {
+      const { connect, app } = await failing(new Error('the same'));
+      logs(app);
+      const client = await connect();
+      const heard = times(client, 'error', 2);
+      client.emit('bad controller');
+      client.emit('bad controller');
+      assert.deepEqual(await heard, [[`${PREFIX}the same`], [`${PREFIX}the same`]]);
+    });
+
+    it('should let a middleware catch what the controller throws: the client hears nothing, the log neither', async () => {
+      const { connect, app } = await withMiddleware(
+        async (ctx, next) => {
+          try {
+            await next();
+          } catch (err) {
+            ctx.args.at(-1)({ caught: (err as Error).message });
+          }
+        },
+        {
+          router: (app) =>
+            app.io.route('bad', async () => {
+              throw new Error('inside');
+            }),
+        },
+      );
+      const { error: errors } = logs(app);
+      const client = await connect();
+      client.on('error', () => assert.fail('the client heard of it'));
+      assert.deepEqual(await client.emitWithAck('bad'), { caught: `${PREFIX}inside` });
+      assert.equal(await client.emitWithAck('ping'), 'pong');
+      assert.deepEqual(errors, []);
+    });
+
+    it('should report a middleware that calls next() twice, and run the controller once', async () => {
+      let runs = 0;
+      const { connect, app } = await withMiddleware(
+        async (_ctx, next) => {
+          await next();
+          await next();
+        },
+        { router: (app) => app.io.route('once', () => runs++) },
+      );
+      logs(app);
+      const client = await connect();
+      const heard = next(client, 'error');
+      client.emit('once');
+      assert.deepEqual(await heard, ['next() called multiple times']);
+      assert.equal(runs, 1);
+    });
+  });
+
+  describe('a client that leaves', () => {
+    it('should still run the controller of an event sent just before, and end the onion', async () => {
+      const [arrived, go, over] = [signal(), signal(), signal()];
+      const { connect, app } = await withMiddleware(
+        async (ctx, next) => {
+          const gone = new Promise((resolve) => ctx.socket.on('disconnect', resolve));
+          arrived.resolve();
+          await gone;
+          await go.promise;
+          await next();
+          over.resolve();
+        },
+        {
+          router: (app) =>
+            app.io.route('bye', async (ctx) => {
+              assert.equal(ctx.connected, false);
+              ctx.emit('nobody hears this');
+            }),
+        },
+      );
+      const { error: errors } = logs(app);
+      const client = await connect();
+      client.emit('bye');
+      await arrived.promise;
+      client.disconnect();
+      go.resolve();
+      await over.promise;
+      assert.deepEqual(errors, []);
+    });
+
+    it('should end the onion of a client that leaves during the controller, and log its error', async () => {
+      const [entered, over] = [signal(), signal()];
+      const { connect, app } = await withMiddleware(
+        async (_ctx, next) => {
+          try {
+            await next();
+          } finally {
+            over.resolve();
+          }
+        },
+        {
+          router: (app) =>
+            app.io.route('long', async (ctx) => {
+              const gone = new Promise((resolve) => ctx.socket.on('disconnect', resolve));
+              entered.resolve();
+              await gone;
+              throw new Error('alone');
+            }),
+        },
+      );
+      const { error: errors } = logs(app);
+      const client = await connect();
+      client.emit('long');
+      await entered.promise;
+      client.disconnect();
+      await over.promise;
+      await until('the error is logged', () => errors.length === 1);
+      assert.equal(errors[0].message, `${PREFIX}alone`);
+    });
+  });
+});

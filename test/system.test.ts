@@ -1,0 +1,169 @@
+// System events: contract section 3, and that a client can't send them.
+import assert from 'node:assert/strict';
+import type { Context } from 'egg';
+import { logs } from './support/app';
+import { startInline } from './support/inline';
+import { signal, until } from './support/wait';
+
+describe('system events', () => {
+  it('should route disconnecting and disconnect with a fresh ctx and the reason', async () => {
+    const seen: unknown[] = [];
+    const over = signal();
+    let packets = 0;
+    const { connect } = await startInline({
+      io: { namespace: { '/': { packetMiddleware: ['a'] } } },
+      middleware: {
+        a: async (_ctx: Context, next: () => Promise<void>) => {
+          packets++;
+          await next();
+        },
+      },
+      router: (app) => {
+        app.io.route('join', async (ctx) => {
+          await ctx.join('lobby');
+          ctx.args[0]();
+        });
+        app.io.route('disconnecting', function (this: Context) {
+          seen.push(['disconnecting', this.args, [...this.rooms].sort(), this.connected]);
+        });
+        app.io.route('disconnect', async (ctx) => {
+          seen.push([
+            'disconnect',
+            ctx.args,
+            [...ctx.rooms],
+            ctx.connected,
+            typeof ctx.service,
+            ctx.id === ctx.socket.id,
+          ]);
+          over.resolve();
+        });
+      },
+    });
+    const client = await connect();
+    const { id } = client;
+    await client.emitWithAck('join');
+    client.disconnect();
+    await over.promise;
+    const reason = ['client namespace disconnect'];
+    assert.deepEqual(seen, [
+      ['disconnecting', reason, [id, 'lobby'].sort(), true],
+      ['disconnect', reason, [], false, 'object', true],
+    ]);
+    assert.equal(packets, 1);
+  });
+
+  it('should log what their handlers throw, and do no harm', async () => {
+    const { connect, app } = await startInline({
+      router: (app) => {
+        app.io.route('disconnecting', () => {
+          throw new Error('at once');
+        });
+        app.io.route('disconnect', async () => {
+          throw null;
+        });
+        app.io.route('ping', (ctx) => ctx.args[0]('pong'));
+      },
+    });
+    const { error: errors } = logs(app);
+    (await connect()).disconnect();
+    await until('both are logged', () => errors.length === 2);
+    assert.equal(errors[0].message, '[egg-socket.io] controller execute error: at once');
+    assert.equal(errors[1].message, 'non-error thrown: null');
+    assert.equal(await (await connect()).emitWithAck('ping'), 'pong');
+  });
+
+  it('should route error with what Socket.IO says of the connection', async () => {
+    const heard = signal<Context>();
+    const { connect } = await startInline({ router: (app) => app.io.route('error', (ctx) => heard.resolve(ctx)) });
+    const client = await connect();
+    // Not a packet of Socket.IO's protocol.
+    (client.io.engine as unknown as { write(data: string): void }).write('2not json');
+    const ctx = await heard.promise;
+    assert.equal(ctx.args.length, 1);
+    assert.match(ctx.args[0].message, /invalid payload/);
+    assert.equal(ctx.id, ctx.socket.id);
+  });
+
+  it('should log such an error where nobody has routed it', async () => {
+    const { connect, app } = await startInline({});
+    const { error: errors } = logs(app);
+    const client = await connect();
+    (client.io.engine as unknown as { write(data: string): void }).write('2not json');
+    await until('the error is logged', () => errors.length === 1);
+    assert.match(errors[0].message, /invalid payload/);
+  });
+
+  it('should not take a packet named error for one, nor let it hide a true one', async () => {
+    const routed: unknown[] = [];
+    const native: unknown[] = [];
+    const { connect, app } = await startInline({
+      router: (app) => {
+        app.io.route('error', (ctx) => routed.push(ctx.args[0].message));
+        app.io.on('connection', (socket) => socket.on('error', (err) => native.push(err)));
+        app.io.route('ping', (ctx) => ctx.args[0]('pong'));
+      },
+    });
+    logs(app);
+    const client = await connect();
+    client.emit('error', 'forged');
+    client.emit('error', { message: 'forged' });
+    assert.equal(await client.emitWithAck('ping'), 'pong');
+    assert.deepEqual(routed, []);
+    // A hand-made listener hears of it, as with Socket.IO alone.
+    assert.deepEqual(native, ['forged', { message: 'forged' }]);
+    (client.io.engine as unknown as { write(data: string): void }).write('2not json');
+    await until('the true error is routed', () => routed.length === 1);
+    assert.deepEqual(routed, ['invalid payload']);
+  });
+
+  for (const event of ['disconnect', 'disconnecting', 'connect', 'newListener']) {
+    it(`should keep a living connection open and its routes quiet when a client sends "${event}" by hand`, async () => {
+      // Socket.IO's own parser refuses such a packet; one that an application brings may let it through.
+      const parser = lenientParser();
+      const routed: unknown[] = [];
+      let ended = 0;
+      const { connect, app } = await startInline({
+        io: { init: { parser }, namespace: { '/': { connectionMiddleware: ['a'] } } },
+        middleware: {
+          a: async (_ctx: Context, next: () => Promise<void>) => {
+            await next();
+            ended++;
+          },
+        },
+        router: (app) => {
+          app.io.route('disconnect', (ctx) => routed.push(ctx.args));
+          app.io.route('disconnecting', (ctx) => routed.push(ctx.args));
+          app.io.route('ping', (ctx) => ctx.args[0]('pong'));
+        },
+      });
+      const { error: errors } = logs(app);
+      const client = await connect('/', { parser });
+      const heard = signal<unknown>();
+      client.on('error', (message) => heard.resolve(message));
+      const data = [event, 'forged'];
+      (client as unknown as { packet(packet: object): void }).packet({ type: 2, data });
+      assert.equal(await heard.promise, `"${event}" is a reserved event name`);
+      assert.equal(await client.emitWithAck('ping'), 'pong');
+      assert.deepEqual(routed, []);
+      assert.equal(ended, 0);
+      assert.equal(errors.length, 1);
+    });
+  }
+});
+
+/** A parser that checks nothing, as Socket.IO lets applications bring one. */
+function lenientParser() {
+  const { EventEmitter } = require('node:events') as typeof import('node:events');
+  class Encoder {
+    encode(packet: unknown) {
+      return [JSON.stringify(packet)];
+    }
+  }
+  class Decoder extends EventEmitter {
+    add(chunk: string) {
+      this.emit('decoded', JSON.parse(chunk));
+    }
+    destroy() {}
+  }
+  return { Encoder, Decoder };
+}
