@@ -25,14 +25,19 @@ interface Engine {
   close(): void;
 }
 
+/** The engines of each `app.io`: one for each HTTP server that Egg has announced. Usually there is one. */
+const engines = new WeakMap<object, Map<HttpServer, Engine>>();
+
 /** Attaches Socket.IO to an HTTP server, as `config.io` says. */
 export function attach(app: Application, server: HttpServer): void {
   const { io } = app;
   const { generateId } = resolveConfig(app.config.io);
-  // Attached before; egg-mock says it of one server more than once.
-  if (io.httpServer === server) return;
+  const attached = engines.get(io) ?? new Map<HttpServer, Engine>();
+  engines.set(io, attached);
+  if (attached.has(server)) return;
   io.attach(server);
   const engine = io.engine as Engine;
+  attached.set(server, engine);
   if (generateId) engine.generateId = checkedId(generateId);
   engine.on('connection_error', (err) => logRefused(app, err));
 }
@@ -43,8 +48,7 @@ export function attach(app: Application, server: HttpServer): void {
  */
 export async function detach(app: Application): Promise<void> {
   const { io } = app;
-  const engine = io.engine as Engine | undefined;
-  if (engine) {
+  for (const engine of engines.get(io)?.values() ?? []) {
     engine.opts.allowRequest = (_req: unknown, answer: (message: string, ok: boolean) => void) =>
       answer('the server is closing', false);
     engine.close();

@@ -56,20 +56,16 @@ export async function start(name: string, options: Record<string, unknown> = {})
 }
 
 async function listen(app: any): Promise<Running> {
-  let server: Server | undefined = app.io.httpServer;
-  if (!server) {
-    // Egg 4's mm.app makes its server when it is first asked for a request.
-    server = createServer(app.callback());
-    app.emit('server', server);
-  }
-  const listening = server;
-  await new Promise<void>((resolve) => listening.listen(0, '127.0.0.1', resolve));
-  const { port } = listening.address() as AddressInfo;
+  // Egg 4's mm.app makes its server when it is first asked for a request, Egg 3's before the router is loaded.
+  const server = createServer(app.callback());
+  app.emit('server', server);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
   const url = `http://127.0.0.1:${port}`;
   const client = (nsp = '/', options: ClientOptions = {}) => track(url + nsp, options);
   const started: Running = {
     app,
-    server: listening,
+    server,
     url,
     port,
     client,
@@ -77,8 +73,8 @@ async function listen(app: any): Promise<Running> {
     close: async () => {
       running.delete(started);
       await app.close();
-      listening.closeAllConnections();
-      await new Promise((resolve) => listening.close(resolve));
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
     },
   };
   return started;

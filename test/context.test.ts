@@ -1,0 +1,215 @@
+// The context: contract section 6, and the row about two namespaces on one connection.
+import assert from 'node:assert/strict';
+import type { Application, Context } from 'egg';
+import type { Socket } from 'socket.io';
+import { connected } from './support/app';
+import { startInline } from './support/inline';
+import { next, signal } from './support/wait';
+
+type Next = () => Promise<void>;
+
+const GETTERS = 'client server adapter id conn rooms acks broadcast connected disconnected handshake data recovered';
+const METHODS = 'join leave emit to in send write disconnect except timeout emitWithAck';
+
+/** The context of a packet and that of its connection, of a fresh application. */
+async function contexts(config: Record<string, unknown> = {}, extraHeaders: Record<string, string> = {}) {
+  const [connection, packet] = [signal<Context>(), signal<Context>()];
+  const running = await startInline({
+    config,
+    io: { namespace: { '/': { connectionMiddleware: ['a'] } } },
+    middleware: {
+      a: async (ctx: Context, next: Next) => {
+        connection.resolve(ctx);
+        await next();
+      },
+    },
+    router: (app) => app.io.route('x', (ctx) => packet.resolve(ctx)),
+  });
+  const client = await running.connect('/', { extraHeaders });
+  client.emit('x', 'argument');
+  return { ...running, socket: client, connection: await connection.promise, packet: await packet.promise };
+}
+
+describe('context', () => {
+  it('should have the Socket.IO socket in ctx.socket and ctx.request.socket', async () => {
+    const { app, connection, packet } = await contexts();
+    const [socket] = app.io.of('/').sockets.values();
+    for (const ctx of [connection, packet]) {
+      // No assert.equal: a context printed in full fills the screen.
+      assert(socket !== undefined && ctx.socket === socket, 'ctx.socket');
+      assert((ctx.request.socket as unknown) === socket, 'ctx.request.socket');
+      assert((ctx.req.socket as unknown) === socket, 'ctx.req.socket');
+      assert(ctx.app.io === app.io && ctx.request.app === ctx.app && ctx.response.app === ctx.app, 'app');
+      assert(!Object.hasOwn(ctx.app, 'context') || Object.hasOwn(ctx.app, 'loader'), 'the true application');
+    }
+    assert.equal(packet.socket.remoteAddress, '127.0.0.1');
+    assert.equal(packet.socket.remoteAddress, packet.handshake.address);
+  });
+
+  it('should delegate to the socket', async () => {
+    const { connection, packet } = await contexts();
+    for (const ctx of [connection, packet] as unknown as Record<string, unknown>[]) {
+      const socket = ctx.socket as unknown as Record<string, unknown>;
+      for (const name of GETTERS.split(' ')) {
+        if (name === 'broadcast') assert.equal((ctx[name] as object).constructor.name, 'BroadcastOperator');
+        else assert(ctx[name] === socket[name], name);
+      }
+      assert.equal((ctx.local as object).constructor.name, 'BroadcastOperator');
+      assert(ctx.volatile === socket && ctx.json === socket);
+      for (const name of METHODS.split(' ')) assert.equal(typeof ctx[name], 'function', name);
+    }
+  });
+
+  it('should call the delegated methods on the socket', async () => {
+    const { connect, app } = await startInline({
+      router: (app) => {
+        app.io.route('go', async (ctx) => {
+          await ctx.join(['r1', 'r2']);
+          await ctx.leave('r2');
+          ctx.to('r1').emit('to room');
+          ctx.in('r1').emit('in room');
+          ctx.except('r1').emit('except room');
+          ctx.emit('direct', [...ctx.rooms].includes('r1'));
+          ctx.send('by send');
+          ctx.write('by write');
+          ctx.data.count = (ctx.data.count ?? 0) + 1;
+          ctx.args[0](await ctx.timeout(5000).emitWithAck('ask'), await ctx.emitWithAck('ask'), ctx.data.count);
+        });
+        app.io.route('leave', (ctx) => ctx.disconnect());
+      },
+    });
+    const [client, other] = [await connect(), await connect()];
+    const sockets = app.io.of('/').sockets as Map<string, Socket>;
+    await sockets.get(other.id as string)?.join('r1');
+    const [toRoom, inRoom, direct] = [next(other, 'to room'), next(other, 'in room'), next(client, 'direct')];
+    const messages: string[] = [];
+    client.on('message', (text) => messages.push(text));
+    other.on('except room', () => assert.fail('it reached the excepted room'));
+    client.on('ask', (answer) => answer('answer'));
+    const answer = await new Promise((done) => client.emit('go', (...all: unknown[]) => done(all)));
+    assert.deepEqual(answer, ['answer', 'answer', 1]);
+    await Promise.all([toRoom, inRoom]);
+    assert.deepEqual(await direct, [true]);
+    assert.deepEqual(messages, ['by send', 'by write']);
+    const left = next(client, 'disconnect');
+    client.emit('leave');
+    await left;
+  });
+
+  it('should keep ip, secure and protocol right, behind a proxy too', async () => {
+    const plain = await contexts();
+    assert.deepEqual(
+      [plain.packet.ip, plain.packet.secure, plain.packet.protocol, plain.connection.ip],
+      ['127.0.0.1', false, 'http', '127.0.0.1'],
+    );
+    const headers = { 'x-forwarded-for': '10.1.2.3', 'x-forwarded-proto': 'https' };
+    const proxied = await contexts({ proxy: true }, headers);
+    assert.deepEqual([proxied.packet.ip, proxied.packet.secure, proxied.packet.protocol], ['10.1.2.3', true, 'https']);
+    const untrusted = await contexts({}, headers);
+    assert.deepEqual([untrusted.packet.ip, untrusted.packet.secure], ['127.0.0.1', false]);
+  });
+
+  it('should never change the handshake request that the namespaces of a connection share', async () => {
+    const { packet, app } = await contexts();
+    const shared = packet.socket.request;
+    assert(packet.req !== shared);
+    assert.equal(shared.socket.constructor.name, 'Socket');
+    assert.equal(shared.socket.remotePort, packet.conn.request.socket.remotePort);
+    assert.equal(typeof shared.socket.remotePort, 'number');
+    assert.equal('args' in shared, false);
+    assert.equal(app.io.of('/').sockets.size, 1);
+  });
+
+  it('should keep each context to its own socket, with two namespaces on one connection', async () => {
+    const hold = signal();
+    const { connect } = await startInline({
+      router: (app) => {
+        for (const name of ['/one', '/two']) {
+          app.io.of(name).route('slow', async (ctx) => {
+            await hold.promise;
+            ctx.args[0](ctx.socket.nsp.name, ctx.id, ctx.ip);
+          });
+          app.io.of(name).route('quick', (ctx) => ctx.args[0](ctx.socket.nsp.name, ctx.id, ctx.ip));
+        }
+      },
+    });
+    const one = await connect('/one');
+    const two = await connected(one.io.socket('/two'));
+    const ask = (client: typeof one, event: string) =>
+      new Promise((done) => client.emit(event, (...all: unknown[]) => done(all)));
+    const slow = ask(one, 'slow');
+    assert.deepEqual(await ask(two, 'quick'), ['/two', two.id, '127.0.0.1']);
+    hold.resolve();
+    assert.deepEqual(await slow, ['/one', one.id, '127.0.0.1']);
+  });
+
+  it('should be app.currentContext in the chains and in the controller', async () => {
+    const seen: boolean[] = [];
+    const current = async (app: Application, ctx: Context) => {
+      seen.push(app.currentContext === ctx);
+      await new Promise(setImmediate);
+      seen.push(app.currentContext === ctx);
+    };
+    const middleware = async (ctx: Context, next: Next) => {
+      await current(ctx.app, ctx);
+      await next();
+    };
+    const { connect, app } = await startInline({
+      io: { namespace: { '/': { connectionMiddleware: ['a'], packetMiddleware: ['a'] } } },
+      middleware: { a: middleware },
+      router: (app) =>
+        app.io.route('x', async (ctx) => {
+          await current(app, ctx);
+          ctx.args[0]();
+        }),
+    });
+    const client = await connect();
+    await Promise.all([client.emitWithAck('x'), client.emitWithAck('x')]);
+    assert.deepEqual(seen, Array(10).fill(true));
+    assert.equal(app.currentContext, undefined);
+  });
+
+  it('should take a body and headers without a response, and harm nobody', async () => {
+    const { connect } = await startInline({
+      router: (app) =>
+        app.io.route('x', (ctx) => {
+          assert(ctx.response.res === ctx.res);
+          ctx.body = { written: true };
+          ctx.set('x-header', '1');
+          ctx.args[0](ctx.status, ctx.response.get('x-header'));
+        }),
+    });
+    const client = await connect();
+    const answer = await new Promise((done) => client.emit('x', (...all: unknown[]) => done(all)));
+    assert.deepEqual(answer, [200, '1']);
+  });
+
+  it("should leave an application's own ctx properties alone", async () => {
+    const { connect } = await startInline({
+      boot: (app) => {
+        Object.defineProperty(app.context, 'timeout', { configurable: true, get: () => 'of the application' });
+      },
+      router: (app) =>
+        app.io.route('x', (ctx) => {
+          const before = ctx.data;
+          ctx.data = 'of this context';
+          ctx.args[0](ctx.timeout, ctx.data, before === ctx.socket.data);
+        }),
+    });
+    const client = await connect();
+    const answer = await new Promise((done) => client.emit('x', (...all: unknown[]) => done(all)));
+    assert.deepEqual(answer, ['of the application', 'of this context', true]);
+  });
+
+  it('should not be seen by HTTP requests', async () => {
+    const { app, url } = await startInline({
+      router: (app) =>
+        app.router.get('/http', async (ctx: Context) => {
+          ctx.body = { id: ctx.id ?? null, args: ctx.args ?? null, ip: ctx.ip, port: ctx.socket.remotePort! > 0 };
+        }),
+    });
+    assert(app.io);
+    const response = await fetch(`${url}/http`);
+    assert.deepEqual(await response.json(), { id: null, args: null, ip: '127.0.0.1', port: true });
+  });
+});

@@ -1,0 +1,240 @@
+// Routes: contract section 3, and that an event's name is data.
+import assert from 'node:assert/strict';
+import type { Application } from 'egg';
+import { connected, logs, track } from './support/app';
+import { startInline } from './support/inline';
+import { signal, until } from './support/wait';
+
+const fails = (router: (app: Application) => void, expected: RegExp) =>
+  assert.rejects(startInline({ router }), expected);
+
+describe('router', () => {
+  it('should route events of / by app.io.route and of others by app.io.of().route', async () => {
+    const { connect } = await startInline({
+      router: (app) => {
+        app.io.route('where', (ctx) => ctx.args[0]('/'));
+        app.io.of('/chat').route('where', (ctx) => ctx.args[0]('/chat'));
+        app.io.of('plain').route('where', (ctx) => ctx.args[0]('/plain'));
+      },
+    });
+    for (const name of ['/', '/chat', '/plain']) {
+      assert.equal(await (await connect(name)).emitWithAck('where'), name);
+    }
+  });
+
+  it('should be the same router by app.io.route and app.io.of("/").route', async () => {
+    const { connect, app } = await startInline({ router: (app) => app.io.of('/').route('x', (ctx) => ctx.args[0](1)) });
+    assert.equal(await (await connect()).emitWithAck('x'), 1);
+    assert(app.io.of('/') === app.io.sockets);
+  });
+
+  it('should refuse an event that is no string, naming the namespace', async () => {
+    const event = 42 as unknown as string;
+    await fails((app) => app.io.route(event, () => {}), /event must be string!.*app\.io\.of\('\/'\).*42/);
+    await fails((app) => app.io.of('/chat').route(undefined as never, () => {}), /event must be string!.*'\/chat'/);
+  });
+
+  it('should refuse a handler that is no function, naming event and namespace', async () => {
+    const missing = (app: Application) => app.io.of('/chat').route('say', app.io.controller.nobody?.say);
+    await fails(
+      missing,
+      /handler must be function!.*app\.io\.of\('\/chat'\)\.route\('say'.*undefined.*app\/io\/controller/,
+    );
+  });
+
+  it('should keep the first route of an event and warn of another, naming both', async () => {
+    const { connect, app } = await startInline({});
+    const { warn } = logs(app);
+    app.io.route('x', function first(ctx) {
+      ctx.args[0]('first');
+    });
+    app.io.route('x', function second(ctx) {
+      ctx.args[0]('second');
+    });
+    assert.equal(await (await connect()).emitWithAck('x'), 'first');
+    assert.equal(warn.length, 1);
+    assert.match(warn[0], /app\.io\.of\('\/'\)\.route\('x'.*First: first, ignored: second/);
+  });
+
+  it('should take routes that come after the boot, in namespaces that come after the boot', async () => {
+    const { connect, app } = await startInline({});
+    app.io.of('/late').route('x', (ctx) => ctx.args[0](typeof ctx.service));
+    assert.equal(await (await connect('/late')).emitWithAck('x'), 'object');
+  });
+
+  it('should run the routes of a namespace without configuration, with empty chains', async () => {
+    const { connect } = await startInline({
+      io: { namespace: { '/': {} } },
+      router: (app) => app.io.of('/unconfigured').route('x', (ctx) => ctx.args[0](ctx.session?.isNew)),
+    });
+    assert.equal(await (await connect('/unconfigured')).emitWithAck('x'), true);
+  });
+
+  it('should leave a namespace alone that is neither configured nor routed', async () => {
+    const { connect, app } = await startInline({
+      router: (app) => app.io.of('/native').on('connection', (socket) => socket.on('x', (ack) => ack('native'))),
+    });
+    assert.equal(await (await connect('/native')).emitWithAck('x'), 'native');
+    const [socket] = app.io.of('/native').sockets.values();
+    assert.equal('remoteAddress' in (socket as object), false);
+  });
+
+  it('should take any string for an event like any other', async () => {
+    const names = ['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'prototype', 'then', '', ' ', '消息'];
+    const routed = new Set(names.slice(0, 4));
+    const { connect } = await startInline({
+      router: (app) => {
+        for (const name of routed) app.io.route(name, (ctx) => ctx.args.at(-1)(`routed ${name}`));
+        app.io.route('ping', (ctx) => ctx.args[0]('pong'));
+      },
+    });
+    const client = await connect();
+    for (const name of names) {
+      if (routed.has(name)) assert.equal(await client.emitWithAck(name), `routed ${name}`);
+      else client.emit(name, () => assert.fail(`${name} was answered`));
+    }
+    assert.equal(await client.emitWithAck('ping'), 'pong');
+  });
+
+  it('should run the routes of a parent namespace in its children', async () => {
+    const { connect } = await startInline({
+      router: (app) => app.io.of(/^\/room-\d+$/).route('x', (ctx) => ctx.args[0](ctx.socket.nsp.name)),
+    });
+    assert.equal(await (await connect('/room-7')).emitWithAck('x'), '/room-7');
+    assert.equal(await (await connect('/room-8')).emitWithAck('x'), '/room-8');
+    await assert.rejects(connect('/room-x'), /Invalid namespace/);
+  });
+
+  it('should answer a client that asks for an unknown namespace, and nobody else notices', async () => {
+    const { connect, url } = await startInline({ router: (app) => app.io.route('x', (ctx) => ctx.args[0](1)) });
+    const client = await connect();
+    await assert.rejects(connected(track(`${url}/nowhere`)), /Invalid namespace/);
+    assert.equal(await client.emitWithAck('x'), 1);
+  });
+});
+
+describe('chains for all namespaces', () => {
+  const both = { connectionMiddleware: ['guard'], packetMiddleware: ['b'] };
+
+  it('should run first in every namespace: configured, routed, native, and made later', async () => {
+    const steps: string[] = [];
+    const { connect, app } = await startInline({
+      io: { ...both, namespace: { '/': { connectionMiddleware: ['a'] } } },
+      middleware: {
+        guard: async (ctx, next) => {
+          steps.push(`guard ${ctx.socket.nsp.name}`);
+          await next();
+        },
+        a: async (ctx, next) => {
+          steps.push(`a ${ctx.socket.nsp.name}`);
+          await next();
+        },
+        b: async (ctx, next) => {
+          steps.push(`b ${ctx.packet[0]}`);
+          await next();
+        },
+      },
+      router: (app) => {
+        app.io.of('/routed').route('x', (ctx) => ctx.args[0](1));
+        app.io.of('/native').on('connection', (socket) => socket.on('x', (ack) => ack(2)));
+      },
+    });
+    app.io.of('/later');
+    const answers = [];
+    for (const name of ['/', '/routed', '/native', '/later']) {
+      const client = await connect(name);
+      if (name === '/routed' || name === '/native') answers.push(await client.emitWithAck('x'));
+    }
+    assert.deepEqual(answers, [1, 2]);
+    const expected = ['guard /', 'a /', 'guard /routed', 'b x', 'guard /native', 'b x', 'guard /later'];
+    assert.deepEqual(steps, expected);
+  });
+
+  it('should keep a client out of every namespace', async () => {
+    const { connect, app } = await startInline({
+      io: both,
+      middleware: {
+        guard: () => {
+          throw new Error('closed');
+        },
+      },
+      router: (app) => app.io.of('/chat').route('x', () => {}),
+    });
+    logs(app);
+    await assert.rejects(connect('/chat'), /closed/);
+    await assert.rejects(connect('/'), /closed/);
+  });
+
+  it('should warn at boot where the connection chain of / no longer guards another namespace', async () => {
+    const warnings = async (io: object): Promise<string[]> => {
+      const all = signal<string[]>();
+      await startInline({
+        io,
+        boot: (app) => all.resolve(logs(app).warn),
+        router: (app) => app.io.of('/open').route('x', () => {}),
+      });
+      return (await all.promise).filter((text) => typeof text === 'string' && text.includes('does not guard'));
+    };
+    const guarded = { '/': { connectionMiddleware: ['guard'] } };
+    const [warning, ...rest] = await warnings({ namespace: guarded });
+    assert.match(
+      warning as string,
+      /connection middleware of \/ \(guard\) does not guard \/open.*config\.io\.connectionMiddleware/,
+    );
+    assert.deepEqual(rest, []);
+    assert.deepEqual(await warnings({ namespace: { ...guarded, '/open': { connectionMiddleware: ['a'] } } }), []);
+    assert.deepEqual(await warnings({ namespace: guarded, connectionMiddleware: ['a'] }), []);
+    assert.deepEqual(await warnings({}), []);
+  });
+});
+
+describe('the client that reconnects', () => {
+  it('should be let in again by the chain, with connection state recovery too', async () => {
+    let admitted = 0;
+    const { connect, app } = await startInline({
+      io: {
+        init: { connectionStateRecovery: { maxDisconnectionDuration: 60_000 } },
+        namespace: { '/': { connectionMiddleware: ['a'] } },
+      },
+      middleware: {
+        a: async (_ctx, next) => {
+          admitted++;
+          await next();
+        },
+      },
+      router: (app) => app.io.route('x', (ctx) => ctx.args[0](ctx.recovered)),
+    });
+    const client = await connect('/', { reconnection: true, reconnectionDelay: 5 });
+    // An offset to recover from.
+    app.io.emit('first');
+    assert.equal(await client.emitWithAck('x'), false);
+    client.io.engine.close();
+    await until('the client is back', () => client.connected && client.recovered);
+    assert.equal(await client.emitWithAck('x'), true);
+    assert.equal(admitted, 2);
+  });
+
+  it('should be answered where the application skips the middlewares for it', async () => {
+    let admitted = 0;
+    const { connect, app } = await startInline({
+      io: {
+        init: { connectionStateRecovery: { skipMiddlewares: true } },
+        namespace: { '/': { connectionMiddleware: ['a'] } },
+      },
+      middleware: {
+        a: async (_ctx, next) => {
+          admitted++;
+          await next();
+        },
+      },
+      router: (app) => app.io.route('x', (ctx) => ctx.args[0](ctx.socket.remoteAddress)),
+    });
+    const client = await connect('/', { reconnection: true, reconnectionDelay: 5 });
+    app.io.emit('first');
+    assert.equal(await client.emitWithAck('x'), '127.0.0.1');
+    client.io.engine.close();
+    await until('the client is back', () => client.connected && client.recovered);
+    assert.equal(await client.emitWithAck('x'), '127.0.0.1');
+    assert.equal(admitted, 1);
+  });
+});
