@@ -2,11 +2,12 @@
 import assert from 'node:assert/strict';
 import type { Application } from 'egg';
 import { connected, logs, track } from './support/app';
-import { startInline } from './support/inline';
+import { bootError, startInline } from './support/inline';
 import { signal, until } from './support/wait';
 
-const fails = (router: (app: Application) => void, expected: RegExp) =>
-  assert.rejects(startInline({ router }), expected);
+const fails = async (router: (app: Application) => void, expected: RegExp) => {
+  assert.match((await bootError({ router })).message, expected);
+};
 
 describe('router', () => {
   it('should route events of / by app.io.route and of others by app.io.of().route', async () => {

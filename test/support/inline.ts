@@ -1,6 +1,7 @@
 // An application whose configuration, routes and middlewares stand in the test itself: test/fixtures/apps/inline.
+import assert from 'node:assert/strict';
 import type { Application, Context } from 'egg';
-import type { IoConfig, Middleware } from '../../lib';
+import type { IoConfig } from '../../lib';
 import { type Running, start } from './app';
 
 /** What an inline application consists of. */
@@ -28,4 +29,19 @@ export async function startInline(inline: Inline): Promise<Running> {
   }
 }
 
-export type { Middleware };
+/** The error with which the boot of an inline application fails. */
+export async function bootError(inline: Inline): Promise<Error> {
+  // Egg 4's mm.app throws what fails in its agent at the process, beside rejecting.
+  const others = process.listeners('uncaughtException');
+  process.removeAllListeners('uncaughtException');
+  process.on('uncaughtException', () => {});
+  try {
+    await startInline(inline);
+  } catch (err) {
+    return err as Error;
+  } finally {
+    process.removeAllListeners('uncaughtException');
+    for (const listener of others) process.on('uncaughtException', listener);
+  }
+  return assert.fail('the application has started');
+}

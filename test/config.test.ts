@@ -1,0 +1,234 @@
+// config.io: contract section 1. What is wrong fails the boot, naming the key, its value and what is allowed.
+import assert from 'node:assert/strict';
+import { Server as WsServer } from 'ws';
+import type { IoConfig } from '../lib';
+import { resolveConfig } from '../lib/config';
+import { connected, logs, mm, refused } from './support/app';
+import { bootError, startInline } from './support/inline';
+import { next, signal } from './support/wait';
+
+/** Boots with this config.io, and wants the boot to fail with a message that matches all patterns. */
+async function fails(io: unknown, ...patterns: RegExp[]): Promise<void> {
+  const { message } = await bootError({ io: io as IoConfig });
+  for (const pattern of patterns) assert.match(message, pattern);
+}
+
+describe('config.io', () => {
+  before(() => mm.consoleLevel?.('NONE'));
+
+  describe('fails the boot', () => {
+    it('for the name of a middleware that does not exist, with the key and the names that do', async () => {
+      const chains = { connectionMiddleware: ['a', 'nobody'] };
+      await fails(
+        { namespace: { '/chat': chains } },
+        /can't find middleware: nobody !/,
+        /config\.io\.namespace\['\/chat'\]\.connectionMiddleware/,
+        /allowed: .*a, b, c, guard/,
+      );
+      await fails({ namespace: { '/': { packetMiddleware: ['__proto__'] } } }, /can't find middleware: __proto__ !/);
+      await fails(
+        { packetMiddleware: ['toString'] },
+        /can't find middleware: toString !/,
+        /config\.io\.packetMiddleware/,
+      );
+    });
+
+    it('for a list that is no array', async () => {
+      await fails(
+        { namespace: { '/chat': { connectionMiddleware: 'auth' } } },
+        /config\.connectionMiddleware must be Array!/,
+        /config\.io\.namespace\['\/chat'\]\.connectionMiddleware is 'auth'/,
+      );
+      await fails(
+        { namespace: { '/': { packetMiddleware: {} } } },
+        /config\.packetMiddleware must be Array!/,
+        /\['\/'\]/,
+      );
+      await fails(
+        { namespace: { '/': { packetMiddleware: [42] } } },
+        /packetMiddleware is invalid.*42.*array of names/,
+      );
+    });
+
+    it('for an option that does not exist', async () => {
+      await fails({ namespaces: {} }, /unknown option namespaces/, /config\.io\.namespaces/, /init, namespace/);
+      await fails({ namespace: { '/': { middleware: [] } } }, /unknown option middleware/, /\['\/'\]\.middleware/);
+    });
+
+    it('for an adapter that is none', async () => {
+      await fails(
+        { init: { adapter: 'redis' } },
+        /config\.io\.init\.adapter is invalid/,
+        /'redis'/,
+        /adapter constructor/,
+      );
+    });
+
+    it('for sections of the wrong type', async () => {
+      await fails({ init: 'polling' }, /config\.io\.init is invalid.*'polling'.*an object/);
+      await fails({ namespace: [] }, /config\.io\.namespace is invalid.*an object/);
+      await fails({ namespace: { '/': true } }, /config\.io\.namespace\['\/'\] is invalid.*true/);
+      await fails({ generateId: 'uuid' }, /config\.io\.generateId is invalid.*'uuid'.*function/);
+    });
+
+    it('for two entries of one namespace', async () => {
+      await fails({ namespace: { chat: {}, '/chat': {} } }, /one entry for \/chat/);
+    });
+
+    it('for a middleware that is a class', async () => {
+      class Guard {}
+      const inline = { io: { namespace: { '/': { packetMiddleware: ['a'] } } }, middleware: { a: Guard as never } };
+      const { message } = await bootError(inline);
+      assert.match(message, /middleware a is no function \(ctx, next\).*app\/io\/middleware\/a must export/);
+    });
+
+    it('for a WebSocket engine that cannot be loaded, saying what to install', async () => {
+      await fails({ init: { wsEngine: 'no-such-engine' } }, /npm install no-such-engine/, /config\.io\.init\.wsEngine/);
+      await fails({ init: { wsEngine: 'koa-compose/package.json' } }, /a package that exports a Server/);
+      await fails({ init: { wsEngine: 1 } }, /a constructor or a package's name/);
+    });
+  });
+
+  it('should take a namespace with and without its slash, and leave lists out', () => {
+    const { namespace, everywhere } = resolveConfig({ namespace: { chat: { packetMiddleware: ['a'] }, '/': {} } });
+    assert.deepEqual(
+      [...namespace],
+      [
+        ['/chat', { connectionMiddleware: [], packetMiddleware: ['a'] }],
+        ['/', { connectionMiddleware: [], packetMiddleware: [] }],
+      ],
+    );
+    assert.deepEqual(everywhere, { connectionMiddleware: [], packetMiddleware: [] });
+  });
+
+  it("should work without any configuration: the plugin's defaults", async () => {
+    const { connect } = await startInline({ io: undefined as never });
+    assert((await connect()).connected);
+  });
+});
+
+describe('config.io.init', () => {
+  it("should reach Socket.IO's constructor and Engine.IO", async () => {
+    const init = {
+      path: '/realtime',
+      transports: ['websocket' as const],
+      pingInterval: 12_345,
+      maxHttpBufferSize: 1000,
+      cors: { origin: 'https://example.com' },
+    };
+    const { client, app, url } = await startInline({ io: { init } });
+    const socket = await connected(client('/', { path: '/realtime' }));
+    assert.equal((socket.io.engine as unknown as { _pingInterval: number })._pingInterval, 12_345);
+    assert.equal(app.io.path(), '/realtime');
+    assert.match((await refused(client())).message, /websocket error/);
+    assert.match(
+      (await refused(client('/', { path: '/realtime', transports: ['polling'] }))).message,
+      /xhr poll error/,
+    );
+    const preflight = await fetch(`${url}/realtime/?EIO=4&transport=websocket`, {
+      method: 'OPTIONS',
+      headers: { origin: 'https://example.com' },
+    });
+    assert.equal(preflight.headers.get('access-control-allow-origin'), 'https://example.com');
+  });
+
+  it('should keep CORS closed and the client bundle unserved unless asked', async () => {
+    const closed = await startInline({});
+    const get = (url: string) => fetch(`${url}/socket.io/socket.io.js`);
+    assert.equal((await get(closed.url)).status, 400);
+    const poll = await fetch(`${closed.url}/socket.io/?EIO=4&transport=polling`, {
+      headers: { origin: 'https://x.y' },
+    });
+    assert.equal(poll.headers.get('access-control-allow-origin'), null);
+    const open = await startInline({ io: { init: { serveClient: true } } });
+    const bundle = await get(open.url);
+    assert.equal(bundle.status, 200);
+    assert.match(await bundle.text(), /Socket\.IO v4/);
+  });
+
+  for (const [title, wsEngine] of [
+    ['the name ws', 'ws'],
+    ['a constructor', WsServer],
+  ] as const) {
+    it(`should take ${title} for wsEngine`, async () => {
+      const { connect } = await startInline({ io: { init: { wsEngine } } });
+      assert((await connect()).connected);
+    });
+  }
+
+  it('should take the name of a package whose Server is a WebSocket server for wsEngine', async () => {
+    const made = signal();
+    (globalThis as { wsEngineMade?: () => void }).wsEngineMade = made.resolve;
+    const { connect } = await startInline({ io: { init: { wsEngine: require.resolve('./fixtures/ws-engine.cjs') } } });
+    await made.promise;
+    assert((await connect()).connected);
+  });
+});
+
+describe('config.io.generateId', () => {
+  it('should make the id of the socket, as client and server see it', async () => {
+    let count = 0;
+    const seen: string[] = [];
+    const { connect, app } = await startInline({
+      io: { generateId: (request) => `${request.headers['x-name']}-${++count}`, namespace: { '/': {}, '/chat': {} } },
+      router: (app) => {
+        app.io.route('id', (ctx) => ctx.args[0](ctx.id));
+        app.io.of('/chat').route('id', (ctx) => ctx.args[0](ctx.id));
+        app.io.on('connection', (socket) => seen.push(socket.id));
+      },
+    });
+    const client = await connect('/', { extraHeaders: { 'x-name': 'ann' } });
+    assert.equal(client.id, 'ann-1');
+    assert.equal(await client.emitWithAck('id'), 'ann-1');
+    const chat = await connected(client.io.socket('/chat'));
+    assert.equal(chat.id, '/chat#ann-1');
+    assert.equal(await chat.emitWithAck('id'), '/chat#ann-1');
+    assert.deepEqual(seen, ['ann-1']);
+    // The socket is in the room of its id.
+    const direct = next(chat, 'direct');
+    app.io.of('/chat').to('/chat#ann-1').emit('direct');
+    await direct;
+    assert.deepEqual([...app.io.of('/chat').sockets.keys()], ['/chat#ann-1']);
+  });
+
+  it('should leave nothing behind when its sockets have gone', async () => {
+    let count = 0;
+    const { connect, app } = await startInline({ io: { generateId: () => `id-${++count}` } });
+    const client = await connect();
+    client.disconnect();
+    const [socket] = app.io.of('/').sockets.values();
+    if (socket) await next(socket, 'disconnect');
+    const pending = (app.io.of('/') as unknown as { _preConnectSockets: Map<string, unknown> })._preConnectSockets;
+    assert.equal(pending.size, 0);
+    assert.equal(app.io.of('/').sockets.size, 0);
+  });
+
+  it('should be ignored with a warning when it is async or a generator', async () => {
+    for (const generateId of [async () => 'x', function* () {}]) {
+      const { warnings } = resolveConfig({ generateId: generateId as never });
+      assert.equal(warnings.length, 1);
+      assert.match(warnings[0] as string, /config\.io\.generateId is ignored/);
+      const { connect } = await startInline({ io: { generateId: generateId as never } });
+      assert.equal((await connect()).id?.length, 20);
+    }
+  });
+
+  it('should refuse the handshake, and log it, when it returns no string or throws', async () => {
+    let answer: () => unknown = () => undefined;
+    const { client, connect, app } = await startInline({ io: { generateId: () => answer() as string } });
+    const { warn } = logs(app);
+    await refused(client());
+    answer = () => Promise.resolve('later');
+    await refused(client());
+    answer = () => {
+      throw new Error('no id');
+    };
+    await refused(client());
+    assert.equal(warn.length, 3);
+    assert.match(warn[0], /handshake refused: Bad request.*returned undefined.*config\.io\.generateId/);
+    assert.match(warn[1], /it returned object/);
+    assert.match(warn[2], /no id/);
+    answer = () => 'good';
+    assert.equal((await connect()).id, 'good');
+  });
+});
