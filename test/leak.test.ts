@@ -1,0 +1,114 @@
+// Nothing is left of connections that came, did something, and went: in order, in the middle of a chain, or refused.
+import assert from 'node:assert/strict';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { WebSocket } from 'ws';
+import { startInline } from './support/inline';
+import { signal, until, within } from './support/wait';
+
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc') as () => void;
+
+/** Connections at once. */
+const WAVE = 100;
+/** Connections before the first look at the heap: by then caches are full and functions compiled. */
+const WARM_UP = 2_000;
+const CONNECTIONS = 10_000;
+/** What may be left in all, in bytes: 200 for each connection; a forgotten context alone is over 1,000. */
+const ALLOWED = 200 * CONNECTIONS;
+
+async function settledHeap(): Promise<number> {
+  // A collection frees what finalizers of the one before have let go.
+  for (let i = 0; i < 4; i++) {
+    collect();
+    await new Promise(setImmediate);
+  }
+  return process.memoryUsage().heapUsed;
+}
+
+describe('memory', function () {
+  this.timeout(120_000);
+
+  it(`should be where it was after ${CONNECTIONS} connections have come and gone`, async () => {
+    let onions = 0;
+    let packets = 0;
+    let left = 0;
+    const stuck = new Set<() => void>();
+    const { url, app } = await startInline({
+      config: { logger: { level: 'NONE', consoleLevel: 'NONE', coreLogger: { consoleLevel: 'NONE' } } },
+      io: {
+        generateId: () => `id-${Math.random().toString(36).slice(2)}${Date.now()}`,
+        namespace: { '/': { connectionMiddleware: ['a', 'b'], packetMiddleware: ['c'] } },
+      },
+      middleware: {
+        a: async (ctx, next) => {
+          onions++;
+          try {
+            ctx.session.visits = 1;
+            await next();
+          } finally {
+            onions--;
+          }
+        },
+        b: async (ctx, next) => {
+          if (ctx.query.mode === 'refused') throw new Error('refused');
+          // The client leaves while this is under way.
+          if (ctx.query.mode === 'early') await new Promise<void>((resolve) => ctx.conn.once('close', () => resolve()));
+          await next();
+        },
+        c: async (_ctx, next) => {
+          packets++;
+          await next();
+        },
+      },
+      router: (app) => {
+        app.io.route('x', (ctx) => ctx.args[1]({ got: ctx.args[0], user: ctx.session.visits }));
+        app.io.route('hang', async (ctx) => {
+          const gone = new Promise<void>((resolve) => {
+            stuck.add(resolve);
+            ctx.socket.once('disconnect', () => resolve());
+          });
+          await gone;
+          stuck.clear();
+        });
+        app.io.route('disconnect', () => left++);
+      },
+    });
+    // Not by mm, which keeps the arguments of every call.
+    app.coreLogger.error = () => {};
+    const modes = ['ack', 'hang', 'early', 'refused', 'ack'];
+    const wave = async () => {
+      await Promise.all(Array.from({ length: WAVE }, (_, i) => visit(url, modes[i % modes.length] as string)));
+      await until('all have gone', () => onions === 0 && app.io.of('/').sockets.size === 0 && stuck.size === 0);
+    };
+    for (let done = 0; done < WARM_UP; done += WAVE) await wave();
+    const before = await settledHeap();
+    for (let done = 0; done < CONNECTIONS; done += WAVE) await wave();
+    const grown = (await settledHeap()) - before;
+    assert(grown < ALLOWED, `${Math.round(grown / 1024)} KiB are left of ${CONNECTIONS} connections`);
+    assert(packets > 0 && left > 0);
+    const pending = (app.io.of('/') as unknown as { _preConnectSockets: Map<string, unknown> })._preConnectSockets;
+    assert.equal(pending.size, 0);
+  });
+});
+
+/** One client: connects, does what its mode says, and leaves. */
+async function visit(url: string, mode: string): Promise<void> {
+  const ws = new WebSocket(`${url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket&mode=${mode}`);
+  const over = signal();
+  ws.on('close', () => over.resolve());
+  ws.on('message', (data) => {
+    const text = String(data);
+    if (text.startsWith('0')) {
+      ws.send('40');
+      if (mode === 'early') setImmediate(() => ws.close());
+    } else if (text.startsWith('40')) {
+      ws.send(mode === 'ack' ? '421["x",{"a":[1,2,3]}]' : '42["hang"]');
+      if (mode === 'hang') ws.send('41');
+    } else if (text.startsWith('431') || text.startsWith('44')) {
+      ws.close();
+    }
+    if (mode === 'hang' && text.startsWith('40')) ws.close();
+  });
+  await within(`the end of a ${mode} visit`, over.promise);
+}
