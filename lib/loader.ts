@@ -1,7 +1,7 @@
 // Loads app/io/middleware and app/io/controller of every load unit with Egg's own loader. Called by app.ts.
 import path from 'node:path';
 import { types } from 'node:util';
-import type { Application } from 'egg';
+import type { Application, Context } from 'egg';
 import type { Middleware } from './chain';
 import type { IoServer } from './server';
 
@@ -11,12 +11,18 @@ interface LoadingApp {
   readonly loader: Loader;
   controller: IoServer['controller'];
   deprecate(message: string): void;
-  /** On Egg 3 alone, which still takes generator functions. */
-  toAsyncFunction?<F>(fn: F): F;
+  /** Works on Egg 3 alone, which still takes generator functions. */
+  toAsyncFunction<F>(fn: F): F;
+}
+
+interface FileLoader {
+  new (options: object): { load(): unknown };
+  /** The symbol under which Egg keeps the path of what it has loaded. */
+  readonly FULLPATH: symbol;
 }
 
 interface Loader {
-  readonly FileLoader: new (options: object) => { load(): unknown };
+  readonly FileLoader: FileLoader;
   getLoadUnits(): { path: string }[];
   loadController(options: { directory: string[] }): unknown;
   loadRouter(...args: unknown[]): unknown;
@@ -36,7 +42,7 @@ export function loadIo(application: Application): Promise<void> | undefined {
     convertGenerators(app);
     return undefined;
   }
-  const loading = Promise.all(steps).then(() => convertGenerators(app));
+  const loading = Promise.all(steps).then(() => refuseGenerators(app));
   // No boot hook before the router is awaited, so the router itself waits.
   const { loader } = app;
   const { loadRouter } = loader;
@@ -71,18 +77,25 @@ function loadController(app: LoadingApp): unknown {
   return loading;
 }
 
-/** A middleware may be a generator function where Egg still takes one, and is refused in Egg's words where it doesn't. */
+function generators(app: LoadingApp): [name: string, middleware: Middleware][] {
+  const middlewares: [string, Middleware][] = Object.entries(app.io.middleware);
+  return middlewares.filter(([, middleware]) => types.isGeneratorFunction(middleware));
+}
+
+/** Egg 3 takes generator functions, and so do the chains there. */
 function convertGenerators(app: LoadingApp): void {
-  const middlewares = app.io.middleware as Record<string, Middleware>;
-  for (const [name, middleware] of Object.entries(middlewares)) {
-    if (!types.isGeneratorFunction(middleware)) continue;
-    if (app.toAsyncFunction === undefined) {
-      throw new TypeError(
-        `[egg-socket.io] Support for generators was removed, middleware: ${name} of app/io/middleware`,
-      );
-    }
-    const run = app.toAsyncFunction(middleware as Middleware);
-    middlewares[name] = (ctx, next) => run.call(ctx, yieldable(next) as never, next);
+  for (const [name, middleware] of generators(app)) {
+    const run = app.toAsyncFunction(middleware);
+    app.io.middleware[name] = (ctx: Context, next: () => Promise<void>) =>
+      run.call(ctx, yieldable(next) as never, next);
+  }
+}
+
+/** Egg 4 refuses a generator function where it finds one: a middleware of ours in the words of one of Egg's. */
+function refuseGenerators(app: LoadingApp): void {
+  for (const [name, middleware] of generators(app)) {
+    const path = (middleware as unknown as Record<symbol, unknown>)[app.loader.FileLoader.FULLPATH];
+    throw new TypeError(`Support for generators was removed, middleware: ${name}, fullpath: ${path}`);
   }
 }
 

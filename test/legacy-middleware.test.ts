@@ -1,0 +1,110 @@
+// Connection and packet middleware, and system events, as applications of egg-socket.io 4 have written them.
+import assert from 'node:assert/strict';
+import type { EventEmitter } from 'node:events';
+import { logs, type Running, refused, start } from './support/app';
+import { next, times, until } from './support/wait';
+
+describe('legacy: middleware and system events', () => {
+  let running: Running;
+  let app: EventEmitter;
+
+  before(async () => {
+    running = await start('legacy-middleware');
+    app = running.app as unknown as EventEmitter;
+  });
+
+  // Every test begins in an empty room.
+  beforeEach(() => until('everybody has left', () => running.app.io.of('/').sockets.size === 0));
+
+  const enter = (name: string) => running.connect('/', { query: { token: name } });
+
+  it('should join a room before await next(), and tell the room after it, when the socket has gone', async () => {
+    const ann = await enter('ann');
+    const heard = times(ann, 'online', 2);
+    const bob = await enter('bob');
+    bob.disconnect();
+    assert.deepEqual(await heard, [['bob joined'], ['bob left']]);
+  });
+
+  it('should trace a packet around its controller, from ctx.packet', async () => {
+    const ann = await enter('ann');
+    const heard = Promise.all([times(ann, 'trace', 4), next(ann, 'said')]);
+    ann.emit('say', '  hello  ', 'more');
+    ann.emit('nothing', 1, 2, 3);
+    const [trace, said] = await heard;
+    assert.deepEqual(said, ['hello']);
+    assert.deepEqual(trace.flat().sort(), ['in nothing 3', 'in say 2', 'out nothing none', 'out say said']);
+  });
+
+  it('should swallow a packet whose middleware returns without next()', async () => {
+    const ann = await enter('ann');
+    const said = times(ann, 'said', 1);
+    const blocked = next(ann, 'blocked');
+    ann.emit('say', 'darn');
+    ann.emit('say', 'sentinel');
+    assert.deepEqual(await blocked, ['darn']);
+    assert.deepEqual(await said, [['sentinel']]);
+  });
+
+  it('should leave a room, and hear it no more', async () => {
+    const [ann, bob] = [await enter('ann'), await enter('bob')];
+    const out = next(ann, 'out');
+    ann.emit('leave');
+    await out;
+    ann.on('said', () => assert.fail('the client is in the room still'));
+    const said = next(bob, 'said');
+    bob.emit('say', 'anybody?');
+    await said;
+    // Were it under way to the client, it would be there before this.
+    const again = next(ann, 'out');
+    ann.emit('leave');
+    await again;
+  });
+
+  it('should refuse a client whose connection middleware throws', async () => {
+    const { error } = logs(running.app);
+    const err = await refused(running.client('/', { query: { how: 'throw' } }));
+    assert.equal(err.message, 'no token');
+    assert.deepEqual(
+      error.map(({ message }) => message),
+      ['no token'],
+    );
+  });
+
+  describe('system events', () => {
+    it('should run disconnecting, with the rooms yet, and disconnect, with the reason', async () => {
+      const ann = await enter('ann');
+      const { id } = ann;
+      const heard = times(app, 'system', 2);
+      ann.disconnect();
+      assert.deepEqual(await heard, [
+        ['disconnecting', 'client namespace disconnect', true],
+        ['disconnect', 'client namespace disconnect', id],
+      ]);
+    });
+
+    it('should run them when a controller disconnects the socket', async () => {
+      const ann = await enter('ann');
+      const heard = Promise.all([times(app, 'system', 2), next(ann, 'disconnect')]);
+      ann.emit('bye');
+      const [events, [reason]] = await heard;
+      assert.equal(reason, 'io server disconnect');
+      assert.deepEqual(
+        events.map((args) => args.slice(0, 2)),
+        [
+          ['disconnecting', 'server namespace disconnect'],
+          ['disconnect', 'server namespace disconnect'],
+        ],
+      );
+    });
+
+    it('should run error for what Socket.IO cannot read', async () => {
+      const ann = await enter('ann');
+      const { id } = ann;
+      const heard = next(app, 'system');
+      // A packet of no type that there is.
+      ann.io.engine.write('9');
+      assert.deepEqual(await heard, ['error', true, id]);
+    });
+  });
+});
