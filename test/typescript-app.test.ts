@@ -1,0 +1,76 @@
+// An application in TypeScript, loaded from its sources as Egg loads them in development.
+import assert from 'node:assert/strict';
+import { type Running, refused, start } from './support/app';
+import { next } from './support/wait';
+
+describe('an application in TypeScript', () => {
+  let running: Running;
+
+  before(async () => {
+    running = await start('ts-app');
+  });
+
+  const connect = (nsp = '/') => running.connect(nsp, { query: { token: running.app.config.keys } });
+
+  it('should have loaded app/io/**.ts', () => {
+    const { controller, middleware } = running.app.io;
+    assert.deepEqual(Object.keys(controller).sort(), ['admin', 'chat', 'functions', 'nsp']);
+    assert.deepEqual(Object.keys(middleware).sort(), ['auth', 'packet']);
+  });
+
+  it('should call the default export of a controller file, a class, with its service and its ack', async () => {
+    const client = await connect();
+    const done = next(client, 'done');
+    assert.deepEqual(await client.timeout(5000).emitWithAck('say', { text: 'hi' }), {
+      label: 'room of hi',
+      user: 'user of say',
+      everybody: true,
+      known: true,
+    });
+    assert.deepEqual(await done, ['say']);
+  });
+
+  it('should call a class of module.exports', async () => {
+    const [from, to] = [await connect(), await connect()];
+    const heard = next(to, 'exchange');
+    from.emit('exchange', { target: to.id, payload: 'hello' });
+    assert.deepEqual(await heard, [{ client: from.id, payload: 'hello' }]);
+  });
+
+  it('should call an object of async functions', async () => {
+    const client = await connect();
+    const heard = next(client, 'pong');
+    client.emit('ping', 1);
+    assert.deepEqual(await heard, [true, 1]);
+  });
+
+  it('should call app => class extends app.Controller of a folder, in its namespace', async () => {
+    const client = await connect('/admin');
+    const heard = new Promise<unknown[]>((resolve) =>
+      client.emit('kick', 'bob', (...args: unknown[]) => resolve(args)),
+    );
+    assert.deepEqual(await heard, ['/admin', 'bob']);
+  });
+
+  it('should run a system event', async () => {
+    const [leaving, staying] = [await connect(), await connect()];
+    const { id } = leaving;
+    const heard = next(staying, 'left');
+    leaving.disconnect();
+    assert.deepEqual(await heard, [id, 'client namespace disconnect']);
+  });
+
+  it('should refuse a client whose middleware throws', async () => {
+    const err = await refused(running.client('/', { query: { token: 'wrong' } }));
+    assert.equal(err.message, 'who are you?');
+    assert.deepEqual(err.data, { token: 'wrong' });
+  });
+
+  it('should let an HTTP controller emit', async () => {
+    const client = await connect();
+    const heard = next(client, 'visited');
+    const response = await fetch(`${running.url}/`);
+    assert.equal(await response.text(), 'room of 127.0.0.1');
+    assert.deepEqual(await heard, ['/']);
+  });
+});
