@@ -14,7 +14,7 @@ describe('an application in TypeScript', () => {
 
   it('should have loaded app/io/**.ts', () => {
     const { controller, middleware } = running.app.io;
-    assert.deepEqual(Object.keys(controller).sort(), ['admin', 'chat', 'functions', 'nsp']);
+    assert.deepEqual(Object.keys(controller).sort(), ['admin', 'functions', 'nsp', 'talk']);
     assert.deepEqual(Object.keys(middleware).sort(), ['auth', 'packet']);
   });
 
