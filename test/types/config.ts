@@ -1,0 +1,52 @@
+// config/config.default.ts and config/plugin.ts of an application, in each form that Egg documents.
+import type { Application, EggAppConfig, EggPlugin, PowerPartial } from 'egg';
+import type { IoConfig } from 'egg-socket.io';
+import type { Equal, Expect } from './expect';
+
+export const plugin: EggPlugin = { io: { enable: true, package: 'egg-socket.io' } };
+
+export default (): PowerPartial<EggAppConfig> => {
+  const config = {} as PowerPartial<EggAppConfig>;
+  config.keys = 'keys';
+  config.io = {
+    init: { cors: { origin: 'https://example.com' }, allowEIO3: true, maxHttpBufferSize: 1e6, wsEngine: 'eiows' },
+    connectionMiddleware: ['auth'],
+    packetMiddleware: [],
+    namespace: {
+      '/': {},
+      '/chat': { connectionMiddleware: ['auth'], packetMiddleware: ['filter'] },
+    },
+    redis: { host: '127.0.0.1', port: 6379, auth_pass: 'password', db: 1, maxRetriesPerRequest: 3 },
+    generateId: (request) => `${request.headers['x-id']}`,
+  };
+  return config;
+};
+
+export const literal: PowerPartial<EggAppConfig> = { io: { init: { path: '/io' } } };
+
+export function wrong(config: PowerPartial<EggAppConfig>, app: Application): void {
+  // @ts-expect-error no such option
+  config.io = { namespaces: {} };
+  // @ts-expect-error no such option of Socket.IO
+  config.io = { init: { transport: ['websocket'] } };
+  // @ts-expect-error no such chain
+  config.io = { namespace: { '/': { connectionMiddlewares: [] } } };
+  // @ts-expect-error no such option of Redis
+  config.io = { redis: { hostname: '127.0.0.1' } };
+  // @ts-expect-error a chain is an array
+  config.io = { connectionMiddleware: 'auth' };
+  // @ts-expect-error of names
+  config.io = { namespace: { '/': { packetMiddleware: [() => {}] } } };
+  // @ts-expect-error a port is a number
+  config.io = { redis: { port: '6379' } };
+  // @ts-expect-error an id is a string
+  config.io = { generateId: () => 1 };
+  // @ts-expect-error which is there at once
+  config.io = { generateId: async () => 'id' };
+  // @ts-expect-error a buffer has a size
+  config.io = { init: { maxHttpBufferSize: '1mb' } };
+  // @ts-expect-error the merged configuration has no such option, either
+  app.config.io.nope;
+}
+
+export type Checks = [Expect<Equal<Application['config']['io'], IoConfig>>];
