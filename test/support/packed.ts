@@ -1,0 +1,139 @@
+// Packs the plugin, installs it into applications of a temporary directory, and runs these in processes of their own.
+import assert from 'node:assert/strict';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import fs from 'node:fs';
+import { createServer } from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { connected, fixture, ROOT, track } from './app';
+import { next, within } from './wait';
+
+const MINUTE = 60_000;
+/** What is in the working tree and in no checkout. */
+const NOT_COPIED = new Set(['node_modules', '.git', 'logs', 'run', 'coverage', '.tmp']);
+const SOURCES = ['app.ts', 'agent.ts', 'app', 'config', 'lib'];
+
+const children = new Set<ChildProcess>();
+let temporary: string | undefined;
+
+/** A new directory, outside of the repository: nothing of its node_modules is found from there. */
+function makeDirectory(name: string): string {
+  temporary ??= fs.mkdtempSync(path.join(os.tmpdir(), 'egg-socket.io-packed-'));
+  return fs.mkdtempSync(path.join(temporary, `${name}-`));
+}
+
+/** Ends what is still running, and removes all directories. */
+export function cleanUp(): void {
+  for (const child of children) child.kill('SIGKILL');
+  if (temporary) fs.rmSync(temporary, { recursive: true, force: true });
+}
+
+/** Packs a copy of the working tree: packing builds in place, and what is built is loaded instead of the sources. */
+export async function pack(): Promise<string> {
+  const directory = makeDirectory('pack');
+  const copy = path.join(directory, 'copy');
+  copyTree(ROOT, copy);
+  fs.symlinkSync(path.join(ROOT, 'node_modules'), path.join(copy, 'node_modules'), 'junction');
+  // What an earlier build has left of a source that is gone.
+  fs.writeFileSync(path.join(copy, 'lib/gone.js'), '');
+  await run('npm', ['pack', '--pack-destination', directory], copy);
+  const [tarball] = fs.readdirSync(directory).filter((file) => file.endsWith('.tgz'));
+  assert(tarball, 'npm pack made no tarball');
+  return path.join(directory, tarball);
+}
+
+/** The files of a tarball, sorted. */
+export async function contents(tarball: string): Promise<string[]> {
+  const { stdout } = await promisify(execFile)('tar', ['-tzf', tarball]);
+  return stdout.trim().split('\n').sort();
+}
+
+/** The files that the build compiles. */
+export function sources(): string[] {
+  const all = SOURCES.flatMap((name) => {
+    const file = path.join(ROOT, name);
+    if (fs.statSync(file).isFile()) return [name];
+    return fs.readdirSync(file, { recursive: true }).map((inner) => path.posix.join(name, String(inner)));
+  });
+  return all.filter((file) => file.endsWith('.ts') && !file.endsWith('.d.ts'));
+}
+
+/** Installs packages into a directory for applications. */
+export async function install(packages: string[]): Promise<string> {
+  const home = makeDirectory('install');
+  fs.writeFileSync(path.join(home, 'package.json'), '{ "private": true }');
+  await run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', ...packages], home);
+  return home;
+}
+
+/** Puts a fresh copy of a fixture application where it finds the installed packages. */
+export function application(home: string, name: string): string {
+  const baseDir = fs.mkdtempSync(path.join(home, `${name}-`));
+  copyTree(fixture(name), baseDir);
+  return baseDir;
+}
+
+function copyTree(from: string, to: string): void {
+  const filter = (file: string) => file === from || !NOT_COPIED.has(path.basename(file));
+  fs.cpSync(from, to, { recursive: true, filter });
+}
+
+/** Compiles an application in place with the repository's TypeScript, or fails with what that says. */
+export async function compile(baseDir: string): Promise<void> {
+  await run(process.execPath, [path.join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', '.'], baseDir);
+}
+
+/** Runs a command to its end, or fails with what it printed. */
+async function run(command: string, args: string[], cwd: string): Promise<void> {
+  const options = { cwd, timeout: 2 * MINUTE };
+  await promisify(execFile)(command, args, options).catch((err: Error & { stdout: string }) => {
+    err.message += `\n${err.stdout}`;
+    throw err;
+  });
+}
+
+/** Starts an application in processes of its own, gets an event answered, and stops it. */
+export async function talk(baseDir: string): Promise<void> {
+  const port = await freePort();
+  const child = spawn(process.execPath, ['start.cjs', String(port)], {
+    cwd: baseDir,
+    // Nothing of what this process has for TypeScript and for Egg's majors.
+    env: { PATH: process.env.PATH, EGG_HOME: baseDir, EGG_SERVER_ENV: 'prod' },
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  });
+  children.add(child);
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => (output += chunk));
+  const exit = next(child, 'exit', MINUTE);
+  await Promise.race([ready(child), exit.then(() => assert.fail(`the application has not started:\n${output}`))]);
+
+  const client = await connected(track(`http://127.0.0.1:${port}`, { query: { name: 'Ann' } }));
+  const answer = await within('an answer', client.timeout(10_000).emitWithAck('say', 'hello'));
+  assert.equal(answer, 'Ann said hello in event 1');
+
+  const left = next(client, 'disconnect');
+  child.kill('SIGTERM');
+  await left;
+  assert.deepEqual(await exit, [0, null], output);
+  children.delete(child);
+  const log = path.join(baseDir, 'logs', path.basename(baseDir).slice(0, 'packed-js'.length), 'common-error.log');
+  assert.equal(fs.readFileSync(log, 'utf8'), '');
+}
+
+/** Egg's master tells the process that started it when its workers listen. */
+async function ready(master: ChildProcess): Promise<void> {
+  for (;;) {
+    const [message] = await next<[{ action?: string }]>(master, 'message', MINUTE);
+    if (message.action === 'egg-ready') return;
+  }
+}
+
+/** Egg's cluster takes 0 for the default, not for a free one. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
