@@ -1,0 +1,54 @@
+// The end of an application: its clients hear of it, and nothing of ours is left open.
+import assert from 'node:assert/strict';
+import { refused } from './support/app';
+import { startInline } from './support/inline';
+import { next, signal } from './support/wait';
+
+describe('closing the application', () => {
+  it('should close the connections so that clients come back by themselves, and end their onions', async () => {
+    const over = signal<boolean>();
+    const reasons: string[] = [];
+    const { connect, app } = await startInline({
+      io: { namespace: { '/': { connectionMiddleware: ['a'] } } },
+      middleware: {
+        a: async (ctx, next) => {
+          await next();
+          over.resolve(ctx.connected);
+        },
+      },
+      router: (app) => app.io.route('disconnect', (ctx) => reasons.push(ctx.args[0])),
+    });
+    const client = await connect();
+    const left = next(client, 'disconnect');
+    await app.close();
+    // A client of Socket.IO reconnects after this reason, and would not after "io server disconnect".
+    assert.equal((await left)[0], 'transport close');
+    assert.equal(await over.promise, false);
+    assert.deepEqual(reasons, ['forced close']);
+  });
+
+  it("should leave Egg's HTTP server to Egg, and let no new client in", async () => {
+    const { app, server, client, url } = await startInline({});
+    await app.close();
+    assert.equal(server.listening, true);
+    await refused(client());
+    const handshake = await fetch(`${url}/socket.io/?EIO=4&transport=polling`);
+    assert.equal(handshake.status, 403);
+    assert.match(await handshake.text(), /the server is closing/);
+  });
+
+  it('should close the adapters of all namespaces, and work without any client', async () => {
+    const closed: string[] = [];
+    const { app } = await startInline({ io: { namespace: { '/': {}, '/chat': {} } } });
+    for (const name of ['/', '/chat']) {
+      const { adapter } = app.io.of(name);
+      const { close } = adapter;
+      adapter.close = () => {
+        closed.push(name);
+        return close.call(adapter);
+      };
+    }
+    await app.close();
+    assert.deepEqual(closed.sort(), ['/', '/chat']);
+  });
+});
