@@ -1,0 +1,7 @@
+module.exports = (app) =>
+  class EchoController extends app.Controller {
+    async echo() {
+      const [data, answer] = this.ctx.args;
+      answer(data);
+    }
+  };

@@ -1,0 +1,1 @@
+module.exports = (app) => app.io.route('echo', app.io.controller.echo.echo);

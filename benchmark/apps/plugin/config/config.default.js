@@ -1,0 +1,5 @@
+exports.keys = 'benchmark';
+
+exports.io = {
+  namespace: { '/': { connectionMiddleware: ['connection'], packetMiddleware: ['packet'] } },
+};
