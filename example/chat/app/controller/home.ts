@@ -1,0 +1,44 @@
+// The pages, and the nickname: it is chosen over HTTP and kept in the session, which app/io shares.
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { Controller } from 'egg';
+import { isName, NAME_RULE } from '../names';
+import type { Session } from '../session';
+
+export default class HomeController extends Controller {
+  /** The chat for those who have a nickname, the form for those who haven't. */
+  async index() {
+    const { nickname } = this.ctx.session as Session;
+    await (nickname ? this.#show('chat', { nickname }) : this.#show('join'));
+  }
+
+  async join() {
+    const { ctx } = this;
+    const nickname = String(ctx.request.body.nickname ?? '').trim();
+    if (!isName(nickname)) {
+      ctx.status = 422;
+      return this.#show('join', { nickname, problem: `A nickname has ${NAME_RULE}.` });
+    }
+    if (await ctx.service.people.isTaken(nickname)) {
+      ctx.status = 409;
+      return this.#show('join', { nickname, problem: 'Somebody here has this nickname already.' });
+    }
+    (ctx.session as Session).nickname = nickname;
+    ctx.redirect('/');
+  }
+
+  async leave() {
+    this.ctx.session = null;
+    this.ctx.redirect('/');
+  }
+
+  /** Sends a page of app/view. A larger application would use a view engine. */
+  async #show(name: string, values: Record<string, string> = {}) {
+    const { ctx } = this;
+    // egg-security refuses a form that doesn't send this token back.
+    const all: Record<string, string> = { ...values, csrf: ctx.csrf };
+    const html = await readFile(path.join(this.app.baseDir, 'app/view', `${name}.html`), 'utf8');
+    ctx.type = 'html';
+    ctx.body = html.replace(/\{\{(\w+)\}\}/g, (_match, key: string) => ctx.helper.escape(all[key] ?? ''));
+  }
+}

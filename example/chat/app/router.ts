@@ -1,0 +1,18 @@
+// HTTP requests and Socket.IO events, side by side.
+import type { Application } from 'egg';
+
+export default (app: Application) => {
+  const { router, controller, io } = app;
+
+  router.get('/', controller.home.index);
+  router.post('/join', controller.home.join);
+  router.post('/leave', controller.home.leave);
+
+  const chat = io.of('/chat');
+  chat.route('join', io.controller.chat.join);
+  chat.route('say', io.controller.chat.say);
+  chat.route('typing', io.controller.chat.typing);
+  chat.route('fail', io.controller.chat.fail);
+  // Socket.IO's own event: the browser was closed, or its connection was lost.
+  chat.route('disconnect', io.controller.chat.leave);
+};

@@ -1,0 +1,41 @@
+// Who is where. Socket.IO knows, whichever worker somebody is connected to: there is no list of our own to keep right.
+import { Service } from 'egg';
+import { roomKey } from '../names';
+
+/** Rooms that are there even when nobody is. */
+const FIXED_ROOMS = ['Lobby', 'Help', 'Random'];
+
+export default class PeopleService extends Service {
+  async inRoom(room: string): Promise<string[]> {
+    const sockets = await this.#chat.in(roomKey(room)).fetchSockets();
+    // Somebody may have the page open twice.
+    return [...new Set(sockets.map((socket) => socket.data.nickname as string))].sort();
+  }
+
+  async rooms(): Promise<string[]> {
+    const sockets = await this.#chat.fetchSockets();
+    const lively = sockets.map((socket) => socket.data.room as string | undefined).filter((room) => room !== undefined);
+    return [...new Set([...FIXED_ROOMS, ...lively.sort()])];
+  }
+
+  async isTaken(nickname: string): Promise<boolean> {
+    const sockets = await this.#chat.fetchSockets();
+    return sockets.some((socket) => socket.data.nickname === nickname);
+  }
+
+  /** Tells everybody which rooms there are, and the people of these rooms who is in them. */
+  async announce(...rooms: string[]): Promise<void> {
+    this.#chat.emit('rooms', await this.rooms());
+    for (const room of rooms) this.#chat.to(roomKey(room)).emit('people', room, await this.inRoom(room));
+  }
+
+  get #chat() {
+    return this.app.io.of('/chat');
+  }
+}
+
+declare module 'egg' {
+  interface IService {
+    people: PeopleService;
+  }
+}

@@ -1,0 +1,24 @@
+// The application's configuration. Importing a type of egg-socket.io also gives Egg's types app.io, ctx.socket, ctx.args…
+import type { EggAppInfo } from 'egg';
+import type { IoConfig } from 'egg-socket.io';
+
+export default (appInfo: EggAppInfo) => {
+  const io: IoConfig = {
+    // The page gets its client from this server: /socket.io/socket.io.js
+    init: { serveClient: true },
+    namespace: {
+      '/chat': {
+        connectionMiddleware: ['auth'],
+        packetMiddleware: ['log', 'validate'],
+      },
+    },
+  };
+
+  return {
+    // Signs and encrypts the cookies. Your application keeps its keys secret, outside of the repository.
+    keys: `${appInfo.name}-not-a-secret`,
+    // Other sites can't connect with the visitor's session.
+    session: { sameSite: 'lax' },
+    io,
+  };
+};

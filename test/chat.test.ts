@@ -1,0 +1,193 @@
+// The example, example/chat, as people see it in their browsers and as a client in a terminal does.
+import assert from 'node:assert/strict';
+import path from 'node:path';
+import { logs, ROOT, type Running, refused, start } from './support/app';
+import { closeBrowser, closePages, openPage, reads } from './support/browser';
+import * as chatter from './support/chat';
+import { say, type } from './support/chat';
+import { times, until } from './support/wait';
+
+describe('the example chat', () => {
+  let chat: Running;
+
+  before(async () => {
+    chat = await start('chat', { baseDir: path.join(ROOT, 'example/chat') });
+    // The example logs each event.
+    (chat.app as unknown as { loggers: { disableConsole(): void } }).loggers.disableConsole();
+  });
+
+  beforeEach(async () => {
+    await until('everybody is gone', async () => (await chat.app.io.of('/chat').fetchSockets()).length === 0);
+  });
+
+  afterEach(closePages);
+
+  after(closeBrowser);
+
+  /** Cuts somebody's connection. */
+  function drop(nickname: string): void {
+    for (const socket of chat.app.io.of('/chat').sockets.values()) {
+      if (socket.data.nickname === nickname) socket.conn.close();
+    }
+  }
+
+  const enter = (nickname: string, room?: string) => chatter.enter(chat.url, nickname, room);
+  const cookiesOf = (nickname: string) => chatter.cookiesOf(chat.url, nickname);
+
+  it('lets two people talk, who see each other and that one is typing', async () => {
+    const ada = await enter('Ada');
+    await reads(ada, '#people .name', ['Ada (you)']);
+    const grace = await enter('Grace');
+    await reads(grace, '#people .name', ['Ada', 'Grace (you)']);
+    await reads(ada, '#people .name', ['Ada (you)', 'Grace']);
+    await reads(ada, '.news', ['Grace joined']);
+    await reads(grace, '.news', []);
+
+    await until('Ada sees that Grace is typing', async () => {
+      await type(grace, 'x');
+      return (await ada.locator('#typing').textContent()) === 'Grace is typing…';
+    });
+    await say(grace, 'Hello Ada');
+    await reads(ada, '.message .text', ['Hello Ada']);
+    await reads(ada, '#typing', ['']);
+    await say(ada, 'Hello Grace');
+    for (const page of [ada, grace]) {
+      await reads(page, '.message .text', ['Hello Ada', 'Hello Grace']);
+      await reads(page, '.message strong', ['Grace', 'Ada']);
+    }
+    await reads(grace, '.mine .text', ['Hello Ada']);
+  });
+
+  it('says who leaves', async () => {
+    const ada = await enter('Ada');
+    const grace = await enter('Grace');
+    const linus = await enter('Linus');
+    await reads(ada, '#people .name', ['Ada (you)', 'Grace', 'Linus']);
+    await grace.getByRole('button', { name: 'Leave' }).click();
+    await reads(ada, '.news', ['Grace joined', 'Linus joined', 'Grace left']);
+    await grace.getByLabel('Nickname').waitFor();
+    await linus.close();
+    await reads(ada, '.news', ['Grace joined', 'Linus joined', 'Grace left', 'Linus left']);
+    await reads(ada, '#people .name', ['Ada (you)']);
+  });
+
+  it('keeps rooms apart, and lets people make one', async () => {
+    const ada = await enter('Ada');
+    const grace = await enter('Grace', 'Help');
+    await say(ada, 'in the lobby');
+    await reads(ada, '.text', ['in the lobby']);
+    await ada.getByRole('link', { name: 'Help' }).click();
+    await reads(grace, '.news', ['Ada joined']);
+    await reads(ada, '.text', []);
+    await say(ada, 'in the help room');
+    await reads(grace, '.text', ['in the help room']);
+
+    await ada.getByLabel('Name of a new room').fill('Compilers');
+    await ada.getByRole('button', { name: 'Create the room' }).click();
+    await reads(grace, '.news', ['Ada joined', 'Ada left']);
+    await grace.getByRole('link', { name: 'Compilers' }).click();
+    await reads(grace, '#people .name', ['Ada', 'Grace (you)']);
+  });
+
+  it('shows an error to the one who caused it', async () => {
+    const { error } = logs(chat.app);
+    const ada = await enter('Ada');
+    const grace = await enter('Grace');
+    await say(ada, '/fail');
+    await reads(ada, '[role=alert]:visible span', ['This always fails: you typed /fail.']);
+    await say(grace, '  ');
+    await reads(grace, '[role=alert]:visible span', ['A message has 1 to 500 characters.']);
+    await say(grace, 'nothing of it here');
+    await reads(ada, '.text', ['nothing of it here']);
+    await reads(ada, '[role=alert]:visible span', ['This always fails: you typed /fail.']);
+    await reads(grace, '[role=alert]:visible span', []);
+    assert.equal(error.length, 2);
+  });
+
+  it('shows HTML as text', async () => {
+    const html = '<img src="/nowhere" onerror="document.title = 1"><b>bold</b>';
+    const ada = await enter('Ada');
+    const grace = await enter('Grace');
+    await say(grace, html);
+    await reads(ada, '.text', [html]);
+    assert.equal(await ada.locator('#messages').locator('img, b').count(), 0);
+  });
+
+  it('shows that the connection is lost, and comes back', async () => {
+    logs(chat.app);
+    const ada = await enter('Ada');
+    const grace = await enter('Grace');
+    const { opts } = chat.app.io.engine as unknown as { opts: { allowRequest?: unknown } };
+    opts.allowRequest = (_request: unknown, answer: (problem: string, ok: boolean) => void) => answer('closed', false);
+    drop('Ada');
+    await ada.getByText('Reconnecting…').waitFor();
+    assert(await ada.getByRole('button', { name: 'Send' }).isDisabled());
+    await reads(grace, '.news', ['Ada left']);
+    opts.allowRequest = undefined;
+    await reads(grace, '.news', ['Ada left', 'Ada joined']);
+    await ada.getByText('Reconnecting…').waitFor({ state: 'hidden' });
+    await say(ada, 'I am back');
+    await reads(grace, '.text', ['I am back']);
+
+    await ada.context().clearCookies();
+    drop('Ada');
+    await ada.getByText('Choose a nickname first. Reload the page.').waitFor();
+  });
+
+  it('takes a client from a terminal, with the session of the form', async () => {
+    const ada = await enter('Ada');
+    const terminal = await chat.connect('/chat', { extraHeaders: { cookie: await cookiesOf('Terminal') } });
+    assert.equal(await terminal.emitWithAck('join', 'Lobby'), 'Lobby');
+    await reads(ada, '.news', ['Terminal joined']);
+    const heard = times(terminal, 'message', 2);
+    terminal.emit('say', 'a plain client');
+    await reads(ada, '.text', ['a plain client']);
+    await say(ada, 'a page');
+    const messages = (await heard).map(([{ at: _time, ...message }]) => message);
+    assert.deepEqual(messages, [
+      { room: 'Lobby', from: 'Terminal', text: 'a plain client' },
+      { room: 'Lobby', from: 'Ada', text: 'a page' },
+    ]);
+  });
+
+  it('refuses what did not come through the form', async () => {
+    logs(chat.app);
+    assert.equal((await refused(chat.client('/chat'))).message, 'Choose a nickname first.');
+    const body = new URLSearchParams({ nickname: 'Mallory' });
+    assert.equal((await fetch(`${chat.url}/join`, { method: 'POST', body })).status, 403);
+  });
+
+  it("refuses a nickname that is none, or somebody else's", async () => {
+    await enter('Ada');
+    const page = await openPage(chat.url);
+    const problems = { '<i>Eve</i>': 'A nickname has 1 to 24', Ada: 'Somebody here has this nickname already.' };
+    for (const [nickname, problem] of Object.entries(problems)) {
+      await page.getByLabel('Nickname').fill(nickname);
+      await page.getByRole('button', { name: 'Enter the chat' }).click();
+      await page.getByRole('alert').getByText(problem).waitFor();
+      assert.equal(await page.getByLabel('Nickname').inputValue(), nickname);
+    }
+  });
+
+  it('refuses what the page would not send', async () => {
+    const { error } = logs(chat.app);
+    const client = await chat.connect('/chat', { extraHeaders: { cookie: await cookiesOf('Mallory') } });
+    const bad: [string, unknown?][] = [
+      ['say', 'x'.repeat(501)],
+      ['say', { length: 1 }],
+      ['say'],
+      ['join', ''],
+      ['join', ['Lobby']],
+    ];
+    const heard = times(client, 'error', bad.length + 1);
+    for (const [event, value] of bad) client.emit(event, value);
+    client.emit('say', 'not in a room yet');
+    const problems = (await heard).map(([problem]) => problem);
+    const message = 'A message has 1 to 500 characters.';
+    const room = "A room's name has 1 to 24 letters, digits, spaces, dots or dashes.";
+    assert.deepEqual(problems, [message, message, message, room, room, { message: 'Enter a room first.' }]);
+    assert.equal(error.length, problems.length);
+  });
+
+  if (process.env.SCREENSHOT) it('has its picture taken', () => chatter.takePicture(chat.url));
+});
