@@ -3,9 +3,10 @@
 /** How long a wait may last before it fails, in ms. */
 const DEADLINE = 10_000;
 
+// An EventEmitter, or the client's own kind of emitter: what they have in common, whatever events they declare.
 interface Emitter {
-  on(event: string, listener: (...args: never[]) => void): unknown;
-  off(event: string, listener: (...args: never[]) => void): unknown;
+  on(event: any, listener: any): unknown;
+  off(event: any, listener: any): unknown;
 }
 
 /** Fails with what was awaited when the deadline has passed. */
