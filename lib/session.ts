@@ -4,10 +4,42 @@ import type { Application, Context } from 'egg';
 import type { Middleware } from './chain';
 import { touchedResponse } from './context';
 
+/** What of koa-session's options is needed here; each context has its own copy. */
+interface SessionOptions {
+  store?: unknown;
+  ContextStore?: unknown;
+  genid?: (ctx: Context) => string;
+}
+
 /** The session middleware among those of the application; undefined where somebody has taken it out. */
 export function sessionMiddleware(app: Application): Middleware | undefined {
   const middlewares = app.middleware as unknown as (Middleware & { _name?: string })[];
-  return middlewares.find((middleware) => middleware._name?.startsWith('session'));
+  const session = middlewares.find((middleware) => middleware._name?.startsWith('session'));
+  if (session === undefined) return undefined;
+  return (ctx, next) => {
+    const options = (ctx as { sessionOptions?: SessionOptions }).sessionOptions;
+    const genid = options?.genid;
+    if (genid === undefined || !(options?.store || options?.ContextStore)) return session(ctx, next);
+    options.genid = () => keyOf(ctx, genid);
+    return session(ctx, () => {
+      // From here on it is asked by who regenerates the session, and means a new key.
+      options.genid = genid;
+      return next();
+    });
+  };
+}
+
+/** By socket, the key under which the store gets the session that its client had no cookie for. */
+const keys = new WeakMap<object, string>();
+
+/**
+ * The same key in each context of a socket. Packets that come together find no cookie yet: with a key for each, the store
+ * would get an entry for each, and all but one would be lost.
+ */
+function keyOf(ctx: Context, genid: (ctx: Context) => string): string {
+  const key = keys.get(ctx.socket) ?? genid(ctx);
+  keys.set(ctx.socket, key);
+  return key;
 }
 
 /**

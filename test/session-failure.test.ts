@@ -1,0 +1,122 @@
+// A session store that fails: at the handshake the client is refused, at a packet it hears `error`; others are unharmed.
+import assert from 'node:assert/strict';
+import type { Socket } from 'socket.io-client';
+import { type SessionApp, startSession } from './fixtures/apps/session-app/kit';
+import { logs, refused } from './support/app';
+import { next, signal } from './support/wait';
+
+describe('session in a store that fails', () => {
+  let app: SessionApp;
+
+  before(async () => {
+    app = await startSession();
+  });
+
+  beforeEach(() => {
+    app.hooks.connection = undefined;
+    app.hooks.packet = undefined;
+    app.store.before = () => {};
+    app.store.entries.clear();
+    app.store.calls.length = 0;
+  });
+
+  const connect = (cookie: string) => app.connect('/', { extraHeaders: { cookie } });
+  const ask = (client: Socket, event: string, ...args: unknown[]) => client.timeout(5000).emitWithAck(event, ...args);
+
+  /** Two sessions; the store fails for the first of them at this call. */
+  async function failing(call: string) {
+    const [ann, bob] = [await app.login({ user: 'ann' }), await app.login({ user: 'bob' })];
+    const [key] = app.store.entries.keys();
+    const fail = () => {
+      app.store.before = (each, of) => {
+        if (each === call && of === key) throw Object.assign(new Error(`the store can't ${call}`), { data: { call } });
+      };
+    };
+    return { ann, bob, fail, error: logs(app.app).error };
+  }
+
+  it('should refuse a client whose session cannot be read, and log it once', async () => {
+    const { ann, bob, fail, error } = await failing('get');
+    fail();
+    let ran = 0;
+    app.hooks.connection = (_ctx, next) => {
+      ran++;
+      return next();
+    };
+    const err = await refused(app.client('/', { extraHeaders: { cookie: ann } }));
+    assert.equal(err.message, "the store can't get");
+    assert.deepEqual(err.data, { call: 'get' });
+    assert.equal(ran, 0, 'no middleware has run');
+    assert.deepEqual(
+      error.map(({ message }) => message),
+      ["the store can't get"],
+    );
+    assert.deepEqual(await ask(await connect(bob), 'read'), { user: 'bob' });
+  });
+
+  it('should refuse a client whose session cannot be written, and end its middleware', async () => {
+    const { ann, bob, fail, error } = await failing('set');
+    fail();
+    const thrown = signal<unknown>();
+    app.hooks.connection = async (ctx, next) => {
+      ctx.session.visit = 'first';
+      await next().catch((err) => {
+        if (ctx.session.user === 'ann') thrown.resolve(err);
+        throw err;
+      });
+    };
+    const err = await refused(app.client('/', { extraHeaders: { cookie: ann } }));
+    assert.equal(err.message, "the store can't set");
+    assert.equal(((await thrown.promise) as Error).message, "the store can't set");
+    assert.deepEqual(await ask(await connect(bob), 'read'), { user: 'bob', visit: 'first' });
+    assert.equal(error.length, 1);
+  });
+
+  it('should let a client in when the store works again', async () => {
+    const { ann, fail } = await failing('get');
+    fail();
+    await refused(app.client('/', { extraHeaders: { cookie: ann } }));
+    app.store.before = () => {};
+    assert.deepEqual(await ask(await connect(ann), 'read'), { user: 'ann' });
+  });
+
+  it('should tell a client whose session cannot be read for a packet, and go on with it and with others', async () => {
+    const { ann, bob, fail, error } = await failing('get');
+    const [first, second] = [await connect(ann), await connect(bob)];
+    let ran = 0;
+    app.hooks.packet = (_ctx, next) => {
+      ran++;
+      return next();
+    };
+    fail();
+    const heard = next(first, 'error');
+    first.emit('read', () => assert.fail('the controller has run'));
+    assert.deepEqual(await heard, [{ call: 'get' }]);
+    assert.equal(ran, 0, 'no middleware has run');
+    assert.deepEqual(await ask(second, 'read'), { user: 'bob' });
+    app.store.before = () => {};
+    assert.deepEqual(await ask(first, 'read'), { user: 'ann' });
+    assert.deepEqual(
+      error.map(({ message }) => message),
+      ["the store can't get"],
+    );
+  });
+
+  for (const [call, event, args] of [
+    ['set', 'write', [{ cart: 1 }]],
+    ['destroy', 'clear', []],
+  ] as const) {
+    it(`should tell a client whose session cannot be saved after its handler (${call}), and go on`, async () => {
+      const { ann, bob, fail, error } = await failing(call);
+      const [first, second] = [await connect(ann), await connect(bob)];
+      fail();
+      const heard = next(first, 'error');
+      await ask(first, event, ...args);
+      assert.deepEqual(await heard, [{ call }]);
+      assert.deepEqual(await ask(first, 'read'), { user: 'ann' });
+      assert.deepEqual(await ask(second, 'read'), { user: 'bob' });
+      assert.equal(error.length, 1);
+      assert.equal(error[0].message, `the store can't ${call}`, 'no prefix: no controller has failed');
+    });
+  }
+});

@@ -1,0 +1,151 @@
+// Sessions in an external store: read for each packet, saved when a handler has changed them. Contract section 7.
+import assert from 'node:assert/strict';
+import type { Socket } from 'socket.io-client';
+import { type SessionApp, startSession } from './fixtures/apps/session-app/kit';
+import { next, signal, until } from './support/wait';
+
+describe('session in an external store', () => {
+  let app: SessionApp;
+
+  before(async () => {
+    app = await startSession();
+  });
+
+  beforeEach(() => {
+    app.hooks.connection = undefined;
+    app.hooks.packet = undefined;
+    app.store.before = () => {};
+    app.store.entries.clear();
+    app.store.calls.length = 0;
+  });
+
+  const connect = (cookie?: string) => app.connect('/', cookie ? { extraHeaders: { cookie } } : {});
+  const ask = (client: Socket, event: string, ...args: unknown[]) => client.timeout(5000).emitWithAck(event, ...args);
+
+  it('should be that of the HTTP request that logged in: in connection middleware, packet middleware, controller', async () => {
+    const seen: unknown[] = [];
+    app.hooks.connection = (ctx, next) => {
+      seen.push(['connection', ctx.session.user]);
+      return next();
+    };
+    app.hooks.packet = (ctx, next) => {
+      seen.push(['packet', ctx.session.user]);
+      return next();
+    };
+    const client = await connect(await app.login({ user: 'ann' }));
+    assert.deepEqual(await ask(client, 'read'), { user: 'ann' });
+    assert.deepEqual(seen, [
+      ['connection', 'ann'],
+      ['packet', 'ann'],
+    ]);
+  });
+
+  it('should be read for each packet, and so show what an HTTP request has changed meanwhile', async () => {
+    const cookie = await app.login({ user: 'ann' });
+    const client = await connect(cookie);
+    assert.deepEqual(await ask(client, 'read'), { user: 'ann' });
+    await app.http('/write?user=bob', cookie);
+    assert.deepEqual(await ask(client, 'read'), { user: 'bob' });
+    await app.http('/clear', cookie);
+    assert.deepEqual(await ask(client, 'read'), {});
+  });
+
+  it('should be saved when a handler has changed it, for HTTP requests to see', async () => {
+    const cookie = await app.login({ user: 'ann' });
+    const client = await connect(cookie);
+    await ask(client, 'write', { cart: 3 });
+    await until('the session is saved', () => app.store.count('set') === 2);
+    assert.deepEqual((await app.http('/read', cookie)).body, { user: 'ann', cart: 3 });
+  });
+
+  it('should not be written when nothing has changed', async () => {
+    const cookie = await app.login({ user: 'ann' });
+    const client = await connect(cookie);
+    await ask(client, 'read');
+    await ask(client, 'write', { user: 'ann' });
+    await ask(client, 'read');
+    assert.equal(app.store.count('set'), 1, 'the login');
+    assert.equal(app.store.count('get'), 4, 'the handshake and three packets');
+  });
+
+  it('should be saved before the client hears that it is in', async () => {
+    const held = signal();
+    app.store.before = async (call) => {
+      if (call === 'set') await held.promise;
+    };
+    app.hooks.connection = async (ctx, next) => {
+      if (ctx.query.write) ctx.session.visit = 'first';
+      await next();
+    };
+    const order: string[] = [];
+    const client = app.client('/', { query: { write: '1' } });
+    client.on('connect', () => order.push('connected'));
+    await until('the session is being saved', () => app.store.count('set') === 1);
+    // Another client comes and goes: the first one would have heard of its admission by now.
+    (await connect()).disconnect();
+    order.push('saved');
+    const admitted = next(client, 'connect');
+    held.resolve();
+    await admitted;
+    assert.deepEqual(order, ['saved', 'connected']);
+    assert.deepEqual(app.store.data(), [{ visit: 'first' }]);
+    assert.deepEqual(await ask(client, 'read'), { visit: 'first' });
+  });
+
+  it('should be one entry for each socket without a cookie, however many packets write it', async () => {
+    const clients = [await connect(), await connect()];
+    for (const [i, client] of clients.entries()) {
+      await ask(client, 'write', { client: i });
+      await ask(client, 'write', { cart: i });
+      assert.deepEqual(await ask(client, 'read'), { client: i, cart: i });
+    }
+    assert.deepEqual(app.store.data(), [
+      { client: 0, cart: 0 },
+      { client: 1, cart: 1 },
+    ]);
+  });
+
+  it('should be one entry for a socket without a cookie whose first packets come together', async () => {
+    const client = await connect();
+    const held = signal();
+    app.store.before = async (call) => {
+      if (call === 'set') await held.promise;
+    };
+    await Promise.all([1, 2, 3].map((cart) => ask(client, 'write', { cart })));
+    await until('all are being saved', () => app.store.count('set') === 3);
+    held.resolve();
+    assert.deepEqual(await ask(client, 'read'), { cart: 3 });
+    assert.deepEqual(app.store.data(), [{ cart: 3 }]);
+  });
+
+  for (const who of ['with a cookie', 'without one']) {
+    it(`should be another entry each time that a handler regenerates it, for a client ${who}`, async () => {
+      app.hooks.packet = async (ctx, next) => {
+        await next();
+        if (ctx.packet[0] === 'write') await (ctx.session as unknown as { regenerate(): Promise<void> }).regenerate();
+      };
+      const client = await connect(who === 'with a cookie' ? await app.login({ user: 'ann' }) : undefined);
+      const seen = new Set(app.store.entries.keys());
+      for (const role of ['admin', 'owner']) {
+        const written = app.store.count('set');
+        await ask(client, 'write', { role });
+        await until('the session is saved', () => app.store.count('set') > written);
+        assert.equal((await ask(client, 'read')).role, role);
+        const [key, ...more] = app.store.entries.keys();
+        assert(key && !seen.has(key), 'the old key');
+        assert.deepEqual(more, []);
+        seen.add(key);
+      }
+    });
+  }
+
+  it('should be destroyed by a handler that sets it to null, for HTTP requests, too', async () => {
+    const cookie = await app.login({ user: 'ann' });
+    const client = await connect(cookie);
+    await ask(client, 'clear');
+    await until('the session is destroyed', () => app.store.count('destroy') === 1);
+    assert.equal(app.store.entries.size, 0);
+    assert.deepEqual(await ask(client, 'read'), {});
+    assert.deepEqual((await app.http('/read', cookie)).body, {});
+  });
+});
