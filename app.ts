@@ -4,6 +4,8 @@ import { bindNamespaces } from './lib/boot';
 import { resolveConfig } from './lib/config';
 import { attach, detach } from './lib/engine';
 import { loadIo } from './lib/loader';
+import { closeRedis, useRedis } from './lib/redis';
+import { hidePassword } from './lib/redis/config';
 
 export default class IoBoot {
   #loading: Promise<void> | undefined;
@@ -11,6 +13,7 @@ export default class IoBoot {
   constructor(private readonly app: Application) {}
 
   configWillLoad(): void {
+    hidePassword(this.app.config);
     const { warnings } = resolveConfig(this.app.config.io);
     for (const warning of warnings) this.app.coreLogger.warn(`[egg-socket.io] ${warning}`);
   }
@@ -22,10 +25,12 @@ export default class IoBoot {
 
   async didLoad(): Promise<void> {
     await this.#loading;
+    await useRedis(this.app);
     bindNamespaces(this.app);
   }
 
   async beforeClose(): Promise<void> {
     await detach(this.app);
+    await closeRedis(this.app);
   }
 }

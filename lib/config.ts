@@ -3,9 +3,11 @@
 
 import type { IncomingMessage } from 'node:http';
 import { types } from 'node:util';
-import type { RedisOptions } from 'ioredis';
 import type { ServerOptions } from 'socket.io';
 import { ConfigError } from './errors';
+import { type RedisConfig, type ResolvedRedis, resolveRedis } from './redis/config';
+
+export type { RedisConfig };
 
 /** The two chains of a namespace: names of files of `app/io/middleware`, in the order in which they run. */
 export interface NamespaceConfig {
@@ -13,14 +15,6 @@ export interface NamespaceConfig {
   connectionMiddleware?: string[];
   /** Run around each event that a client sends to the namespace. */
   packetMiddleware?: string[];
-}
-
-/** How to reach Redis: any option of ioredis, or the name of a client that egg-redis keeps. */
-export interface RedisConfig extends RedisOptions {
-  /** The password, under the name it had in egg-socket.io 4. `password` works as well. */
-  auth_pass?: string;
-  /** The client of egg-redis to use: its name in `config.redis.clients`, or `'default'` for `config.redis.client`. */
-  clientName?: string;
 }
 
 /** What `config.io.init` takes: the options of Socket.IO and Engine.IO. */
@@ -39,8 +33,8 @@ export interface IoConfig {
   connectionMiddleware?: string[];
   /** Runs first around each event, in every namespace. */
   packetMiddleware?: string[];
-  /** Turns on the Redis adapter. */
-  redis?: RedisConfig;
+  /** Turns on the Redis adapter; false turns it off where another configuration file has turned it on. */
+  redis?: RedisConfig | false;
   /**
    * The id of the socket for a handshake request. It must be unique, hard to guess, and not a promise.
    *
@@ -60,7 +54,7 @@ export interface ResolvedConfig {
   namespace: Map<string, Chains>;
   /** What runs first in every namespace. */
   everywhere: Chains;
-  redis: RedisConfig | undefined;
+  redis: ResolvedRedis | undefined;
   generateId: ((request: IncomingMessage) => string) | undefined;
   /** What is no error but looks like a mistake, for the log. */
   warnings: string[];
@@ -78,11 +72,12 @@ const CHAIN_KEYS = ['connectionMiddleware', 'packetMiddleware'];
 export function resolveConfig(raw: IoConfig): ResolvedConfig {
   const warnings: string[] = [];
   onlyKeys('config.io', raw, KEYS);
+  const init = resolveInit(raw.init);
   return {
-    init: resolveInit(raw.init),
+    init,
     namespace: resolveNamespaces(raw.namespace),
     everywhere: resolveChains('config.io', raw),
-    redis: object('config.io.redis', raw.redis),
+    redis: resolveRedis(raw.redis, init, warnings),
     generateId: resolveGenerateId(raw.generateId, warnings),
     warnings,
   };

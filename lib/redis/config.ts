@@ -1,0 +1,129 @@
+// config.io.redis: its type, and the way from what an application wrote to what redis.ts works with. Called by lib/config.ts.
+import type { RedisOptions } from 'ioredis';
+import { ConfigError } from '../errors';
+
+/**
+ * How to reach Redis: any option of ioredis, or the name of a client that egg-redis keeps.
+ *
+ * @example
+ * config.io = { redis: { host: '10.0.0.5', port: 6379, auth_pass: process.env.REDIS_PASSWORD, db: 0 } };
+ * // with egg-redis
+ * config.io = { redis: { clientName: 'default' } };
+ */
+export interface RedisConfig extends RedisOptions {
+  /** The password, under the name it had in egg-socket.io 4. `password` works as well. */
+  auth_pass?: string;
+  /** The client of egg-redis to use: its name in `config.redis.clients`, or `'default'` for `config.redis.client`. */
+  clientName?: string;
+  /**
+   * What the names of the channels begin with. All workers that share rooms have the same; applications that share a
+   * Redis server and no rooms have different ones, since channels know no `db`. Default: `'socket.io'`.
+   */
+  key?: string;
+  /** How long `fetchSockets()` and the like wait for the answers of other workers, in ms. Default: 5000. */
+  requestsTimeout?: number;
+}
+
+/** `config.io.redis`, checked. */
+export interface ResolvedRedis {
+  clientName: string | undefined;
+  /** For ioredis; empty where there is a `clientName`. */
+  options: RedisOptions;
+  /** For the adapter. */
+  adapter: { key?: string; requestsTimeout?: number };
+}
+
+/** What of `config.io.init` doesn't go together with it. */
+interface Init {
+  adapter?: unknown;
+  connectionStateRecovery?: unknown;
+}
+
+type Check = [holds: (value: unknown) => boolean, allowed: string];
+
+const text: Check = [(value) => typeof value === 'string' && value !== '', 'a string that is not empty'];
+const PASSWORD: Check = [(value) => typeof value === 'string' || typeof value === 'number', 'a string'];
+const CHECKS: Record<string, Check> = {
+  host: text,
+  path: text,
+  clientName: text,
+  key: text,
+  auth_pass: PASSWORD,
+  password: PASSWORD,
+  port: [(value) => isCount(value) && Number(value) > 0 && Number(value) < 65_536, 'a port number, from 1 to 65535'],
+  db: [isCount, 'the index of a database: 0, 1, …'],
+  requestsTimeout: [(value) => typeof value === 'number' && value > 0, 'a number of ms greater than 0'],
+};
+
+/** What egg-socket.io 4 took, or one may expect, and what to write instead. */
+const INSTEAD: Record<string, string> = {
+  adapter: 'nothing: config.io.redis is the Redis adapter; for another one set config.io.init.adapter',
+  pubClient: 'config.io.redis.clientName, the name of a client of egg-redis, which is duplicated for subscribing',
+  subClient: 'config.io.redis.clientName, the name of a client of egg-redis, which is duplicated for subscribing',
+  url: 'host, port, auth_pass and db',
+  uri: 'host, port, auth_pass and db',
+};
+
+/**
+ * Checks `config.io.redis` and sorts its keys by who reads them. No message contains a password.
+ *
+ * @throws {ConfigError} naming the key, its value and what is allowed
+ */
+export function resolveRedis(raw: unknown, init: Init, warnings: string[]): ResolvedRedis | undefined {
+  // `redis: false` turns it off where config.default.ts has turned it on.
+  if (raw === undefined || raw === null || raw === false) return undefined;
+  if (typeof raw !== 'object' || Array.isArray(raw)) {
+    const shown = typeof raw === 'string' ? raw.replace(/:[^:@/]*@/, ':***@') : raw;
+    throw new ConfigError('config.io.redis', shown, 'an object: { host, port, auth_pass, db } or { clientName }');
+  }
+  if (init.adapter !== undefined) {
+    throw new ConfigError('config.io.init.adapter', init.adapter, 'nothing where config.io.redis is set: remove one');
+  }
+  if (init.connectionStateRecovery) {
+    warnings.push('config.io.init.connectionStateRecovery has no effect with config.io.redis: Redis keeps no messages');
+  }
+  for (const [key, value] of Object.entries(raw)) check(key, value, warnings);
+  // What isn't set, in the environment say, leaves its default. Some of ioredis's options may be null.
+  const set = Object.entries(raw).filter(([key, value]) => value !== undefined && (value !== null || !isChecked(key)));
+  const { clientName, key, requestsTimeout, auth_pass, ...options } = Object.fromEntries(set) as RedisConfig;
+  const password = options.password ?? auth_pass;
+  if (password !== undefined) options.password = String(password);
+  const others = Object.keys(options);
+  if (clientName && others.length > 0) {
+    throw new ConfigError(
+      'config.io.redis.clientName',
+      clientName,
+      `either clientName, beside it only key and requestsTimeout, or the options of a connection: remove clientName or ${others.join(', ')}`,
+    );
+  }
+  return { clientName, options, adapter: { key, requestsTimeout } };
+}
+
+/** Keeps `auth_pass` out of the configuration that Egg writes to run/, as Egg does it with `password`. */
+export function hidePassword(config: object): void {
+  const { dump } = config as { dump?: { ignore?: unknown } };
+  if (dump?.ignore instanceof Set) dump.ignore.add('auth_pass');
+}
+
+function check(key: string, value: unknown, warnings: string[]): void {
+  const where = `config.io.redis.${key}`;
+  if (Object.hasOwn(INSTEAD, key)) {
+    throw new ConfigError(where, '***', `${INSTEAD[key]}`, `unknown option ${key}`);
+  }
+  const [holds, allowed] = (isChecked(key) && CHECKS[key]) || [() => true, ''];
+  if (value !== undefined && value !== null && !holds(value)) {
+    throw new ConfigError(where, holds === PASSWORD[0] ? '***' : value, allowed);
+  }
+  if (key.includes('_') && key !== 'auth_pass') {
+    warnings.push(`${where} has no effect: it is an option of node_redis, look up its name in ioredis`);
+  }
+}
+
+function isChecked(key: string): boolean {
+  return Object.hasOwn(CHECKS, key);
+}
+
+/** A whole number, which may come from the environment as a string. */
+function isCount(value: unknown): boolean {
+  return (typeof value === 'number' || typeof value === 'string') && /^\d+$/.test(String(value));
+}

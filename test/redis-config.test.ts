@@ -1,0 +1,125 @@
+// config.io.redis: what an application may write, and what fails its boot. No message shows a password.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import type { Application } from 'egg';
+import { ConfigError, type IoConfig } from '../lib';
+import { resolveConfig } from '../lib/config';
+import { logs } from './support/app';
+import { startInline } from './support/inline';
+import { freePort } from './support/redis';
+import { until } from './support/wait';
+
+function resolve(redis: unknown, init: IoConfig['init'] = {}) {
+  return resolveConfig({ init, redis: redis as IoConfig['redis'] });
+}
+
+describe('config.io.redis', () => {
+  it('should be off where it is not set, null or false', () => {
+    for (const redis of [undefined, null, false]) assert.equal(resolve(redis).redis, undefined);
+  });
+
+  it('should be on for an empty object, with the defaults of ioredis', () => {
+    assert.deepEqual(resolve({}).redis?.options, {});
+  });
+
+  it('should take what egg-socket.io 4 took, and hand the rest to ioredis', () => {
+    const raw = { host: 'h', port: '6380', auth_pass: 'p', db: 2, maxRetriesPerRequest: null, tls: {} };
+    const { redis, warnings } = resolve({ ...raw, key: 'k', requestsTimeout: 100 });
+    assert.deepEqual(redis, {
+      clientName: undefined,
+      options: { host: 'h', port: '6380', password: 'p', db: 2, maxRetriesPerRequest: null, tls: {} },
+      adapter: { key: 'k', requestsTimeout: 100 },
+    });
+    assert.deepEqual(warnings, []);
+  });
+
+  it('should leave the defaults where a value is missing', () => {
+    const raw = { host: undefined, port: null, auth_pass: undefined, db: null, key: null, requestsTimeout: null };
+    const { redis } = resolve(raw);
+    assert.deepEqual(redis, {
+      clientName: undefined,
+      options: {},
+      adapter: { key: undefined, requestsTimeout: undefined },
+    });
+    assert.equal(resolve({ clientName: 'default', host: undefined, auth_pass: null }).redis?.clientName, 'default');
+  });
+
+  it('should take a password that is a number, and prefer password', () => {
+    assert.equal(resolve({ auth_pass: 1234 }).redis?.options.password, '1234');
+    assert.equal(resolve({ auth_pass: 'old', password: 'new' }).redis?.options.password, 'new');
+  });
+
+  const wrong: Array<[string, unknown, RegExp]> = [
+    [
+      'a URL',
+      'redis://user:secret@host:6379/1',
+      /config\.io\.redis is 'redis:\/\/user:\*\*\*@host:6379\/1'; allowed: an object/,
+    ],
+    ['true', true, /config\.io\.redis is true; allowed: an object: \{ host, port, auth_pass, db \}/],
+    ['an array', [], /config\.io\.redis is \[\]/],
+    ['a host that is no name', { host: 1 }, /config\.io\.redis\.host is 1; allowed: a string/],
+    ['an empty host', { host: '' }, /config\.io\.redis\.host is ''/],
+    ['a port that is none', { port: 'six' }, /config\.io\.redis\.port is 'six'; allowed: a port number/],
+    ['port 0', { port: 0 }, /config\.io\.redis\.port is 0/],
+    ['a port too high', { port: 65536 }, /config\.io\.redis\.port is 65536/],
+    ['a port of NaN', { port: Number.NaN }, /config\.io\.redis\.port is NaN/],
+    ['a db that is none', { db: -1 }, /config\.io\.redis\.db is -1/],
+    ['a key that is none', { key: '' }, /config\.io\.redis\.key is ''/],
+    ['no time', { requestsTimeout: 0 }, /config\.io\.redis\.requestsTimeout is 0; allowed: a number of ms/],
+    [
+      'a password that is none',
+      { auth_pass: { secret: 1 } },
+      /config\.io\.redis\.auth_pass is '\*\*\*'; allowed: a string/,
+    ],
+    ['an adapter', { adapter: 'cluster' }, /unknown option adapter .*set config\.io\.init\.adapter/],
+    ['clients', { pubClient: {} }, /unknown option pubClient .*config\.io\.redis\.clientName/],
+    ['a URL in url', { url: 'redis://:secret@host' }, /unknown option url .*allowed: host, port, auth_pass and db/],
+    ['a client without a name', { clientName: '' }, /config\.io\.redis\.clientName is ''/],
+    ['clientName and host', { clientName: 'one', host: 'h' }, /clientName is 'one'; .*remove clientName or host\)/],
+    ['clientName and a password', { clientName: 'one', auth_pass: 'secret' }, /remove clientName or password\)/],
+  ];
+  for (const [what, redis, message] of wrong) {
+    it(`should refuse ${what}`, () => {
+      assert.throws(
+        () => resolve(redis),
+        (err: Error) => {
+          assert(err instanceof ConfigError);
+          assert.match(err.message, message);
+          assert.doesNotMatch(err.message, /secret/);
+          return true;
+        },
+      );
+    });
+  }
+
+  it('should refuse another adapter beside it', () => {
+    class Other {}
+    const init = { adapter: Other } as unknown as IoConfig['init'];
+    assert.throws(() => resolve({}, init), /config\.io\.init\.adapter is .*nothing where config\.io\.redis is set/);
+    assert.doesNotThrow(() => resolve(false, init));
+  });
+
+  it('should warn of what has no effect', () => {
+    const { warnings } = resolve({ retry_strategy: () => 1 }, { connectionStateRecovery: {} });
+    assert.equal(warnings.length, 2);
+    assert.match(warnings[0]!, /connectionStateRecovery has no effect with config\.io\.redis/);
+    assert.match(warnings[1]!, /config\.io\.redis\.retry_strategy has no effect/);
+  });
+
+  it('should be in no file that Egg writes', async () => {
+    let log: unknown;
+    const boot = (app: Application) => {
+      log = logs(app);
+    };
+    const redis = { host: '127.0.0.1', port: await freePort(), auth_pass: 'the secret' };
+    const { app } = await startInline({ io: { redis }, boot });
+    const file = path.join(app.config.rundir, 'application_config.json');
+    const written = await until('it is written', () => {
+      const content = readFileSync(file, 'utf8');
+      return content.includes(`"port": ${redis.port}`) ? content : '';
+    });
+    assert.doesNotMatch(written, /the secret/);
+    assert.doesNotMatch(JSON.stringify(log), /the secret/);
+  });
+});

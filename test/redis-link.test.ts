@@ -1,0 +1,136 @@
+// The two connections to Redis by themselves: one that hangs, one that may not, and what an outage costs.
+import assert from 'node:assert/strict';
+import { Redis, type RedisOptions } from 'ioredis';
+import { RedisLink } from '../lib/redis/link';
+import { type RedisServer, startRedis } from './support/redis';
+import { until } from './support/wait';
+
+/** Small, so that a server that hangs is found out at once. In ms. */
+const PATIENCE = 200;
+
+describe('the link to redis', () => {
+  let redis: RedisServer;
+  const opened: Array<{ close(): Promise<void> }> = [];
+
+  beforeEach(async () => {
+    redis = await startRedis();
+  });
+
+  afterEach(async () => {
+    redis.resume();
+    await Promise.all(opened.splice(0).map((each) => each.close()));
+    await redis.stop();
+  });
+
+  /** A link with its log, and a subscriber of its own that hears what it publishes. */
+  async function link({ ownsPub = true, patience = PATIENCE, ...options }: Settings = {}) {
+    const connect = (more: RedisOptions = {}) =>
+      new Redis({ host: '127.0.0.1', port: redis.port, enableOfflineQueue: false, ...options, ...more });
+    const [pub, sub] = [connect(), connect({ autoResubscribe: false })];
+    const log: string[] = [];
+    const write = (line: string) => void log.push(line);
+    const made = new RedisLink(
+      { pub, sub, ownsPub, name: 'test', password: options.password },
+      { error: write, warn: write, info: write },
+      patience,
+    );
+    const heard: string[] = [];
+    made.subscriber.on('messageBuffer', (_channel, message) => heard.push(String(message)));
+    made.subscriber.subscribe(['channel']);
+    await made.settled(5000);
+    opened.push(made);
+    return { link: made, pub, sub, log, heard };
+  }
+
+  for (const ownsPub of [true, false]) {
+    it(`should find out that Redis hangs, keep no messages, and go on after it (${ownsPub ? 'own' : 'shared'} client)`, async () => {
+      const { link: made, pub, log, heard } = await link({ ownsPub });
+      redis.pause();
+      made.publisher.publish('channel', 'on its way');
+      await until('it is found out', () => log.length > 0);
+      assert.deepEqual(log, [
+        `[egg-socket.io] Redis test: no answer for ${PATIENCE} ms. Broadcasts reach the clients of this worker only, until a new attempt to connect succeeds`,
+      ]);
+      assert.equal(made.up, false);
+      for (let n = 0; n < 1000; n++) made.publisher.publish('channel', 'lost');
+      assert(queued(pub) <= 1);
+
+      redis.resume();
+      await until('the link is up', () => made.up);
+      assert.equal(log[1], '[egg-socket.io] Redis test: connected; messages to other workers lost meanwhile: 1000');
+      made.publisher.publish('channel', 'after');
+      await until('messages come', () => heard.includes('after'));
+      assert(!heard.includes('lost'));
+      if (!ownsPub) await pub.quit();
+    });
+  }
+
+  it('should not take a busy worker for a Redis that hangs', async () => {
+    const { link: made, log, heard } = await link();
+    made.publisher.publish('channel', 'before');
+    const end = Date.now() + 2 * PATIENCE;
+    while (Date.now() < end);
+    made.publisher.publish('channel', 'after');
+    await until('messages come', () => heard.includes('after'));
+    assert.deepEqual(heard, ['before', 'after']);
+    assert.deepEqual(log, []);
+  });
+
+  it('should keep no message in an outage', async () => {
+    const { link: made, pub, sub, log } = await link();
+    await redis.kill();
+    await until('the outage is noticed', () => !made.up);
+    for (let n = 0; n < 10_000; n++) made.publisher.publish('channel', Buffer.alloc(1000));
+    assert.equal(queued(pub) + queued(sub), 0);
+    await redis.start();
+    await until('the end of the outage is logged', () => log.at(-1)?.includes('lost meanwhile: '));
+    assert.match(log.at(-1)!, /lost meanwhile: 10000$/);
+  });
+
+  it('should subscribe and unsubscribe in an outage', async () => {
+    const { link: made } = await link();
+    await redis.kill();
+    await until('the outage is noticed', () => !made.up);
+    made.subscriber.subscribe(['new']);
+    made.subscriber.unsubscribe(['channel']);
+    made.subscriber.psubscribe('pattern*');
+    await redis.start();
+    await until('the link is up', () => made.up);
+    assert.deepEqual(await redis.command('PUBSUB', 'CHANNELS'), ['new']);
+    assert.equal(await redis.command('PUBSUB', 'NUMPAT'), 1);
+    assert.equal(await made.publisher.count('new'), 1);
+  });
+
+  it("should log once what Redis's rules forbid, and go on", async () => {
+    await redis.command('ACL', 'SETUSER', 'limited', 'on', '>secret', '+@all', 'resetchannels', '&channel');
+    const { link: made, log, heard } = await link({ username: 'limited', password: 'secret' });
+    for (let n = 0; n < 3; n++) made.publisher.publish('elsewhere', 'x');
+    made.subscriber.subscribe(['elsewhere']);
+    made.publisher.publish('channel', 'allowed');
+    await until('messages come', () => heard.includes('allowed'));
+    await until('it is logged', () => log.length === 1);
+    assert.match(log[0]!, /NOPERM/);
+  });
+
+  it('should say that no connection came in time', async () => {
+    redis.pause();
+    const log: string[] = [];
+    const connect = () => new Redis({ host: '127.0.0.1', port: redis.port });
+    const write = (line: string) => void log.push(line);
+    const made = new RedisLink(
+      { pub: connect(), sub: connect(), ownsPub: true, name: 'test' },
+      { error: write, warn: write, info: write },
+    );
+    opened.push(made);
+    await made.settled(50);
+    assert.match(log.join(), /no answer for 50 ms/);
+  });
+});
+
+type Settings = RedisOptions & { ownsPub?: boolean; patience?: number };
+
+/** The commands that ioredis keeps. */
+function queued(client: Redis): number {
+  const { commandQueue, offlineQueue } = client as unknown as Record<string, { length: number }>;
+  return commandQueue!.length + offlineQueue!.length;
+}

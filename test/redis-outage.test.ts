@@ -1,0 +1,190 @@
+// config.io.redis while Redis is away: the process lives, each worker serves its own clients, and all comes back by itself.
+import assert from 'node:assert/strict';
+import type { RedisAdapter } from '@socket.io/redis-adapter';
+import type { Application } from 'egg';
+import { logs, mm, type Running } from './support/app';
+import { flows, freePort, inRoom, RedisServer, startRedis, startWorker } from './support/redis';
+import { next, times, until } from './support/wait';
+
+/** Sockets and connection attempts of this process. */
+function handles(): string[] {
+  return process.getActiveResourcesInfo().filter((name) => name.startsWith('TCP') && name !== 'TCPServerWrap');
+}
+
+describe('redis outages', () => {
+  let redis: RedisServer;
+  const wild: unknown[] = [];
+  const catchWild = (err: unknown) => wild.push(err);
+
+  beforeEach(() => {
+    wild.length = 0;
+    for (const event of ['unhandledRejection', 'uncaughtException']) process.on(event, catchWild);
+  });
+
+  afterEach(async () => {
+    await redis.stop();
+    for (const event of ['unhandledRejection', 'uncaughtException']) process.off(event, catchWild);
+    assert.deepEqual(wild, []);
+  });
+
+  it('should boot without Redis, say so, serve its own clients, and share rooms once it is there', async () => {
+    redis = new RedisServer(await freePort());
+    let log = { error: [] as string[], warn: [] as string[] };
+    const boot = (app: Application) => {
+      log = logs(app);
+    };
+    const a = await startWorker(redis.config, { boot });
+    const b = await startWorker(redis.config);
+
+    assert.equal(log.error.length, 1);
+    assert.match(
+      log.error[0]!,
+      new RegExp(`^\\[egg-socket\\.io\\] Redis 127\\.0\\.0\\.1:${redis.port}: .*ECONNREFUSED`),
+    );
+    assert.match(log.error[0]!, /reach the clients of this worker only, until a new attempt to connect succeeds$/);
+    const client = await inRoom(a, 'room');
+    const heard = next(client, 'hello');
+    a.app.io.to('room').emit('hello');
+    await heard;
+    // Made in the outage, subscribed to after it.
+    for (const worker of [a, b]) worker.app.io.of('/late');
+    const late = await a.connect('/late');
+
+    await redis.start();
+    await flows(a, b);
+    await flows(b, a);
+    const lateHeard = next(late, 'hello');
+    b.app.io.of('/late').emit('hello');
+    await lateHeard;
+    assert.equal(log.error.length, 1);
+    assert.match(log.warn.at(-1)!, /connected; messages to other workers lost meanwhile: [1-9]/);
+  });
+
+  it('should carry on when Redis is killed under traffic, and again when it is back', async () => {
+    redis = await startRedis();
+    const [a, b] = [await startWorker(redis.config), await startWorker(redis.config)];
+    const log = logs(a.app);
+    const [near, far] = [await inRoom(a, 'room'), await inRoom(b, 'room')];
+    let sent = 0;
+    const traffic = setInterval(() => {
+      for (let n = 0; n < 20; n++) a.app.io.to('room').emit('n', sent++);
+    }, 2);
+    try {
+      await Promise.all([times(near, 'n', 100), times(far, 'n', 100)]);
+      for (let round = 0; round < 2; round++) {
+        await redis.kill();
+        const refused = () => log.error.filter((line) => /ECONNREFUSED/.test(line)).length;
+        await until('the outage is logged', () => refused() === round + 1);
+        await times(near, 'n', 500);
+        await redis.start();
+        await times(far, 'n', 500);
+      }
+    } finally {
+      clearInterval(traffic);
+    }
+    // Each time: the two connections were lost, whatever they were about, and attempts were refused.
+    assert(log.error.length <= 6, `${log.error}`);
+    assert.equal(log.warn.filter((line) => /connected/.test(line)).length, 2);
+    await flows(b, a);
+  });
+
+  it('should lose no local event, and repeat none, in an outage', async () => {
+    redis = await startRedis();
+    const a = await startWorker(redis.config);
+    const client = await inRoom(a, 'room');
+    const numbers = times(client, 'n', 300);
+
+    for (let n = 0; n < 100; n++) a.app.io.to('room').emit('n', n);
+    await redis.kill();
+    for (let n = 100; n < 200; n++) a.app.io.to('room').emit('n', n);
+    await redis.start();
+    await flows(a, a);
+    for (let n = 200; n < 300; n++) a.app.io.to('room').emit('n', n);
+
+    assert.deepEqual(
+      (await numbers).flat(),
+      Array.from({ length: 300 }, (_, n) => n),
+    );
+  });
+
+  it('should log a wrong password without printing it, and take the right one when Redis has it', async () => {
+    redis = await startRedis({ requirepass: 'right' });
+    const config = { ...redis.config, auth_pass: 'the wrong one' };
+    const lines: unknown[] = [];
+    const boot = (app: Application) => {
+      for (const level of ['error', 'warn', 'info'])
+        mm(app.coreLogger, level, (...args: unknown[]) => lines.push(...args));
+    };
+    const a = await startWorker(config, { boot });
+
+    const said = lines.filter((line) => /Redis 127\.0\.0\.1:\d+: WRONGPASS/.test(String(line)));
+    assert.equal(said.length, 1);
+    assert.doesNotMatch(JSON.stringify(lines), /the wrong one/);
+    const client = await inRoom(a, 'room');
+    const heard = next(client, 'hello');
+    a.app.io.to('room').emit('hello');
+    await heard;
+
+    await redis.command('CONFIG', 'SET', 'requirepass', 'the wrong one');
+    redis.settings.requirepass = 'the wrong one';
+    const b = await startWorker(config);
+    await flows(b, a);
+    await flows(a, b);
+  });
+
+  it("should move and disconnect its own sockets in an outage, and tell who asks for others'", async () => {
+    redis = new RedisServer(await freePort());
+    const { app, connect } = await startWorker({ ...redis.config, requestsTimeout: 100 });
+    const client = await connect();
+    client.on('ask', (answer) => answer());
+
+    app.io.in(client.id!).socketsJoin(['x', 'y']);
+    app.io.in('x').socketsLeave('y');
+    assert.deepEqual([...app.io.sockets.sockets.get(client.id!)!.rooms], [client.id, 'x']);
+
+    const down = /Redis 127\.0\.0\.1:\d+ is not connected: other workers can't be asked/;
+    await assert.rejects(app.io.in('x').fetchSockets(), down);
+    await assert.rejects((app.io.sockets.adapter as unknown as RedisAdapter).allRooms(), down);
+    assert.equal((await app.io.local.in('x').fetchSockets()).length, 1);
+    await assert.rejects(app.io.timeout(50).emitWithAck('ask'), /timed out/);
+    await assert.rejects(app.io.serverSideEmitWithAck('ask'), /timeout reached/);
+
+    const gone = next(client, 'disconnect');
+    app.io.in('x').disconnectSockets(true);
+    await gone;
+  });
+
+  it('should say when it gives up, where retryStrategy says so', async () => {
+    redis = await startRedis();
+    const a = await startWorker({ ...redis.config, retryStrategy: () => null });
+    const log = logs(a.app);
+    await redis.kill();
+    await until('it is logged', () =>
+      log.error.some((line) => /: no connection, and no new attempt\. .* only$/.test(line)),
+    );
+  });
+
+  it('should close in time, leaving nothing open, whatever Redis does', async () => {
+    redis = await startRedis();
+    const open = handles();
+    const close = async (worker: Running) => {
+      const began = Date.now();
+      await worker.close();
+      assert(Date.now() - began < 2500, 'closed in time');
+      await until(`nothing is open but ${open}`, () => handles().length <= open.length);
+    };
+
+    await close(await startWorker(redis.config));
+
+    const hanging = await startWorker(redis.config);
+    redis.pause();
+    hanging.app.io.emit('x', Buffer.alloc(1 << 20));
+    await close(hanging);
+    redis.resume();
+
+    const cut = await startWorker(redis.config);
+    await redis.kill();
+    await close(cut);
+    await close(await startWorker(redis.config));
+  });
+});
