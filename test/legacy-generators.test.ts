@@ -33,7 +33,7 @@ if (EGG_MAJOR === 4) {
         const { error } = logs(running.app);
         const client = await running.connect();
         const heard = Promise.all([next(client, 'res'), next(client, 'error')]);
-        client.emit('ping', form);
+        client.emit('hail', form);
         client.emit('fail', form);
         const message = `[egg-socket.io] controller execute error: no ${form}`;
         assert.deepEqual(await heard, [[`generator ${form}`], [message]]);
@@ -68,19 +68,19 @@ if (EGG_MAJOR === 4) {
       it('should run around a packet, between async middleware: yield next until the controller has finished', async () => {
         const client = await running.connect();
         const heard = times(client, 'res', 2);
-        client.emit('ping');
-        assert.deepEqual(await heard, [['in ping'], ['out async controller']]);
+        client.emit('hail');
+        assert.deepEqual(await heard, [['in hail'], ['out async controller']]);
       });
 
       it('should swallow a packet where it returns without next, and tell the client what it throws', async () => {
         const client = await running.connect();
         const { error } = logs(running.app);
         const swallowed = times(client, 'res', 2);
-        client.emit('ping', 'stop');
-        assert.deepEqual(await swallowed, [['in ping'], ['out async']]);
+        client.emit('hail', 'stop');
+        assert.deepEqual(await swallowed, [['in hail'], ['out async']]);
         const failed = Promise.all([times(client, 'res', 1), next(client, 'error')]);
-        client.emit('ping', 'throw');
-        assert.deepEqual(await failed, [[['in ping']], ['thrown']]);
+        client.emit('hail', 'throw');
+        assert.deepEqual(await failed, [[['in hail']], ['thrown']]);
         assert.equal(error.length, 1);
       });
     });

@@ -72,13 +72,13 @@ describe('legacy: middleware and system events', () => {
   });
 
   describe('system events', () => {
-    it('should run disconnecting, with the rooms yet, and disconnect, with the reason', async () => {
+    it('should run disconnecting and disconnect, with the reason', async () => {
       const ann = await enter('ann');
       const { id } = ann;
       const heard = times(app, 'system', 2);
       ann.disconnect();
       assert.deepEqual(await heard, [
-        ['disconnecting', 'client namespace disconnect', true],
+        ['disconnecting', 'client namespace disconnect', id],
         ['disconnect', 'client namespace disconnect', id],
       ]);
     });

@@ -30,7 +30,7 @@ describe('legacy: app/io of a plugin', () => {
     const client = await running.connect();
     const answer = await client.timeout(5000).emitWithAck('presence');
     assert.deepEqual(answer, { present: [client.id], from: 'presence' });
-    assert.equal(await client.timeout(5000).emitWithAck('ping'), 'pong');
+    assert.equal(await client.timeout(5000).emitWithAck('hail'), 'pong');
   });
 
   it('should fail the boot where the application has a controller of the same name', async () => {

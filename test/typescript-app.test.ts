@@ -39,8 +39,8 @@ describe('an application in TypeScript', () => {
 
   it('should call an object of async functions', async () => {
     const client = await connect();
-    const heard = next(client, 'pong');
-    client.emit('ping', 1);
+    const heard = next(client, 'hailed');
+    client.emit('hail', 1);
     assert.deepEqual(await heard, [true, 1]);
   });
 
