@@ -66,11 +66,12 @@ const CHAIN_KEYS = ['connectionMiddleware', 'packetMiddleware'];
 /**
  * Checks `config.io` and completes it.
  *
- * @param raw - the merged `app.config.io`
+ * @param config - the merged `app.config.io`
  * @throws {ConfigError} naming the key, its value and what is allowed
  */
-export function resolveConfig(raw: IoConfig): ResolvedConfig {
+export function resolveConfig(config: IoConfig | undefined): ResolvedConfig {
   const warnings: string[] = [];
+  const raw = object('config.io', config) ?? {};
   onlyKeys('config.io', raw, KEYS);
   const init = resolveInit(raw.init);
   return {

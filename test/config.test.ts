@@ -65,6 +65,7 @@ describe('config.io', () => {
     });
 
     it('for sections of the wrong type', async () => {
+      await fails('polling', /config\.io is invalid.*'polling'.*an object/);
       await fails({ init: 'polling' }, /config\.io\.init is invalid.*'polling'.*an object/);
       await fails({ namespace: [] }, /config\.io\.namespace is invalid.*an object/);
       await fails({ namespace: { '/': true } }, /config\.io\.namespace\['\/'\] is invalid.*true/);
@@ -102,8 +103,10 @@ describe('config.io', () => {
   });
 
   it("should work without any configuration: the plugin's defaults", async () => {
-    const { connect } = await startInline({ io: undefined as never });
-    assert((await connect()).connected);
+    for (const io of [undefined, null]) {
+      const { connect } = await startInline({ io: io as never });
+      assert((await connect()).connected);
+    }
   });
 });
 
