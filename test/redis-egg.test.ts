@@ -62,6 +62,8 @@ describe('redis with egg-redis', () => {
     const own = (a.app as unknown as { redis: Redis }).redis;
     await flows(a, b);
     await flows(b, a);
+    const plugins = Object.keys((a.app as unknown as { plugins: object }).plugins);
+    assert(plugins.indexOf('redis') < plugins.indexOf('io'), 'egg-redis is loaded first');
     // Each application: the client of egg-redis and its duplicate for subscribing.
     assert.equal(redis.clients().length, 4);
 

@@ -111,6 +111,22 @@ describe('redis', () => {
     assert.deepEqual(await b!.app.io.serverSideEmitWithAck('worker'), ['a']);
   });
 
+  it('should serve many namespaces without a warning of Node', async () => {
+    const warnings: Error[] = [];
+    const warn = (warning: Error) => warnings.push(warning);
+    process.on('warning', warn);
+    try {
+      for (let n = 0; n < 12; n++) for (const worker of [a!, b!]) worker.app.io.of(`/many-${n}`);
+      const client = await a!.connect('/many-11');
+      const heard = next(client, 'hello');
+      b!.app.io.of('/many-11').emit('hello');
+      await heard;
+      assert.deepEqual(warnings, []);
+    } finally {
+      process.off('warning', warn);
+    }
+  });
+
   it('should log and ignore what is no message of an adapter', async () => {
     const client = await a!.connect();
     const heard = next(client, 'after');
