@@ -12,7 +12,29 @@ type Decide = (err?: Error) => void;
 export function connect(scope: SocketScope, decide: Decide): void {
   const { contexts } = scope.nsp;
   const ctx = contexts.create(scope.request);
+  if (scope.nsp.connection) holdDisconnect(scope);
   contexts.run(ctx, () => void new Connection(scope, ctx, decide).run(), undefined);
+}
+
+/**
+ * Socket.IO ignores `disconnect()` until the client is in, so a middleware that throws a client out and returns would have
+ * let it in. (Up to Socket.IO 2.4 the client was out.) It is kept, and done when the client is in: so the client hears what
+ * the middleware has told it, and `disconnect`.
+ */
+function holdDisconnect(scope: SocketScope): void {
+  const { socket } = scope;
+  socket.disconnect = (close = false) => {
+    scope.dismissed = { close: close || scope.dismissed?.close === true };
+    return socket;
+  };
+}
+
+/** The client is in: it goes again at once where the chain has disconnected it. Called before anybody else hears of it. */
+export function releaseDisconnect({ socket, nsp, dismissed }: SocketScope): void {
+  if (nsp.connection === undefined) return;
+  // Not by `delete`, which would make every later access to the socket slow.
+  socket.disconnect = Object.getPrototypeOf(socket).disconnect;
+  if (dismissed) socket.disconnect(dismissed.close);
 }
 
 /** One client's way into one namespace, and its end. */

@@ -1,6 +1,6 @@
 // Binds a namespace: the only place that calls nsp.use and socket.use. Called by boot.ts for each namespace.
 import type { Namespace, Socket } from 'socket.io';
-import { connect } from './connection';
+import { connect, releaseDisconnect } from './connection';
 import { receive } from './packet';
 import type { NamespaceScope, SocketScope } from './scope';
 import { listen } from './system';
@@ -26,9 +26,16 @@ export function bindNamespace(nsp: Namespace, scope: NamespaceScope, takeId: boo
     connect(scopeOf(socket), next);
   });
 
+  // Socket.IO emits it before `connection`.
+  nsp.prependListener('connect', (socket: Socket) => {
+    const made = scopes.get(socket);
+    if (made) releaseDisconnect(made);
+  });
+
   nsp.on('connection', (socket: Socket) => {
     // A recovered socket may have skipped the middlewares of the namespace.
     const made = scopes.get(socket) ?? scopeOf(socket);
+    if (made.dismissed) return;
     socket.use((packet, next) => receive(made, packet, next));
     listen(made);
   });

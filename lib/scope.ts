@@ -28,4 +28,6 @@ export interface SocketScope {
   readonly request: IncomingMessage;
   /** Whether the client has sent a packet named `error`, which Socket.IO emits like an error of its own. */
   saidError: boolean;
+  /** Set where the connection chain has disconnected the socket; `close`: and the connection below. */
+  dismissed?: { close: boolean };
 }
