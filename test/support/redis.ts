@@ -15,10 +15,11 @@ import { until, within } from './wait';
 export type RedisSettings = Record<string, string>;
 
 const servers = new Set<RedisServer>();
-// A test run that ends early leaves no server behind.
+// A test run that ends early leaves no server behind, and no directory.
 process.on('exit', () => {
-  for (const server of servers) server.child?.kill('SIGKILL');
+  for (const server of servers) server.remove();
 });
+process.once('SIGTERM', () => process.exit(143));
 
 /** Starts a server. Who starts it stops it. */
 export async function startRedis(settings: RedisSettings = {}): Promise<RedisServer> {
@@ -95,6 +96,12 @@ export class RedisServer {
   async stop(): Promise<void> {
     await this.kill();
     servers.delete(this);
+    this.remove();
+  }
+
+  /** What `stop` does, as far as there is time for it. */
+  remove(): void {
+    this.child?.kill('SIGKILL');
     rmSync(this.#dir, { recursive: true, force: true });
   }
 
