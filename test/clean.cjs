@@ -4,9 +4,9 @@ const fs = require('node:fs');
 const path = require('node:path');
 
 const ROOT = path.resolve(__dirname, '..');
-const BUILT = /\.(?:js|d\.ts)$/;
+const BUILT = /\.(?:js|d\.m?ts)$/;
 
-/** Removes built files. All .js and .d.ts there are built ones: git ignores them. */
+/** Removes built files. All .js, .d.ts and .d.mts there are built ones: git ignores them. */
 function clean() {
   const files = ['app', 'agent'].flatMap((name) => [`${name}.js`, `${name}.d.ts`]);
   for (const directory of ['app', 'config', 'lib']) {

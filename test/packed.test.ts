@@ -8,6 +8,12 @@ import { application, cleanUp, compile, contents, install, pack, sources, talk }
 
 const MINUTE = 60_000;
 
+/** Makes an application one of ES modules. */
+function makeEsm(baseDir: string): void {
+  const file = path.join(baseDir, 'package.json');
+  fs.writeFileSync(file, JSON.stringify({ ...JSON.parse(fs.readFileSync(file, 'utf8')), type: 'module' }));
+}
+
 if (EGG_MAJOR === 3) {
   describe('the packed plugin', () => {
     let tarball = '';
@@ -20,7 +26,10 @@ if (EGG_MAJOR === 3) {
     after(cleanUp);
 
     it('should hold what the build makes of the sources, and nothing else', async () => {
-      const built = sources().flatMap((file) => [file.replace(/ts$/, 'js'), file.replace(/ts$/, 'd.ts')]);
+      const built = sources().flatMap((file) => {
+        const made = ['js', 'd.ts', ...(file.startsWith('lib/') ? ['d.mts'] : [])];
+        return made.map((ending) => file.replace(/ts$/, ending));
+      });
       const papers = ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md'];
       const expected = [...built, ...papers].map((file) => `package/${file}`);
       assert.deepEqual(await contents(tarball), expected.sort());
@@ -51,9 +60,22 @@ if (EGG_MAJOR === 3) {
           await talk(baseDir);
         });
 
+        // Egg 3 knows CommonJS alone.
+        if (major === 4) {
+          it('should work in an application in TypeScript that is made of ES modules', async function () {
+            this.timeout(MINUTE);
+            const baseDir = application(home, 'packed-ts');
+            makeEsm(baseDir);
+            await compile(baseDir);
+            assert.match(fs.readFileSync(path.join(baseDir, 'app/router.js'), 'utf8'), /^export default/m);
+            await talk(baseDir);
+          });
+        }
+
         it('should be typed in an application in TypeScript', async function () {
           this.timeout(MINUTE);
           const baseDir = application(home, 'packed-ts');
+          if (major === 4) makeEsm(baseDir);
           const router = path.join(baseDir, 'app/router.ts');
           fs.appendFileSync(router, "\nexport const wrong = (app: Application) => app.io.route('say');\n");
           await assert.rejects(compile(baseDir), { stdout: /app\/router\.ts.*Expected 2 arguments, but got 1/ });
