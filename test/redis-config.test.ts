@@ -114,12 +114,14 @@ describe('config.io.redis', () => {
     };
     const redis = { host: '127.0.0.1', port: await freePort(), auth_pass: 'the secret' };
     const { app } = await startInline({ io: { redis }, boot });
-    const file = path.join(app.config.rundir, 'application_config.json');
-    const written = await until('it is written', () => {
-      const content = readFileSync(file, 'utf8');
-      return content.includes(`"port": ${redis.port}`) ? content : '';
-    });
-    assert.doesNotMatch(written, /the secret/);
+    for (const name of ['application', 'agent']) {
+      const file = path.join(app.config.rundir, `${name}_config.json`);
+      const written = await until(`${file} is written`, () => {
+        const content = readFileSync(file, 'utf8');
+        return content.includes(`"port": ${redis.port}`) ? content : '';
+      });
+      assert.doesNotMatch(written, /the secret/, name);
+    }
     assert.doesNotMatch(JSON.stringify(log), /the secret/);
   });
 });
