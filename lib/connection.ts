@@ -11,6 +11,7 @@ type Decide = (err?: Error) => void;
 /** Runs the connection chain of a socket. */
 export function connect(scope: SocketScope, decide: Decide): void {
   const { contexts } = scope.nsp;
+  // The socket's own request, not one of this context: what a middleware notes on ctx.req is there in all that follow.
   const ctx = contexts.create(scope.request);
   if (scope.nsp.connection) holdDisconnect(scope);
   contexts.run(ctx, () => void new Connection(scope, ctx, decide).run(), undefined);

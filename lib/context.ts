@@ -57,11 +57,11 @@ export class ContextFactory {
   /**
    * A fresh context.
    *
-   * @param request - from `requestOf`
+   * @param request - from `requestOf`, or one that inherits from it
    * @param packet - the live array of Socket.IO, for the context of a packet
    */
   create(request: IncomingMessage, packet?: unknown[]): Context {
-    const ctx = this.#view.createContext(Object.create(request), undefined as never) as unknown as IoContext;
+    const ctx = this.#view.createContext(request, undefined as never) as unknown as IoContext;
     ctx.app = ctx.request.app = ctx.response.app = this.#app;
     ctx[PACKET] = packet;
     return ctx;

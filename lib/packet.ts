@@ -24,7 +24,7 @@ interface PacketContext extends Context {
 /** Runs the packet chain for one event of a client. Called by Socket.IO for each. */
 export function receive(scope: SocketScope, packet: unknown[], dispatch: () => void): void {
   const { contexts } = scope.nsp;
-  const ctx: PacketContext = contexts.create(scope.request, packet);
+  const ctx: PacketContext = contexts.create(Object.create(scope.request), packet);
   const run: PacketRun = { scope, ctx, dispatch };
   ctx[RUN] = run;
   contexts.run(ctx, start, run);

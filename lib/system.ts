@@ -22,7 +22,7 @@ export function listen(scope: SocketScope): void {
 
 function handle(scope: SocketScope, handler: Handler, args: unknown[]): void {
   const { contexts, log } = scope.nsp;
-  const ctx = contexts.create(scope.request);
+  const ctx = contexts.create(Object.create(scope.request));
   setArgs(ctx, args);
   // At once, not in a later tick: a `disconnecting` handler must find the rooms that its socket is about to leave.
   const run = async () => handler.call(ctx, ctx);

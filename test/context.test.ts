@@ -120,6 +120,29 @@ describe('context', () => {
     assert.equal(app.io.of('/').sockets.size, 1);
   });
 
+  it('should show in packets what a connection middleware notes on ctx.req, to its own socket alone', async () => {
+    type Noted = { user?: string };
+    const { connect } = await startInline({
+      io: { namespace: { '/': { connectionMiddleware: ['a'] }, '/other': {} } },
+      middleware: {
+        a: async (ctx, next) => {
+          (ctx.req as Noted).user = String(ctx.query.user);
+          await next();
+        },
+      },
+      router: (app) => {
+        for (const name of ['/', '/other']) {
+          app.io.of(name).route('who', (ctx) => ctx.args[0]((ctx.req as Noted).user ?? null));
+        }
+      },
+    });
+    const [ann, bob] = [await connect('/', { query: { user: 'ann' } }), await connect('/', { query: { user: 'bob' } })];
+    const other = await connected(ann.io.socket('/other'));
+    assert.equal(await ann.emitWithAck('who'), 'ann');
+    assert.equal(await bob.emitWithAck('who'), 'bob');
+    assert.equal(await other.emitWithAck('who'), null);
+  });
+
   it('should keep each context to its own socket, with two namespaces on one connection', async () => {
     const hold = signal();
     const { connect } = await startInline({
