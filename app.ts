@@ -26,6 +26,10 @@ export default class IoBoot {
   async didLoad(): Promise<void> {
     await this.#loading;
     await useRedis(this.app);
+  }
+
+  // Not in didLoad: an application of ES modules on Egg 4 is still loading its middleware and its router by then.
+  async willReady(): Promise<void> {
     bindNamespaces(this.app);
   }
 

@@ -1,4 +1,4 @@
-// Gives the namespaces their chains when Egg has loaded everything. Called by app.ts in didLoad.
+// Gives the namespaces their chains when Egg has loaded everything. Called by app.ts in willReady.
 import type { Application } from 'egg';
 import { composeChain, lookUp, type Middleware } from './chain';
 import { type NamespaceConfig, type ResolvedConfig, resolveConfig } from './config';
@@ -22,12 +22,12 @@ export function bindNamespaces(app: Application): void {
   const scopes = new Map(Array.from(config.namespace.keys(), (name) => [name, make(name)] as const));
   const bind = (nsp: IoNamespace) => {
     const scope = scopes.get(nsp.name) ?? make(nsp.name);
-    bindNamespace(nsp, scope(routerOf(nsp) as Router), config.generateId !== undefined);
-    warnIfOpen(app, config, nsp.name);
+    bindNamespace(nsp, scope(routerOf(nsp) as Router), config.generateId);
   };
   const { connectionMiddleware, packetMiddleware } = config.everywhere;
   const all = connectionMiddleware.length + packetMiddleware.length > 0;
   app.io.startBinding({ bind, all }, config.namespace.keys());
+  warnOfOpen(app, config);
 }
 
 /** Looks up and composes the chains of a namespace; what comes back waits for its router. */
@@ -60,12 +60,13 @@ function scopeMaker(app: Application, config: ResolvedConfig) {
 }
 
 /** A client of Socket.IO 2 passed `/` before any other namespace; one of Socket.IO 4 goes straight to the other. */
-function warnIfOpen(app: Application, config: ResolvedConfig, name: string): void {
-  const { connectionMiddleware, packetMiddleware } = config.everywhere;
-  if (connectionMiddleware.length > 0 || packetMiddleware.length > 0) return;
-  const guard = config.namespace.get('/')?.connectionMiddleware ?? [];
-  if (guard.length === 0 || name === '/' || config.namespace.get(name)?.connectionMiddleware.length) return;
+function warnOfOpen(app: Application, { namespace, everywhere }: ResolvedConfig): void {
+  const guard = namespace.get('/')?.connectionMiddleware ?? [];
+  if (guard.length === 0 || everywhere.connectionMiddleware.length > 0 || everywhere.packetMiddleware.length > 0)
+    return;
+  const names = app.io.names().filter((name) => name !== '/' && !namespace.get(name)?.connectionMiddleware.length);
+  if (names.length === 0) return;
   app.coreLogger.warn(
-    `[egg-socket.io] the connection middleware of / (${guard.join(', ')}) does not guard ${name}: since Socket.IO 3 a client connects to it alone. Set config.io.namespace['${name}'].connectionMiddleware, or config.io.connectionMiddleware for all namespaces`,
+    `[egg-socket.io] the connection middleware of / (${guard.join(', ')}) does not guard ${names.join(', ')}: since Socket.IO 3 a client connects there without passing /. Set config.io.connectionMiddleware, which runs in all namespaces, or connectionMiddleware of each in config.io.namespace`,
   );
 }

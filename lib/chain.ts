@@ -1,4 +1,4 @@
-// From the names of a chain to one onion, checked at boot. Called by namespace.ts.
+// From the names of a chain to one onion, checked at boot. Called by boot.ts.
 import type { Context } from 'egg';
 import compose from 'koa-compose';
 import { ConfigError } from './errors';
@@ -20,12 +20,11 @@ export type Onion = (ctx: Context, core?: Middleware) => Promise<void>;
 export function lookUp(where: string, names: string[], known: Record<string, unknown>): Middleware[] {
   return names.map((name) => {
     const middleware = Object.hasOwn(known, name) ? known[name] : undefined;
-    const list = Object.keys(known).sort().join(', ') || 'none';
     if (middleware === undefined) {
       throw new ConfigError(
         where,
         names,
-        `the files of app/io/middleware: ${list}`,
+        `the files of app/io/middleware: ${Object.keys(known).sort().join(', ') || 'none'}`,
         `can't find middleware: ${name} !`,
       );
     }
@@ -41,7 +40,7 @@ export function lookUp(where: string, names: string[], known: Record<string, unk
   });
 }
 
-/** Composes middlewares into one onion; an empty list has none. */
+/** Composes middlewares into one onion. */
 export function composeChain(middlewares: Middleware[]): Onion {
   return compose(middlewares as compose.Middleware<Context>[]) as Onion;
 }

@@ -1,5 +1,5 @@
 // config.io: its types, and the one way from what an application wrote to what the plugin works with.
-// Called at boot by app.ts and agent.ts, and by app.io when it is made.
+// Called at boot: by app.ts and agent.ts for what is wrong, and by who needs a part of it.
 
 import type { IncomingMessage } from 'node:http';
 import { types } from 'node:util';
@@ -61,6 +61,12 @@ export interface ResolvedConfig {
 }
 
 const KEYS = ['init', 'namespace', 'connectionMiddleware', 'packetMiddleware', 'redis', 'generateId'];
+/** Options of Socket.IO 2, and what to write instead. */
+const DROPPED: Record<string, string> = {
+  origins: "config.io.init.cors = { origin: ['https://example.com'] }, and allowRequest for WebSocket",
+  cookiePath: 'config.io.init.cookie = { name, path }',
+  cookieHttpOnly: 'config.io.init.cookie = { name, httpOnly }',
+};
 const CHAIN_KEYS = ['connectionMiddleware', 'packetMiddleware'];
 
 /**
@@ -73,7 +79,7 @@ export function resolveConfig(config: IoConfig | undefined): ResolvedConfig {
   const warnings: string[] = [];
   const raw = object('config.io', config) ?? {};
   onlyKeys('config.io', raw, KEYS);
-  const init = resolveInit(raw.init);
+  const init = resolveInit(raw.init, warnings);
   return {
     init,
     namespace: resolveNamespaces(raw.namespace),
@@ -84,10 +90,24 @@ export function resolveConfig(config: IoConfig | undefined): ResolvedConfig {
   };
 }
 
-function resolveInit(raw: InitConfig | undefined): InitConfig {
+function resolveInit(raw: InitConfig | undefined, warnings: string[]): InitConfig {
   const init = { ...object('config.io.init', raw) };
   if (init.adapter !== undefined && typeof init.adapter !== 'function') {
     throw new ConfigError('config.io.init.adapter', init.adapter, 'an adapter constructor, as Socket.IO takes it');
+  }
+  // The package that reads it takes anything else for "every origin".
+  if (init.cors && typeof init.cors !== 'function' && !(typeof init.cors === 'object' && 'origin' in init.cors)) {
+    throw new ConfigError(
+      'config.io.init.cors',
+      init.cors,
+      "an object with an origin: { origin: 'https://example.com' }",
+    );
+  }
+  for (const [key, instead] of Object.entries(DROPPED)) {
+    if (key in init) warnings.push(`config.io.init.${key} has no effect since Socket.IO 3: set ${instead}`);
+  }
+  if (typeof init.cookie === 'string') {
+    warnings.push(`config.io.init.cookie has no effect as a string since Socket.IO 3: set { name: '${init.cookie}' }`);
   }
   // Socket.IO serves its client bundle unless told otherwise; an Egg application has its own static files.
   init.serveClient ??= false;
@@ -130,7 +150,16 @@ function resolveGenerateId(value: unknown, warnings: string[]): ResolvedConfig['
     );
     return undefined;
   }
-  return value as ResolvedConfig['generateId'];
+  return (request) => {
+    const id: unknown = value(request);
+    if (typeof id === 'string' && id !== '') return id;
+    throw new ConfigError(
+      'config.io.generateId',
+      value,
+      'a function that returns a string',
+      `it returned ${typeof id}`,
+    );
+  };
 }
 
 function list(where: string, key: string, value: unknown): string[] {
@@ -154,11 +183,9 @@ function object<T>(where: string, value: T): T {
 function onlyKeys(where: string, value: object, allowed: string[]): void {
   for (const key of Object.keys(value)) {
     if (allowed.includes(key)) continue;
-    throw new ConfigError(
-      `${where}.${key}`,
-      (value as Record<string, unknown>)[key],
-      `one of: ${allowed.join(', ')}`,
-      `unknown option ${key}`,
-    );
+    const found = (value as Record<string, unknown>)[key];
+    // A misspelt section may hold a password.
+    const shown = typeof found === 'object' && found !== null ? '{…}' : found;
+    throw new ConfigError(`${where}.${key}`, shown, `one of: ${allowed.join(', ')}`, `unknown option ${key}`);
   }
 }

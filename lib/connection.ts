@@ -12,7 +12,14 @@ type Decide = (err?: Error) => void;
 export function connect(scope: SocketScope, decide: Decide): void {
   const { contexts } = scope.nsp;
   // The socket's own request, not one of this context: what a middleware notes on ctx.req is there in all that follow.
-  const ctx = contexts.create(scope.request);
+  let ctx: Context;
+  try {
+    ctx = contexts.create(scope.request);
+  } catch (thrown) {
+    // An application may have its own createContext. Socket.IO catches nothing here.
+    decide(connectionFailed(scope.nsp.log, thrown));
+    return;
+  }
   if (scope.nsp.connection) holdDisconnect(scope);
   contexts.run(ctx, () => void new Connection(scope, ctx, decide).run(), undefined);
 }
@@ -101,7 +108,8 @@ const waiting = new WeakMap<Socket['conn'], Set<() => void>>();
 
 /**
  * Fulfilled when the socket has disconnected. Socket.IO emits no `disconnect` for a client that left before it was in, so
- * the end of the connection below counts as well.
+ * the end of the connection below counts as well; nor for one that a later middleware of the namespace has refused, which
+ * it only cleans up.
  */
 function whenOver(socket: Socket): Promise<void> {
   const { conn } = socket;
@@ -124,6 +132,13 @@ function whenOver(socket: Socket): Promise<void> {
     };
     set.add(over);
     socket.on('disconnect', over);
+    const cleaned = socket as unknown as { _cleanup?: () => void };
+    const cleanUp = cleaned._cleanup;
+    if (cleanUp === undefined) return;
+    cleaned._cleanup = () => {
+      cleanUp.call(socket);
+      over();
+    };
   });
 }
 

@@ -62,9 +62,18 @@ export class ContextFactory {
    */
   create(request: IncomingMessage, packet?: unknown[]): Context {
     const ctx = this.#view.createContext(request, undefined as never) as unknown as IoContext;
+    // An application's own createContext may have called Egg's with the application for `this`.
+    if (!('packet' in ctx)) this.#adopt(ctx);
     ctx.app = ctx.request.app = ctx.response.app = this.#app;
     ctx[PACKET] = packet;
     return ctx;
+  }
+
+  #adopt(ctx: Context): void {
+    const { context, request, response } = this.#view as unknown as Record<string, object>;
+    Object.setPrototypeOf(ctx, context as object);
+    Object.setPrototypeOf(ctx.request, request as object);
+    Object.setPrototypeOf(ctx.response, response as object);
   }
 
   /** Calls `work` so that `app.currentContext` is the context, in it and in whatever it awaits. */

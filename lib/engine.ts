@@ -7,8 +7,11 @@ import type { Application } from 'egg';
 import { type InitConfig, resolveConfig } from './config';
 import { ConfigError } from './errors';
 
-/** Engine.IO's codes of refused handshakes, of those that call for advice. */
-const UNSUPPORTED_PROTOCOL = 5;
+/** What to do, by Engine.IO's code of a refused request. */
+const ADVICE: Record<number, string> = {
+  1: 'Its connection is over, or another worker has it: several workers need --sticky, or init.transports: ["websocket"] here and in the clients',
+  5: 'It is a client of Socket.IO 2 or older: set config.io.init.allowEIO3 = true to let it in',
+};
 
 interface ConnectionError {
   req: IncomingMessage | undefined;
@@ -38,7 +41,12 @@ export function attach(app: Application, server: HttpServer): void {
   io.attach(server);
   const engine = io.engine as Engine;
   attached.set(server, engine);
-  if (generateId) engine.generateId = checkedId(generateId);
+  // Of a client of Socket.IO 2 the id of the connection is that of its sockets, and the client works it out by itself. For
+  // the others the two differ: who knows the connection's can speak for the client.
+  if (generateId) {
+    const random = engine.generateId;
+    engine.generateId = (request) => (isOld(request) ? generateId(request) : random.call(engine, request));
+  }
   engine.on('connection_error', (err) => logRefused(app, err));
 }
 
@@ -86,28 +94,14 @@ export function loadWsEngine(init: InitConfig, baseDir: string): InitConfig {
   return { ...rest, wsEngine: WsServer as Exclude<InitConfig['wsEngine'], string> };
 }
 
-/** Engine.IO refuses the handshake when this throws; anything but a string would be taken for an id. */
-function checkedId(generateId: (request: IncomingMessage) => string) {
-  return (request: IncomingMessage): string => {
-    const id: unknown = generateId(request);
-    if (typeof id === 'string' && id !== '') return id;
-    throw new ConfigError(
-      'config.io.generateId',
-      generateId,
-      'a function that returns a string',
-      `it returned ${typeof id}`,
-    );
-  };
+function isOld(request: IncomingMessage): boolean {
+  return (request as { _query?: { EIO?: string } })._query?.EIO !== '4';
 }
 
 function logRefused(app: Application, { req, code, message, context }: ConnectionError): void {
   const from = req?.socket?.remoteAddress;
-  const advice =
-    code === UNSUPPORTED_PROTOCOL
-      ? '. It is a client of Socket.IO 2 or older: set config.io.init.allowEIO3 = true to let it in'
-      : '';
   const error = context?.error instanceof Error ? ` ${context.error.message}` : '';
-  app.coreLogger.warn(
-    `[egg-socket.io] handshake refused: ${message}${error} (${req?.method} ${req?.url?.split('?')[0]} from ${from})${advice}`,
-  );
+  const request = `${req?.method} ${req?.url?.split('?')[0]} from ${from}`;
+  const advice = ADVICE[code] ? `. ${ADVICE[code]}` : '';
+  app.coreLogger.warn(`[egg-socket.io] refused: ${message}${error} (${request})${advice}`);
 }

@@ -1,18 +1,22 @@
 // Binds a namespace: the only place that calls nsp.use and socket.use. Called by boot.ts for each namespace.
 import type { Namespace, Socket } from 'socket.io';
+import type { ResolvedConfig } from './config';
 import { connect, releaseDisconnect } from './connection';
+import { connectionFailed } from './errors';
 import { receive } from './packet';
 import type { NamespaceScope, SocketScope } from './scope';
 import { listen } from './system';
+
+type GenerateId = NonNullable<ResolvedConfig['generateId']>;
 
 /**
  * Runs a namespace's chains for its sockets.
  *
  * @param nsp - of Socket.IO; what is bound to a parent namespace holds for its children
  * @param scope - the chains and routes
- * @param takeId - whether a socket's id is that of its connection, as it is with `config.io.generateId`
+ * @param generateId - `config.io.generateId`: makes one id a connection, which all its sockets have
  */
-export function bindNamespace(nsp: Namespace, scope: NamespaceScope, takeId: boolean): void {
+export function bindNamespace(nsp: Namespace, scope: NamespaceScope, generateId: GenerateId | undefined): void {
   const scopes = new WeakMap<Socket, SocketScope>();
   const scopeOf = (socket: Socket): SocketScope => {
     const request = scope.contexts.requestOf(socket);
@@ -22,8 +26,12 @@ export function bindNamespace(nsp: Namespace, scope: NamespaceScope, takeId: boo
   };
 
   nsp.use((socket, next) => {
-    if (takeId && !socket.recovered) takeConnectionId(socket);
-    connect(scopeOf(socket), next);
+    try {
+      if (generateId) setId(socket, generateId);
+    } catch (thrown) {
+      return next(connectionFailed(scope.log, thrown));
+    }
+    return connect(scopeOf(socket), next);
   });
 
   // Socket.IO emits it before `connection`.
@@ -41,14 +49,18 @@ export function bindNamespace(nsp: Namespace, scope: NamespaceScope, takeId: boo
   });
 }
 
+const ids = new WeakMap<Socket['conn'], string>();
+
 /**
  * Socket.IO 2 took a socket's id from its connection; Socket.IO 4 makes one for each socket, unless the client is an old
- * one. May be called until the client is admitted.
+ * one. Called before the client is in.
  */
-function takeConnectionId(socket: Socket): void {
-  const { nsp } = socket;
-  const connectionId = (socket.conn as unknown as { id: string }).id;
-  const id = nsp.name === '/' ? connectionId : `${nsp.name}#${connectionId}`;
+function setId(socket: Socket, generateId: GenerateId): void {
+  const { nsp, conn } = socket;
+  if (socket.recovered || conn.protocol === 3) return;
+  const made = ids.get(conn) ?? generateId(socket.request);
+  ids.set(conn, made);
+  const id = nsp.name === '/' ? made : `${nsp.name}#${made}`;
   // Socket.IO keeps the sockets that are not in yet by id, too, and would keep this one for ever under its first id.
   const pending = (nsp as unknown as { _preConnectSockets?: Map<string, Socket> })._preConnectSockets;
   if (pending?.delete(socket.id)) pending.set(id, socket);

@@ -3,7 +3,7 @@ import type { Context } from 'egg';
 import type { Middleware } from './chain';
 import { setArgs } from './context';
 import { controllerError, packetFailed } from './errors';
-import { isSystemEvent, type Router } from './router';
+import { isReserved, isSystemEvent, type Router } from './router';
 import type { SocketScope } from './scope';
 import { keepCookies } from './session';
 
@@ -24,7 +24,14 @@ interface PacketContext extends Context {
 /** Runs the packet chain for one event of a client. Called by Socket.IO for each. */
 export function receive(scope: SocketScope, packet: unknown[], dispatch: () => void): void {
   const { contexts } = scope.nsp;
-  const ctx: PacketContext = contexts.create(Object.create(scope.request), packet);
+  let ctx: PacketContext;
+  try {
+    ctx = contexts.create(Object.create(scope.request), packet);
+  } catch (thrown) {
+    // An application may have its own createContext. Socket.IO catches nothing here.
+    packetFailed(scope.nsp.log, scope.socket, thrown);
+    return;
+  }
   const run: PacketRun = { scope, ctx, dispatch };
   ctx[RUN] = run;
   contexts.run(ctx, start, run);
@@ -40,23 +47,13 @@ async function start({ scope, ctx }: PacketRun): Promise<void> {
   }
 }
 
-/** Events that Socket.IO emits by itself. Its own parser refuses them from a client; other parsers let them through. */
-const RESERVED: ReadonlySet<unknown> = new Set([
-  'connect',
-  'connect_error',
-  'disconnect',
-  'disconnecting',
-  'newListener',
-  'removeListener',
-]);
-
 /** The core of a namespace's packet onion: one function for all its packets. */
 export function packetCore(router: Router): Middleware {
   return (ctx: PacketContext) => {
     const { scope, dispatch } = ctx[RUN] as PacketRun;
     const packet = ctx.packet as unknown[];
     const event = packet[0];
-    if (RESERVED.has(event)) throw new Error(`"${event}" is a reserved event name`);
+    if (isReserved(event)) throw new Error(`"${event}" is a reserved event name`);
     if (event === 'error') scope.saidError = true;
     dispatch();
     const handler = isSystemEvent(event) ? undefined : router.get(event);

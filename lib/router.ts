@@ -10,6 +10,21 @@ import { ConfigError } from './errors';
 // biome-ignore lint/suspicious/noExplicitAny: a controller's method may declare any `this`
 export type Handler = (this: any, ctx: Context) => unknown;
 
+/** Events that Socket.IO emits by itself. Its own parser refuses them from a client; other parsers let them through. */
+const RESERVED: ReadonlySet<unknown> = new Set([
+  'connect',
+  'connect_error',
+  'disconnect',
+  'disconnecting',
+  'newListener',
+  'removeListener',
+]);
+
+/** Whether no client may send an event of that name. */
+export function isReserved(event: unknown): boolean {
+  return RESERVED.has(event);
+}
+
 const SYSTEM_EVENTS: ReadonlySet<unknown> = new Set(['disconnecting', 'disconnect', 'error']);
 
 /** Whether an event is one that Socket.IO itself emits on a socket, and that can be routed all the same. */
@@ -51,6 +66,11 @@ export class Router {
         handler,
         'a function, such as a method of app.io.controller: see app/io/controller for its name',
         'handler must be function!',
+      );
+    }
+    if (isReserved(event) && !isSystemEvent(event)) {
+      this.log.warn(
+        `[egg-socket.io] ${where} never runs: Socket.IO keeps that name for itself, and no client can send it`,
       );
     }
     const first = this.#handlers.get(event);

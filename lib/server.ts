@@ -1,10 +1,14 @@
 // app.io: Socket.IO's server with routes. Made by app/extend/application.ts when it is first asked for.
 import { Server, type ServerOptions } from 'socket.io';
 import type { InitConfig } from './config';
+import { passDefaultFirst } from './old-clients';
 import { type Handler, type RouteLog, Router, routerOf, setRouter } from './router';
 import type { IoController, IoMiddleware, IoNamespace } from './typings';
 
 type NamespaceName = Parameters<Server['of']>[0];
+
+/** Socket.IO's parent namespace, whose children are made when a client asks for them. */
+type Parent = IoNamespace & { children: Set<IoNamespace> };
 
 /** How boot.ts gives namespaces their chains. */
 export interface Binding {
@@ -29,7 +33,10 @@ export class IoServer extends Server {
   controller = {} as IoController;
 
   readonly #log: RouteLog;
+  readonly #allowsOldClients: boolean;
   #binding: Binding | undefined;
+  /** What parent namespaces go by, for messages. */
+  readonly #patterns: string[] = [];
   readonly #bound = new WeakSet<IoNamespace>();
   /** The namespaces that were made before there was a binding. */
   readonly #waiting = new Set<IoNamespace>();
@@ -41,6 +48,7 @@ export class IoServer extends Server {
   constructor(init: InitConfig, log: RouteLog) {
     super(init as Partial<ServerOptions>);
     this.#log = log;
+    this.#allowsOldClients = init.allowEIO3 === true;
     // Socket.IO's constructor made the default namespace before this class had a field.
     this.#adopt(this.sockets as IoNamespace);
   }
@@ -54,7 +62,9 @@ export class IoServer extends Server {
   // biome-ignore lint/suspicious/noExplicitAny: as Socket.IO declares it
   override of(name: NamespaceName, onConnection?: (socket: any) => void): IoNamespace {
     const nsp = super.of(name, onConnection) as IoNamespace;
-    if (#waiting in this) this.#adopt(nsp);
+    if (!(#waiting in this)) return nsp;
+    if (typeof name !== 'string') this.#patterns.push(name instanceof RegExp ? String(name) : 'those of a function');
+    this.#adopt(nsp);
     return nsp;
   }
 
@@ -69,6 +79,11 @@ export class IoServer extends Server {
     this.of('/').route(event, handler);
   }
 
+  /** The names of the namespaces, and the patterns of parents. */
+  names(): string[] {
+    return [...this._nsps.keys(), ...this.#patterns];
+  }
+
   /** From now on routed namespaces are bound, those that are here and those that come; the named ones at once. */
   startBinding(binding: Binding, names: Iterable<string>): void {
     this.#binding = binding;
@@ -81,10 +96,12 @@ export class IoServer extends Server {
     if (routerOf(nsp)) return;
     const parent = this.#parentOf(nsp);
     if (parent) {
-      // A child runs what its parent was bound to.
+      // A child runs what its parent is bound to, and has its routes.
+      setRouter(nsp, routerOf(parent) as Router);
       nsp.route = parent.route;
       return;
     }
+    if (this.#allowsOldClients) passDefaultFirst(nsp);
     const router = setRouter(nsp, new Router(nsp.name, this.#log));
     nsp.route = (event, handler) => {
       router.add(event, handler);
@@ -95,14 +112,18 @@ export class IoServer extends Server {
   }
 
   #parentOf(nsp: IoNamespace): IoNamespace | undefined {
-    const parents = (this as unknown as { parentNsps: Map<unknown, IoNamespace & { children: Set<unknown> }> })
-      .parentNsps;
-    return Array.from(parents.values()).find((parent) => parent.children.has(nsp));
+    const { parentNsps } = this as unknown as { parentNsps: Map<unknown, Parent> };
+    return Array.from(parentNsps.values()).find((parent) => parent.children.has(nsp));
   }
 
   #bindOnce(nsp: IoNamespace): void {
     if (this.#binding === undefined || this.#bound.has(nsp)) return;
     this.#bound.add(nsp);
     this.#binding.bind(nsp);
+    // A child copies what its parent has when it is made: those that are here already get it now.
+    for (const child of (nsp as Partial<Parent> & IoNamespace).children ?? []) {
+      this.#adopt(child);
+      this.#bindOnce(child);
+    }
   }
 }

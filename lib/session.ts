@@ -21,10 +21,13 @@ export function sessionMiddleware(app: Application): Middleware | undefined {
     const genid = options?.genid;
     if (genid === undefined || !(options?.store || options?.ContextStore)) return session(ctx, next);
     options.genid = () => keyOf(ctx, genid);
-    return session(ctx, () => {
+    const saved = session(ctx, () => {
       // From here on it is asked by who regenerates the session, and means a new key.
       options.genid = genid;
       return next();
+    }) as Promise<void>;
+    return saved.finally(() => {
+      if (ctx.session === null) keys.delete(ctx.socket);
     });
   };
 }

@@ -22,9 +22,11 @@ export function listen(scope: SocketScope): void {
 
 function handle(scope: SocketScope, handler: Handler, args: unknown[]): void {
   const { contexts, log } = scope.nsp;
-  const ctx = contexts.create(Object.create(scope.request));
-  setArgs(ctx, args);
-  // At once, not in a later tick: a `disconnecting` handler must find the rooms that its socket is about to leave.
-  const run = async () => handler.call(ctx, ctx);
-  contexts.run(ctx, run, undefined).catch((thrown) => logFailure(log, controllerError(thrown)));
+  const run = async (): Promise<void> => {
+    const ctx = contexts.create(Object.create(scope.request));
+    setArgs(ctx, args);
+    // At once, not in a later tick: a `disconnecting` handler must find the rooms that its socket is about to leave.
+    await contexts.run(ctx, (given) => handler.call(given, given), ctx);
+  };
+  run().catch((thrown) => logFailure(log, controllerError(thrown)));
 }

@@ -5,7 +5,7 @@ import type { IoConfig } from '../lib';
 import { resolveConfig } from '../lib/config';
 import { connected, logs, mm, refused } from './support/app';
 import { bootError, startInline } from './support/inline';
-import { next, signal } from './support/wait';
+import { next, signal, until } from './support/wait';
 
 /** Boots with this config.io, and wants the boot to fail with a message that matches all patterns. */
 async function fails(io: unknown, ...patterns: RegExp[]): Promise<void> {
@@ -72,6 +72,16 @@ describe('config.io', () => {
       await fails({ generateId: 'uuid' }, /config\.io\.generateId is invalid.*'uuid'.*function/);
     });
 
+    it('for CORS that would let everybody in', async () => {
+      for (const cors of ['https://x.y', ['https://x.y'], { orgin: 'https://x.y' }, true]) {
+        await fails({ init: { cors } }, /config\.io\.init\.cors is invalid/, /an object with an origin/);
+      }
+    });
+
+    it('without printing what a misspelt section holds', async () => {
+      await fails({ reddis: { auth_pass: 'secret' } }, /unknown option reddis \(config\.io\.reddis is '\{…\}'/);
+    });
+
     it('for two entries of one namespace', async () => {
       await fails({ namespace: { chat: {}, '/chat': {} } }, /one entry for \/chat/);
     });
@@ -88,6 +98,14 @@ describe('config.io', () => {
       await fails({ init: { wsEngine: 'koa-compose/package.json' } }, /a package that exports a Server/);
       await fails({ init: { wsEngine: 1 } }, /a constructor or a package's name/);
     });
+  });
+
+  it('should warn of options that Socket.IO has dropped', () => {
+    const init = { origins: '*:*', cookiePath: '/', cookieHttpOnly: true, cookie: 'io' };
+    const { warnings } = resolveConfig({ init: init as never });
+    assert.equal(warnings.length, 4);
+    assert.match(warnings[0] as string, /init\.origins has no effect since Socket\.IO 3: set config\.io\.init\.cors/);
+    assert.match(warnings[3] as string, /init\.cookie has no effect as a string.*\{ name: 'io' \}/);
   });
 
   it('should take a namespace with and without its slash, and leave lists out', () => {
@@ -216,22 +234,45 @@ describe('config.io.generateId', () => {
     }
   });
 
-  it('should refuse the handshake, and log it, when it returns no string or throws', async () => {
+  it('should refuse the client, and log it, when it returns no string or throws', async () => {
     let answer: () => unknown = () => undefined;
     const { client, connect, app } = await startInline({ io: { generateId: () => answer() as string } });
-    const { warn } = logs(app);
+    const { error } = logs(app);
     await refused(client());
     answer = () => Promise.resolve('later');
     await refused(client());
     answer = () => {
       throw new Error('no id');
     };
-    await refused(client());
-    assert.equal(warn.length, 3);
-    assert.match(warn[0], /handshake refused: Bad request.*returned undefined.*config\.io\.generateId/);
-    assert.match(warn[1], /it returned object/);
-    assert.match(warn[2], /no id/);
+    assert.equal((await refused(client())).message, 'no id');
+    assert.equal(error.length, 3);
+    assert.match(error[0].message, /it returned undefined.*config\.io\.generateId/);
+    assert.match(error[1].message, /it returned object/);
     answer = () => 'good';
     assert.equal((await connect()).id, 'good');
+  });
+
+  it("should not make the connection's own id, which would let whoever learns it speak for the client", async () => {
+    const { connect, url } = await startInline({ io: { generateId: () => 'known-to-all' } });
+    const client = await connect('/', { transports: ['polling'] });
+    assert.equal(client.id, 'known-to-all');
+    assert.notEqual(client.io.engine.id, 'known-to-all');
+    const query = 'EIO=4&transport=polling&sid=known-to-all';
+    assert.equal((await fetch(`${url}/socket.io/?${query}`, { method: 'POST', body: '42["x"]' })).status, 400);
+  });
+
+  it('should keep the id of a client whose connection is recovered', async () => {
+    let count = 0;
+    const { connect, app } = await startInline({
+      io: { generateId: () => `id-${++count}`, init: { connectionStateRecovery: {} } },
+      router: (app) => app.io.route('id', (ctx) => ctx.args[0](ctx.id, ctx.recovered)),
+    });
+    const client = await connect('/', { reconnection: true, reconnectionDelay: 5 });
+    app.io.emit('something to recover from');
+    const ask = () => new Promise((done) => client.emit('id', (...all: unknown[]) => done(all)));
+    assert.deepEqual(await ask(), ['id-1', false]);
+    client.io.engine.close();
+    await until('the client is back', () => client.connected && client.recovered);
+    assert.deepEqual(await ask(), ['id-1', true]);
   });
 });

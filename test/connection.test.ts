@@ -275,6 +275,26 @@ describe('connection chain', () => {
       assert.deepEqual(warnings, []);
     });
 
+    it('should end the onion of a client that a later middleware of the namespace refuses', async () => {
+      let inside = 0;
+      const { connect, client, app } = await startInline({
+        io: { namespace: { '/': {}, '/chat': { connectionMiddleware: ['a'] } } },
+        middleware: {
+          a: async (_ctx: Context, next: Next) => {
+            inside++;
+            await next();
+            inside--;
+          },
+        },
+      });
+      app.io.of('/chat').use((_socket, next) => setImmediate(next, new Error('later')));
+      const stays = await connect();
+      assert.equal((await refused(stays.io.socket('/chat'))).message, 'later');
+      assert.equal((await refused(client('/chat'))).message, 'later');
+      await until('both onions have ended', () => inside === 0);
+      assert(stays.connected);
+    });
+
     it('should end the onion of one namespace when the client leaves that one alone', async () => {
       const ended: string[] = [];
       const { connect } = await startInline({

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import type { Application, Context } from 'egg';
 import type { Socket } from 'socket.io';
-import { connected } from './support/app';
+import { connected, logs, refused } from './support/app';
 import { startInline } from './support/inline';
-import { next, signal } from './support/wait';
+import { next, signal, until } from './support/wait';
 
 type Next = () => Promise<void>;
 
@@ -190,6 +190,61 @@ describe('context', () => {
     await Promise.all([client.emitWithAck('x'), client.emitWithAck('x')]);
     assert.deepEqual(seen, Array(10).fill(true));
     assert.equal(app.currentContext, undefined);
+  });
+
+  it('should be secure and https where the connection is', async () => {
+    const answered = signal<unknown>();
+    const { connect, server } = await startInline({
+      router: (app) => app.io.route('x', (ctx) => answered.resolve([ctx.secure, ctx.protocol])),
+    });
+    // What a TLS socket has.
+    server.on('connection', (socket) => Object.assign(socket, { encrypted: true }));
+    (await connect()).emit('x');
+    assert.deepEqual(await answered.promise, [true, 'https']);
+  });
+
+  it("should be made by an application's own createContext", async () => {
+    const { connect } = await startInline({
+      boot: (app) => {
+        const create = app.createContext;
+        app.createContext = ((req, res) => Object.assign(create.call(app, req, res), { own: true })) as typeof create;
+      },
+      router: (app) =>
+        app.io.route('x', (ctx) =>
+          ctx.args[1](ctx.own, ctx.args[0], ctx.id, ctx.ip, ctx.session.isNew, ctx.app === app),
+        ),
+    });
+    const client = await connect();
+    const answer = await new Promise((done) => client.emit('x', 'argument', (...all: unknown[]) => done(all)));
+    assert.deepEqual(answer, [true, 'argument', client.id, '127.0.0.1', true, true]);
+  });
+
+  it('should fail like a middleware where createContext throws, and harm nobody else', async () => {
+    let broken = false;
+    const { connect, client, app } = await startInline({
+      boot: (app) => {
+        const create = app.createContext;
+        app.createContext = ((req, res) => {
+          if (broken) throw new Error('no context');
+          return create.call(app, req, res);
+        }) as typeof create;
+      },
+      router: (app) => {
+        app.io.route('ping', (ctx) => ctx.args[0]('pong'));
+        app.io.route('disconnect', () => assert.fail('without a context'));
+      },
+    });
+    const { error: errors } = logs(app);
+    const [one, other] = [await connect(), await connect()];
+    broken = true;
+    const heard = next(one, 'error');
+    one.emit('ping');
+    assert.deepEqual(await heard, ['no context']);
+    assert.equal((await refused(client())).message, 'no context');
+    one.disconnect();
+    await until('all are logged', () => errors.length === 3);
+    broken = false;
+    assert.equal(await other.emitWithAck('ping'), 'pong');
   });
 
   it('should take a body and headers without a response, and harm nobody', async () => {

@@ -157,7 +157,7 @@ describe('hostile clients', () => {
     assert.equal(await status('EIO=4&transport=polling', { method: 'DELETE' }), 400);
     assert.equal(await status('EIO=3&transport=polling'), 400);
     await until('all are logged', () => warn.length === 4);
-    assert.match(warn[0], /handshake refused: Session ID unknown/);
+    assert.match(warn[0], /refused: Session ID unknown/);
     assert(!warn.some((line) => line.includes('stolen')), 'a session id is a secret');
     assert.match(warn[3], /Unsupported protocol version.*config\.io\.init\.allowEIO3 = true/);
     await unharmed();

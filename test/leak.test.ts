@@ -4,7 +4,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { WebSocket } from 'ws';
 import { startInline } from './support/inline';
-import { signal, until, within } from './support/wait';
+import { next, signal, until, within } from './support/wait';
 
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
@@ -89,6 +89,34 @@ describe('memory', function () {
     assert(packets > 0 && left > 0);
     const pending = (app.io.of('/') as unknown as { _preConnectSockets: Map<string, unknown> })._preConnectSockets;
     assert.equal(pending.size, 0);
+  });
+
+  it('should be where it was after one connection has joined and left a namespace over and over', async () => {
+    let onions = 0;
+    const { connect, app } = await startInline({
+      io: { namespace: { '/': {}, '/chat': { connectionMiddleware: ['a'] } } },
+      middleware: {
+        a: async (_ctx, next) => {
+          onions++;
+          await next();
+          onions--;
+        },
+      },
+    });
+    const { io } = await connect();
+    const joinAndLeave = async (times: number) => {
+      for (let i = 0; i < times; i++) {
+        const chat = io.socket('/chat');
+        await next(chat, 'connect');
+        chat.disconnect();
+        await until('the client has left', () => onions === 0 && app.io.of('/chat').sockets.size === 0);
+      }
+    };
+    await joinAndLeave(500);
+    const before = await settledHeap();
+    await joinAndLeave(3000);
+    const grown = (await settledHeap()) - before;
+    assert(grown < 3000 * 200, `${Math.round(grown / 1024)} KiB are left`);
   });
 });
 

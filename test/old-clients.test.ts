@@ -1,9 +1,10 @@
 // Clients of Socket.IO 2, let in by init.allowEIO3: they hear and send what they did.
 import assert from 'node:assert/strict';
 import type { Socket } from 'socket.io-client';
+import { WebSocket } from 'ws';
 import { logs } from './support/app';
 import { type Inline, startInline } from './support/inline';
-import { next, until } from './support/wait';
+import { next, signal, until } from './support/wait';
 
 const connectOld = require('socket.io-client2') as (url: string, options: object) => Socket;
 
@@ -103,6 +104,65 @@ describe('clients of Socket.IO 2', () => {
     assert.deepEqual(steps, ['in /', 'in /chat']);
     chat.close();
     await until('both onions are over', () => steps.length === 4);
+  });
+
+  for (const name of ['/chat', '/native', '/room-1']) {
+    it(`should pass / before ${name}: who is refused there gets no further`, async () => {
+      const answered: string[] = [];
+      const { old, app } = await startApp({
+        io: { namespace: { '/': { connectionMiddleware: ['a'] } } },
+        middleware: {
+          a: async (ctx, next) => {
+            await new Promise(setImmediate);
+            if (ctx.query.pass !== 'yes') throw new Error('not you');
+            await next();
+          },
+        },
+        router: (app) => {
+          for (const nsp of [app.io.of('/chat'), app.io.of(/^\/room-\d+$/)]) {
+            nsp.route('secret', () => answered.push('routed'));
+          }
+          app.io.of('/native').on('connection', (socket) => socket.on('secret', () => answered.push('native')));
+        },
+      });
+      logs(app);
+      const intruder = old(name);
+      intruder.on('connect', () => assert.fail('it was let in'));
+      intruder.emit('secret');
+      assert.deepEqual(await next(intruder, 'error'), ['not you']);
+      intruder.close();
+      const friend = old(name, { query: { pass: 'yes' } });
+      await next(friend, 'connect');
+      friend.emit('secret');
+      await until('the friend is heard', () => answered.length === 1);
+      friend.close();
+      await until('all have gone', () => app.io.of(name).sockets.size === 0);
+      const pending = (app.io.of(name) as unknown as { _preConnectSockets: Map<string, unknown> })._preConnectSockets;
+      assert.equal(pending.size, 0);
+    });
+  }
+
+  it('should be refused a namespace that they ask for twice before they are in /', async () => {
+    const go = signal();
+    const { url } = await startApp({
+      io: { namespace: { '/': { connectionMiddleware: ['a'] }, '/chat': {} } },
+      middleware: {
+        a: async (_ctx, next) => {
+          await go.promise;
+          await next();
+        },
+      },
+    });
+    const ws = new WebSocket(`${url.replace('http', 'ws')}/socket.io/?EIO=3&transport=websocket`);
+    const answers: string[] = [];
+    ws.on('message', (data) => answers.push(String(data)));
+    await next(ws, 'open');
+    for (let i = 0; i < 3; i++) ws.send('40/chat,');
+    await until('two are refused', () => answers.filter((text) => text.startsWith('44/chat,')).length === 2);
+    go.resolve();
+    await until('one is in', () => answers.includes('40/chat,') || answers.includes('40/chat'));
+    ws.close();
+    await next(ws, 'close');
   });
 
   it('should be kept out without allowEIO3, and the log should say how to let them in', async () => {

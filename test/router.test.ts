@@ -106,6 +106,38 @@ describe('router', () => {
     await assert.rejects(connect('/room-x'), /Invalid namespace/);
   });
 
+  it('should guard and route a child of a parent namespace that was made before all was loaded', async () => {
+    let guarded = 0;
+    const { connect } = await startInline({
+      io: { connectionMiddleware: ['guard'], namespace: { '/': {}, '/room-2': {} } },
+      middleware: {
+        guard: async (_ctx, next) => {
+          guarded++;
+          await next();
+        },
+      },
+      router: (app) => {
+        app.io.of(/^\/room-\d+$/).route('x', (ctx) => ctx.args[0](ctx.socket.nsp.name));
+        app.io.of('/room-1').route('y', (ctx) => ctx.args[0]('by the child'));
+      },
+    });
+    for (const name of ['/room-1', '/room-2', '/room-3']) {
+      const client = await connect(name);
+      assert.equal(await client.emitWithAck('x'), name);
+      assert.equal(await client.emitWithAck('y'), 'by the child');
+    }
+    assert.equal(guarded, 3);
+  });
+
+  it('should warn of a route whose event can never come', async () => {
+    const { app } = await startInline({});
+    const { warn } = logs(app);
+    app.io.route('connect', () => {});
+    assert.match(warn[0], /route\('connect', handler\) never runs/);
+    app.io.route('disconnect', () => {});
+    assert.equal(warn.length, 1);
+  });
+
   it('should answer a client that asks for an unknown namespace, and nobody else notices', async () => {
     const { connect, url } = await startInline({ router: (app) => app.io.route('x', (ctx) => ctx.args[0](1)) });
     const client = await connect();
@@ -172,18 +204,22 @@ describe('chains for all namespaces', () => {
       await startInline({
         io,
         boot: (app) => all.resolve(logs(app).warn),
-        router: (app) => app.io.of('/open').route('x', () => {}),
+        router: (app) => {
+          app.io.of('/open').route('x', () => {});
+          app.io.of('/native');
+          app.io.of(/^\/room-/);
+        },
       });
       return (await all.promise).filter((text) => typeof text === 'string' && text.includes('does not guard'));
     };
     const guarded = { '/': { connectionMiddleware: ['guard'] } };
     const [warning, ...rest] = await warnings({ namespace: guarded });
-    assert.match(
-      warning as string,
-      /connection middleware of \/ \(guard\) does not guard \/open.*config\.io\.connectionMiddleware/,
-    );
+    const names = '/open, /native, /^\\/room-/';
+    const text = `the connection middleware of / (guard) does not guard ${names}: since Socket.IO 3`;
+    assert(warning?.includes(text) && warning.includes('Set config.io.connectionMiddleware'), warning);
     assert.deepEqual(rest, []);
-    assert.deepEqual(await warnings({ namespace: { ...guarded, '/open': { connectionMiddleware: ['a'] } } }), []);
+    const [other] = await warnings({ namespace: { ...guarded, '/open': { connectionMiddleware: ['a'] } } });
+    assert(other?.includes('does not guard /native,'), other);
     assert.deepEqual(await warnings({ namespace: guarded, connectionMiddleware: ['a'] }), []);
     assert.deepEqual(await warnings({}), []);
   });
