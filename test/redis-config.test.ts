@@ -7,7 +7,7 @@ import { ConfigError, type IoConfig } from '../lib';
 import { resolveConfig } from '../lib/config';
 import { logs } from './support/app';
 import { startInline } from './support/inline';
-import { freePort } from './support/redis';
+import { freePort } from './support/port';
 import { until } from './support/wait';
 
 function resolve(redis: unknown, init: IoConfig['init'] = {}) {

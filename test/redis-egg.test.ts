@@ -4,7 +4,8 @@ import { createRequire } from 'node:module';
 import type { ClusterNode, ClusterOptions, Redis, RedisOptions } from 'ioredis';
 import { EGG_MAJOR, type Running, start } from './support/app';
 import { startInline } from './support/inline';
-import { flows, freePort, type RedisServer, startRedis } from './support/redis';
+import { freePort } from './support/port';
+import { flows, type RedisServer, startRedis } from './support/redis';
 import { until } from './support/wait';
 
 interface EggRedis {

@@ -4,7 +4,8 @@ import type { RedisAdapter } from '@socket.io/redis-adapter';
 import type { Application } from 'egg';
 import type { Namespace } from 'socket.io';
 import { logs, mm, type Running } from './support/app';
-import { flows, freePort, inRoom, RedisServer, startRedis, startWorker } from './support/redis';
+import { freePort } from './support/port';
+import { flows, inRoom, RedisServer, startRedis, startWorker } from './support/redis';
 import { next, times, until } from './support/wait';
 
 type Adapter = Namespace['adapter'];

@@ -139,6 +139,27 @@ describe('session in an external store', () => {
     });
   }
 
+  it('should be another entry after a logout, for a client without a cookie', async () => {
+    app.hooks.packet = (ctx) => {
+      ctx.session = ctx.packet[0] === 'log out' ? null : { user: 'ann' };
+      ctx.args.at(-1)();
+    };
+    const client = await connect();
+    for (const [event, calls] of [
+      ['log in', 1],
+      ['log out', 2],
+      ['log in', 3],
+    ] as const) {
+      await ask(client, event);
+      const written = () => app.store.calls.filter(([call]) => call !== 'get').length === calls;
+      await until(`the store has heard of the ${event}`, written);
+    }
+    const [first, second, third] = app.store.calls.filter(([call]) => call !== 'get');
+    assert.deepEqual([first?.[0], second?.[0], third?.[0]], ['set', 'destroy', 'set']);
+    assert.equal(second?.[1], first?.[1]);
+    assert.notEqual(third?.[1], first?.[1]);
+  });
+
   it('should be destroyed by a handler that sets it to null, for HTTP requests, too', async () => {
     const cookie = await app.login({ user: 'ann' });
     const client = await connect(cookie);

@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import type { Application } from 'egg';
 import { io as connectClient, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client';
+import { freePort } from './port';
 import { next } from './wait';
 
 export const EGG_MAJOR = process.env.EGG_MAJOR === '4' ? 4 : 3;
@@ -43,7 +44,7 @@ export function fixture(name: string): string {
 
 /** Starts a fixture application of test/fixtures/apps and lets it listen on a free port. */
 export async function start(name: string, options: Record<string, unknown> = {}): Promise<Running> {
-  const app = mm.app({ baseDir: fixture(name), framework: FRAMEWORK, cache: false, ...options });
+  const app = mm.app({ baseDir: fixture(name), framework: FRAMEWORK, cache: false, beforeInit: keepPort, ...options });
   try {
     await app.ready();
   } catch (err) {
@@ -53,6 +54,12 @@ export async function start(name: string, options: Record<string, unknown> = {})
   const started = await listen(app);
   running.set(started, inTest);
   return started;
+}
+
+/** egg-mock takes a free port for Egg's own use, and lets go of it until the agent needs it: this one is kept. */
+async function keepPort(mock: { options: object }): Promise<void> {
+  const port = await freePort();
+  Object.defineProperty(mock.options, 'clusterPort', { enumerable: true, get: () => port, set: () => {} });
 }
 
 async function listen(app: any): Promise<Running> {

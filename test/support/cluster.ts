@@ -1,21 +1,12 @@
 // Starts fixture applications as real processes: a master, an agent, workers.
-import { createServer } from 'node:net';
 import { EGG_MAJOR, FRAMEWORK, fixture, mm } from './app';
+import { freePort } from './port';
 import { within } from './wait';
 
 /** An application of several processes that listens. */
 export interface Cluster {
   url: string;
   close(): Promise<void>;
-}
-
-/** A port that nobody listens on. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 /** Starts a fixture application of test/fixtures/apps with workers. */

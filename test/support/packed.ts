@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import fs from 'node:fs';
-import { createServer } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { connected, fixture, ROOT, track } from './app';
+import { freePort } from './port';
 import { next, within } from './wait';
 
 const MINUTE = 60_000;
@@ -127,13 +127,4 @@ async function ready(master: ChildProcess): Promise<void> {
     const [message] = await next<[{ action?: string }]>(master, 'message', MINUTE);
     if (message.action === 'egg-ready') return;
   }
-}
-
-/** Egg's cluster takes 0 for the default, not for a free one. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

@@ -2,13 +2,13 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Redis } from 'ioredis';
 import type { IoConfig } from '../../lib';
 import type { Running } from './app';
 import { type Inline, startInline } from './inline';
+import { freePort } from './port';
 import { until, within } from './wait';
 
 /** What a server is started with: the options of redis-server, without their dashes. */
@@ -26,16 +26,6 @@ export async function startRedis(settings: RedisSettings = {}): Promise<RedisSer
   const server = new RedisServer(await freePort(), settings);
   await server.start();
   return server;
-}
-
-/** A port where nothing listens. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 export class RedisServer {
