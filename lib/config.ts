@@ -3,11 +3,12 @@
 
 import type { IncomingMessage } from 'node:http';
 import { types } from 'node:util';
-import type { ServerOptions } from 'socket.io';
+import { list, object, onlyKeys } from './check';
 import { ConfigError } from './errors';
+import { type InitConfig, resolveInit } from './init';
 import { type RedisConfig, type ResolvedRedis, resolveRedis } from './redis/config';
 
-export type { RedisConfig };
+export type { InitConfig, RedisConfig };
 
 /** The two chains of a namespace: names of files of `app/io/middleware`, in the order in which they run. */
 export interface NamespaceConfig {
@@ -15,12 +16,6 @@ export interface NamespaceConfig {
   connectionMiddleware?: string[];
   /** Run around each event that a client sends to the namespace. */
   packetMiddleware?: string[];
-}
-
-/** What `config.io.init` takes: the options of Socket.IO and Engine.IO. */
-export interface InitConfig extends Omit<Partial<ServerOptions>, 'wsEngine'> {
-  /** A WebSocket server's constructor, or the name of a package whose `Server` is one. Default: ws. */
-  wsEngine?: string | (new (...args: never[]) => unknown);
 }
 
 /** The type of `config.io`. */
@@ -61,12 +56,6 @@ export interface ResolvedConfig {
 }
 
 const KEYS = ['init', 'namespace', 'connectionMiddleware', 'packetMiddleware', 'redis', 'generateId'];
-/** Options of Socket.IO 2, and what to write instead. */
-const DROPPED: Record<string, string> = {
-  origins: "config.io.init.cors = { origin: ['https://example.com'] }, and allowRequest for WebSocket",
-  cookiePath: 'config.io.init.cookie = { name, path }',
-  cookieHttpOnly: 'config.io.init.cookie = { name, httpOnly }',
-};
 const CHAIN_KEYS = ['connectionMiddleware', 'packetMiddleware'];
 
 /**
@@ -88,33 +77,6 @@ export function resolveConfig(config: IoConfig | undefined): ResolvedConfig {
     generateId: resolveGenerateId(raw.generateId, warnings),
     warnings,
   };
-}
-
-function resolveInit(raw: InitConfig | undefined, warnings: string[]): InitConfig {
-  const init = { ...object('config.io.init', raw) };
-  if (init.adapter !== undefined && typeof init.adapter !== 'function') {
-    throw new ConfigError('config.io.init.adapter', init.adapter, 'an adapter constructor, as Socket.IO takes it');
-  }
-  // The package that reads it takes anything else for "every origin".
-  if (init.cors && typeof init.cors !== 'function' && !(typeof init.cors === 'object' && 'origin' in init.cors)) {
-    throw new ConfigError(
-      'config.io.init.cors',
-      init.cors,
-      "an object with an origin: { origin: 'https://example.com' }",
-    );
-  }
-  for (const [key, instead] of Object.entries(DROPPED)) {
-    if (key in init) warnings.push(`config.io.init.${key} has no effect since Socket.IO 3: set ${instead}`);
-  }
-  if (typeof init.cookie === 'string') {
-    warnings.push(`config.io.init.cookie has no effect as a string since Socket.IO 3: set { name: '${init.cookie}' }`);
-  }
-  // Socket.IO serves its client bundle unless told otherwise; an Egg application has its own static files.
-  init.serveClient ??= false;
-  const recovery = init.connectionStateRecovery;
-  // A middleware that keeps somebody out has to see who comes back, too; Socket.IO's own default skips it.
-  if (recovery) init.connectionStateRecovery = { skipMiddlewares: false, ...recovery };
-  return init;
 }
 
 function resolveNamespaces(raw: IoConfig['namespace']): Map<string, Chains> {
@@ -160,32 +122,4 @@ function resolveGenerateId(value: unknown, warnings: string[]): ResolvedConfig['
       `it returned ${typeof id}`,
     );
   };
-}
-
-function list(where: string, key: string, value: unknown): string[] {
-  if (value === undefined || value === null) return [];
-  // The wording up to the "!" is that of egg-socket.io 4.
-  if (!Array.isArray(value)) {
-    throw new ConfigError(`${where}.${key}`, value, 'an array of names', `config.${key} must be Array!`);
-  }
-  for (const name of value) {
-    if (typeof name !== 'string') throw new ConfigError(`${where}.${key}`, name, 'an array of names (strings)');
-  }
-  return value;
-}
-
-function object<T>(where: string, value: T): T {
-  if (value === undefined || value === null) return undefined as T;
-  if (typeof value !== 'object' || Array.isArray(value)) throw new ConfigError(where, value, 'an object');
-  return value;
-}
-
-function onlyKeys(where: string, value: object, allowed: string[]): void {
-  for (const key of Object.keys(value)) {
-    if (allowed.includes(key)) continue;
-    const found = (value as Record<string, unknown>)[key];
-    // A misspelt section may hold a password.
-    const shown = typeof found === 'object' && found !== null ? '{…}' : found;
-    throw new ConfigError(`${where}.${key}`, shown, `one of: ${allowed.join(', ')}`, `unknown option ${key}`);
-  }
 }

@@ -1,11 +1,8 @@
 // Attaches app.io to Egg's HTTP server, and takes it off at the end. Called by app.ts.
 
 import type { Server as HttpServer, IncomingMessage } from 'node:http';
-import { createRequire } from 'node:module';
-import path from 'node:path';
 import type { Application } from 'egg';
-import { type InitConfig, resolveConfig } from './config';
-import { ConfigError } from './errors';
+import { resolveConfig } from './config';
 
 /** What to do, by Engine.IO's code of a refused request. */
 const ADVICE: Record<number, string> = {
@@ -62,36 +59,6 @@ export async function detach(app: Application): Promise<void> {
     engine.close();
   }
   await Promise.all(Array.from(io._nsps.values(), (nsp) => nsp.adapter.close()));
-}
-
-/**
- * `init.wsEngine` as Engine.IO 6 takes it: a constructor. Socket.IO 2 took a package's name.
- *
- * @throws {ConfigError} where the package can't be loaded or has no `Server`
- */
-export function loadWsEngine(init: InitConfig, baseDir: string): InitConfig {
-  const { wsEngine, ...rest } = init;
-  if (wsEngine === undefined || wsEngine === null) return rest;
-  if (typeof wsEngine === 'function') return init;
-  const key = 'config.io.init.wsEngine';
-  if (typeof wsEngine !== 'string') throw new ConfigError(key, wsEngine, "a constructor or a package's name");
-  // The engine that Engine.IO brings along.
-  if (wsEngine === 'ws') return rest;
-  let loaded: { Server?: unknown };
-  try {
-    loaded = createRequire(path.join(baseDir, 'package.json'))(wsEngine);
-  } catch (err) {
-    const problem = `can't load the WebSocket engine ${wsEngine}: run "npm install ${wsEngine}", or remove ${key} to use ws`;
-    throw new ConfigError(
-      key,
-      wsEngine,
-      'a package that can be loaded',
-      `${problem}. ${(err as Error).message.split('\n', 1)[0]}`,
-    );
-  }
-  const WsServer = loaded.Server ?? loaded;
-  if (typeof WsServer !== 'function') throw new ConfigError(key, wsEngine, 'a package that exports a Server');
-  return { ...rest, wsEngine: WsServer as Exclude<InitConfig['wsEngine'], string> };
 }
 
 function isOld(request: IncomingMessage): boolean {

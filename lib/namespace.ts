@@ -2,7 +2,7 @@
 import type { Namespace, Socket } from 'socket.io';
 import type { ResolvedConfig } from './config';
 import { connect, releaseDisconnect } from './connection';
-import { connectionFailed } from './errors';
+import { ConfigError, connectionFailed } from './errors';
 import { receive } from './packet';
 import type { NamespaceScope, SocketScope } from './scope';
 import { listen } from './system';
@@ -29,7 +29,9 @@ export function bindNamespace(nsp: Namespace, scope: NamespaceScope, generateId:
     try {
       if (generateId) setId(socket, generateId);
     } catch (thrown) {
-      return next(connectionFailed(scope.log, thrown));
+      const refusal = connectionFailed(scope.log, thrown);
+      // A mistake in the configuration is for the log.
+      return next(thrown instanceof ConfigError ? new Error('the server made no id') : refusal);
     }
     return connect(scopeOf(socket), next);
   });

@@ -238,7 +238,7 @@ describe('config.io.generateId', () => {
     let answer: () => unknown = () => undefined;
     const { client, connect, app } = await startInline({ io: { generateId: () => answer() as string } });
     const { error } = logs(app);
-    await refused(client());
+    assert.equal((await refused(client())).message, 'the server made no id');
     answer = () => Promise.resolve('later');
     await refused(client());
     answer = () => {

@@ -1,7 +1,7 @@
 // app.io, made when it is first asked for.
 import type { Application } from 'egg';
 import { resolveConfig } from '../../lib/config';
-import { loadWsEngine } from '../../lib/engine';
+import { loadWsEngine } from '../../lib/init';
 import { IoServer } from '../../lib/server';
 
 const IO = Symbol('egg-socket.io:io');
