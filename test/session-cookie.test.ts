@@ -1,7 +1,6 @@
 // Sessions that are kept in the cookie: contract section 7.
 import assert from 'node:assert/strict';
-import type { Socket } from 'socket.io-client';
-import { type SessionApp, startSession } from './fixtures/apps/session-app/kit';
+import { ask, itShowsTheLogin, type SessionApp, startSession } from './fixtures/apps/session-app/kit';
 import { connected } from './support/app';
 
 describe('session in the cookie', () => {
@@ -11,31 +10,9 @@ describe('session in the cookie', () => {
     app = await startSession({ store: false });
   });
 
-  beforeEach(() => {
-    app.hooks.connection = undefined;
-    app.hooks.packet = undefined;
-  });
+  beforeEach(() => app.reset());
 
-  const connect = (cookie?: string) => app.connect('/', cookie ? { extraHeaders: { cookie } } : {});
-  const ask = (client: Socket, event: string, ...args: unknown[]) => client.timeout(5000).emitWithAck(event, ...args);
-
-  it('should be that of the HTTP request that logged in: in connection middleware, packet middleware, controller', async () => {
-    const seen: unknown[] = [];
-    app.hooks.connection = (ctx, next) => {
-      seen.push(['connection', ctx.session.user]);
-      return next();
-    };
-    app.hooks.packet = (ctx, next) => {
-      seen.push(['packet', ctx.session.user]);
-      return next();
-    };
-    const client = await connect(await app.login({ user: 'ann' }));
-    assert.deepEqual(await ask(client, 'read'), { user: 'ann' });
-    assert.deepEqual(seen, [
-      ['connection', 'ann'],
-      ['packet', 'ann'],
-    ]);
-  });
+  itShowsTheLogin(() => app);
 
   it('should be empty for a client without a cookie', async () => {
     await app.login({ user: 'ann' });
@@ -44,7 +21,7 @@ describe('session in the cookie', () => {
       seen.push(ctx.session.toJSON());
       return next();
     };
-    const client = await connect();
+    const client = await app.enter();
     assert.deepEqual(await ask(client, 'read'), {});
     assert.deepEqual(seen, [{}]);
   });
@@ -53,9 +30,9 @@ describe('session in the cookie', () => {
     const cookie = await app.login({ user: 'ann' });
     const tampered = cookie.replace(/(EGG_SESS=.{10})(.)/, (_all, start, char) => start + (char === 'A' ? 'B' : 'A'));
     assert.notEqual(tampered, cookie);
-    const client = await connect(tampered);
+    const client = await app.enter(tampered);
     assert.deepEqual(await ask(client, 'read'), {});
-    assert.deepEqual(await ask(await connect(cookie), 'read'), { user: 'ann' });
+    assert.deepEqual(await ask(await app.enter(cookie), 'read'), { user: 'ann' });
   });
 
   it('should keep what a connection middleware writes for the packets of that socket alone', async () => {
@@ -66,7 +43,7 @@ describe('session in the cookie', () => {
     const client = await app.connect('/', { query: { write: '1' } });
     // Over the same connection, in another namespace.
     const beside = await connected(client.io.socket('/other'));
-    const stranger = await connect();
+    const stranger = await app.enter();
     assert.deepEqual(await ask(client, 'read'), { visit: 'first' });
     assert.deepEqual(await ask(beside, 'read'), {});
     assert.deepEqual(await ask(stranger, 'read'), {});
@@ -75,7 +52,7 @@ describe('session in the cookie', () => {
 
   it('should keep what a packet handler writes for the packets that follow, and not reach the browser', async () => {
     const cookie = await app.login({ user: 'ann' });
-    const [client, second] = [await connect(cookie), await connect(cookie)];
+    const [client, second] = [await app.enter(cookie), await app.enter(cookie)];
     await ask(client, 'write', { cart: 1 });
     await ask(client, 'write', { shop: 'corner' });
     assert.deepEqual(await ask(client, 'read'), { user: 'ann', cart: 1, shop: 'corner' });
@@ -85,7 +62,7 @@ describe('session in the cookie', () => {
 
   it('should be gone for the packets that follow a handler that sets it to null', async () => {
     const cookie = await app.login({ user: 'ann' });
-    const client = await connect(cookie);
+    const client = await app.enter(cookie);
     await ask(client, 'clear');
     assert.deepEqual(await ask(client, 'read'), {});
     await ask(client, 'write', { user: 'bob' });
@@ -103,7 +80,7 @@ describe('session in the cookie', () => {
       ctx.cookies.set('theme', 'dark', { signed: false });
       return next();
     };
-    const client = await connect('plain=crumb; theme=light');
+    const client = await app.enter('plain=crumb; theme=light');
     assert.deepEqual(await ask(client, 'read'), { visit: 'first' });
     assert.deepEqual(cookies, ['crumb', 'dark']);
   });

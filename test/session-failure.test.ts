@@ -1,7 +1,6 @@
 // A session store that fails: at the handshake the client is refused, at a packet it hears `error`; others are unharmed.
 import assert from 'node:assert/strict';
-import type { Socket } from 'socket.io-client';
-import { type SessionApp, startSession } from './fixtures/apps/session-app/kit';
+import { ask, type SessionApp, startSession } from './fixtures/apps/session-app/kit';
 import { logs, refused } from './support/app';
 import { next, signal } from './support/wait';
 
@@ -12,16 +11,7 @@ describe('session in a store that fails', () => {
     app = await startSession();
   });
 
-  beforeEach(() => {
-    app.hooks.connection = undefined;
-    app.hooks.packet = undefined;
-    app.store.before = () => {};
-    app.store.entries.clear();
-    app.store.calls.length = 0;
-  });
-
-  const connect = (cookie: string) => app.connect('/', { extraHeaders: { cookie } });
-  const ask = (client: Socket, event: string, ...args: unknown[]) => client.timeout(5000).emitWithAck(event, ...args);
+  beforeEach(() => app.reset());
 
   /** Two sessions; the store fails for the first of them at this call. */
   async function failing(call: string) {
@@ -51,7 +41,7 @@ describe('session in a store that fails', () => {
       error.map(({ message }) => message),
       ["the store can't get"],
     );
-    assert.deepEqual(await ask(await connect(bob), 'read'), { user: 'bob' });
+    assert.deepEqual(await ask(await app.enter(bob), 'read'), { user: 'bob' });
   });
 
   it('should refuse a client whose session cannot be written, and end its middleware', async () => {
@@ -68,7 +58,7 @@ describe('session in a store that fails', () => {
     const err = await refused(app.client('/', { extraHeaders: { cookie: ann } }));
     assert.equal(err.message, "the store can't set");
     assert.equal(((await thrown.promise) as Error).message, "the store can't set");
-    assert.deepEqual(await ask(await connect(bob), 'read'), { user: 'bob', visit: 'first' });
+    assert.deepEqual(await ask(await app.enter(bob), 'read'), { user: 'bob', visit: 'first' });
     assert.equal(error.length, 1);
   });
 
@@ -77,12 +67,12 @@ describe('session in a store that fails', () => {
     fail();
     await refused(app.client('/', { extraHeaders: { cookie: ann } }));
     app.store.before = () => {};
-    assert.deepEqual(await ask(await connect(ann), 'read'), { user: 'ann' });
+    assert.deepEqual(await ask(await app.enter(ann), 'read'), { user: 'ann' });
   });
 
   it('should tell a client whose session cannot be read for a packet, and go on with it and with others', async () => {
     const { ann, bob, fail, error } = await failing('get');
-    const [first, second] = [await connect(ann), await connect(bob)];
+    const [first, second] = [await app.enter(ann), await app.enter(bob)];
     let ran = 0;
     app.hooks.packet = (_ctx, next) => {
       ran++;
@@ -108,7 +98,7 @@ describe('session in a store that fails', () => {
   ] as const) {
     it(`should tell a client whose session cannot be saved after its handler (${call}), and go on`, async () => {
       const { ann, bob, fail, error } = await failing(call);
-      const [first, second] = [await connect(ann), await connect(bob)];
+      const [first, second] = [await app.enter(ann), await app.enter(bob)];
       fail();
       const heard = next(first, 'error');
       await ask(first, event, ...args);

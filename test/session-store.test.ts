@@ -1,7 +1,6 @@
 // Sessions in an external store: read for each packet, saved when a handler has changed them. Contract section 7.
 import assert from 'node:assert/strict';
-import type { Socket } from 'socket.io-client';
-import { type SessionApp, startSession } from './fixtures/apps/session-app/kit';
+import { ask, itShowsTheLogin, type SessionApp, startSession } from './fixtures/apps/session-app/kit';
 import { next, signal, until } from './support/wait';
 
 describe('session in an external store', () => {
@@ -11,38 +10,13 @@ describe('session in an external store', () => {
     app = await startSession();
   });
 
-  beforeEach(() => {
-    app.hooks.connection = undefined;
-    app.hooks.packet = undefined;
-    app.store.before = () => {};
-    app.store.entries.clear();
-    app.store.calls.length = 0;
-  });
+  beforeEach(() => app.reset());
 
-  const connect = (cookie?: string) => app.connect('/', cookie ? { extraHeaders: { cookie } } : {});
-  const ask = (client: Socket, event: string, ...args: unknown[]) => client.timeout(5000).emitWithAck(event, ...args);
-
-  it('should be that of the HTTP request that logged in: in connection middleware, packet middleware, controller', async () => {
-    const seen: unknown[] = [];
-    app.hooks.connection = (ctx, next) => {
-      seen.push(['connection', ctx.session.user]);
-      return next();
-    };
-    app.hooks.packet = (ctx, next) => {
-      seen.push(['packet', ctx.session.user]);
-      return next();
-    };
-    const client = await connect(await app.login({ user: 'ann' }));
-    assert.deepEqual(await ask(client, 'read'), { user: 'ann' });
-    assert.deepEqual(seen, [
-      ['connection', 'ann'],
-      ['packet', 'ann'],
-    ]);
-  });
+  itShowsTheLogin(() => app);
 
   it('should be read for each packet, and so show what an HTTP request has changed meanwhile', async () => {
     const cookie = await app.login({ user: 'ann' });
-    const client = await connect(cookie);
+    const client = await app.enter(cookie);
     assert.deepEqual(await ask(client, 'read'), { user: 'ann' });
     await app.http('/write?user=bob', cookie);
     assert.deepEqual(await ask(client, 'read'), { user: 'bob' });
@@ -52,7 +26,7 @@ describe('session in an external store', () => {
 
   it('should be saved when a handler has changed it, for HTTP requests to see', async () => {
     const cookie = await app.login({ user: 'ann' });
-    const client = await connect(cookie);
+    const client = await app.enter(cookie);
     await ask(client, 'write', { cart: 3 });
     await until('the session is saved', () => app.store.count('set') === 2);
     assert.deepEqual((await app.http('/read', cookie)).body, { user: 'ann', cart: 3 });
@@ -60,7 +34,7 @@ describe('session in an external store', () => {
 
   it('should not be written when nothing has changed', async () => {
     const cookie = await app.login({ user: 'ann' });
-    const client = await connect(cookie);
+    const client = await app.enter(cookie);
     await ask(client, 'read');
     await ask(client, 'write', { user: 'ann' });
     await ask(client, 'read');
@@ -82,7 +56,7 @@ describe('session in an external store', () => {
     client.on('connect', () => order.push('connected'));
     await until('the session is being saved', () => app.store.count('set') === 1);
     // Another client comes and goes: the first one would have heard of its admission by now.
-    (await connect()).disconnect();
+    (await app.enter()).disconnect();
     order.push('saved');
     const admitted = next(client, 'connect');
     held.resolve();
@@ -93,7 +67,7 @@ describe('session in an external store', () => {
   });
 
   it('should be one entry for each socket without a cookie, however many packets write it', async () => {
-    const clients = [await connect(), await connect()];
+    const clients = [await app.enter(), await app.enter()];
     for (const [i, client] of clients.entries()) {
       await ask(client, 'write', { client: i });
       await ask(client, 'write', { cart: i });
@@ -106,7 +80,7 @@ describe('session in an external store', () => {
   });
 
   it('should be one entry for a socket without a cookie whose first packets come together', async () => {
-    const client = await connect();
+    const client = await app.enter();
     const held = signal();
     app.store.before = async (call) => {
       if (call === 'set') await held.promise;
@@ -124,7 +98,7 @@ describe('session in an external store', () => {
         await next();
         if (ctx.packet[0] === 'write') await (ctx.session as unknown as { regenerate(): Promise<void> }).regenerate();
       };
-      const client = await connect(who === 'with a cookie' ? await app.login({ user: 'ann' }) : undefined);
+      const client = await app.enter(who === 'with a cookie' ? await app.login({ user: 'ann' }) : undefined);
       const seen = new Set(app.store.entries.keys());
       for (const role of ['admin', 'owner']) {
         const written = app.store.count('set');
@@ -144,7 +118,7 @@ describe('session in an external store', () => {
       ctx.session = ctx.packet[0] === 'log out' ? null : { user: 'ann' };
       ctx.args.at(-1)();
     };
-    const client = await connect();
+    const client = await app.enter();
     for (const [event, calls] of [
       ['log in', 1],
       ['log out', 2],
@@ -162,7 +136,7 @@ describe('session in an external store', () => {
 
   it('should be destroyed by a handler that sets it to null, for HTTP requests, too', async () => {
     const cookie = await app.login({ user: 'ann' });
-    const client = await connect(cookie);
+    const client = await app.enter(cookie);
     await ask(client, 'clear');
     await until('the session is destroyed', () => app.store.count('destroy') === 1);
     assert.equal(app.store.entries.size, 0);
