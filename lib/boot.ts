@@ -22,7 +22,7 @@ export function bindNamespaces(app: Application): void {
   const scopes = new Map(Array.from(config.namespace.keys(), (name) => [name, make(name)] as const));
   const bind = (nsp: IoNamespace) => {
     const scope = scopes.get(nsp.name) ?? make(nsp.name);
-    bindNamespace(nsp, scope(routerOf(nsp) as Router), config.generateId);
+    bindNamespace(nsp, scope(routerOf(nsp) as Router));
   };
   const { connectionMiddleware, packetMiddleware } = config.everywhere;
   const all = connectionMiddleware.length + packetMiddleware.length > 0;

@@ -42,7 +42,12 @@ export function releaseDisconnect({ socket, nsp, dismissed }: SocketScope): void
   if (nsp.connection === undefined) return;
   // Not by `delete`, which would make every later access to the socket slow.
   socket.disconnect = Object.getPrototypeOf(socket).disconnect;
-  if (dismissed) socket.disconnect(dismissed.close);
+  // In a later tick, before any packet: listeners of `connection` put on by hand hear of a socket that is in, and of its end.
+  if (dismissed) process.nextTick(() => socket.disconnect(dismissed.close));
+}
+
+function disconnectClient({ client }: Socket): void {
+  (client as unknown as { _disconnect: () => void })._disconnect();
 }
 
 /** One client's way into one namespace, and its end. */
@@ -71,6 +76,8 @@ class Connection {
       if (this.#failure) throw this.#failure.thrown;
     } catch (thrown) {
       this.decide(connectionFailed(log, thrown));
+      // Refused, and the connection with it where the chain has asked for that; after the client has been told.
+      if (scope.dismissed?.close) process.nextTick(() => disconnectClient(scope.socket));
       // An onion that is still under way unwinds with the error; one that has thrown it is over.
       if (this.#failure) this.#admitted.resolve();
       else this.#admitted.reject(thrown);

@@ -6,20 +6,30 @@ type Connection = Socket['conn'];
 /** Socket.IO's callback of a namespace middleware. */
 type Next = (err?: Error) => void;
 
-/** The connections whose client is in `/`. */
-const passed = new WeakSet<Connection>();
-/** By connection, what waits for that, by namespace: a client that asks twice for one is refused. */
+/** By connection, what waits until its client is in `/`, by namespace: a client that asks twice for one is refused. */
 const waiting = new WeakMap<Connection, Map<string, Next>>();
 
 /** Lets clients of Socket.IO 2 into a namespace when they are in `/`. */
 export function passDefaultFirst(nsp: Namespace): void {
-  if (nsp.name === '/') nsp.on('connection', ({ conn }: Socket) => letIn(conn));
-  else nsp.use((socket, next) => wait(socket, next));
+  if (nsp.name !== '/') nsp.use((socket, next) => wait(socket, next));
+  // In a later tick: a client that the chain has disconnected is out again by then.
+  else nsp.on('connection', (socket: Socket) => process.nextTick(() => isIn(socket) && settle(socket.conn)));
 }
 
-function wait({ conn, nsp }: Socket, next: Next): void {
-  if (conn.protocol !== 3 || passed.has(conn)) {
+/** Whether the client is in `/` now: who has left it, or was sent away, has to come back first. */
+function isIn({ client }: Socket): boolean {
+  return (client as unknown as { nsps: Map<string, Socket> }).nsps.has('/');
+}
+
+function wait(socket: Socket, next: Next): void {
+  const { conn, nsp } = socket;
+  if (conn.protocol !== 3 || isIn(socket)) {
     next();
+    return;
+  }
+  // It has left between asking and now: its close has been, and would be waited for in vain.
+  if (conn.readyState === 'closed') {
+    next(new Error('the client has left'));
     return;
   }
   const all = waitingOn(conn);
@@ -32,15 +42,15 @@ function waitingOn(conn: Connection): Map<string, Next> {
   if (known) return known;
   const all = new Map<string, Next>();
   waiting.set(conn, all);
-  // Told to go on after the close, Socket.IO forgets the socket.
-  conn.once('close', () => letIn(conn));
+  // Refused after the close, Socket.IO forgets the socket, and no chain runs for who never was in `/`.
+  conn.once('close', () => settle(conn, new Error('the client has left')));
   return all;
 }
 
-function letIn(conn: Connection): void {
-  if (conn.protocol !== 3) return;
-  passed.add(conn);
-  const all = waiting.get(conn)?.values() ?? [];
-  waiting.delete(conn);
-  for (const next of all) next();
+function settle(conn: Connection, err?: Error): void {
+  const all = waiting.get(conn);
+  if (all === undefined) return;
+  const nexts = [...all.values()];
+  all.clear();
+  for (const next of nexts) next(err);
 }

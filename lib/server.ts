@@ -1,6 +1,8 @@
 // app.io: Socket.IO's server with routes. Made by app/extend/application.ts when it is first asked for.
 import { Server, type ServerOptions } from 'socket.io';
 import type { InitConfig } from './config';
+import type { ErrorLog } from './errors';
+import { type GenerateId, giveIds } from './ids';
 import { passDefaultFirst } from './old-clients';
 import { type Handler, type RouteLog, Router, routerOf, setRouter } from './router';
 import type { IoController, IoMiddleware, IoNamespace } from './typings';
@@ -32,7 +34,8 @@ export class IoServer extends Server {
   /** What `app/io/controller` exports, by name. */
   controller = {} as IoController;
 
-  readonly #log: RouteLog;
+  readonly #log: RouteLog & ErrorLog;
+  readonly #generateId: GenerateId | undefined;
   readonly #allowsOldClients: boolean;
   #binding: Binding | undefined;
   /** What parent namespaces go by, for messages. */
@@ -44,10 +47,12 @@ export class IoServer extends Server {
   /**
    * @param init - the checked `config.io.init`
    * @param log - `app.coreLogger`
+   * @param generateId - `config.io.generateId`: makes one id a connection, which all its sockets have
    */
-  constructor(init: InitConfig, log: RouteLog) {
+  constructor(init: InitConfig, log: RouteLog & ErrorLog, generateId?: GenerateId) {
     super(init as Partial<ServerOptions>);
     this.#log = log;
+    this.#generateId = generateId;
     this.#allowsOldClients = init.allowEIO3 === true;
     // Socket.IO's constructor made the default namespace before this class had a field.
     this.#adopt(this.sockets as IoNamespace);
@@ -87,7 +92,12 @@ export class IoServer extends Server {
   /** From now on routed namespaces are bound, those that are here and those that come; the named ones at once. */
   startBinding(binding: Binding, names: Iterable<string>): void {
     this.#binding = binding;
-    for (const name of names) this.#bindOnce(this.of(name));
+    for (const name of names) {
+      const nsp = this.of(name);
+      this.#bindOnce(nsp);
+      // A child of a parent namespace would go when it is empty (cleanupEmptyChildNamespaces), and come again without its chains.
+      delete (nsp as { _remove?: unknown })._remove;
+    }
     for (const nsp of this.#waiting) if (binding.all || routerOf(nsp)?.size) this.#bindOnce(nsp);
     this.#waiting.clear();
   }
@@ -102,6 +112,7 @@ export class IoServer extends Server {
       return;
     }
     if (this.#allowsOldClients) passDefaultFirst(nsp);
+    if (this.#generateId) giveIds(nsp, this.#generateId, this.#log);
     const router = setRouter(nsp, new Router(nsp.name, this.#log));
     nsp.route = (event, handler) => {
       router.add(event, handler);

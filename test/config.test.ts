@@ -1,6 +1,6 @@
 // config.io: contract section 1. What is wrong fails the boot, naming the key, its value and what is allowed.
 import assert from 'node:assert/strict';
-import { Server as WsServer } from 'ws';
+import { WebSocket, Server as WsServer } from 'ws';
 import type { IoConfig } from '../lib';
 import { resolveConfig } from '../lib/config';
 import { connected, logs, mm, refused } from './support/app';
@@ -261,10 +261,66 @@ describe('config.io.generateId', () => {
     assert.equal((await fetch(`${url}/socket.io/?${query}`, { method: 'POST', body: '42["x"]' })).status, 400);
   });
 
+  it('should make the ids of all namespaces, before any middleware sees a socket', async () => {
+    const { connect, app } = await startInline({
+      io: { generateId: () => 'made', namespace: { '/': {}, '/chat': {} } },
+      router: (app) => {
+        app.io.of('/native').on('connection', () => {});
+        app.io.of('/chat').use((socket, next) => {
+          socket.join('room');
+          next();
+        });
+      },
+    });
+    assert.equal((await connect('/native')).id, '/native#made');
+    const chat = await connect('/chat');
+    const heard = next(chat, 'x');
+    app.io.of('/chat').to('room').emit('x');
+    await heard;
+    chat.disconnect();
+    await until('nothing is left', () => app.io.of('/chat').adapter.rooms.size === 0);
+    assert.equal(app.io.of('/chat').adapter.sids.size, 0);
+  });
+
+  it('should make one socket of a client that connects to a namespace twice at once', async () => {
+    let connected = 0;
+    const { url, app } = await startInline({
+      io: { generateId: () => 'made', namespace: { '/': { connectionMiddleware: ['a'] } } },
+      middleware: {
+        a: async (_ctx, next) => {
+          await new Promise(setImmediate);
+          await next();
+        },
+      },
+      router: (app) =>
+        app.io.on('connection', (socket) => {
+          connected++;
+          socket.on('disconnect', () => connected--);
+        }),
+    });
+    const ws = new WebSocket(`${url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`);
+    const heard: string[] = [];
+    ws.on('message', (data) => heard.push(String(data)));
+    await next(ws, 'open');
+    ws.send('40');
+    ws.send('40');
+    await until('both are answered', () => heard.filter((text) => /^4[04]/.test(text)).length === 2);
+    assert(
+      heard.some((text) => text.startsWith('44{"message":"already connecting to /"')),
+      heard.join(),
+    );
+    ws.close();
+    await until('it has left', () => connected === 0 && app.io.of('/').sockets.size === 0);
+  });
+
   it('should keep the id of a client whose connection is recovered', async () => {
     let count = 0;
     const { connect, app } = await startInline({
-      io: { generateId: () => `id-${++count}`, init: { connectionStateRecovery: {} } },
+      io: {
+        generateId: () => `id-${++count}`,
+        init: { connectionStateRecovery: {} },
+        namespace: { '/': {}, '/chat': {} },
+      },
       router: (app) => app.io.route('id', (ctx) => ctx.args[0](ctx.id, ctx.recovered)),
     });
     const client = await connect('/', { reconnection: true, reconnectionDelay: 5 });
@@ -274,5 +330,6 @@ describe('config.io.generateId', () => {
     client.io.engine.close();
     await until('the client is back', () => client.connected && client.recovered);
     assert.deepEqual(await ask(), ['id-1', true]);
+    assert.equal((await connected(client.io.socket('/chat'))).id, '/chat#id-1');
   });
 });

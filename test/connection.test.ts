@@ -316,6 +316,41 @@ describe('connection chain', () => {
     });
   });
 
+  it('should tell hand-made listeners of a client that the chain disconnects, and of its end', async () => {
+    for (const close of [false, true]) {
+      const seen: unknown[] = [];
+      const { client } = await startInline({
+        io: chain('a'),
+        middleware: { a: (ctx: Context) => ctx.disconnect(close) },
+        boot: (app) =>
+          app.io.on('connection', (socket) => {
+            seen.push(socket.connected);
+            socket.on('disconnect', () => seen.push('over'));
+          }),
+      });
+      await next(client(), 'disconnect');
+      await until('its end is told', () => seen.length === 2);
+      assert.deepEqual(seen, [true, 'over']);
+    }
+  });
+
+  it('should close the connection of a client that it refuses, where the chain asks for that', async () => {
+    const { connect, app } = await startInline({
+      io: { namespace: { '/': {}, '/chat': { connectionMiddleware: ['a'] } } },
+      middleware: {
+        a: (ctx: Context) => {
+          ctx.disconnect(true);
+          throw new Error('banned');
+        },
+      },
+    });
+    logs(app);
+    const root = await connect();
+    const left = next(root, 'disconnect');
+    assert.equal((await refused(root.io.socket('/chat'))).message, 'banned');
+    await left;
+  });
+
   it('should let a middleware disconnect the client it has just admitted', async () => {
     const { client } = await startInline({
       io: chain('a'),

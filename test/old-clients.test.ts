@@ -165,6 +165,93 @@ describe('clients of Socket.IO 2', () => {
     await next(ws, 'close');
   });
 
+  /** A client that speaks the old protocol by hand, what it has heard, and its end. */
+  const raw = async (url: string) => {
+    const ws = new WebSocket(`${url.replace('http', 'ws')}/socket.io/?EIO=3&transport=websocket`);
+    const heard: string[] = [];
+    ws.on('message', (data) => heard.push(String(data)));
+    await next(ws, 'open');
+    return { ws, heard };
+  };
+
+  it('should not be in another namespace when the chain of / has disconnected them', async () => {
+    const answered: unknown[] = [];
+    const { url, app } = await startApp({
+      io: { namespace: { '/': { connectionMiddleware: ['a'] } } },
+      middleware: {
+        a: async (ctx, next) => {
+          await new Promise(setImmediate);
+          if (ctx.query.pass === 'yes') return next();
+          ctx.emit('denied');
+          return ctx.disconnect();
+        },
+      },
+      router: (app) => {
+        app.io.of('/chat').route('secret', (ctx) => answered.push(ctx.args));
+        app.io.route('ping', (ctx) => ctx.args[0]('pong'));
+      },
+    });
+    const { ws, heard } = await raw(url);
+    ws.send('40/chat,');
+    await until('it is out of /', () => heard.includes('41'));
+    ws.send('42/chat,["secret"]');
+    await until('it is gone', () => ws.readyState === WebSocket.CLOSED || app.io.engine.clientsCount === 0);
+    assert(!heard.some((text) => text.startsWith('40/chat')), heard.join());
+    assert.deepEqual(answered, []);
+  });
+
+  it('should pass / again when they were sent away from it', async () => {
+    const { url, app } = await startApp({ io: { namespace: { '/': {}, '/chat': {} } } });
+    const { ws, heard } = await raw(url);
+    await until('it is in /', () => heard.includes('40'));
+    ws.send('40/chat,');
+    await until('it is in /chat', () => app.io.of('/chat').sockets.size === 1);
+    ws.send('41/chat,');
+    await until('it has left /chat', () => app.io.of('/chat').sockets.size === 0);
+    app.io.of('/').disconnectSockets();
+    await until('it is out of /', () => heard.includes('41'));
+    ws.send('40/chat,');
+    ws.send('40/nowhere,');
+    await until('the sentinel is answered', () => heard.some((text) => text.startsWith('44/nowhere,')));
+    assert.equal(app.io.of('/chat').sockets.size, 0);
+    ws.send('40');
+    await until('it is in both', () => app.io.of('/chat').sockets.size === 1);
+    ws.close();
+    await until('it has left', () => app.io.of('/chat').sockets.size === 0);
+  });
+
+  it('should run no chain, and leave nothing, when they leave before they are in /', async () => {
+    const steps: string[] = [];
+    const { url, app } = await startApp({
+      io: { namespace: { '/': { connectionMiddleware: ['a'] }, '/chat': { connectionMiddleware: ['b'] } } },
+      middleware: {
+        a: () => {
+          steps.push('/');
+          throw new Error('no');
+        },
+        b: (_ctx, next) => {
+          steps.push('/chat');
+          return next();
+        },
+      },
+    });
+    logs(app);
+    const pending = (app.io.of('/chat') as unknown as { _preConnectSockets: Map<string, unknown> })._preConnectSockets;
+    const { ws } = await raw(url);
+    ws.send('40/chat,');
+    await until('/chat is asked for', () => pending.size === 1);
+    ws.close();
+    await until('nothing is left', () => pending.size === 0);
+    // One payload that asks for /chat and closes: the close comes before the namespace is asked.
+    const endpoint = `${url}/socket.io/?EIO=3&transport=polling`;
+    for (let i = 0; i < 5; i++) {
+      const { sid } = JSON.parse((await (await fetch(endpoint)).text()).replace(/^\d+:0/, '').replace(/\}.*$/s, '}'));
+      await fetch(`${endpoint}&sid=${sid}`, { method: 'POST', body: '8:40/chat,1:1' });
+    }
+    await until('nothing is left of these', () => pending.size === 0 && app.io.engine.clientsCount === 0);
+    assert.deepEqual(new Set(steps), new Set(['/']));
+  });
+
   it('should be kept out without allowEIO3, and the log should say how to let them in', async () => {
     const { url, app } = await startInline({});
     const { warn } = logs(app);

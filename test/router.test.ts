@@ -1,7 +1,7 @@
 // Routes: contract section 3, and that an event's name is data.
 import assert from 'node:assert/strict';
 import type { Application } from 'egg';
-import { connected, logs, track } from './support/app';
+import { connected, logs, refused, track } from './support/app';
 import { bootError, startInline } from './support/inline';
 import { signal, until } from './support/wait';
 
@@ -127,6 +127,24 @@ describe('router', () => {
       assert.equal(await client.emitWithAck('y'), 'by the child');
     }
     assert.equal(guarded, 3);
+  });
+
+  it('should guard a configured child of a parent namespace however often it has been empty', async () => {
+    const { client, connect, app } = await startInline({
+      io: {
+        init: { cleanupEmptyChildNamespaces: true },
+        namespace: { '/': {}, '/room-7': { connectionMiddleware: ['guard'] } },
+      },
+      middleware: {
+        guard: () => {
+          throw new Error('not you');
+        },
+      },
+      router: (app) => app.io.of(/^\/room-\d+$/).route('x', (ctx) => ctx.args[0](1)),
+    });
+    logs(app);
+    for (let i = 0; i < 3; i++) assert.equal((await refused(client('/room-7'))).message, 'not you');
+    assert.equal(await (await connect('/room-8')).emitWithAck('x'), 1);
   });
 
   it('should warn of a route whose event can never come', async () => {

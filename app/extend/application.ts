@@ -11,8 +11,8 @@ export default {
   get io(): IoServer {
     const app = this as unknown as Application & { [IO]?: IoServer };
     if (app[IO] === undefined) {
-      const { init } = resolveConfig(app.config.io);
-      app[IO] = new IoServer(loadWsEngine(init, app.baseDir), app.coreLogger);
+      const { init, generateId } = resolveConfig(app.config.io);
+      app[IO] = new IoServer(loadWsEngine(init, app.baseDir), app.coreLogger, generateId);
     }
     return app[IO];
   },
