@@ -166,7 +166,5 @@ function sharedResponse(this: { ctx: Context }): ServerResponse {
   return this.ctx.res;
 }
 
-/** Egg sets it to nothing when it makes the context; nobody else does. */
-function setSharedResponse(this: { ctx?: Context }, response: ServerResponse | undefined): void {
-  if (this.ctx && response) this.ctx.res = response;
-}
+/** Egg's createContext sets it to what it was given, which is nothing: the response is made when it is asked for. */
+function setSharedResponse(): void {}

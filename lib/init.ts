@@ -18,6 +18,7 @@ const DROPPED: Record<string, string> = {
   cookiePath: 'config.io.init.cookie = { name, path }',
   cookieHttpOnly: 'config.io.init.cookie = { name, httpOnly }',
 };
+
 /**
  * Checks `config.io.init` and sets the plugin's own defaults.
  *

@@ -86,10 +86,12 @@ describe('config.io', () => {
       await fails({ namespace: { chat: {}, '/chat': {} } }, /one entry for \/chat/);
     });
 
-    it('for a middleware that is a class', async () => {
+    it('for a middleware that is a class or an object', async () => {
       class Guard {}
       const inline = { io: { namespace: { '/': { packetMiddleware: ['a'] } } }, middleware: { a: Guard as never } };
       const { message } = await bootError(inline);
+      const object = await bootError({ ...inline, middleware: { a: {} as never } });
+      assert.match(object.message, /middleware a is no function/);
       assert.match(message, /middleware a is no function \(ctx, next\).*app\/io\/middleware\/a must export/);
     });
 
@@ -168,11 +170,12 @@ describe('config.io.init', () => {
   });
 
   for (const [title, wsEngine] of [
+    ['nothing', null],
     ['the name ws', 'ws'],
     ['a constructor', WsServer],
   ] as const) {
     it(`should take ${title} for wsEngine`, async () => {
-      const { connect } = await startInline({ io: { init: { wsEngine } } });
+      const { connect } = await startInline({ io: { init: { wsEngine: wsEngine as 'ws' } } });
       assert((await connect()).connected);
     });
   }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import type { Context } from 'egg';
 import { connected, logs, refused } from './support/app';
-import { startInline } from './support/inline';
+import { noting, startInline } from './support/inline';
 import { next, signal, until } from './support/wait';
 
 type Next = () => Promise<void>;
@@ -15,19 +15,7 @@ describe('connection chain', () => {
     const over = signal();
     const { connect } = await startInline({
       io: chain('a', 'b'),
-      middleware: {
-        a: async (_ctx: Context, next: Next) => {
-          steps.push('a in');
-          await next();
-          steps.push('a out');
-          over.resolve();
-        },
-        b: async (_ctx: Context, next: Next) => {
-          steps.push('b in');
-          await next();
-          steps.push('b out');
-        },
-      },
+      middleware: { a: noting(steps, 'a', over.resolve), b: noting(steps, 'b') },
     });
     const client = await connect();
     assert.deepEqual(steps, ['a in', 'b in']);

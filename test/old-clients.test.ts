@@ -26,6 +26,15 @@ describe('clients of Socket.IO 2', () => {
     return { ...running, old: (nsp = '/', options?: object) => connect(running.url + nsp, options) };
   };
 
+  /** A client that speaks the old protocol by hand, what it has heard, and its end. */
+  const raw = async (url: string) => {
+    const ws = new WebSocket(`${url.replace('http', 'ws')}/socket.io/?EIO=3&transport=websocket`);
+    const heard: string[] = [];
+    ws.on('message', (data) => heard.push(String(data)));
+    await next(ws, 'open');
+    return { ws, heard };
+  };
+
   it('should connect, be answered, and have the ids they had', async () => {
     const { old } = await startApp({
       router: (app) => {
@@ -153,26 +162,14 @@ describe('clients of Socket.IO 2', () => {
         },
       },
     });
-    const ws = new WebSocket(`${url.replace('http', 'ws')}/socket.io/?EIO=3&transport=websocket`);
-    const answers: string[] = [];
-    ws.on('message', (data) => answers.push(String(data)));
-    await next(ws, 'open');
+    const { ws, heard } = await raw(url);
     for (let i = 0; i < 3; i++) ws.send('40/chat,');
-    await until('two are refused', () => answers.filter((text) => text.startsWith('44/chat,')).length === 2);
+    await until('two are refused', () => heard.filter((text) => text.startsWith('44/chat,')).length === 2);
     go.resolve();
-    await until('one is in', () => answers.includes('40/chat,') || answers.includes('40/chat'));
+    await until('one is in', () => heard.includes('40/chat,') || heard.includes('40/chat'));
     ws.close();
     await next(ws, 'close');
   });
-
-  /** A client that speaks the old protocol by hand, what it has heard, and its end. */
-  const raw = async (url: string) => {
-    const ws = new WebSocket(`${url.replace('http', 'ws')}/socket.io/?EIO=3&transport=websocket`);
-    const heard: string[] = [];
-    ws.on('message', (data) => heard.push(String(data)));
-    await next(ws, 'open');
-    return { ws, heard };
-  };
 
   it('should not be in another namespace when the chain of / has disconnected them', async () => {
     const answered: unknown[] = [];

@@ -3,10 +3,8 @@ import assert from 'node:assert/strict';
 import type { Context } from 'egg';
 import type { Middleware } from '../lib';
 import { logs } from './support/app';
-import { type Inline, startInline } from './support/inline';
+import { type Inline, noting, startInline } from './support/inline';
 import { next, signal, times, until } from './support/wait';
-
-type Next = () => Promise<void>;
 
 const chain = (...packetMiddleware: string[]) => ({ namespace: { '/': { packetMiddleware } } });
 const PREFIX = '[egg-socket.io] controller execute error: ';
@@ -29,19 +27,7 @@ describe('packet chain', () => {
     const [working, finish, over] = [signal(), signal(), signal()];
     const { connect } = await startInline({
       io: chain('a', 'b'),
-      middleware: {
-        a: async (_ctx: Context, next: Next) => {
-          steps.push('a in');
-          await next();
-          steps.push('a out');
-          over.resolve();
-        },
-        b: async (_ctx: Context, next: Next) => {
-          steps.push('b in');
-          await next();
-          steps.push('b out');
-        },
-      },
+      middleware: { a: noting(steps, 'a', over.resolve), b: noting(steps, 'b') },
       router: (app) =>
         app.io.route('work', async () => {
           steps.push('controller');

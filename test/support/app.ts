@@ -62,7 +62,7 @@ async function keepPort(mock: { options: object }): Promise<void> {
   Object.defineProperty(mock.options, 'clusterPort', { enumerable: true, get: () => port, set: () => {} });
 }
 
-async function listen(app: any): Promise<Running> {
+async function listen(app: Application): Promise<Running> {
   // Egg 4's mm.app makes its server when it is first asked for a request, Egg 3's before the router is loaded.
   const server = createServer(app.callback());
   app.emit('server', server);
@@ -103,7 +103,7 @@ export async function connected(socket: Socket): Promise<Socket> {
 }
 
 /** Waits until the client is refused, and returns the error. */
-export async function refused(socket: Socket): Promise<Error & { data?: any }> {
+export async function refused(socket: Socket): Promise<Error & { data?: unknown }> {
   const outcome = await Promise.race([next(socket, 'connect_error'), next(socket, 'connect').then(() => [undefined])]);
   assert(outcome[0], 'the client was let in');
   return outcome[0];

@@ -29,6 +29,16 @@ export async function startInline(inline: Inline): Promise<Running> {
   }
 }
 
+/** A middleware that notes when it begins and when it ends. */
+export function noting(steps: string[], name: string, ended = () => {}) {
+  return async (_ctx: Context, next: () => Promise<void>): Promise<void> => {
+    steps.push(`${name} in`);
+    await next();
+    steps.push(`${name} out`);
+    ended();
+  };
+}
+
 /** The error with which the boot of an inline application fails. */
 export async function bootError(inline: Inline): Promise<Error> {
   // Egg 4's mm.app throws what fails in its agent at the process, beside rejecting.
