@@ -1,6 +1,6 @@
 // What happens when, in the agent: it starts before the workers, so a mistake in config.io is said once, not by each.
 import type { Agent } from 'egg';
-import { resolveConfig } from './lib/config';
+import { adapterOf } from './lib/adapter';
 import { hidePassword } from './lib/redis/config';
 
 export default class IoAgentBoot {
@@ -8,6 +8,6 @@ export default class IoAgentBoot {
 
   configWillLoad(): void {
     hidePassword(this.agent.config);
-    resolveConfig(this.agent.config.io);
+    adapterOf(this.agent);
   }
 }

@@ -1,10 +1,11 @@
 // What happens when, in a worker. No logic here: each hook names the rooms that do the work.
 import type { Application } from 'egg';
+import { adapterOf, useAdapter } from './lib/adapter';
 import { bindNamespaces } from './lib/boot';
 import { resolveConfig } from './lib/config';
 import { attach, detach } from './lib/engine';
 import { loadIo } from './lib/loader';
-import { closeRedis, useRedis } from './lib/redis';
+import { closeRedis } from './lib/redis';
 import { hidePassword } from './lib/redis/config';
 
 export default class IoBoot {
@@ -15,6 +16,7 @@ export default class IoBoot {
   configWillLoad(): void {
     hidePassword(this.app.config);
     const { warnings } = resolveConfig(this.app.config.io);
+    adapterOf(this.app);
     for (const warning of warnings) this.app.coreLogger.warn(`[egg-socket.io] ${warning}`);
   }
 
@@ -25,7 +27,7 @@ export default class IoBoot {
 
   async didLoad(): Promise<void> {
     await this.#loading;
-    await useRedis(this.app);
+    await useAdapter(this.app);
   }
 
   // Not in didLoad: an application of ES modules on Egg 4 is still loading its middleware and its router by then.

@@ -21,6 +21,12 @@ const config: { io: IoConfig } = {
     connectionMiddleware: [],
     packetMiddleware: [],
 
+    /**
+     * What carries broadcasts to other workers: 'memory', 'cluster', 'redis', 'redis-sharded', 'redis-streams', or a function
+     * (app) => an adapter's constructor. Unset: redis where it is set, else 'cluster' with several workers.
+     */
+    adapter: undefined,
+
     /** `{ host, port, auth_pass, db, … }` (any option of ioredis) or `{ clientName }` of egg-redis. Unset: no Redis. */
     redis: undefined,
 

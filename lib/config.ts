@@ -3,12 +3,13 @@
 
 import type { IncomingMessage } from 'node:http';
 import { types } from 'node:util';
+import { type AdapterConfig, resolveAdapter } from './adapter/config';
 import { list, object, onlyKeys } from './check';
 import { ConfigError } from './errors';
 import { type InitConfig, resolveInit } from './init';
 import { type RedisConfig, type ResolvedRedis, resolveRedis } from './redis/config';
 
-export type { InitConfig, RedisConfig };
+export type { AdapterConfig, InitConfig, RedisConfig };
 
 /** The two chains of a namespace: names of files of `app/io/middleware`, in the order in which they run. */
 export interface NamespaceConfig {
@@ -28,6 +29,14 @@ export interface IoConfig {
   connectionMiddleware?: string[];
   /** Runs first around each event, in every namespace. */
   packetMiddleware?: string[];
+  /**
+   * What carries broadcasts to the other workers: a name, or a function that gives an adapter's constructor. Unset: `'redis'`
+   * with `config.io.redis`, else `'cluster'` with several workers, else `'memory'`.
+   *
+   * @example
+   * adapter: (app) => createAdapter(app.redis, app.redis.duplicate())
+   */
+  adapter?: AdapterConfig;
   /** Turns on the Redis adapter; false turns it off where another configuration file has turned it on. */
   redis?: RedisConfig | false;
   /**
@@ -49,13 +58,15 @@ export interface ResolvedConfig {
   namespace: Map<string, Chains>;
   /** What runs first in every namespace. */
   everywhere: Chains;
+  /** Undefined where it is for adapter.ts to choose. */
+  adapter: AdapterConfig | undefined;
   redis: ResolvedRedis | undefined;
   generateId: ((request: IncomingMessage) => string) | undefined;
   /** What is no error but looks like a mistake, for the log. */
   warnings: string[];
 }
 
-const KEYS = ['init', 'namespace', 'connectionMiddleware', 'packetMiddleware', 'redis', 'generateId'];
+const KEYS = ['init', 'namespace', 'connectionMiddleware', 'packetMiddleware', 'adapter', 'redis', 'generateId'];
 const CHAIN_KEYS = ['connectionMiddleware', 'packetMiddleware'];
 
 /**
@@ -69,11 +80,13 @@ export function resolveConfig(config: IoConfig | undefined): ResolvedConfig {
   const raw = object('config.io', config) ?? {};
   onlyKeys('config.io', raw, KEYS);
   const init = resolveInit(raw.init, warnings);
+  const redis = resolveRedis(raw.redis, init, warnings);
   return {
     init,
     namespace: resolveNamespaces(raw.namespace),
     everywhere: resolveChains('config.io', raw),
-    redis: resolveRedis(raw.redis, init, warnings),
+    adapter: resolveAdapter(raw.adapter, init, redis !== undefined, warnings),
+    redis,
     generateId: resolveGenerateId(raw.generateId, warnings),
     warnings,
   };

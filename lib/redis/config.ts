@@ -36,7 +36,6 @@ export interface ResolvedRedis {
 /** What of `config.io.init` doesn't go together with it. */
 interface Init {
   adapter?: unknown;
-  connectionStateRecovery?: unknown;
 }
 
 type Check = [holds: (value: unknown) => boolean, allowed: string];
@@ -57,7 +56,7 @@ const CHECKS: Record<string, Check> = {
 
 /** What egg-socket.io 4 took, or one may expect, and what to write instead. */
 const INSTEAD: Record<string, string> = {
-  adapter: 'nothing: config.io.redis is the Redis adapter; for another one set config.io.init.adapter',
+  adapter: 'config.io.adapter',
   pubClient: 'config.io.redis.clientName, the name of a client of egg-redis, which is duplicated for subscribing',
   subClient: 'config.io.redis.clientName, the name of a client of egg-redis, which is duplicated for subscribing',
   url: 'host, port, auth_pass and db',
@@ -78,9 +77,6 @@ export function resolveRedis(raw: unknown, init: Init, warnings: string[]): Reso
   }
   if (init.adapter !== undefined) {
     throw new ConfigError('config.io.init.adapter', init.adapter, 'nothing where config.io.redis is set: remove one');
-  }
-  if (init.connectionStateRecovery) {
-    warnings.push('config.io.init.connectionStateRecovery has no effect with config.io.redis: Redis keeps no messages');
   }
   for (const [key, value] of Object.entries(raw)) check(key, value, warnings);
   // What isn't set, in the environment say, leaves its default. Some of ioredis's options may be null.
