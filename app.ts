@@ -1,9 +1,11 @@
 // What happens when, in a worker. No logic here: each hook names the rooms that do the work.
 import type { Application } from 'egg';
-import { adapterOf, useAdapter } from './lib/adapter';
+import { useAdapter } from './lib/adapter';
 import { bindNamespaces } from './lib/boot';
+import { closeCluster, openCluster, prepareCluster } from './lib/cluster';
 import { resolveConfig } from './lib/config';
-import { attach, detach } from './lib/engine';
+import { attach, closeSession, detach } from './lib/engine';
+import { adapterOf } from './lib/host';
 import { loadIo } from './lib/loader';
 import { closeRedis } from './lib/redis';
 import { hidePassword } from './lib/redis/config';
@@ -21,6 +23,7 @@ export default class IoBoot {
   }
 
   configDidLoad(): void {
+    prepareCluster(this.app, (sid) => closeSession(this.app, sid));
     this.#loading = loadIo(this.app);
     this.app.on('server', (server) => attach(this.app, server));
   }
@@ -33,10 +36,12 @@ export default class IoBoot {
   // Not in didLoad: an application of ES modules on Egg 4 is still loading its middleware and its router by then.
   async willReady(): Promise<void> {
     bindNamespaces(this.app);
+    await openCluster(this.app);
   }
 
   async beforeClose(): Promise<void> {
     await detach(this.app);
+    await closeCluster(this.app);
     await closeRedis(this.app);
   }
 }

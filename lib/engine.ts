@@ -2,11 +2,12 @@
 
 import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import type { Application } from 'egg';
+import { shareSessions } from './cluster';
 import { resolveConfig } from './config';
 
 /** What to do, by Engine.IO's code of a refused request. */
 const ADVICE: Record<number, string> = {
-  1: 'Its connection is over, or another worker has it: several workers need --sticky, or init.transports: ["websocket"] here and in the clients',
+  1: 'Its connection is over, or its worker is; the client connects anew',
   5: 'It is a client of Socket.IO 2 or older: set config.io.init.allowEIO3 = true to let it in',
 };
 
@@ -19,6 +20,7 @@ interface ConnectionError {
 
 /** Engine.IO's server, as far as it is used here. */
 interface Engine {
+  clients: Record<string, { close(): void }>;
   opts: { allowRequest?: unknown };
   generateId: (request: IncomingMessage) => string;
   on(event: 'connection_error', listener: (err: ConnectionError) => void): void;
@@ -36,8 +38,9 @@ export function attach(app: Application, server: HttpServer): void {
   engines.set(io, attached);
   if (attached.has(server)) return;
   io.attach(server);
-  const engine = io.engine as Engine;
+  const engine = io.engine as unknown as Engine;
   attached.set(server, engine);
+  shareSessions(app, engine as never);
   // Of a client of Socket.IO 2 the id of the connection is that of its sockets, and the client works it out by itself. For
   // the others the two differ: who knows the connection's can speak for the client.
   if (generateId) {
@@ -61,12 +64,17 @@ export async function detach(app: Application): Promise<void> {
   await Promise.all(Array.from(io._nsps.values(), (nsp) => nsp.adapter.close()));
 }
 
+/** Closes the connection of one client, who comes back by itself. */
+export function closeSession(app: Application, sid: string): void {
+  for (const engine of engines.get(app.io)?.values() ?? []) engine.clients[sid]?.close();
+}
+
 function isOld(request: IncomingMessage): boolean {
   return (request as { _query?: { EIO?: string } })._query?.EIO !== '4';
 }
 
 function logRefused(app: Application, { req, code, message, context }: ConnectionError): void {
-  const from = req?.socket?.remoteAddress;
+  const from = req?.socket?.remoteAddress ?? 'another worker';
   const error = context?.error instanceof Error ? ` ${context.error.message}` : '';
   const request = `${req?.method} ${req?.url?.split('?')[0]} from ${from}`;
   const advice = ADVICE[code] ? `. ${ADVICE[code]}` : '';

@@ -1,0 +1,147 @@
+// The adapter of each namespace where links carry broadcasts: what is done here is done at once, in the order in which it is
+// asked for, and sent to the other workers. Made by Socket.IO, of the class that lib/cluster.ts gives it.
+import type { Namespace } from 'socket.io';
+import {
+  Adapter,
+  type BroadcastOptions,
+  ClusterAdapter,
+  type ClusterMessage,
+  type ClusterResponse,
+  MessageType,
+} from 'socket.io-adapter';
+import type { Exchange } from './exchange';
+
+type Packet = Parameters<Adapter['broadcast']>[0];
+type Data = Record<string, unknown>;
+
+/** A request that waits for answers, as ClusterAdapter keeps it. */
+interface Request {
+  type: MessageType;
+  resolve: (...results: unknown[]) => void;
+  timeout: NodeJS.Timeout;
+  current: number;
+  expected: number;
+  responses: unknown[];
+}
+
+const DONE = Promise.resolve();
+
+/** Publishes to the other workers of this host. */
+export class LinkAdapter extends ClusterAdapter {
+  readonly #exchange: Exchange;
+  /** By request, the workers that have not answered yet. */
+  readonly #awaited = new WeakMap<Request, Set<string>>();
+
+  constructor(nsp: Namespace, exchange: Exchange) {
+    super(nsp);
+    this.#exchange = exchange;
+    // By which an answer finds the way back.
+    Object.assign(this, { uid: exchange.tag });
+    exchange.add(nsp.name, this);
+  }
+
+  // ClusterAdapter does the next four in a later tick, so that what is sent to one socket meanwhile overtakes a broadcast.
+
+  override broadcast(packet: Packet, opts: BroadcastOptions): Promise<void> {
+    this.#tell(MessageType.BROADCAST, opts, { packet });
+    Adapter.prototype.broadcast.call(this, packet, opts);
+    return DONE;
+  }
+
+  override addSockets(opts: BroadcastOptions, rooms: string[]): Promise<void> {
+    this.#tell(MessageType.SOCKETS_JOIN, opts, { rooms });
+    Adapter.prototype.addSockets.call(this, opts, rooms);
+    return DONE;
+  }
+
+  override delSockets(opts: BroadcastOptions, rooms: string[]): Promise<void> {
+    this.#tell(MessageType.SOCKETS_LEAVE, opts, { rooms });
+    Adapter.prototype.delSockets.call(this, opts, rooms);
+    return DONE;
+  }
+
+  override disconnectSockets(opts: BroadcastOptions, close: boolean): Promise<void> {
+    this.#tell(MessageType.DISCONNECT_SOCKETS, opts, { close });
+    Adapter.prototype.disconnectSockets.call(this, opts, close);
+    return DONE;
+  }
+
+  override serverCount(): Promise<number> {
+    return Promise.resolve(1 + this.#exchange.size);
+  }
+
+  override close(): void {
+    this.#exchange.remove(this.nsp.name, this);
+  }
+
+  /** A worker has sent something for this namespace. */
+  receive(message: ClusterMessage): void {
+    this.onMessage(message);
+  }
+
+  /** A worker has answered. */
+  answered(from: string, response: ClusterResponse): void {
+    const request = this.#request(response.data.requestId);
+    if (request) this.#awaited.get(request)?.delete(from);
+    this.onResponse(response);
+  }
+
+  /**
+   * A worker will not answer: who waits for all of them waits for one less.
+   *
+   * @param requestId - one request; without it, all
+   */
+  lost(from: string, requestId?: string): void {
+    const { requests } = this as unknown as { requests: Map<string, Request> };
+    for (const [id, request] of requestId === undefined
+      ? [...requests]
+      : [[requestId, requests.get(requestId)] as const]) {
+      if (request === undefined || !this.#awaited.get(request)?.delete(from)) continue;
+      request.expected--;
+      this.#settle(id, request);
+    }
+  }
+
+  protected override doPublish(message: ClusterMessage): Promise<string> {
+    let to: string[];
+    try {
+      to = this.#exchange.publish(message);
+    } catch (err) {
+      this.#exchange.failed(err as Error);
+      return Promise.reject(err);
+    }
+    const { requestId } = ((message as { data?: Data }).data ?? {}) as { requestId?: string };
+    const request = this.#request(requestId);
+    if (request) {
+      this.#awaited.set(request, new Set(to));
+      // As many as it went to, which may be fewer than were counted before.
+      request.expected = to.length;
+      this.#settle(requestId as string, request);
+    }
+    return Promise.resolve('');
+  }
+
+  protected override doPublishResponse(requester: string, response: ClusterResponse): Promise<void> {
+    this.#exchange.respond(requester, response);
+    return DONE;
+  }
+
+  /** Tells the others, unless only this worker is meant. */
+  #tell(type: MessageType, { rooms, except, flags }: BroadcastOptions, data: Data): void {
+    if (flags?.local || this.#exchange.size === 0) return;
+    const opts = { rooms: [...rooms], except: [...(except ?? [])], flags };
+    this.#exchange.publish({ uid: this.uid, nsp: this.nsp.name, type, data: { ...data, opts } } as ClusterMessage);
+  }
+
+  #request(id: string | undefined): Request | undefined {
+    return id === undefined ? undefined : (this as unknown as { requests: Map<string, Request> }).requests.get(id);
+  }
+
+  #settle(id: string, request: Request): void {
+    if (request.current < request.expected) return;
+    clearTimeout(request.timeout);
+    (this as unknown as { requests: Map<string, Request> }).requests.delete(id);
+    if (request.type === MessageType.FETCH_SOCKETS) request.resolve(request.responses);
+    else request.resolve(null, request.responses);
+  }
+}

@@ -1,0 +1,44 @@
+// What this process is among those of its host, and what follows from that. Asked at boot.
+import { type AdapterKind, chooseAdapter, type Host } from './adapter/config';
+import { type IoConfig, resolveConfig } from './config';
+
+/** An application or an agent. */
+interface Process {
+  config: { io: IoConfig };
+}
+
+/** What Egg's master was started with. */
+interface Options extends Partial<Host> {
+  clusterPort?: number;
+}
+
+function optionsOf(app: Process): Options {
+  return (app as { options?: Options }).options ?? {};
+}
+
+/** How many workers there are, and whether Egg's `--sticky` shares the connections among them. */
+export function hostOf(app: Process): Host {
+  const { workers, sticky } = optionsOf(app);
+  return { workers: workers ?? 1, sticky: sticky === true };
+}
+
+/** What the processes of one master have in common, and those of two masters have not. */
+export function masterOf(app: Process): number {
+  return optionsOf(app).clusterPort ?? process.ppid;
+}
+
+/**
+ * Which adapter an application has.
+ *
+ * @throws {ConfigError} where config.io asks for what can't be
+ */
+export function adapterOf(app: Process): AdapterKind {
+  return chooseAdapter(resolveConfig(app.config.io), hostOf(app));
+}
+
+/** Whether requests of one client may reach several workers: not where it has a single connection, or --sticky. */
+export function needsHandover(app: Process): boolean {
+  const { workers, sticky } = hostOf(app);
+  const { transports } = resolveConfig(app.config.io).init;
+  return workers > 1 && !sticky && (transports === undefined || transports.includes('polling'));
+}
