@@ -1,5 +1,7 @@
-// What happens when, in the agent: it starts before the workers, so a mistake in config.io is said once, not by each.
+// What happens when, in the agent: it starts before the workers, so a mistake in config.io is said once, not by each, and what
+// killed ones have left is gone.
 import type { Agent } from 'egg';
+import { sweep } from './lib/cluster/directory';
 import { adapterOf } from './lib/host';
 import { hidePassword } from './lib/redis/config';
 
@@ -9,5 +11,9 @@ export default class IoAgentBoot {
   configWillLoad(): void {
     hidePassword(this.agent.config);
     adapterOf(this.agent);
+  }
+
+  async didLoad(): Promise<void> {
+    await sweep(this.agent.config.rundir);
   }
 }

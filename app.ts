@@ -1,10 +1,12 @@
 // What happens when, in a worker. No logic here: each hook names the rooms that do the work.
 import type { Application } from 'egg';
 import { useAdapter } from './lib/adapter';
+import { listenToAgent } from './lib/agent/relay';
 import { bindNamespaces } from './lib/boot';
 import { closeCluster, openCluster, prepareCluster } from './lib/cluster';
 import { resolveConfig } from './lib/config';
-import { attach, closeSession, detach } from './lib/engine';
+import { drain, drainConnection } from './lib/drain';
+import { attach, detach } from './lib/engine';
 import { adapterOf } from './lib/host';
 import { loadIo } from './lib/loader';
 import { closeRedis } from './lib/redis';
@@ -23,7 +25,7 @@ export default class IoBoot {
   }
 
   configDidLoad(): void {
-    prepareCluster(this.app, (sid) => closeSession(this.app, sid));
+    prepareCluster(this.app, (sid) => drainConnection(this.app, sid));
     this.#loading = loadIo(this.app);
     this.app.on('server', (server) => attach(this.app, server));
   }
@@ -36,10 +38,12 @@ export default class IoBoot {
   // Not in didLoad: an application of ES modules on Egg 4 is still loading its middleware and its router by then.
   async willReady(): Promise<void> {
     bindNamespaces(this.app);
+    listenToAgent(this.app);
     await openCluster(this.app);
   }
 
   async beforeClose(): Promise<void> {
+    await drain(this.app);
     await detach(this.app);
     await closeCluster(this.app);
     await closeRedis(this.app);

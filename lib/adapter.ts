@@ -3,6 +3,7 @@
 import type { Application } from 'egg';
 import { linkAdapter } from './cluster';
 import { resolveConfig } from './config';
+import { ConfigError } from './errors';
 import { adapterOf } from './host';
 import { useRedis } from './redis';
 
@@ -10,7 +11,21 @@ import { useRedis } from './redis';
 export async function useAdapter(app: Application): Promise<void> {
   const kind = adapterOf(app);
   const { adapter } = resolveConfig(app.config.io);
-  if (typeof adapter === 'function') app.io.adapter(adapter(app) as never);
+  if (typeof adapter === 'function') app.io.adapter(own(adapter(app)) as never);
   else if (kind === 'cluster') app.io.adapter(linkAdapter(app) as never);
   else if (kind.startsWith('redis')) await useRedis(app);
+}
+
+/** What an application's function has given, as Socket.IO calls it: with `new`. */
+function own(adapter: unknown): unknown {
+  if (typeof adapter !== 'function') {
+    const problem =
+      'the function config.io.adapter must return an adapter or its constructor, such as createAdapter(…)';
+    throw new ConfigError('config.io.adapter', adapter, "a function (app) => an adapter's constructor", problem);
+  }
+  if (adapter.prototype) return adapter;
+  // biome-ignore lint/complexity/useArrowFunction: an arrow function, such as the application's, is no constructor
+  return function (nsp: unknown) {
+    return adapter(nsp);
+  };
 }

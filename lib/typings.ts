@@ -2,6 +2,7 @@
 import type { Socket as TcpSocket } from 'node:net';
 import type { CustomController, CustomMiddleware } from 'egg';
 import type { Namespace, Socket } from 'socket.io';
+import type { AgentIo } from './agent/io';
 import type { IoConfig } from './config';
 import type { Handler } from './router';
 import type { IoServer } from './server';
@@ -93,6 +94,11 @@ declare module 'egg' {
   interface Application {
     /** Socket.IO's server of this worker, with routes. */
     io: IoServer;
+  }
+
+  interface Agent {
+    /** Emits to the clients of all workers. */
+    io: AgentIo;
   }
 
   // On Egg 4 this is what `this.app` is in a controller or a service.

@@ -65,6 +65,17 @@ describe('config.io.adapter', () => {
     for (const name of ['/', '/chat', '/late']) assert(app.io.of(name).adapter instanceof Own, name);
   });
 
+  it('should be what an arrow function makes', async () => {
+    class Own extends Adapter {}
+    const { app } = await startInline({ io: { adapter: () => (nsp) => new Own(nsp) } });
+    assert(app.io.of('/').adapter instanceof Own);
+  });
+
+  it('should fail the boot where a function gives no constructor', async () => {
+    const { message } = await bootError({ io: { adapter: (() => 'redis') as never } });
+    assert.match(message, /the function config\.io\.adapter must return an adapter or its constructor.*'redis'/);
+  });
+
   describe('with connectionStateRecovery', () => {
     const init = { connectionStateRecovery: {} };
 

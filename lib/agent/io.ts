@@ -1,0 +1,126 @@
+// agent.io: emits from the agent. It has no clients of its own: what it is asked for goes to one worker, which does it as if
+// its own code had asked. Made by app/extend/agent.ts when it is first asked for.
+import { Namespace, Server } from 'socket.io';
+import { Adapter, type BroadcastOptions } from 'socket.io-adapter';
+import { type Command, encodeCommand } from './command';
+
+/** How the agent emits to the clients of a namespace. */
+export type AgentNamespace = Pick<
+  Namespace,
+  | 'name'
+  | 'emit'
+  | 'send'
+  | 'write'
+  | 'to'
+  | 'in'
+  | 'except'
+  | 'volatile'
+  | 'compress'
+  | 'socketsJoin'
+  | 'socketsLeave'
+  | 'disconnectSockets'
+  | 'serverSideEmit'
+>;
+
+/** What sends a command to one worker. */
+export type Send = (command: string) => void;
+
+type Packet = Parameters<Adapter['broadcast']>[0];
+
+const ONLY = '[egg-socket.io] agent.io emits, and gets no answers: ask a worker through agent.messenger for';
+
+/** Instead of reaching sockets, has a worker do it. */
+class RelayAdapter extends Adapter {
+  constructor(
+    nsp: Namespace,
+    private readonly relay: Send,
+  ) {
+    super(nsp);
+  }
+
+  override broadcast(packet: Packet, opts: BroadcastOptions): void {
+    this.#send({ op: 'broadcast', args: [packet] }, opts);
+  }
+
+  override addSockets(opts: BroadcastOptions, rooms: string[]): void {
+    this.#send({ op: 'addSockets', args: [rooms] }, opts);
+  }
+
+  override delSockets(opts: BroadcastOptions, rooms: string[]): void {
+    this.#send({ op: 'delSockets', args: [rooms] }, opts);
+  }
+
+  override disconnectSockets(opts: BroadcastOptions, close: boolean): void {
+    this.#send({ op: 'disconnectSockets', args: [close] }, opts);
+  }
+
+  override serverSideEmit(packet: unknown[]): void {
+    if (typeof packet.at(-1) === 'function') throw new Error(`${ONLY} the answers of serverSideEmit`);
+    this.#send({ op: 'serverSideEmit', args: [packet] });
+  }
+
+  override broadcastWithAck(): void {
+    throw new Error(`${ONLY} acknowledgements`);
+  }
+
+  override fetchSockets(): Promise<never> {
+    return Promise.reject(new Error(`${ONLY} fetchSockets()`));
+  }
+
+  #send(command: Pick<Command, 'op' | 'args'>, opts?: BroadcastOptions): void {
+    const { rooms = [], except = [], flags } = opts ?? {};
+    const { name } = this.nsp;
+    this.relay(encodeCommand({ ...command, nsp: name, opts: { rooms: [...rooms], except: [...except], flags } }));
+  }
+}
+
+/**
+ * Emits to the clients of all workers, and of all hosts with Redis.
+ *
+ * @example
+ * // app/schedule/news.js of an application whose schedule runs in the agent, or agent.js
+ * agent.io.of('/chat').to('lobby').emit('news', { text: 'hello' });
+ */
+export class AgentIo {
+  readonly #server: Server;
+  readonly #default: AgentNamespace;
+
+  /** @param send - sends to one worker, in order */
+  constructor(send: Send) {
+    class Relay extends RelayAdapter {
+      constructor(nsp: Namespace) {
+        super(nsp, send);
+      }
+    }
+    this.#server = new Server({ adapter: Relay, serveClient: false });
+    this.#default = this.of('/');
+  }
+
+  /** A namespace of the application. */
+  of(name: string): AgentNamespace {
+    // Not kept: there may be as many names as an application likes.
+    return new Namespace(this.#server, name.startsWith('/') ? name : `/${name}`);
+  }
+
+  /** Emits to all clients of the default namespace. */
+  emit: AgentNamespace['emit'] = (event, ...args) => this.#default.emit(event, ...args);
+  /** Emits the event `message` to all clients of the default namespace. */
+  send: AgentNamespace['send'] = (...args) => this.#default.send(...args);
+  write: AgentNamespace['write'] = (...args) => this.#default.write(...args);
+  /** Only the sockets in these rooms. */
+  to: AgentNamespace['to'] = (room) => this.#default.to(room);
+  in: AgentNamespace['in'] = (room) => this.#default.in(room);
+  /** Not the sockets in these rooms. */
+  except: AgentNamespace['except'] = (room) => this.#default.except(room);
+  compress: AgentNamespace['compress'] = (compress) => this.#default.compress(compress);
+  get volatile(): AgentNamespace['volatile'] {
+    return this.#default.volatile;
+  }
+  /** Makes sockets join rooms. */
+  socketsJoin: AgentNamespace['socketsJoin'] = (rooms) => this.#default.socketsJoin(rooms);
+  /** Makes sockets leave rooms. */
+  socketsLeave: AgentNamespace['socketsLeave'] = (rooms) => this.#default.socketsLeave(rooms);
+  disconnectSockets: AgentNamespace['disconnectSockets'] = (close) => this.#default.disconnectSockets(close);
+  /** Emits an event to all workers, on `app.io`; without an acknowledgement. */
+  serverSideEmit: AgentNamespace['serverSideEmit'] = (event, ...args) => this.#default.serverSideEmit(event, ...args);
+}

@@ -1,0 +1,32 @@
+// Does in a worker what agent.io asks for. Called by app.ts.
+import type { Application } from 'egg';
+import { Namespace } from 'socket.io';
+import { ACTION, decodeCommand } from './command';
+
+/** Listens to the agent. */
+export function listenToAgent(app: Application): void {
+  app.messenger.on(ACTION, (text: string) => {
+    run(app, text).catch((err) => app.coreLogger.error(err));
+  });
+}
+
+async function run({ io }: Application, text: string): Promise<void> {
+  const { nsp: name, op, args, opts } = decodeCommand(text);
+  // A child namespace may be on other workers only: then the emitting is all that this one has of it.
+  const known = io._nsps.get(name);
+  const nsp = known ?? new Namespace(io, name);
+  try {
+    if (op === 'serverSideEmit') {
+      // To all workers, this one among them.
+      if (known) known._onServerSideEmit(args[0] as never);
+      await nsp.adapter.serverSideEmit(args[0] as unknown[]);
+      return;
+    }
+    const { rooms, except, flags } = opts;
+    const method = nsp.adapter[op] as (...args: unknown[]) => unknown;
+    const options = { rooms: new Set(rooms), except: new Set(except), flags: flags ?? {} };
+    await method.apply(nsp.adapter, op === 'broadcast' ? [args[0], options] : [options, args[0]]);
+  } finally {
+    if (known === undefined) await nsp.adapter.close();
+  }
+}
