@@ -32,6 +32,12 @@ const config: { io: IoConfig } = {
 
     /** `(request) => string`: makes the ids of sockets. Unset: Socket.IO's random ids. */
     generateId: undefined,
+
+    /**
+     * How a worker that closes lets go of its clients, in ms: `{ timeout, spread }`. Unset: it waits for what is running for
+     * at most 80 % of EGG_APP_CLOSE_TIMEOUT, and spreads its clients over at most half of that. false: closes at once.
+     */
+    drain: undefined,
   },
 };
 

@@ -9,6 +9,7 @@ import { type Router, routerOf } from './router';
 import type { NamespaceScope } from './scope';
 import { sessionMiddleware } from './session';
 import type { IoNamespace } from './typings';
+import { workOf } from './work';
 
 /**
  * Binds each namespace that is configured or routed to its chains, now and when one is routed later.
@@ -41,6 +42,7 @@ function scopeMaker(app: Application, config: ResolvedConfig) {
   const common = {
     log: app.coreLogger,
     contexts: new ContextFactory(app),
+    work: workOf(app.io),
     session: (session ?? ((_ctx, next) => next())) as NamespaceScope['session'],
   };
   const chain = (name: string, key: keyof NamespaceConfig): Middleware[] => [

@@ -5,11 +5,12 @@ import type { IncomingMessage } from 'node:http';
 import { types } from 'node:util';
 import { type AdapterConfig, resolveAdapter } from './adapter/config';
 import { list, object, onlyKeys } from './check';
+import { type DrainConfig, type ResolvedDrain, resolveDrain } from './drain/config';
 import { ConfigError } from './errors';
 import { type InitConfig, resolveInit } from './init';
 import { type RedisConfig, type ResolvedRedis, resolveRedis } from './redis/config';
 
-export type { AdapterConfig, InitConfig, RedisConfig };
+export type { AdapterConfig, DrainConfig, InitConfig, RedisConfig };
 
 /** The two chains of a namespace: names of files of `app/io/middleware`, in the order in which they run. */
 export interface NamespaceConfig {
@@ -46,6 +47,8 @@ export interface IoConfig {
    * generateId: () => crypto.randomUUID()
    */
   generateId?: (request: IncomingMessage) => string;
+  /** How a worker that closes lets go of its clients; false closes their connections at once. */
+  drain?: DrainConfig | false;
 }
 
 /** A namespace's chains, checked and complete. */
@@ -62,11 +65,22 @@ export interface ResolvedConfig {
   adapter: AdapterConfig | undefined;
   redis: ResolvedRedis | undefined;
   generateId: ((request: IncomingMessage) => string) | undefined;
+  /** Undefined where connections are closed at once. */
+  drain: ResolvedDrain | undefined;
   /** What is no error but looks like a mistake, for the log. */
   warnings: string[];
 }
 
-const KEYS = ['init', 'namespace', 'connectionMiddleware', 'packetMiddleware', 'adapter', 'redis', 'generateId'];
+const KEYS = [
+  'init',
+  'namespace',
+  'connectionMiddleware',
+  'packetMiddleware',
+  'adapter',
+  'redis',
+  'generateId',
+  'drain',
+];
 const CHAIN_KEYS = ['connectionMiddleware', 'packetMiddleware'];
 
 /**
@@ -88,6 +102,7 @@ export function resolveConfig(config: IoConfig | undefined): ResolvedConfig {
     adapter: resolveAdapter(raw.adapter, init, redis !== undefined, warnings),
     redis,
     generateId: resolveGenerateId(raw.generateId, warnings),
+    drain: resolveDrain(raw.drain, warnings),
     warnings,
   };
 }

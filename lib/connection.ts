@@ -67,6 +67,16 @@ class Connection {
   ) {}
 
   async run(): Promise<void> {
+    const { chains } = this.scope.nsp.work;
+    chains.begin();
+    try {
+      await this.#run();
+    } finally {
+      chains.end();
+    }
+  }
+
+  async #run(): Promise<void> {
     const { scope, ctx } = this;
     const { log, session } = scope.nsp;
     try {

@@ -1,6 +1,6 @@
 // Attaches app.io to Egg's HTTP server, and takes it off at the end. Called by app.ts.
 
-import type { Server as HttpServer, IncomingMessage } from 'node:http';
+import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http';
 import type { Application } from 'egg';
 import { shareSessions } from './cluster';
 import { resolveConfig } from './config';
@@ -18,11 +18,34 @@ interface ConnectionError {
   context?: Record<string, unknown>;
 }
 
+/** A connection of Engine.IO, as far as it is used here. */
+export interface Connection {
+  readonly readyState: string;
+  readonly transport: {
+    readonly readyState: string;
+    /** Of long-polling: for how many ms a connection that closes waits for the client's next request. */
+    closeTimeout?: number;
+    once(event: 'close', listener: () => void): void;
+  };
+  once(event: 'close', listener: () => void): void;
+  /** @param discard - without what is still to be sent */
+  close(discard?: boolean): void;
+}
+
+/** What Engine.IO calls before it looks at a request. */
+type EngineMiddleware = (
+  req: IncomingMessage & { _query: { sid?: string } },
+  res: ServerResponse,
+  next: (err?: Error) => void,
+) => void;
+
 /** Engine.IO's server, as far as it is used here. */
-interface Engine {
-  clients: Record<string, { close(): void }>;
-  opts: { allowRequest?: unknown };
+export interface Engine {
+  /** By session id. */
+  readonly clients: Record<string, Connection>;
   generateId: (request: IncomingMessage) => string;
+  use(middleware: EngineMiddleware): void;
+  on(event: 'connection', listener: (conn: Connection) => void): void;
   on(event: 'connection_error', listener: (err: ConnectionError) => void): void;
   close(): void;
 }
@@ -50,23 +73,18 @@ export function attach(app: Application, server: HttpServer): void {
   engine.on('connection_error', (err) => logRefused(app, err));
 }
 
+/** The engines of `app.io`. */
+export function enginesOf(app: Application): Engine[] {
+  return Array.from(engines.get(app.io)?.values() ?? []);
+}
+
 /**
- * Closes the connections of this worker's clients, who come back by themselves, and the adapters. Egg's HTTP server, which
+ * Closes the connections that are left, whose clients come back by themselves, and the adapters. Egg's HTTP server, which
  * Socket.IO's own `close` would close too, is Egg's to close.
  */
 export async function detach(app: Application): Promise<void> {
-  const { io } = app;
-  for (const engine of engines.get(io)?.values() ?? []) {
-    engine.opts.allowRequest = (_req: unknown, answer: (message: string, ok: boolean) => void) =>
-      answer('the server is closing', false);
-    engine.close();
-  }
-  await Promise.all(Array.from(io._nsps.values(), (nsp) => nsp.adapter.close()));
-}
-
-/** Closes the connection of one client, who comes back by itself. */
-export function closeSession(app: Application, sid: string): void {
-  for (const engine of engines.get(app.io)?.values() ?? []) engine.clients[sid]?.close();
+  for (const engine of enginesOf(app)) engine.close();
+  await Promise.all(Array.from(app.io._nsps.values(), (nsp) => nsp.adapter.close()));
 }
 
 function isOld(request: IncomingMessage): boolean {

@@ -15,7 +15,7 @@ export function bindNamespace(nsp: Namespace, scope: NamespaceScope): void {
   const scopes = new WeakMap<Socket, SocketScope>();
   const scopeOf = (socket: Socket): SocketScope => {
     const request = scope.contexts.requestOf(socket);
-    const made: SocketScope = { nsp: scope, socket, request, saidError: false };
+    const made: SocketScope = { nsp: scope, socket, request, work: scope.work.of(socket.conn), saidError: false };
     scopes.set(socket, made);
     return made;
   };

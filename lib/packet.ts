@@ -3,7 +3,7 @@ import type { Context } from 'egg';
 import type { Middleware } from './chain';
 import { setArgs } from './context';
 import { controllerError, packetFailed } from './errors';
-import { isReserved, isSystemEvent, type Router } from './router';
+import { isReserved, isSystemEvent, type Route, type Router } from './router';
 import type { SocketScope } from './scope';
 import { keepCookies } from './session';
 
@@ -23,6 +23,8 @@ interface PacketContext extends Context {
 
 /** Runs the packet chain for one event of a client. Called by Socket.IO for each. */
 export function receive(scope: SocketScope, packet: unknown[], dispatch: () => void): void {
+  // Its turn to leave has come: what it asks to acknowledge it sends again, to another worker.
+  if (scope.work.leaving) return;
   const { contexts } = scope.nsp;
   let ctx: PacketContext;
   try {
@@ -38,11 +40,16 @@ export function receive(scope: SocketScope, packet: unknown[], dispatch: () => v
 }
 
 async function start({ scope, ctx }: PacketRun): Promise<void> {
+  const { nsp, work } = scope;
+  work.packets.begin();
+  nsp.work.handlers.begin();
   try {
-    await scope.nsp.packet(ctx);
+    await nsp.packet(ctx);
   } catch (thrown) {
-    packetFailed(scope.nsp.log, scope.socket, thrown);
+    packetFailed(nsp.log, scope.socket, thrown);
   } finally {
+    work.packets.end();
+    nsp.work.handlers.end();
     keepCookies(ctx, scope.request);
   }
 }
@@ -56,17 +63,20 @@ export function packetCore(router: Router): Middleware {
     if (isReserved(event)) throw new Error(`"${event}" is a reserved event name`);
     if (event === 'error') scope.saidError = true;
     dispatch();
-    const handler = isSystemEvent(event) ? undefined : router.get(event);
-    if (handler === undefined) return undefined;
+    const route = isSystemEvent(event) ? undefined : router.get(event);
+    if (route === undefined) return undefined;
     setArgs(ctx, packet.slice(1));
-    return call(ctx, handler);
+    return call(ctx, route);
   };
 }
 
-async function call(ctx: Context, handler: (ctx: Context) => unknown): Promise<void> {
+async function call(ctx: Context, route: Route): Promise<void> {
+  route.running++;
   try {
-    await handler.call(ctx, ctx);
+    await route.handler.call(ctx, ctx);
   } catch (thrown) {
     throw controllerError(thrown);
+  } finally {
+    route.running--;
   }
 }

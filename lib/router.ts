@@ -37,9 +37,16 @@ export interface RouteLog {
   warn(message: string): void;
 }
 
+/** A routed event. */
+export interface Route {
+  readonly handler: Handler;
+  /** How often the handler is running right now. */
+  running: number;
+}
+
 /** The routes of one namespace. A client's event name is data: any string is looked up, and only routed ones are found. */
 export class Router {
-  readonly #handlers = new Map<unknown, Handler>();
+  readonly #routes = new Map<unknown, Route>();
 
   /**
    * @param name - the namespace's name, for messages
@@ -73,24 +80,31 @@ export class Router {
         `[egg-socket.io] ${where} never runs: Socket.IO keeps that name for itself, and no client can send it`,
       );
     }
-    const first = this.#handlers.get(event);
+    const first = this.#routes.get(event);
     if (first === undefined) {
-      this.#handlers.set(event, handler);
+      this.#routes.set(event, { handler, running: 0 });
     } else {
       this.log.warn(
-        `[egg-socket.io] ${where} is ignored: the event has a route already. First: ${nameOf(first)}, ignored: ${nameOf(handler)}`,
+        `[egg-socket.io] ${where} is ignored: the event has a route already. First: ${nameOf(first.handler)}, ignored: ${nameOf(handler)}`,
       );
     }
   }
 
   /** How many events are routed. */
   get size(): number {
-    return this.#handlers.size;
+    return this.#routes.size;
   }
 
-  /** The handler of an event. */
-  get(event: unknown): Handler | undefined {
-    return this.#handlers.get(event);
+  /** The route of an event. */
+  get(event: unknown): Route | undefined {
+    return this.#routes.get(event);
+  }
+
+  /** The events whose handlers are running, and how many are, for messages. */
+  running(): string[] {
+    return Array.from(this.#routes).flatMap(([event, { running }]) =>
+      running > 0 ? [`${this.name} ${event}: ${running}`] : [],
+    );
   }
 }
 

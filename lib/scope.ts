@@ -6,11 +6,14 @@ import type { Onion } from './chain';
 import type { ContextFactory } from './context';
 import type { ErrorLog } from './errors';
 import type { Router } from './router';
+import type { ConnectionWork, Work } from './work';
 
 /** A namespace with its chains, as connection.ts, packet.ts and system.ts need it. */
 export interface NamespaceScope {
   readonly log: ErrorLog;
   readonly contexts: ContextFactory;
+  /** What is under way in the application. */
+  readonly work: Work;
   readonly router: Router;
   /** Egg's session around a connection. */
   readonly session: (ctx: Context, next: () => Promise<void>) => Promise<void>;
@@ -26,6 +29,8 @@ export interface SocketScope {
   readonly socket: Socket;
   /** The handshake request as this socket's contexts see it: its `socket` is the Socket.IO socket. */
   readonly request: IncomingMessage;
+  /** What is under way for its connection. */
+  readonly work: ConnectionWork;
   /** Whether the client has sent a packet named `error`, which Socket.IO emits like an error of its own. */
   saidError: boolean;
   /** Set where the connection chain has disconnected the socket; `close`: and the connection below. */

@@ -33,7 +33,7 @@ describe('closing the application', () => {
     assert.equal(server.listening, true);
     await refused(client());
     const handshake = await fetch(`${url}/socket.io/?EIO=4&transport=polling`);
-    assert.equal(handshake.status, 403);
+    assert.equal(handshake.status, 503);
     assert.match(await handshake.text(), /the server is closing/);
   });
 

@@ -1,0 +1,61 @@
+// What is under way on behalf of clients, counted: a worker that leaves waits for it. Counted by packet.ts, system.ts and
+// connection.ts, waited for by drain.ts.
+
+/** How many of something are running. */
+export class Count {
+  running = 0;
+  #waiting: Array<() => void> = [];
+
+  begin(): void {
+    this.running++;
+  }
+
+  end(): void {
+    if (--this.running === 0 && this.#waiting.length > 0) for (const done of this.#waiting.splice(0)) done();
+  }
+
+  /** Fulfilled when none is running. */
+  none(): Promise<void> {
+    if (this.running === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+}
+
+/** What is under way for one connection of Engine.IO: its sockets in all namespaces share it. */
+export class ConnectionWork {
+  /** Its packets: chain and controller. */
+  readonly packets = new Count();
+  /** Set when its turn to leave has come: its packets are no longer taken. */
+  leaving = false;
+}
+
+/** What is under way in an application. */
+export class Work {
+  /** Packets, and handlers of system events. */
+  readonly handlers = new Count();
+  /** Connections, from the first middleware of the chain to the last of what comes after its `await next()`. */
+  readonly chains = new Count();
+  readonly #connections = new WeakMap<object, ConnectionWork>();
+
+  /** @param conn - a connection of Engine.IO: `socket.conn` */
+  of(conn: object): ConnectionWork {
+    let work = this.#connections.get(conn);
+    if (work === undefined) {
+      work = new ConnectionWork();
+      this.#connections.set(conn, work);
+    }
+    return work;
+  }
+}
+
+const all = new WeakMap<object, Work>();
+
+/** @param io - `app.io` */
+export function workOf(io: object): Work {
+  let work = all.get(io);
+  if (work === undefined) {
+    work = new Work();
+    all.set(io, work);
+  }
+  return work;
+}
