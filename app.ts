@@ -3,7 +3,7 @@ import type { Application } from 'egg';
 import { useAdapter } from './lib/adapter';
 import { listenToAgent } from './lib/agent/relay';
 import { bindNamespaces } from './lib/boot';
-import { closeCluster, openCluster, prepareCluster } from './lib/cluster';
+import { closeCluster, leaveCluster, openCluster, prepareCluster } from './lib/cluster';
 import { resolveConfig } from './lib/config';
 import { drain, drainConnection } from './lib/drain';
 import { attach, detach } from './lib/engine';
@@ -11,6 +11,7 @@ import { adapterOf } from './lib/host';
 import { loadIo } from './lib/loader';
 import { closeRedis } from './lib/redis';
 import { hidePassword } from './lib/redis/config';
+import { summary } from './lib/summary';
 
 export default class IoBoot {
   #loading: Promise<void> | undefined;
@@ -40,10 +41,11 @@ export default class IoBoot {
     bindNamespaces(this.app);
     listenToAgent(this.app);
     await openCluster(this.app);
+    this.app.coreLogger.info(summary(this.app));
   }
 
   async beforeClose(): Promise<void> {
-    await drain(this.app);
+    await Promise.all([drain(this.app), leaveCluster(this.app)]);
     await detach(this.app);
     await closeCluster(this.app);
     await closeRedis(this.app);

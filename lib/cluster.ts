@@ -9,6 +9,7 @@ import { Exchange } from './cluster/exchange';
 import { Handover } from './cluster/handover';
 import { Membership } from './cluster/membership';
 import { makeSid, makeTag } from './cluster/tag';
+import { resolveConfig } from './config';
 import { adapterOf, masterOf, needsHandover } from './host';
 
 /** What a worker of several has. */
@@ -91,7 +92,8 @@ export async function openCluster(app: Application): Promise<void> {
 
 /** Lets clients of other workers that come through this one come back by another way. */
 export async function leaveCluster(app: Application): Promise<void> {
-  await clusters.get(app)?.door?.handover.leave();
+  const { drain } = resolveConfig(app.config.io);
+  if (drain) await clusters.get(app)?.door?.handover.leave(drain.spread, drain.timeout);
 }
 
 /** Leaves the other workers. Called when the last client is gone. */

@@ -2,6 +2,8 @@
 // lib/cluster.ts for each engine.
 import { Agent, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import { connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Count } from '../work';
 import { type Engine, HANDOVER, LEAVING, sidOf } from './backdoor';
 import type { RunDirectory } from './directory';
 import { tagOf } from './tag';
@@ -10,12 +12,17 @@ import { tagOf } from './tag';
 const HOP = new Set(['connection', 'expect', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade']);
 /** After that many ms an idle connection to another worker is closed. */
 const IDLE = 30_000;
+/** How many ms one client adds to the span over which all are told. */
+const EACH = 2;
 
 /** Brings clients' requests to the workers whose clients they are. */
 export class Handover {
   readonly #agent = new Agent({ keepAlive: true, timeout: IDLE });
   /** The sessions of other workers that have a request or a WebSocket here, and how many. */
   readonly #sessions = new Map<string, number>();
+  /** All of them. */
+  readonly #under = new Count();
+  #leaving = false;
 
   /**
    * @param directory - where the workers are
@@ -45,22 +52,39 @@ export class Handover {
     return own;
   }
 
-  /** Asks the workers whose clients come through here to let them come back by another way. */
-  async leave(): Promise<void> {
-    await Promise.all(
-      Array.from(this.#sessions.keys(), (sid) => {
-        const asked = this.#request(sid, 'POST', LEAVING + sid, []);
-        return new Promise<void>((resolve) => {
-          asked.on('error', () => resolve());
-          asked.on('response', (answer) => answer.resume().once('close', resolve));
-          asked.end();
-        });
+  /**
+   * Has the workers whose clients come through here let them come back by another way, and waits until they are gone.
+   *
+   * @param spread - over how many ms at most they are asked for one client after the other
+   * @param timeout - how long that may take at most, in ms
+   */
+  async leave(spread: number, timeout: number): Promise<void> {
+    this.#leaving = true;
+    const sids = [...this.#sessions.keys()];
+    const span = Math.min(spread, sids.length * EACH);
+    const over = new AbortController();
+    const asked = Promise.all(
+      sids.map(async (sid, i) => {
+        await sleep(((i + Math.random()) * span) / sids.length, undefined, { signal: over.signal });
+        if (this.#sessions.has(sid)) this.#ask(sid);
       }),
     );
+    const gone = asked.then(() => this.#under.none()).catch(() => {});
+    await Promise.race([gone, sleep(timeout, undefined, { signal: over.signal }).catch(() => {})]);
+    over.abort();
   }
 
   close(): void {
     this.#agent.destroy();
+  }
+
+  /** Asks the worker of a session to close its connection in good order. */
+  #ask(sid: string): void {
+    const asked = this.#request(sid, 'POST', LEAVING + sid, ['Host', 'localhost', 'Content-Length', '0']);
+    // A worker that is not there has no such client any more.
+    asked.on('error', () => {});
+    asked.on('response', (answer) => answer.resume());
+    asked.end();
   }
 
   /** The session id of a request, where it is one of another worker's. */
@@ -78,6 +102,8 @@ export class Handover {
     const headers = endToEnd(req.rawHeaders, hasBody ? undefined : 'content-length');
     const passed = this.#request(sid, req.method, HANDOVER + req.url, headers);
     passed.on('response', (answer) => {
+      // The client's next request reaches another worker.
+      if (this.#leaving) res.shouldKeepAlive = false;
       res.writeHead(answer.statusCode as number, answer.statusMessage, endToEnd(answer.rawHeaders));
       answer.on('error', () => res.destroy());
       answer.pipe(res);
@@ -124,7 +150,9 @@ export class Handover {
   /** Counts a session as one that comes through here, until the function that it returns is called. */
   #begin(sid: string): () => void {
     this.#sessions.set(sid, (this.#sessions.get(sid) ?? 0) + 1);
+    this.#under.begin();
     return () => {
+      this.#under.end();
       const left = (this.#sessions.get(sid) as number) - 1;
       if (left === 0) this.#sessions.delete(sid);
       else this.#sessions.set(sid, left);
