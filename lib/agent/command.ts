@@ -22,14 +22,14 @@ export function encodeCommand(command: Command): string {
 /** @throws where it is no command */
 export function decodeCommand(text: string): Command {
   let command: Command | undefined;
-  const reader = new FrameReader(
-    (_type, body) => {
+  const reader = new FrameReader({
+    frame: (_type, body) => {
       command = body as Command;
     },
-    (err) => {
+    failed: (err) => {
       throw err;
     },
-  );
+  });
   reader.read(Buffer.from(text, 'base64'));
   if (command === undefined) throw new Error('no command');
   return command;

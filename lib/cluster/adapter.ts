@@ -9,9 +9,10 @@ import {
   type ClusterResponse,
   MessageType,
 } from 'socket.io-adapter';
-import type { Exchange } from './exchange';
+import type { Exchange, Target } from './exchange';
+import type { Encoded } from './frame';
+import { type Encoder, type Packet, Parser, Received } from './written';
 
-type Packet = Parameters<Adapter['broadcast']>[0];
 type Data = Record<string, unknown>;
 
 /** A request that waits for answers, as ClusterAdapter keeps it. */
@@ -29,6 +30,7 @@ const DONE = Promise.resolve();
 /** Publishes to the other workers of this host. */
 export class LinkAdapter extends ClusterAdapter {
   readonly #exchange: Exchange;
+  readonly #parser: Parser;
   /** By request, the workers that have not answered yet. */
   readonly #awaited = new WeakMap<Request, Set<string>>();
 
@@ -36,16 +38,31 @@ export class LinkAdapter extends ClusterAdapter {
     super(nsp);
     this.#exchange = exchange;
     // By which an answer finds the way back.
-    Object.assign(this, { uid: exchange.tag });
+    this.#parser = new Parser((this as unknown as { encoder: Encoder }).encoder);
+    Object.assign(this, { uid: exchange.tag, encoder: this.#parser });
     exchange.add(nsp.name, this);
   }
 
   // ClusterAdapter does the next four in a later tick, so that what is sent to one socket meanwhile overtakes a broadcast.
 
+  /** The packet is written once: for the clients here, and for those of the other workers. */
   override broadcast(packet: Packet, opts: BroadcastOptions): Promise<void> {
-    this.#tell(MessageType.BROADCAST, opts, { packet });
-    Adapter.prototype.broadcast.call(this, packet, opts);
+    const { rooms, except, flags } = opts;
+    const { name } = this.nsp;
+    const isHere = this.#hasAny(rooms);
+    const isElsewhere = !flags?.local && this.#exchange.size > 0;
+    if (!isHere && !isElsewhere) return DONE;
+    packet.nsp = name;
+    const written = this.#parser.encode(packet);
+    if (isElsewhere) this.#exchange.emit({ nsp: name, rooms: [...rooms], except: [...(except ?? [])], flags }, written);
+    if (isHere) this.#apply(packet, opts, written);
     return DONE;
+  }
+
+  /** A broadcast of another worker. */
+  deliver({ rooms, except, flags }: Target, written: Encoded): void {
+    const opts = { rooms: new Set(rooms), except: new Set(except), flags };
+    if (this.#hasAny(opts.rooms)) this.#apply(new Received(this.nsp, written) as unknown as Packet, opts, written);
   }
 
   override addSockets(opts: BroadcastOptions, rooms: string[]): Promise<void> {
@@ -131,6 +148,18 @@ export class LinkAdapter extends ClusterAdapter {
     if (flags?.local || this.#exchange.size === 0) return;
     const opts = { rooms: [...rooms], except: [...(except ?? [])], flags };
     this.#exchange.publish({ uid: this.uid, nsp: this.nsp.name, type, data: { ...data, opts } } as ClusterMessage);
+  }
+
+  /** Whether a broadcast to these rooms may have anybody to reach here. */
+  #hasAny(rooms: Set<string>): boolean {
+    if (rooms.size === 0) return this.sids.size > 0;
+    for (const room of rooms) if (this.rooms.has(room)) return true;
+    return false;
+  }
+
+  #apply(packet: Packet, opts: BroadcastOptions, written: Encoded): void {
+    this.#parser.written = written;
+    Adapter.prototype.broadcast.call(this, packet, opts);
   }
 
   #request(id: string | undefined): Request | undefined {

@@ -1,9 +1,17 @@
 // Between the links and the adapters of the namespaces: which message is for whom. Made by lib/cluster.ts.
-import { type ClusterMessage, type ClusterResponse, MessageType } from 'socket.io-adapter';
+import { type BroadcastFlags, type ClusterMessage, type ClusterResponse, MessageType } from 'socket.io-adapter';
 import type { LinkAdapter } from './adapter';
-import { encodeFrame, FrameType } from './frame';
+import { type Encoded, encodeBroadcast, encodeFrame, FrameType } from './frame';
 import type { LinkLog } from './link';
 import type { Incoming, Membership } from './membership';
+
+/** Whom a broadcast is for, with the names of Socket.IO's adapters. */
+export interface Target {
+  nsp: string;
+  rooms: string[];
+  except: string[];
+  flags: BroadcastFlags | undefined;
+}
 
 type Body = { nsp: string; data?: { requestId?: string } };
 
@@ -47,6 +55,11 @@ export class Exchange implements Incoming {
     return tags;
   }
 
+  /** Sends a packet for clients to all other workers. */
+  emit(target: Target, packet: Encoded): void {
+    this.members.publish(encodeBroadcast(target, packet));
+  }
+
   /** Something that Socket.IO would not say could not be sent. */
   failed(err: Error): void {
     this.log.error(err);
@@ -74,6 +87,10 @@ export class Exchange implements Incoming {
       else if (data?.requestId !== undefined) this.#nobody(from, message, data.requestId);
     } else if (type === FrameType.RESPONSE) adapter?.answered(from, body as ClusterResponse);
     else if (type === FrameType.ABSENT) adapter?.lost(from, data?.requestId);
+  }
+
+  broadcast(target: unknown, packet: Encoded): void {
+    this.#adapters.get((target as Target).nsp)?.deliver(target as Target, packet);
   }
 
   lost(tag: string): void {

@@ -1,5 +1,5 @@
-// What goes over a link: frames of one message each, written as Socket.IO writes its packets, so that what arrives at another
-// worker's client is what arrives at one's own. Called by link.ts and membership.ts.
+// What goes over a link: frames of one message each. A frame is its length, its type, a text, and parts that are text or
+// binary, each with its length. Called by link.ts, membership.ts and exchange.ts.
 import { Decoder, Encoder, PacketType } from 'socket.io-parser';
 
 /** What a frame is about. */
@@ -12,94 +12,138 @@ export const FrameType = {
   RESPONSE: 2,
   /** Instead of an answer: there is no such namespace here. */
   ABSENT: 3,
+  /** For the clients of a namespace: the packet is written already as they get it. */
+  BROADCAST: 4,
 } as const;
 
 export type FrameType = (typeof FrameType)[keyof typeof FrameType];
 
+/** A packet as Socket.IO's parser has written it. */
+export type Encoded = Array<string | Uint8Array>;
+
 const encoder = new Encoder();
-/** The size of a length. */
+/** The size of a length, and of what comes before a part: its kind and its length. */
 const LENGTH = 4;
+const PART = 5;
+/** The length of the frame, its type, the length of the text. */
+const HEAD = LENGTH + 1 + LENGTH;
+const TEXT = 0;
+const BINARY = 1;
 
 /**
- * Writes a frame: its length, then the length and the bytes of the text and of each binary attachment.
+ * Writes a frame, as Socket.IO writes a packet: what arrives at another worker is what would arrive at a client.
  *
  * @throws {TypeError} for what JSON can't express
  */
-export function encodeFrame(type: FrameType, body: unknown): Buffer {
-  const [text, ...attachments] = encoder.encode({ type: PacketType.EVENT, nsp: '/', data: [type, body] }) as [
-    string,
-    ...Array<ArrayBufferView | ArrayBuffer>,
-  ];
+export function encodeFrame(type: Exclude<FrameType, 4>, body: unknown): Buffer {
+  const [text, ...attachments] = encoder.encode({ type: PacketType.EVENT, nsp: '/', data: [type, body] });
+  return pack(type, text as string, attachments.map(toBytes));
+}
+
+/**
+ * Writes the frame of a broadcast.
+ *
+ * @param target - whom it is for
+ * @param packet - for clients
+ */
+export function encodeBroadcast(target: object, packet: Encoded): Buffer {
+  return pack(FrameType.BROADCAST, JSON.stringify(target), packet);
+}
+
+function pack(type: FrameType, text: string, parts: Encoded): Buffer {
   const textLength = Buffer.byteLength(text);
-  const binaries = attachments.map(toBuffer);
-  const length = binaries.reduce((sum, each) => sum + LENGTH + each.length, LENGTH + textLength);
-  const frame = Buffer.allocUnsafe(LENGTH + length);
-  let at = frame.writeUInt32BE(length, 0);
-  at = frame.writeUInt32BE(textLength, at);
-  at += frame.write(text, at);
-  for (const binary of binaries) {
-    at = frame.writeUInt32BE(binary.length, at);
-    at += binary.copy(frame, at);
+  let length = HEAD + textLength;
+  for (const part of parts) length += PART + Buffer.byteLength(part);
+  const frame = Buffer.allocUnsafe(length);
+  frame.writeUInt32BE(length - LENGTH, 0);
+  frame[LENGTH] = type;
+  frame.writeUInt32BE(textLength, LENGTH + 1);
+  let at = HEAD + frame.write(text, HEAD);
+  for (const part of parts) {
+    const isText = typeof part === 'string';
+    const size = isText ? frame.write(part, at + PART) : part.byteLength;
+    if (!isText) frame.set(part, at + PART);
+    frame[at] = isText ? TEXT : BINARY;
+    frame.writeUInt32BE(size, at + 1);
+    at += PART + size;
   }
   return frame;
 }
 
-function toBuffer(attachment: ArrayBufferView | ArrayBuffer): Buffer {
-  if (Buffer.isBuffer(attachment)) return attachment;
+function toBytes(attachment: unknown): Uint8Array {
   if (ArrayBuffer.isView(attachment)) {
-    return Buffer.from(attachment.buffer as ArrayBuffer, attachment.byteOffset, attachment.byteLength);
+    return new Uint8Array(attachment.buffer, attachment.byteOffset, attachment.byteLength);
   }
-  if (attachment instanceof ArrayBuffer) return Buffer.from(attachment);
+  if (attachment instanceof ArrayBuffer) return new Uint8Array(attachment);
   throw new TypeError(`can't send a ${Object.prototype.toString.call(attachment)} to other workers: send a Buffer`);
+}
+
+/** What a reader does with frames. What it throws goes to `failed`, and the next frames are read all the same. */
+export interface FrameListener {
+  frame(type: FrameType, body: unknown): void;
+  broadcast?(target: unknown, packet: Encoded): void;
+  failed(err: Error): void;
 }
 
 /** Puts the bytes of one link together to frames. */
 export class FrameReader {
   #chunks: Buffer[] = [];
   #size = 0;
+  /** How many bytes there must be before there is anything to read. */
+  #wanted = LENGTH;
   readonly #decoder = new Decoder({ maxAttachments: Number.POSITIVE_INFINITY });
 
-  /**
-   * @param onFrame - gets each frame; what it throws goes to `onError`
-   * @param onError - of a frame that can't be read or processed: the next ones are read all the same
-   */
-  constructor(
-    onFrame: (type: FrameType, body: unknown) => void,
-    private readonly onError: (err: Error) => void,
-  ) {
-    this.#decoder.on('decoded', ({ data }: { data?: [FrameType, unknown] }) => data && onFrame(data[0], data[1]));
+  constructor(private readonly listener: FrameListener) {
+    this.#decoder.on(
+      'decoded',
+      ({ data }: { data?: [FrameType, unknown] }) => data && listener.frame(data[0], data[1]),
+    );
   }
 
   /** Takes what has arrived. */
   read(chunk: Buffer): void {
     this.#chunks.push(chunk);
     this.#size += chunk.length;
+    if (this.#size < this.#wanted) return;
+    const bytes = this.#chunks.length === 1 ? chunk : Buffer.concat(this.#chunks);
+    let at = 0;
     for (;;) {
-      if (this.#size < LENGTH) return;
-      if ((this.#chunks[0] as Buffer).length < LENGTH) this.#chunks = [Buffer.concat(this.#chunks)];
-      const end = LENGTH + (this.#chunks[0] as Buffer).readUInt32BE(0);
-      if (this.#size < end) return;
-      const [bytes] = (this.#chunks.length === 1 ? this.#chunks : [Buffer.concat(this.#chunks)]) as [Buffer];
-      this.#size -= end;
-      this.#chunks = this.#size > 0 ? [bytes.subarray(end)] : [];
-      this.#decode(bytes.subarray(LENGTH, end));
+      const left = bytes.length - at;
+      this.#wanted = left < LENGTH ? LENGTH : LENGTH + bytes.readUInt32BE(at);
+      if (left < this.#wanted) break;
+      this.#decode(bytes.subarray(at + LENGTH, at + this.#wanted));
+      at += this.#wanted;
     }
+    this.#size = bytes.length - at;
+    this.#chunks = this.#size > 0 ? [bytes.subarray(at)] : [];
   }
 
   #decode(frame: Buffer): void {
     try {
-      const length = frame.readUInt32BE(0);
-      let at = LENGTH + length;
-      this.#decoder.add(frame.toString('utf8', LENGTH, at));
-      while (at < frame.length) {
-        const start = at + LENGTH;
-        at = start + frame.readUInt32BE(at);
-        this.#decoder.add(frame.subarray(start, at));
+      const type = frame[0];
+      const parts = HEAD - LENGTH + frame.readUInt32BE(1);
+      const text = frame.toString('utf8', HEAD - LENGTH, parts);
+      if (type === FrameType.BROADCAST) this.listener.broadcast?.(JSON.parse(text), partsOf(frame, parts));
+      else {
+        this.#decoder.add(text);
+        for (const part of partsOf(frame, parts)) this.#decoder.add(part);
       }
     } catch (err) {
       // What was read of the frame is forgotten with it.
       this.#decoder.destroy();
-      this.onError(err as Error);
+      this.listener.failed(err as Error);
     }
   }
+}
+
+function partsOf(frame: Buffer, start: number): Encoded {
+  const parts: Encoded = [];
+  let at = start;
+  while (at < frame.length) {
+    const from = at + PART;
+    const end = from + frame.readUInt32BE(at + 1);
+    parts.push(frame[at] === TEXT ? frame.toString('utf8', from, end) : frame.subarray(from, end));
+    at = end;
+  }
+  return parts;
 }

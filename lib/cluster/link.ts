@@ -40,7 +40,7 @@ export class Link {
   #answered = false;
   /** It has been linked before, or was too slow: nothing is kept for it until it answers. */
   #silent = false;
-  #corked = false;
+  #batch: Buffer[] = [];
   #closed = false;
   #lost = 0;
   #retry = RETRY;
@@ -70,13 +70,27 @@ export class Link {
 
   /** Sends a frame. What can't be sent is lost, counted and logged. */
   send(frame: Buffer): void {
-    const socket = this.#socket;
-    if (socket === undefined || !this.up) {
+    if (!this.up) {
       this.#lost++;
       return;
     }
-    if (socket.writableLength > 0 && socket.writableLength + frame.length > MAX_WAITING) {
-      this.#lost++;
+    // All that is sent in one turn of the event loop goes out in one write.
+    if (this.#batch.length === 0) process.nextTick(this.#flush);
+    this.#batch.push(frame);
+  }
+
+  #flush = (): void => {
+    const frames = this.#batch;
+    if (frames.length === 0) return;
+    this.#batch = [];
+    const socket = this.#socket;
+    if (socket === undefined || !this.up) {
+      this.#lost += frames.length;
+      return;
+    }
+    const bytes = frames.length === 1 ? (frames[0] as Buffer) : Buffer.concat(frames);
+    if (socket.writableLength > 0 && socket.writableLength + bytes.length > MAX_WAITING) {
+      this.#lost += frames.length;
       this.log.error(
         `[egg-socket.io] ${this.#name} does not read: ${socket.writableLength} bytes are waiting for it and are dropped; it gets no broadcasts of this worker until it reads again`,
       );
@@ -85,17 +99,8 @@ export class Link {
       socket.destroy();
       return;
     }
-    // All that is sent in one turn of the event loop goes out in one write.
-    if (!this.#corked) {
-      this.#corked = true;
-      socket.cork();
-      process.nextTick(() => {
-        this.#corked = false;
-        socket.uncork();
-      });
-    }
-    socket.write(frame);
-  }
+    socket.write(bytes);
+  };
 
   /** Connects at once where the link is down: the other worker has just been heard of. */
   wake(): void {
@@ -108,6 +113,7 @@ export class Link {
     clearTimeout(this.#timer);
     const socket = this.#socket;
     if (socket === undefined) return;
+    this.#flush();
     const timer = setTimeout(() => socket.destroy(), CLOSE_TIMEOUT);
     await new Promise<void>((resolve) => socket.once('close', () => resolve()).end());
     clearTimeout(timer);
@@ -119,12 +125,11 @@ export class Link {
     const socket = connect(this.address);
     this.#socket = socket;
     this.#answered = false;
-    this.#corked = false;
     let failure: Error | undefined;
-    const reader = new FrameReader(
-      (_type, body) => this.#hear(body as Hello),
-      (err) => this.log.error(err),
-    );
+    const reader = new FrameReader({
+      frame: (_type, body) => this.#hear(body as Hello),
+      failed: (err) => this.log.error(err),
+    });
     socket.on('data', (chunk) => reader.read(chunk as Buffer));
     socket.once('error', (err) => {
       failure = err;

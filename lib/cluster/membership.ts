@@ -2,7 +2,7 @@
 // one back; it needs nobody to introduce it, neither the agent nor the master. Made by lib/cluster.ts.
 import { createServer, type Server, type Socket } from 'node:net';
 import type { RunDirectory } from './directory';
-import { encodeFrame, FrameReader, FrameType } from './frame';
+import { type Encoded, encodeFrame, FrameReader, FrameType } from './frame';
 import { type Hello, Link, type LinkLog } from './link';
 import { isTag } from './tag';
 
@@ -10,6 +10,8 @@ import { isTag } from './tag';
 export interface Incoming {
   /** A frame of another worker. What it throws is logged. */
   frame(from: string, type: FrameType, body: unknown): void;
+  /** A packet for clients, written already. */
+  broadcast(target: unknown, packet: Encoded): void;
   /** A worker will not answer what it was asked. */
   lost(tag: string): void;
 }
@@ -96,21 +98,21 @@ export class Membership {
   #accept(socket: Socket): void {
     let from: string | undefined;
     this.#incoming.add(socket);
-    const failed = (err: Error) => this.log.error(err);
-    const reader = new FrameReader((type, body) => {
-      if (from !== undefined) {
-        this.#listener?.frame(from, type, body);
-        return;
-      }
-      const { tag } = body as Hello;
-      if (type !== FrameType.HELLO || !isTag(tag)) {
-        socket.destroy();
-        return;
-      }
-      from = tag;
-      socket.write(encodeFrame(FrameType.HELLO, this.#self));
-      this.#add(tag);
-    }, failed);
+    const reader = new FrameReader({
+      frame: (type, body) => {
+        if (from !== undefined) this.#listener?.frame(from, type, body);
+        else if (type !== FrameType.HELLO || !isTag((body as Hello).tag)) socket.destroy();
+        else {
+          from = (body as Hello).tag;
+          socket.write(encodeFrame(FrameType.HELLO, this.#self));
+          this.#add(from);
+        }
+      },
+      broadcast: (target, packet) => {
+        if (from !== undefined) this.#listener?.broadcast(target, packet);
+      },
+      failed: (err) => this.log.error(err),
+    });
     socket.on('data', (chunk) => reader.read(chunk as Buffer));
     // The end of a link is seen by who has opened it.
     socket.on('error', () => {});
