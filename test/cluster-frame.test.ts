@@ -1,0 +1,100 @@
+// What goes over the links between workers.
+import assert from 'node:assert/strict';
+import { type Encoded, encodeBroadcast, encodeFrame, FrameReader, FrameType } from '../lib/cluster/frame';
+
+/** A reader that notes what it reads. */
+function reading() {
+  const seen = { frames: [] as unknown[], broadcasts: [] as [unknown, Encoded][], errors: [] as Error[] };
+  const reader = new FrameReader({
+    frame: (type, body) => void seen.frames.push([type, body]),
+    broadcast: (target, packet) => void seen.broadcasts.push([target, packet]),
+    failed: (err) => void seen.errors.push(err),
+  });
+  return { reader, ...seen };
+}
+
+const MESSAGE = {
+  nsp: '/chat',
+  data: {
+    text: 'grüß dich 👋\u2028',
+    none: null,
+    nested: [{ file: Buffer.from([0, 1, 255]) }],
+    empty: Buffer.alloc(0),
+  },
+};
+
+describe('the frames of a link', () => {
+  it('should arrive as they were sent, binary data too, however the bytes are cut', () => {
+    const bytes = Buffer.concat([
+      encodeFrame(FrameType.MESSAGE, MESSAGE),
+      encodeBroadcast({ nsp: '/', rooms: ['a'] }, ['2["x","é"]', Buffer.from('binary'), Buffer.alloc(0)]),
+      encodeFrame(FrameType.RESPONSE, { n: 1 }),
+    ]);
+    for (const size of [1, 2, 3, 4, 5, 7, 64, bytes.length]) {
+      const { reader, frames, broadcasts, errors } = reading();
+      for (let at = 0; at < bytes.length; at += size) reader.read(bytes.subarray(at, at + size));
+      assert.deepEqual(frames, [
+        [FrameType.MESSAGE, MESSAGE],
+        [FrameType.RESPONSE, { n: 1 }],
+      ]);
+      assert.deepEqual(broadcasts, [
+        [{ nsp: '/', rooms: ['a'] }, ['2["x","é"]', Buffer.from('binary'), Buffer.alloc(0)]],
+      ]);
+      assert.deepEqual(errors, []);
+    }
+  });
+
+  it('should carry more attachments than a client may send, and every kind of them', () => {
+    const { reader, frames, errors } = reading();
+    const files = Array.from({ length: 40 }, (_, n) => Buffer.from(`file ${n}`));
+    const others = { array: new Uint16Array([1, 2, 3]).subarray(1), buffer: new Uint8Array([9]).buffer };
+    reader.read(encodeFrame(FrameType.MESSAGE, { files, ...others }));
+    assert.deepEqual(errors, []);
+    const [[, body]] = frames as [[number, Record<string, Buffer> & { files: Buffer[] }]];
+    assert.deepEqual(body.files, files);
+    assert.deepEqual(body.array, Buffer.from(new Uint16Array([2, 3]).buffer));
+    assert.deepEqual(body.buffer, Buffer.from([9]));
+  });
+
+  it('should put together what is larger than a chunk', () => {
+    const { reader, frames } = reading();
+    const big = Buffer.alloc(5_000_000, 7);
+    const bytes = encodeFrame(FrameType.MESSAGE, { big });
+    for (let at = 0; at < bytes.length; at += 65_536) reader.read(bytes.subarray(at, at + 65_536));
+    const [[, body]] = frames as [[number, { big: Buffer }]];
+    assert(big.equals(body.big));
+  });
+
+  it('should go on after a frame that cannot be read, or that somebody throws at', () => {
+    const { reader, frames, errors } = reading();
+    // A payload of a client that looks like what stands for an attachment.
+    const forged = { file: Buffer.from('x'), fake: { _placeholder: true, num: 5 } };
+    const garbage = Buffer.concat([Buffer.from([0, 0, 0, 8, 1, 0, 0, 0, 3]), Buffer.from('nah')]);
+    reader.read(Buffer.concat([encodeFrame(FrameType.MESSAGE, forged), garbage]));
+    reader.read(encodeFrame(FrameType.MESSAGE, 'well'));
+    assert.equal(errors.length, 2);
+    assert.deepEqual(frames, [[FrameType.MESSAGE, 'well']]);
+
+    const thrown: Error[] = [];
+    const throwing = new FrameReader({
+      frame: () => assert.fail('thrown'),
+      failed: (err) => void thrown.push(err),
+    });
+    throwing.read(Buffer.concat([encodeFrame(FrameType.MESSAGE, 1), encodeFrame(FrameType.MESSAGE, 2)]));
+    assert.deepEqual(
+      thrown.map((err) => err.message),
+      ['thrown', 'thrown'],
+    );
+  });
+
+  it('should refuse what JSON cannot express', () => {
+    const circular: Record<string, unknown> = {};
+    circular.self = circular;
+    assert.throws(() => encodeFrame(FrameType.MESSAGE, { n: 1n }), TypeError);
+    assert.throws(
+      () => encodeFrame(FrameType.MESSAGE, new Blob(['x'])),
+      /can't send a \[object Blob\] to other workers/,
+    );
+    assert.throws(() => encodeFrame(FrameType.MESSAGE, circular));
+  });
+});
