@@ -73,23 +73,19 @@ async function leave(app: Application, conn: Connection, patience: number, timeo
  * Closes a connection behind what is still to be sent on it. Done when the client has it, or has not fetched it within so
  * many ms.
  */
-function closed(conn: Connection, grace: number): Promise<void> {
-  if (conn.readyState === 'closed') return Promise.resolve();
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => {
-      conn.close(true);
-      resolve();
-    }, grace);
-    const done = () => {
-      clearTimeout(timer);
-      resolve();
-    };
-    // The connection is closed when that is on its way, its transport when it has arrived.
-    conn.once('close', () => (conn.transport.readyState === 'closed' ? done() : conn.transport.once('close', done)));
-    // Engine.IO would give a client that polls no more 30 s.
-    if (conn.transport.closeTimeout !== undefined) conn.transport.closeTimeout = grace;
-    conn.close();
+async function closed(conn: Connection, grace: number): Promise<void> {
+  if (conn.readyState === 'closed') return;
+  // The connection is closed when what it had to send is on its way, its transport when that has arrived.
+  const arrived = new Promise<void>((resolve) => {
+    conn.once('close', () =>
+      conn.transport.readyState === 'closed' ? resolve() : conn.transport.once('close', resolve),
+    );
   });
+  // Engine.IO would give a client that polls no more 30 s.
+  if (conn.transport.closeTimeout !== undefined) conn.transport.closeTimeout = grace;
+  conn.close();
+  await within(grace, arrived);
+  conn.close(true);
 }
 
 /** Answers new handshakes so that their clients try again on a new connection, which reaches another worker. */

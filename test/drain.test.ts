@@ -1,0 +1,425 @@
+// A worker leaves in good order: what is running ends, its clients come back one after the other, new ones go elsewhere.
+import assert from 'node:assert/strict';
+import { Agent, get, type IncomingMessage } from 'node:http';
+import { setTimeout as later } from 'node:timers/promises';
+import { WebSocket } from 'ws';
+import { drainConnection } from '../lib/drain';
+import { resolveDrain } from '../lib/drain/config';
+import { connected, logs, mm, type Running } from './support/app';
+import { bootError, startInline } from './support/inline';
+import { next, signal, times, until, within } from './support/wait';
+
+const HANDSHAKE = '/socket.io/?EIO=4&transport=polling';
+/** So long that a test which waits for it fails. */
+const AGES = { timeout: 60_000, spread: 30_000 };
+/** Egg would wait as long. */
+const allowAges = () => mm(process.env, 'EGG_APP_CLOSE_TIMEOUT', '100000');
+
+/** Waits until new clients are refused: the application is closing. */
+async function closing({ url }: Running): Promise<void> {
+  await until('new clients are refused', async () => (await fetch(url + HANDSHAKE)).status === 503);
+}
+
+/** An application that closes while a handler is running, which a client has asked for. */
+async function busy(client: Parameters<Running['connect']>[1] = {}) {
+  const started = signal();
+  const release = signal();
+  let calls = 0;
+  const running = await startInline({
+    io: { drain: AGES, namespace: { '/': {}, '/chat': {} } },
+    router: (app) => {
+      app.io.of('/chat').route('work', async (ctx) => {
+        calls++;
+        started.resolve();
+        await release.promise;
+        ctx.args[0]('done');
+      });
+      app.io.of('/chat').route('ask', async (ctx) => {
+        started.resolve();
+        await release.promise;
+        ctx.emit('told', 'in the middle');
+        const answer = await ctx.emitWithAck('question');
+        ctx.args[0](answer);
+      });
+      app.io.of('/chat').route('fast', () => calls++);
+    },
+  });
+  const socket = await running.connect('/chat', client);
+  return { running, socket, started: started.promise, release: release.resolve, calls: () => calls };
+}
+
+describe('a worker that closes', () => {
+  beforeEach(allowAges);
+
+  it('should let a running handler end, whose ack arrives before the client is told', async () => {
+    const { running, socket, started, release } = await busy();
+    const idle = await running.connect();
+    const steps: string[] = [];
+    socket.emit('work', (answer: string) => steps.push(answer));
+    socket.on('disconnect', (reason) => steps.push(reason));
+    await started;
+    const told = next(idle, 'disconnect');
+    const closed = running.app.close();
+    assert.equal((await told)[0], 'transport close');
+    assert.equal(socket.connected, true);
+    release();
+    await closed;
+    await until('the client has been told', () => steps.length === 2);
+    assert.deepEqual(steps, ['done', 'transport close']);
+  });
+
+  it('should start no packet of a client whose turn has come', async () => {
+    const { running, socket, started, release, calls } = await busy();
+    const got: string[] = [];
+    // Connected later, so told later.
+    const idle = await running.connect();
+    const answer = socket.emitWithAck('work');
+    await started;
+    const told = next(idle, 'disconnect');
+    const closed = running.app.close();
+    await told;
+    for (const each of running.app.io.of('/chat').sockets.values()) each.onAny((event) => got.push(event));
+    const second = socket.timeout(10_000).emitWithAck('work');
+    socket.emit('fast');
+    const refused = assert.rejects(second, /socket has been disconnected/);
+    await until('the server has got both', () => got.length === 2);
+    release();
+    assert.equal(await answer, 'done');
+    await Promise.all([refused, closed]);
+    assert.equal(calls(), 1);
+  });
+
+  it('should go on answering the requests of a client that polls', async () => {
+    const { running, socket, started, release } = await busy({ transports: ['polling'] });
+    socket.on('question', (answer) => answer('forty-two'));
+    const told = next(socket, 'told');
+    const answer = socket.emitWithAck('ask');
+    await started;
+    const left = next(socket, 'disconnect');
+    const closed = running.app.close();
+    await closing(running);
+    release();
+    assert.deepEqual(await told, ['in the middle']);
+    assert.equal(await answer, 'forty-two');
+    assert.equal((await left)[0], 'transport close');
+    await closed;
+  });
+
+  it('should answer new handshakes with 503 and close what they came on', async () => {
+    const { running, socket, started, release } = await busy();
+    const answered = socket.emitWithAck('work');
+    await started;
+    const agent = new Agent({ keepAlive: true });
+    const closed = running.app.close();
+    await closing(running);
+
+    const request = get(running.url + HANDSHAKE, { agent });
+    const [polling] = await next<[IncomingMessage]>(request, 'response');
+    assert.equal(polling.statusCode, 503);
+    assert.equal(polling.headers.connection, 'close');
+    polling.resume();
+    await within('the end of the TCP connection', new Promise((resolve) => polling.socket.once('close', resolve)));
+
+    const ws = new WebSocket(`${running.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`);
+    const [, response] = await next<[unknown, IncomingMessage]>(ws, 'unexpected-response');
+    assert.equal(response.statusCode, 503);
+    assert.equal(response.headers.connection, 'close');
+    response.resume();
+    await next(response, 'close');
+
+    release();
+    assert.equal(await answered, 'done');
+    await closed;
+    assert.equal((await fetch(running.url + HANDSHAKE)).status, 503);
+    agent.destroy();
+  });
+
+  it('should wait for handlers of disconnecting and disconnect, and for what comes after next()', async () => {
+    const steps: string[] = [];
+    const slow = (name: string) => async () => {
+      await later(150);
+      steps.push(name);
+    };
+    const { app, connect } = await startInline({
+      io: { drain: AGES, namespace: { '/': { connectionMiddleware: ['a'] } } },
+      middleware: {
+        a: async (_ctx, next) => {
+          await next();
+          await slow('after next')();
+        },
+      },
+      router: (app) => {
+        app.io.route('disconnecting', slow('disconnecting'));
+        app.io.route('disconnect', slow('disconnect'));
+      },
+    });
+    await connect();
+    await app.close();
+    assert.deepEqual(steps.sort(), ['after next', 'disconnect', 'disconnecting']);
+  });
+
+  it('should wait for a disconnect handler of a client that polls no more', async () => {
+    let left = '';
+    const { app, url } = await startInline({
+      io: { drain: { timeout: 400 } },
+      router: (app) =>
+        app.io.route('disconnect', async (ctx) => {
+          await later(20);
+          left = ctx.args[0];
+        }),
+    });
+    const sid = JSON.parse((await (await fetch(url + HANDSHAKE)).text()).slice(1)).sid;
+    await fetch(`${url}${HANDSHAKE}&sid=${sid}`, { method: 'POST', body: '40' });
+    assert.match(await (await fetch(`${url}${HANDSHAKE}&sid=${sid}`)).text(), /^40/);
+    await app.close();
+    assert.equal(left, 'forced close');
+  });
+
+  it('should send what is still to be sent', async () => {
+    const big = 'x'.repeat(4_000_000);
+    for (const transports of [['websocket'], ['polling']]) {
+      const { app, connect } = await startInline({
+        io: { drain: AGES, init: { maxHttpBufferSize: 1e8 } },
+        router: (app) =>
+          app.io.route('big', (ctx) => {
+            for (const n of [1, 2, 3]) ctx.emit('part', n, big);
+            ctx.args[0](big);
+          }),
+      });
+      const client = await connect('/', { transports });
+      const parts = times(client, 'part', 3);
+      const [socket] = app.io.of('/').sockets.values();
+      const started = next(socket!, 'big');
+      const answer = client.emitWithAck('big');
+      const left = next(client, 'disconnect');
+      await started;
+      const closed = app.close();
+      assert.deepEqual(
+        (await parts).map(([n, part]) => [n, part.length]),
+        [1, 2, 3].map((n) => [n, big.length]),
+      );
+      assert.equal((await answer).length, big.length);
+      assert.equal((await left)[0], 'transport close');
+      await closed;
+    }
+  });
+
+  it('should give a listener put on by hand the last packet, and send its ack', async () => {
+    const inside = signal();
+    const release = signal();
+    const { app, connect } = await startInline({
+      io: { drain: AGES, namespace: { '/': { packetMiddleware: ['a'] } } },
+      middleware: {
+        a: async (_ctx, next) => {
+          inside.resolve();
+          await release.promise;
+          await next();
+        },
+      },
+      router: (app) => app.io.on('connection', (socket) => socket.on('x', (answer) => answer('by hand'))),
+    });
+    const client = await connect();
+    const answer = client.emitWithAck('x');
+    await inside.promise;
+    const closed = app.close();
+    release.resolve();
+    assert.equal(await answer, 'by hand');
+    await closed;
+  });
+
+  it('should not wait where nothing is running', async () => {
+    for (const count of [0, 1, 3]) {
+      const { app, connect } = await startInline({ io: { drain: AGES } });
+      const clients = await Promise.all(Array.from({ length: count }, (_, i) => connectBy(connect, i)));
+      const left = clients.map((client) => next(client, 'disconnect'));
+      await within(`the end of an application with ${count} clients`, app.close(), 2000);
+      for (const [reason] of await Promise.all(left)) assert.equal(reason, 'transport close');
+    }
+  });
+
+  it('should spread its clients, the more the longer', async () => {
+    const COUNT = 300;
+    const { app, connect } = await startInline({ io: { drain: AGES } });
+    const clients = await Promise.all(Array.from({ length: COUNT }, () => connect()));
+    const told: number[] = [];
+    const left = Promise.all(
+      clients.map(async (client) => {
+        const [reason] = await next(client, 'disconnect', 20_000);
+        assert.equal(reason, 'transport close');
+        told.push(performance.now() - begin);
+      }),
+    );
+    const begin = performance.now();
+    await app.close();
+    await left;
+    // The client whose turn is the k-th is told no earlier than after k times 2 ms. However busy the machine is, none comes
+    // earlier; had they been told at once, or within a shorter time, some would.
+    told.forEach((time, k) => {
+      assert(time >= k * 2 - 2, `${k + 1} of ${COUNT} clients were told within ${time} ms`);
+    });
+  });
+
+  it('should spread them over `spread` at most', async () => {
+    const { app, connect } = await startInline({ io: { drain: { timeout: 60_000, spread: 0 } } });
+    await Promise.all(Array.from({ length: 300 }, () => connect()));
+    const turns: number[] = [];
+    for (const socket of app.io.of('/').sockets.values()) socket.on('disconnect', () => turns.push(performance.now()));
+    const begin = performance.now();
+    await app.close();
+    assert.equal(turns.length, 300);
+    const last = (turns.at(-1) as number) - begin;
+    assert(last < 500, `the last of 300 clients was told after ${last} ms`);
+  });
+});
+
+/** Of both kinds. */
+function connectBy(connect: Running['connect'], i: number) {
+  return connect('/', { transports: [i % 2 === 0 ? 'websocket' : 'polling'] });
+}
+
+describe('config.io.drain', () => {
+  it('should end the waiting after `timeout`, and log what was still running', async () => {
+    const started = signal();
+    const { app, connect } = await startInline({
+      io: { drain: { timeout: 300 }, namespace: { '/': {}, '/chat': { connectionMiddleware: ['a'] } } },
+      middleware: {
+        a: async (_ctx, next) => {
+          await next();
+          await new Promise(() => {});
+        },
+      },
+      router: (app) => {
+        for (const event of ['hang', 'disconnect']) {
+          app.io.of('/chat').route(event, async () => {
+            started.resolve();
+            await new Promise(() => {});
+          });
+        }
+        app.io.route('hang', () => {});
+      },
+    });
+    const { warn } = logs(app);
+    const client = await connect('/chat');
+    client.emit('hang');
+    client.emit('hang');
+    await started.promise;
+    const left = next(client, 'disconnect');
+    const begin = performance.now();
+    await within('the end of the application', app.close());
+    assert(performance.now() - begin >= 299);
+    assert.equal((await left)[0], 'transport close');
+    assert.deepEqual(warn, [
+      '[egg-socket.io] closing without waiting any longer: after 300 ms (config.io.drain.timeout) 3 handlers of events (/chat hang: 2, /chat disconnect: 1) and 1 connection chains are still running',
+    ]);
+  });
+
+  it('should leave time for handlers that wait for the end of their client', async () => {
+    const started = signal();
+    const steps: string[] = [];
+    const { app, connect } = await startInline({
+      io: { drain: { timeout: 800 } },
+      router: (app) =>
+        app.io.route('stream', async (ctx) => {
+          started.resolve();
+          await new Promise((resolve) => ctx.socket.once('disconnect', resolve));
+          steps.push('ended');
+        }),
+    });
+    const { warn } = logs(app);
+    (await connect()).emit('stream');
+    await started.promise;
+    await app.close();
+    assert.deepEqual(steps, ['ended']);
+    assert.deepEqual(warn, []);
+  });
+
+  it('should close at once where it is false', async () => {
+    const started = signal();
+    const { app, connect, url } = await startInline({
+      io: { drain: false },
+      router: (app) =>
+        app.io.route('hang', async () => {
+          started.resolve();
+          await new Promise(() => {});
+        }),
+    });
+    const { warn } = logs(app);
+    const client = await connect();
+    client.emit('hang');
+    await started.promise;
+    const left = next(client, 'disconnect');
+    await within('the end of the application', app.close(), 2000);
+    assert.equal((await left)[0], 'transport close');
+    assert.equal((await fetch(url + HANDSHAKE)).status, 503);
+    assert.deepEqual(warn, []);
+  });
+
+  const WRONG: Array<[unknown, RegExp]> = [
+    [5000, /config\.io\.drain is 5000; allowed: \{ timeout, spread \} or false/],
+    [true, /config\.io\.drain is true; allowed: \{ timeout, spread \} or false/],
+    [[], /config\.io\.drain is \[\]; allowed/],
+    [{ timeout: -1 }, /config\.io\.drain\.timeout is -1; allowed: milliseconds/],
+    [{ timeout: Number.NaN }, /config\.io\.drain\.timeout is NaN; allowed: milliseconds/],
+    [{ timeout: Number.POSITIVE_INFINITY }, /config\.io\.drain\.timeout is Infinity; allowed: milliseconds/],
+    [{ spread: '1s' }, /config\.io\.drain\.spread is '1s'; allowed: milliseconds/],
+    [{ time: 1 }, /unknown option time \(config\.io\.drain\.time is 1; allowed: one of: timeout, spread\)/],
+  ];
+  for (const [drain, message] of WRONG) {
+    it(`should name the key where it is ${JSON.stringify(drain)}`, () => {
+      assert.throws(() => resolveDrain(drain, []), { name: 'EggSocketIOConfigError', message });
+    });
+  }
+
+  it('should fail the boot where it is wrong', async () => {
+    const { message } = await bootError({ io: { drain: { timeout: 'soon' } as never } });
+    assert.match(message, /config\.io\.drain\.timeout is 'soon'; allowed: milliseconds/);
+  });
+
+  it("should follow from Egg's own limit where it is not set", () => {
+    const limits: Array<[NodeJS.ProcessEnv, number]> = [
+      [{}, 5000],
+      [{ EGG_APP_CLOSE_TIMEOUT: '20000', EGG_MASTER_CLOSE_TIMEOUT: '9000' }, 20_000],
+      [{ EGG_MASTER_CLOSE_TIMEOUT: '9000' }, 9000],
+      [{ EGG_APP_CLOSE_TIMEOUT: '0' }, 0],
+      [{ EGG_APP_CLOSE_TIMEOUT: 'long' }, 5000],
+    ];
+    const warnings: string[] = [];
+    for (const [env, limit] of limits) {
+      assert.deepEqual(resolveDrain(undefined, warnings, env), { timeout: limit * 0.8, spread: limit * 0.4 });
+    }
+    assert.deepEqual(resolveDrain({ timeout: 100 }, warnings, {}), { timeout: 100, spread: 50 });
+    assert.deepEqual(resolveDrain({ spread: 100 }, warnings, {}), { timeout: 4000, spread: 100 });
+    assert.equal(resolveDrain(false, warnings, {}), undefined);
+    assert.deepEqual(warnings, []);
+  });
+
+  it('should warn of a timeout that Egg does not wait for', () => {
+    const warnings: string[] = [];
+    assert.equal(resolveDrain({ timeout: 10_000 }, warnings, { EGG_APP_CLOSE_TIMEOUT: '6000' })?.timeout, 10_000);
+    assert.deepEqual(warnings, [
+      "config.io.drain.timeout is 10000 ms, but Egg's master kills a worker 6000 ms after it has asked it to end: set the environment variable EGG_APP_CLOSE_TIMEOUT to 12500 or more",
+    ]);
+  });
+});
+
+describe('drainConnection', () => {
+  beforeEach(allowAges);
+
+  it('should let what one client has under way end, and close its connection alone', async () => {
+    const { running, socket, started, release } = await busy();
+    const other = await running.connect('/chat');
+    const steps: string[] = [];
+    socket.emit('work', (answer: string) => steps.push(answer));
+    socket.on('disconnect', (reason) => steps.push(reason));
+    await started;
+    drainConnection(running.app, socket.io.engine.id as string);
+    drainConnection(running.app, socket.io.engine.id as string);
+    for (const nobody of ['', 'nobody', '__proto__', 'constructor']) drainConnection(running.app, nobody);
+    const left = next(socket, 'disconnect');
+    release();
+    await left;
+    assert.deepEqual(steps, ['done', 'transport close']);
+    assert.equal(await other.emitWithAck('work'), 'done');
+    await connected(socket.connect());
+  });
+});
