@@ -6,6 +6,7 @@ import { bindNamespaces } from './lib/boot';
 import { closeCluster, leaveCluster, openCluster, prepareCluster } from './lib/cluster';
 import { resolveConfig } from './lib/config';
 import { drain, drainConnection } from './lib/drain';
+import { drainWarnings } from './lib/drain/times';
 import { attach, detach } from './lib/engine';
 import { adapterOf } from './lib/host';
 import { loadIo } from './lib/loader';
@@ -22,7 +23,9 @@ export default class IoBoot {
     hidePassword(this.app.config);
     const { warnings } = resolveConfig(this.app.config.io);
     adapterOf(this.app);
-    for (const warning of warnings) this.app.coreLogger.warn(`[egg-socket.io] ${warning}`);
+    for (const warning of [...warnings, ...drainWarnings(this.app)]) {
+      this.app.coreLogger.warn(`[egg-socket.io] ${warning}`);
+    }
   }
 
   configDidLoad(): void {

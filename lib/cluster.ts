@@ -9,7 +9,7 @@ import { Exchange } from './cluster/exchange';
 import { Handover } from './cluster/handover';
 import { Membership } from './cluster/membership';
 import { makeSid, makeTag } from './cluster/tag';
-import { resolveConfig } from './config';
+import { drainOf } from './drain/times';
 import { adapterOf, masterOf, needsHandover } from './host';
 
 /** What a worker of several has. */
@@ -92,8 +92,8 @@ export async function openCluster(app: Application): Promise<void> {
 
 /** Lets clients of other workers that come through this one come back by another way. */
 export async function leaveCluster(app: Application): Promise<void> {
-  const { drain } = resolveConfig(app.config.io);
-  if (drain) await clusters.get(app)?.door?.handover.leave(drain.spread, drain.timeout);
+  const times = drainOf(app);
+  if (times) await clusters.get(app)?.door?.handover.leave(times.spread, times.timeout);
 }
 
 /** Leaves the other workers. Called when the last client is gone. */

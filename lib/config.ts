@@ -5,7 +5,7 @@ import type { IncomingMessage } from 'node:http';
 import { types } from 'node:util';
 import { type AdapterConfig, resolveAdapter } from './adapter/config';
 import { list, object, onlyKeys } from './check';
-import { type DrainConfig, type ResolvedDrain, resolveDrain } from './drain/config';
+import { type DrainConfig, resolveDrain } from './drain/config';
 import { ConfigError } from './errors';
 import { type InitConfig, resolveInit } from './init';
 import { type RedisConfig, type ResolvedRedis, resolveRedis } from './redis/config';
@@ -66,7 +66,7 @@ export interface ResolvedConfig {
   redis: ResolvedRedis | undefined;
   generateId: ((request: IncomingMessage) => string) | undefined;
   /** Undefined where connections are closed at once. */
-  drain: ResolvedDrain | undefined;
+  drain: DrainConfig | undefined;
   /** What is no error but looks like a mistake, for the log. */
   warnings: string[];
 }
@@ -102,7 +102,7 @@ export function resolveConfig(config: IoConfig | undefined): ResolvedConfig {
     adapter: resolveAdapter(raw.adapter, init, redis !== undefined, warnings),
     redis,
     generateId: resolveGenerateId(raw.generateId, warnings),
-    drain: resolveDrain(raw.drain, warnings),
+    drain: resolveDrain(raw.drain),
     warnings,
   };
 }

@@ -3,7 +3,7 @@
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises';
 import type { Application } from 'egg';
-import { resolveConfig } from './config';
+import { drainOf, variablesOf } from './drain/times';
 import { type Connection, type Engine, enginesOf } from './engine';
 import { routerOf } from './router';
 import { workOf } from './work';
@@ -24,9 +24,9 @@ const CLOSING = 'the server is closing';
 export async function drain(app: Application): Promise<void> {
   const engines = enginesOf(app);
   for (const engine of engines) refuseHandshakes(engine);
-  const config = resolveConfig(app.config.io).drain;
-  if (config === undefined) return;
-  const { timeout, spread } = config;
+  const times = drainOf(app);
+  if (times === undefined) return;
+  const { timeout, spread } = times;
   const begin = performance.now();
   const turns = engines.flatMap((engine) => Object.values(engine.clients));
   const span = Math.min(spread, turns.length * EACH, timeout * LAST);
@@ -47,7 +47,7 @@ export async function drain(app: Application): Promise<void> {
  * @param sid - Engine.IO's session id; one that this worker doesn't know is nobody's
  */
 export function drainConnection(app: Application, sid: string): void {
-  const timeout = resolveConfig(app.config.io).drain?.timeout ?? 0;
+  const timeout = drainOf(app)?.timeout ?? 0;
   for (const { clients } of enginesOf(app)) {
     const conn = Object.hasOwn(clients, sid) ? clients[sid] : undefined;
     if (conn) void leave(app, conn, timeout * LAST, timeout);
@@ -127,5 +127,6 @@ function stillRunning(app: Application, timeout: number): string {
   const routers = new Set(Array.from(app.io._nsps.values(), routerOf));
   const events = Array.from(routers).flatMap((router) => router?.running() ?? []);
   const named = events.length > 0 ? ` (${events.join(', ')})` : '';
-  return `[egg-socket.io] closing without waiting any longer: after ${timeout} ms (config.io.drain.timeout) ${handlers.running} handlers of events${named} and ${chains.running} connection chains are still running`;
+  const more = `${variablesOf(app).join(' and ')} in the environment give${variablesOf(app).length > 1 ? '' : 's'} more time`;
+  return `[egg-socket.io] closing without waiting any longer: after ${timeout} ms ${handlers.running} handlers of events${named} and ${chains.running} connection chains are still running; ${more}`;
 }

@@ -1,0 +1,165 @@
+// Workers that leave in good order, as real processes: nothing is lost that a client was told is done.
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { Socket } from 'socket.io-client';
+import { connected, mm, track } from './support/app';
+import { type Cluster, startCluster } from './support/cluster';
+import { next, until, within } from './support/wait';
+
+const WORKERS = 4;
+/**
+ * How long to wait for an answer on a new connection, in ms. Node's cluster module leaves a connection that it has given to a
+ * worker in its last moment open for ever, and gives it to nobody else: whoever made it has to notice. The fixture's
+ * pingInterval and pingTimeout are short for the same reason.
+ */
+const LOST = 1000;
+
+describe(`${WORKERS} workers that close`, function () {
+  this.timeout(120_000);
+
+  let store: string;
+  let cluster: Cluster | undefined;
+
+  beforeEach(() => {
+    store = mkdtempSync(path.join(tmpdir(), 'egg-socket.io-drain-'));
+    mm(process.env, 'DRAIN_STORE', store);
+  });
+  afterEach(async () => {
+    await cluster?.close();
+    cluster = undefined;
+    rmSync(store, { recursive: true });
+  });
+
+  /** @param closeTimeout - Egg's, in ms: that of the master, and on Egg 4 that of a worker, too */
+  async function startWorkers(closeTimeout: number): Promise<Cluster> {
+    for (const name of ['EGG_APP_CLOSE_TIMEOUT', 'GRACEFUL_TIMEOUT']) mm(process.env, name, String(closeTimeout));
+    cluster = await startCluster('drain', { workers: WORKERS });
+    return cluster;
+  }
+
+  /** What the workers have stored. */
+  function stored(): string[] {
+    return readdirSync(store).flatMap((name) => readFileSync(path.join(store, name), 'utf8').trim().split('\n'));
+  }
+
+  /** Asks on a new connection, which the master gives to the next worker. Undefined where that one is ending. */
+  async function pid(url: string): Promise<number | undefined> {
+    return fetch(`${url}/pid`, { signal: AbortSignal.timeout(LOST) }).then(
+      async (answer) => Number(await answer.text()),
+      () => undefined,
+    );
+  }
+
+  /** The pids of so many workers that are none of the `known` ones. */
+  async function others(url: string, count: number, known: Iterable<number> = []): Promise<number[]> {
+    const before = new Set(known);
+    const found = new Set<number>();
+    const seen = async () => {
+      const one = await pid(url);
+      if (one !== undefined && !before.has(one)) found.add(one);
+      return found.size === count;
+    };
+    await until(`${count} workers have answered that are not ${[...before]}`, seen, 30_000);
+    return [...found];
+  }
+
+  it('should end what is running when the master gets SIGTERM, as long as EGG_APP_CLOSE_TIMEOUT allows', async () => {
+    // Longer than Egg waits by default.
+    const { url, close } = await startWorkers(12_000);
+    const clients = await Promise.all(Array.from({ length: 12 }, () => connected(track(url))));
+    const answers = clients.map((client) => client.timeout(20_000).emitWithAck('slow', 6000));
+    const left = clients.map((client) => next(client, 'disconnect', 20_000));
+    const ids = clients.map(({ id }) => id);
+    await until('all are running', () => stored().length === clients.length);
+    await within('the end of the workers', close(), 20_000);
+    cluster = undefined;
+    for (const answer of await Promise.all(answers)) assert.equal(answer.length, 100_000);
+    for (const [reason] of await Promise.all(left)) assert.equal(reason, 'transport close');
+    const expected = ids.flatMap((id) => [`begun ${id}`, `ended ${id}`, `left ${id}`]);
+    assert.deepEqual(stored().sort(), expected.sort());
+  });
+
+  it('should let clients and their disconnect handlers go where a handler never ends', async () => {
+    const { url, close } = await startWorkers(3000);
+    const client = await connected(track(url));
+    const { id } = client;
+    client.emit('hang');
+    await until('it is running', () => stored().length === 1);
+    const left = next(client, 'disconnect');
+    await within('the end of the workers', close(), 20_000);
+    cluster = undefined;
+    assert.equal((await left)[0], 'transport close');
+    assert.deepEqual(stored(), [`hanging ${id}`, `left ${id}`]);
+  });
+
+  // Clients that begin with polling, too, where workers hand requests over to each other.
+  for (const transports of [['websocket'], ['polling', 'websocket'], ['polling']]) {
+    it(`should lose no message in a rolling restart: ${transports.join(', then ')}`, async () => {
+      const CLIENTS = 48;
+      const { url } = await startWorkers(8000);
+      const first = await others(url, WORKERS);
+      const talking = await Promise.all(
+        Array.from({ length: CLIENTS }, (_, i) => talk(url, `client-${i}`, transports)),
+      );
+      await until('all have been answered', () => talking.every(({ acked }) => acked.length > 0));
+
+      const known = new Set(first);
+      for (const worker of first) {
+        process.kill(worker, 'SIGTERM');
+        const [replacement] = await others(url, 1, known);
+        known.add(replacement as number);
+        const counts = talking.map(({ acked }) => acked.length);
+        await until(
+          'all have been answered since',
+          () => talking.every(({ acked }, i) => acked.length > counts[i]!),
+          30_000,
+        );
+      }
+
+      const sent = (await Promise.all(talking.map(({ stop }) => stop()))).flat();
+      const acked = talking.flatMap((each) => each.acked);
+      assert.deepEqual(acked.sort(), sent.sort(), 'every message is acknowledged, once');
+      const lines = new Set(stored());
+      assert.deepEqual(
+        acked.filter((line) => !lines.has(line)),
+        [],
+        'every acknowledged message is stored',
+      );
+      for (const { socket } of talking) assert.equal(socket.connected, true);
+      const workers = new Set(await Promise.all(talking.map(({ socket }) => socket.timeout(5000).emitWithAck('pid'))));
+      for (const worker of workers) assert(known.has(worker) && !first.includes(worker), `${worker} is a replacement`);
+    });
+  }
+
+  /** A client that sends numbered messages until it is stopped: then it waits for the last ack and says what it has sent. */
+  async function talk(url: string, name: string, transports: string[]) {
+    const socket: Socket = track(url, {
+      transports: transports as never,
+      reconnection: true,
+      reconnectionDelay: 50,
+      reconnectionDelayMax: 500,
+      retries: 1000,
+      ackTimeout: 5000,
+      timeout: LOST,
+    });
+    await connected(socket);
+    const sent: string[] = [];
+    const acked: string[] = [];
+    let talks = true;
+    const done = (async () => {
+      while (talks) {
+        const line = `${name} ${sent.length}`;
+        sent.push(line);
+        acked.push(await socket.emitWithAck('store', line));
+      }
+    })();
+    const stop = async () => {
+      talks = false;
+      await within(`the last answer to ${name}`, done, 30_000);
+      return sent;
+    };
+    return { socket, acked, stop };
+  }
+});
