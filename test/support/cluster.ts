@@ -9,8 +9,17 @@ export interface Cluster {
   close(): Promise<void>;
 }
 
-/** Starts a fixture application of test/fixtures/apps with workers. */
-export async function startCluster(name: string, options: Record<string, unknown> = {}): Promise<Cluster> {
+/**
+ * Starts a fixture application of test/fixtures/apps with workers.
+ *
+ * @param options - of egg-cluster
+ * @param env - what the processes have in their environment beside what this one has
+ */
+export async function startCluster(
+  name: string,
+  options: Record<string, unknown> = {},
+  env: Record<string, string> = {},
+): Promise<Cluster> {
   const port = await freePort();
   const app = mm.cluster({
     baseDir: fixture(name),
@@ -19,9 +28,15 @@ export async function startCluster(name: string, options: Record<string, unknown
     cache: false,
     coverage: false,
     require: [require.resolve('./register.cjs')],
-    opt: { env: { ...process.env, EGG_MAJOR: String(EGG_MAJOR), EGG_SERVER_ENV: 'prod', EGG_HOME: fixture(name) } },
+    opt: {
+      env: { ...process.env, EGG_MAJOR: String(EGG_MAJOR), EGG_SERVER_ENV: 'prod', EGG_HOME: fixture(name), ...env },
+    },
     ...options,
   });
+  // Nothing is mocked in there; to restore it, mm.restore() would start a process after each test.
+  app.mockRestore = () => {};
   await within(`the cluster ${name}`, app.ready(), 60_000);
+  // Ready is also what has ended.
+  if (app.process.exitCode !== null) throw new Error(`the cluster ${name} has not started:\n${app.stderr}`);
   return { url: `http://127.0.0.1:${port}`, close: () => within(`the end of the cluster ${name}`, app.close()) };
 }
