@@ -7,7 +7,7 @@ import { bindNamespace } from './namespace';
 import { packetCore } from './packet';
 import { type Router, routerOf } from './router';
 import type { NamespaceScope } from './scope';
-import { sessionMiddleware } from './session';
+import { type Session, sessionOf, sessionProperties } from './session';
 import type { IoNamespace } from './typings';
 import { workOf } from './work';
 
@@ -31,9 +31,11 @@ export function bindNamespaces(app: Application): void {
   warnOfOpen(app, config);
 }
 
+const NO_SESSION: Session = { around: (_ctx, next) => next(), isStored: () => false, save: () => undefined };
+
 /** Looks up and composes the chains of a namespace; what comes back waits for its router. */
 function scopeMaker(app: Application, config: ResolvedConfig) {
-  const session = sessionMiddleware(app);
+  const session = sessionOf(app);
   if (session === undefined) {
     app.coreLogger.warn(
       '[egg-socket.io] no session middleware among app.middleware: ctx.session is not loaded in app/io; see config.coreMiddleware',
@@ -41,9 +43,9 @@ function scopeMaker(app: Application, config: ResolvedConfig) {
   }
   const common = {
     log: app.coreLogger,
-    contexts: new ContextFactory(app),
+    contexts: new ContextFactory(app, sessionProperties(app)),
     work: workOf(app.io),
-    session: (session ?? ((_ctx, next) => next())) as NamespaceScope['session'],
+    session: session ?? NO_SESSION,
   };
   const chain = (name: string, key: keyof NamespaceConfig): Middleware[] => [
     ...lookUp(`config.io.${key}`, config.everywhere[key], app.io.middleware),
@@ -52,12 +54,15 @@ function scopeMaker(app: Application, config: ResolvedConfig) {
   return (name: string) => {
     const connection = chain(name, 'connectionMiddleware');
     const packet = chain(name, 'packetMiddleware');
-    return (router: Router): NamespaceScope => ({
-      ...common,
-      router,
-      connection: connection.length > 0 ? composeChain(connection) : undefined,
-      packet: composeChain([common.session as Middleware, ...packet, packetCore(router)]),
-    });
+    return (router: Router): NamespaceScope => {
+      const core = packetCore(router);
+      return {
+        ...common,
+        router,
+        connection: connection.length > 0 ? composeChain(connection) : undefined,
+        packet: packet.length > 0 ? composeChain([...packet, core]) : core,
+      };
+    };
   };
 }
 

@@ -14,7 +14,7 @@ export function connect(scope: SocketScope, decide: Decide): void {
   // The socket's own request, not one of this context: what a middleware notes on ctx.req is there in all that follow.
   let ctx: Context;
   try {
-    ctx = contexts.create(scope.request);
+    ctx = contexts.ofConnection(scope.request);
   } catch (thrown) {
     // An application may have its own createContext. Socket.IO catches nothing here.
     decide(connectionFailed(scope.nsp.log, thrown));
@@ -82,7 +82,7 @@ class Connection {
     try {
       // The session is saved when the chain has reached its core, before the client hears that it is in. If the session
       // were saved when the chain has ended, hours later, it would undo what HTTP requests have saved meanwhile.
-      await session(ctx, () => this.#enter());
+      await session.around(ctx, () => this.#enter());
       if (this.#failure) throw this.#failure.thrown;
     } catch (thrown) {
       this.decide(connectionFailed(log, thrown));

@@ -4,6 +4,8 @@ import type { AsyncLocalStorage } from 'node:async_hooks';
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Application, Context } from 'egg';
 import type { Socket } from 'socket.io';
+import { delegates } from './context/delegates';
+import { hasOwnCreateContext, type LeanContexts, leanContexts, ownRequest } from './context/lean';
 
 const PACKET = Symbol('egg-socket.io:packet');
 const ARGS = Symbol('egg-socket.io:args');
@@ -16,32 +18,35 @@ interface IoContext extends Context {
   [RESPONSE]?: ServerResponse;
 }
 
-/** What 4.1.6 delegated, and what applications may therefore not shadow. */
-const GETTERS = 'client server adapter id conn rooms acks volatile broadcast connected disconnected handshake'.split(
-  ' ',
-);
-const METHODS = 'join leave emit to in send write disconnect'.split(' ');
-/** New in 5: an application that has a ctx property of that name already, or sets one, keeps its own. */
-const NEW_GETTERS = 'local data recovered'.split(' ');
-const NEW_METHODS = 'except timeout emitWithAck'.split(' ');
-
 /** Makes the contexts of one application. */
 export class ContextFactory {
   readonly #app: Application;
   /** The application as its own `createContext` shall see it: with prototypes that know of sockets. */
   readonly #view: Application;
   readonly #storage: AsyncLocalStorage<Context> | undefined;
+  /** Undefined where the application has a createContext of its own. */
+  readonly #Lean: LeanContexts | undefined;
 
-  constructor(app: Application) {
+  /**
+   * @param app - the application
+   * @param properties - what else its contexts have
+   */
+  constructor(app: Application, properties: PropertyDescriptorMap = {}) {
     this.#app = app;
     const { context, request, response, ctxStorage } = app as unknown as Record<string, object>;
     this.#storage = ctxStorage as AsyncLocalStorage<Context> | undefined;
     const shared = { res: { get: sharedResponse, set: setSharedResponse } };
+    const prototypes = {
+      context: Object.create(context as object, { ...contextProperties(context as object), ...properties }),
+      request: Object.create(request as object, shared),
+      response: Object.create(response as object, shared),
+    };
     this.#view = Object.create(app, {
-      context: { value: Object.create(context as object, contextProperties(context as object)) },
-      request: { value: Object.create(request as object, shared) },
-      response: { value: Object.create(response as object, shared) },
+      context: { value: prototypes.context },
+      request: { value: prototypes.request },
+      response: { value: prototypes.response },
     });
+    this.#Lean = hasOwnCreateContext(app) ? undefined : leanContexts(app, prototypes);
   }
 
   /**
@@ -55,17 +60,33 @@ export class ContextFactory {
   }
 
   /**
-   * A fresh context.
+   * A context of a connection. Its request is the socket's own: what a middleware notes on it is there in all that follow.
    *
-   * @param request - from `requestOf`, or one that inherits from it
-   * @param packet - the live array of Socket.IO, for the context of a packet
+   * @param request - from `requestOf`
    */
-  create(request: IncomingMessage, packet?: unknown[]): Context {
-    const ctx = this.#view.createContext(request, undefined as never) as unknown as IoContext;
+  ofConnection(request: IncomingMessage): Context {
+    return this.#make(request, false);
+  }
+
+  /**
+   * A context of a packet or of a system event. Its request is its own, and inherits from the socket's.
+   *
+   * @param request - from `requestOf`
+   * @param packet - the live array of Socket.IO
+   */
+  ofPacket(request: IncomingMessage, packet?: unknown[]): Context {
+    const ctx: IoContext = this.#make(request, true);
+    ctx[PACKET] = packet;
+    return ctx;
+  }
+
+  #make(request: IncomingMessage, isOwn: boolean): Context {
+    if (this.#Lean) return new this.#Lean(request, isOwn);
+    const req: IncomingMessage = isOwn ? ownRequest(request, () => ctx) : request;
+    const ctx = this.#view.createContext(req, undefined as never) as unknown as Context;
     // An application's own createContext may have called Egg's with the application for `this`.
     if (!('packet' in ctx)) this.#adopt(ctx);
     ctx.app = ctx.request.app = ctx.response.app = this.#app;
-    ctx[PACKET] = packet;
     return ctx;
   }
 
@@ -85,7 +106,6 @@ export class ContextFactory {
 /** Gives a controller its arguments. */
 export function setArgs(ctx: Context, args: unknown[]): void {
   (ctx as IoContext)[ARGS] = args;
-  (ctx.req as IncomingMessage & { args?: unknown[] }).args = args;
 }
 
 /** The response of a context, if anybody has touched it. */
@@ -94,44 +114,12 @@ export function touchedResponse(ctx: Context): ServerResponse | undefined {
 }
 
 function contextProperties(base: object): PropertyDescriptorMap {
-  const properties: PropertyDescriptorMap = {
+  return {
+    ...delegates(base),
     packet: { get: getPacket, set: setPacket },
     args: { get: getArgs, set: setArgsOf },
     res: { get: getResponse, set: setResponse },
-    socket: { get: getSocket },
-    // A flag without effect since Socket.IO 1, which Socket.IO 3 dropped.
-    json: { get: getSocket },
   };
-  for (const name of GETTERS) properties[name] = { get: getter(name) };
-  for (const name of METHODS) properties[name] = { value: method(name), writable: true };
-  for (const name of NEW_GETTERS) if (!(name in base)) properties[name] = { get: getter(name), set: shadow(name) };
-  for (const name of NEW_METHODS) if (!(name in base)) properties[name] = { value: method(name), writable: true };
-  return properties;
-}
-
-type Members = Record<string, (...args: unknown[]) => unknown>;
-
-function getter(name: string) {
-  return function delegated(this: Context): unknown {
-    return (this.socket as unknown as Members)[name];
-  };
-}
-
-function method(name: string) {
-  return function delegated(this: Context, ...args: unknown[]): unknown {
-    const socket = this.socket as unknown as Members;
-    return socket[name]?.(...args);
-  };
-}
-
-function shadow(name: string) {
-  return function set(this: Context, value: unknown): void {
-    Object.defineProperty(this, name, { value, writable: true, enumerable: true, configurable: true });
-  };
-}
-
-function getSocket(this: Context): unknown {
-  return this.req.socket;
 }
 
 function getPacket(this: IoContext): unknown[] | undefined {

@@ -1,6 +1,6 @@
-// The packet onion: session, packet middleware, and in its core the native listeners and the routed controller.
+// The packet onion: session, packet middleware, and in its core the native listeners and the routed controller. The hot path:
+// no promise is made for what is done at once.
 import type { Context } from 'egg';
-import type { Middleware } from './chain';
 import { setArgs } from './context';
 import { controllerError, packetFailed } from './errors';
 import { isReserved, isSystemEvent, type Route, type Router } from './router';
@@ -12,7 +12,7 @@ const RUN = Symbol('egg-socket.io:run');
 /** A packet on its way through its onion. */
 interface PacketRun {
   readonly scope: SocketScope;
-  readonly ctx: PacketContext;
+  readonly ctx: Context;
   /** Socket.IO's callback of a socket middleware: hands the packet to the native listeners. */
   readonly dispatch: () => void;
 }
@@ -28,7 +28,7 @@ export function receive(scope: SocketScope, packet: unknown[], dispatch: () => v
   const { contexts } = scope.nsp;
   let ctx: PacketContext;
   try {
-    ctx = contexts.create(Object.create(scope.request), packet);
+    ctx = contexts.ofPacket(scope.request, packet);
   } catch (thrown) {
     // An application may have its own createContext. Socket.IO catches nothing here.
     packetFailed(scope.nsp.log, scope.socket, thrown);
@@ -41,10 +41,21 @@ export function receive(scope: SocketScope, packet: unknown[], dispatch: () => v
 
 async function start({ scope, ctx }: PacketRun): Promise<void> {
   const { nsp, work } = scope;
+  const { session } = nsp;
   work.packets.begin();
   nsp.work.handlers.begin();
   try {
-    await nsp.packet(ctx);
+    if (session.isStored()) await session.around(ctx, async () => void (await nsp.packet(ctx)));
+    else {
+      // A session in a cookie is nobody's business until somebody asks for it.
+      try {
+        const running = nsp.packet(ctx);
+        if (running !== undefined) await running;
+      } finally {
+        const saving = session.save(ctx);
+        if (saving !== undefined) await saving;
+      }
+    }
   } catch (thrown) {
     packetFailed(nsp.log, scope.socket, thrown);
   } finally {
@@ -55,14 +66,15 @@ async function start({ scope, ctx }: PacketRun): Promise<void> {
 }
 
 /** The core of a namespace's packet onion: one function for all its packets. */
-export function packetCore(router: Router): Middleware {
+export function packetCore(router: Router): (ctx: Context) => Promise<void> | undefined {
   return (ctx: PacketContext) => {
     const { scope, dispatch } = ctx[RUN] as PacketRun;
     const packet = ctx.packet as unknown[];
     const event = packet[0];
     if (isReserved(event)) throw new Error(`"${event}" is a reserved event name`);
     if (event === 'error') scope.saidError = true;
-    dispatch();
+    // Socket.IO takes a turn for it, which costs something.
+    if (scope.socket.listenerCount(event as string) > 0) dispatch();
     const route = isSystemEvent(event) ? undefined : router.get(event);
     if (route === undefined) return undefined;
     setArgs(ctx, packet.slice(1));
@@ -70,13 +82,27 @@ export function packetCore(router: Router): Middleware {
   };
 }
 
-async function call(ctx: Context, route: Route): Promise<void> {
+function call(ctx: Context, route: Route): Promise<void> | undefined {
+  let result: unknown;
+  try {
+    result = route.handler.call(ctx, ctx);
+  } catch (thrown) {
+    throw controllerError(thrown);
+  }
+  return isPromise(result) ? settle(result, route) : undefined;
+}
+
+async function settle(result: PromiseLike<unknown>, route: Route): Promise<void> {
   route.running++;
   try {
-    await route.handler.call(ctx, ctx);
+    await result;
   } catch (thrown) {
     throw controllerError(thrown);
   } finally {
     route.running--;
   }
+}
+
+function isPromise(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as PromiseLike<unknown> | undefined)?.then === 'function';
 }

@@ -6,6 +6,7 @@ import type { Onion } from './chain';
 import type { ContextFactory } from './context';
 import type { ErrorLog } from './errors';
 import type { Router } from './router';
+import type { Session } from './session';
 import type { ConnectionWork, Work } from './work';
 
 /** A namespace with its chains, as connection.ts, packet.ts and system.ts need it. */
@@ -15,12 +16,12 @@ export interface NamespaceScope {
   /** What is under way in the application. */
   readonly work: Work;
   readonly router: Router;
-  /** Egg's session around a connection. */
-  readonly session: (ctx: Context, next: () => Promise<void>) => Promise<void>;
+  /** Egg's session. */
+  readonly session: Session;
   /** The connection chain, without the session; undefined where it is empty. */
   readonly connection: Onion | undefined;
-  /** The packet chain from the session to the controller. */
-  readonly packet: Onion;
+  /** The packet chain from the first middleware to the controller. What it returns is a promise, or undefined when it is done. */
+  readonly packet: (ctx: Context) => unknown;
 }
 
 /** A socket in its namespace. */

@@ -1,7 +1,6 @@
 // Egg's session at the handshake and for packets: the session middleware that the application has, as it is.
 import type { IncomingMessage } from 'node:http';
 import type { Application, Context } from 'egg';
-import type { Middleware } from './chain';
 import { touchedResponse } from './context';
 
 /** What of koa-session's options is needed here; each context has its own copy. */
@@ -11,9 +10,70 @@ interface SessionOptions {
   genid?: (ctx: Context) => string;
 }
 
-/** The session middleware among those of the application; undefined where somebody has taken it out. */
-export function sessionMiddleware(app: Application): Middleware | undefined {
-  const middlewares = app.middleware as unknown as (Middleware & { _name?: string })[];
+/** Egg's session, for connections and packets. */
+export interface Session {
+  /** Runs `next` with the session loaded, and saves the session then. */
+  around: (ctx: Context, next: () => Promise<void>) => Promise<void>;
+  /**
+   * Whether each packet has to ask a store for the session. A session in a cookie is read when somebody asks for it, and
+   * need not be saved where nobody has.
+   */
+  isStored(): boolean;
+  /** Saves a session that was not loaded by `around`, where anybody has asked for it. */
+  save(ctx: Context): Promise<void> | undefined;
+}
+
+const TOUCHED = Symbol('egg-socket.io:session');
+
+type WithSession = Context & { [TOUCHED]?: true };
+
+/** What contexts need for it: they know whether anybody has asked for the session. */
+export function sessionProperties(app: Application): PropertyDescriptorMap {
+  const found = lookUp(app.context, 'session');
+  if (found?.get === undefined) return {};
+  const { get, set } = found;
+  return {
+    session: {
+      configurable: true,
+      get(this: WithSession) {
+        this[TOUCHED] = true;
+        return get.call(this);
+      },
+      set(this: WithSession, value: unknown) {
+        this[TOUCHED] = true;
+        set?.call(this, value);
+      },
+    },
+  };
+}
+
+/** The session by the middleware that the application has; undefined where somebody has taken it out. */
+export function sessionOf(app: Application): Session | undefined {
+  const around = sessionMiddleware(app);
+  if (around === undefined) return undefined;
+  const options = (app.config as { session?: SessionOptions }).session;
+  // What is no koa-session may have to load something first.
+  const isKnown = 'sessionOptions' in app.context && options !== undefined;
+  return {
+    around,
+    isStored: () => !isKnown || Boolean(options.store || options.ContextStore),
+    save: (ctx: WithSession) => (ctx[TOUCHED] ? around(ctx, nothing) : undefined),
+  };
+}
+
+async function nothing(): Promise<void> {}
+
+function lookUp(object: object, name: string): PropertyDescriptor | undefined {
+  for (let at: object | null = object; at !== null; at = Object.getPrototypeOf(at)) {
+    const found = Object.getOwnPropertyDescriptor(at, name);
+    if (found) return found;
+  }
+  return undefined;
+}
+
+/** The session middleware among those of the application. */
+function sessionMiddleware(app: Application): Session['around'] | undefined {
+  const middlewares = app.middleware as unknown as (Session['around'] & { _name?: string })[];
   const session = middlewares.find((middleware) => middleware._name?.startsWith('session'));
   if (session === undefined) return undefined;
   return (ctx, next) => {
@@ -25,7 +85,7 @@ export function sessionMiddleware(app: Application): Middleware | undefined {
       // From here on it is asked by who regenerates the session, and means a new key.
       options.genid = genid;
       return next();
-    }) as Promise<void>;
+    });
     return saved.finally(() => {
       if (ctx.session === null) keys.delete(ctx.socket);
     });

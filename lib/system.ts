@@ -23,7 +23,7 @@ export function listen(scope: SocketScope): void {
 function handle(scope: SocketScope, route: Route, args: unknown[]): void {
   const { contexts, log, work } = scope.nsp;
   const run = async (): Promise<void> => {
-    const ctx = contexts.create(Object.create(scope.request));
+    const ctx = contexts.ofPacket(scope.request);
     setArgs(ctx, args);
     // At once, not in a later tick: a `disconnecting` handler must find the rooms that its socket is about to leave.
     await contexts.run(ctx, (given) => route.handler.call(given, given), ctx);
