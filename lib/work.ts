@@ -4,20 +4,28 @@
 /** How many of something are running. */
 export class Count {
   running = 0;
-  #waiting: Array<() => void> = [];
+  /** Made when somebody waits: there are many of these, and few are waited for. */
+  #waiting: Array<() => void> | undefined;
 
   begin(): void {
     this.running++;
   }
 
   end(): void {
-    if (--this.running === 0 && this.#waiting.length > 0) for (const done of this.#waiting.splice(0)) done();
+    if (--this.running === 0 && this.#waiting !== undefined) this.#release(this.#waiting);
   }
 
   /** Fulfilled when none is running. */
   none(): Promise<void> {
     if (this.running === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#waiting.push(resolve));
+    this.#waiting ??= [];
+    const waiting = this.#waiting;
+    return new Promise((resolve) => waiting.push(resolve));
+  }
+
+  #release(waiting: Array<() => void>): void {
+    this.#waiting = undefined;
+    for (const done of waiting) done();
   }
 }
 

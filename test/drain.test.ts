@@ -1,6 +1,7 @@
 // A worker leaves in good order: what is running ends, its clients come back one after the other, new ones go elsewhere.
 import assert from 'node:assert/strict';
 import { Agent, get, type IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import { setTimeout as later } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 import { drainConnection } from '../lib/drain';
@@ -137,6 +138,41 @@ describe('a worker that closes', () => {
     agent.destroy();
   });
 
+  it('should close at once what comes in although it is closing: its handshake was under way', async () => {
+    const asked = signal();
+    let letIn: (() => void) | undefined;
+    const allowRequest = (_req: unknown, done: (err: null, ok: boolean) => void) => {
+      letIn = () => done(null, true);
+      asked.resolve();
+    };
+    const started = signal();
+    const release = signal();
+    const running = await startInline({
+      io: { drain: AGES, init: { allowRequest } },
+      router: (app) =>
+        app.io.route('work', async () => {
+          started.resolve();
+          await release.promise;
+        }),
+    });
+    const first = running.client();
+    await asked.promise;
+    letIn?.();
+    (await connected(first)).emit('work');
+    await started.promise;
+    letIn = undefined;
+    const late = running.client();
+    const refused = next(late, 'connect_error');
+    await until('the late one has asked', () => letIn);
+    const closed = running.app.close();
+    await closing(running);
+    letIn!();
+    await Promise.race([refused, next(late, 'disconnect')]);
+    assert.equal(first.connected, true);
+    release.resolve();
+    await closed;
+  });
+
   it('should wait for handlers of disconnecting and disconnect, and for what comes after next()', async () => {
     const steps: string[] = [];
     const slow = (name: string) => async () => {
@@ -176,6 +212,17 @@ describe('a worker that closes', () => {
     assert.match(await (await fetch(`${url}${HANDSHAKE}&sid=${sid}`)).text(), /^40/);
     await app.close();
     assert.equal(left, 'forced close');
+  });
+
+  it('should not wait for ever for a client that answers nothing', async () => {
+    const { app, url } = await startInline({ io: { drain: { timeout: 400 } } });
+    const upgrade = { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13' };
+    const request = get(`${url}/socket.io/?EIO=4&transport=websocket`, {
+      headers: { ...upgrade, 'sec-websocket-key': Buffer.alloc(16).toString('base64') },
+    });
+    const [, socket] = await next<[IncomingMessage, Socket]>(request, 'upgrade');
+    await within('the end of the application', app.close());
+    socket.destroy();
   });
 
   it('should send what is still to be sent', async () => {
@@ -222,9 +269,12 @@ describe('a worker that closes', () => {
       router: (app) => app.io.on('connection', (socket) => socket.on('x', (answer) => answer('by hand'))),
     });
     const client = await connect();
+    const idle = await connect();
     const answer = client.emitWithAck('x');
     await inside.promise;
+    const told = next(idle, 'disconnect');
     const closed = app.close();
+    await told;
     release.resolve();
     assert.equal(await answer, 'by hand');
     await closed;
@@ -436,6 +486,7 @@ describe('drainConnection', () => {
 
   it('should let what one client has under way end, and close its connection alone', async () => {
     const { running, socket, started, release } = await busy();
+    const { error } = logs(running.app);
     const other = await running.connect('/chat');
     const steps: string[] = [];
     socket.emit('work', (answer: string) => steps.push(answer));
@@ -450,5 +501,6 @@ describe('drainConnection', () => {
     assert.deepEqual(steps, ['done', 'transport close']);
     assert.equal(await other.emitWithAck('work'), 'done');
     await connected(socket.connect());
+    assert.deepEqual(error, []);
   });
 });
