@@ -14,7 +14,7 @@ export function connect(scope: SocketScope, decide: Decide): void {
   // The socket's own request, not one of this context: what a middleware notes on ctx.req is there in all that follow.
   let ctx: Context;
   try {
-    ctx = contexts.ofConnection(scope.request);
+    ctx = contexts.ofConnection(scope);
   } catch (thrown) {
     // An application may have its own createContext. Socket.IO catches nothing here.
     decide(connectionFailed(scope.nsp.log, thrown));
@@ -38,8 +38,11 @@ function holdDisconnect(scope: SocketScope): void {
 }
 
 /** The client is in: it goes again at once where the chain has disconnected it. Called before anybody else hears of it. */
-export function releaseDisconnect({ socket, nsp, dismissed }: SocketScope): void {
+export function admitted(scope: SocketScope): void {
+  const { socket, nsp, dismissed } = scope;
   if (nsp.connection === undefined) return;
+  scope.admitted?.();
+  scope.admitted = undefined;
   // Not by `delete`, which would make every later access to the socket slow.
   socket.disconnect = Object.getPrototypeOf(socket).disconnect;
   // In a later tick, before any packet: listeners of `connection` put on by hand hear of a socket that is in, and of its end.
@@ -50,128 +53,150 @@ function disconnectClient({ client }: Socket): void {
   (client as unknown as { _disconnect: () => void })._disconnect();
 }
 
-/** One client's way into one namespace, and its end. */
+/**
+ * One client's way into one namespace, and its end. What it leaves behind for the hours of a connection is small: of its own
+ * a promise for the core, and one for the end of the chain.
+ */
 class Connection {
-  /** Fulfilled when the chain has reached its core: whoever wanted to refuse has had the chance. */
-  readonly #reached = deferred();
-  /** Fulfilled when the client is in; rejected when it is refused after all. */
-  readonly #admitted = deferred();
-  #over: Promise<void> | undefined;
-  #onion: Promise<void> | undefined;
+  /** Fulfils what waits for the chain to have reached its core or to have ended. */
+  #entered: (() => void) | undefined;
+  /** What the core waits for. */
+  #inner: Promise<void> | undefined;
+  /** Ends the core: the connection is over. */
+  #leave: (() => void) | undefined;
+  /** Ends the core: the client is refused after all. */
+  #refuse: ((reason: unknown) => void) | undefined;
+  #decided = false;
   #failure: { thrown: unknown } | undefined;
 
   constructor(
     private readonly scope: SocketScope,
     private readonly ctx: Context,
-    private readonly decide: Decide,
+    private decide: Decide | undefined,
   ) {}
 
   async run(): Promise<void> {
-    const { chains } = this.scope.nsp.work;
-    chains.begin();
-    try {
-      await this.#run();
-    } finally {
-      chains.end();
-    }
-  }
-
-  async #run(): Promise<void> {
     const { scope, ctx } = this;
-    const { log, session } = scope.nsp;
+    const { session, work } = scope.nsp;
+    work.chains.begin();
     try {
       // The session is saved when the chain has reached its core, before the client hears that it is in. If the session
       // were saved when the chain has ended, hours later, it would undo what HTTP requests have saved meanwhile.
-      await session.around(ctx, () => this.#enter());
+      if (session.isStored()) await session.around(ctx, () => this.#enter());
+      else {
+        try {
+          await this.#enter();
+        } finally {
+          const saving = session.save(ctx);
+          if (saving !== undefined) await saving;
+        }
+      }
       if (this.#failure) throw this.#failure.thrown;
     } catch (thrown) {
-      this.decide(connectionFailed(log, thrown));
-      // Refused, and the connection with it where the chain has asked for that; after the client has been told.
-      if (scope.dismissed?.close) process.nextTick(() => disconnectClient(scope.socket));
-      // An onion that is still under way unwinds with the error; one that has thrown it is over.
-      if (this.#failure) this.#admitted.resolve();
-      else this.#admitted.reject(thrown);
+      this.#keepOut(thrown);
       return;
+    } finally {
+      work.chains.end();
     }
-    keepCookies(ctx, scope.request);
-    if (this.#onion === undefined) return this.decide();
-    this.#over = whenOver(scope.socket);
-    this.decide();
-    this.#admitted.resolve();
-    await this.#onion.catch((thrown) => logFailure(log, thrown));
+    keepCookies(ctx, scope);
+    if (this.#leave) this.#watch(this.#leave);
+    this.#say();
   }
 
   /** Starts the onion; done when it has reached its core or has ended without. */
-  async #enter(): Promise<void> {
-    const { connection } = this.scope.nsp;
-    if (connection === undefined) return;
-    this.#onion = connection(this.ctx, () => this.#core());
-    this.#onion.catch((thrown) => {
-      this.#failure = { thrown };
+  #enter(): Promise<void> {
+    const { connection, work } = this.scope.nsp;
+    if (connection === undefined) return Promise.resolve();
+    const entered = new Promise<void>((resolve) => {
+      this.#entered = resolve;
     });
-    await Promise.race([this.#reached.promise, this.#onion]);
+    work.chains.begin();
+    connection(this.ctx, () => this.#core()).then(
+      () => this.#over(),
+      (thrown) => this.#over({ thrown }),
+    );
+    return entered;
   }
 
   /** The middle of the onion: what middlewares wait for in `await next()`. */
-  async #core(): Promise<void> {
-    this.#reached.resolve();
-    await this.#admitted.promise;
-    await this.#over;
-  }
-}
-
-/** Per Engine.IO connection, what waits for its close: one listener, however many namespaces are joined over it. */
-const waiting = new WeakMap<Socket['conn'], Set<() => void>>();
-
-/**
- * Fulfilled when the socket has disconnected. Socket.IO emits no `disconnect` for a client that left before it was in, so
- * the end of the connection below counts as well; nor for one that a later middleware of the namespace has refused, which
- * it only cleans up.
- */
-function whenOver(socket: Socket): Promise<void> {
-  const { conn } = socket;
-  if (conn.readyState === 'closed') return Promise.resolve();
-  let callbacks = waiting.get(conn);
-  if (callbacks === undefined) {
-    const all = new Set<() => void>();
-    waiting.set(conn, all);
-    conn.once('close', () => {
-      for (const callback of all) callback();
+  #core(): Promise<void> {
+    this.#inner = new Promise<void>((resolve, reject) => {
+      this.#leave = resolve;
+      this.#refuse = reject;
     });
-    callbacks = all;
+    this.#entered?.();
+    return this.#inner;
   }
-  const set = callbacks;
-  return new Promise((resolve) => {
-    const over = () => {
-      set.delete(over);
-      socket.off('disconnect', over);
-      resolve();
-    };
-    set.add(over);
-    socket.on('disconnect', over);
-    const cleaned = socket as unknown as { _cleanup?: () => void };
+
+  /** The onion has ended. */
+  #over(failure?: { thrown: unknown }): void {
+    const { log, work } = this.scope.nsp;
+    work.chains.end();
+    if (this.#decided) {
+      // A client that was kept out has heard why.
+      if (failure && !this.#failure) logFailure(log, failure.thrown);
+    } else {
+      this.#failure = failure;
+      this.#entered?.();
+    }
+  }
+
+  #keepOut(thrown: unknown): void {
+    const { scope } = this;
+    this.#failure ??= { thrown };
+    this.#say(connectionFailed(scope.nsp.log, thrown));
+    // Refused, and the connection with it where the chain has asked for that; after the client has been told.
+    if (scope.dismissed?.close) process.nextTick(() => disconnectClient(scope.socket));
+    // An onion that is still under way unwinds with the error; whether its middlewares wait for it is theirs to know.
+    this.#inner?.catch(() => {});
+    this.#refuse?.(thrown);
+  }
+
+  #say(err?: Error): void {
+    const { decide } = this;
+    this.decide = this.#entered = undefined;
+    this.#decided = true;
+    decide?.(err);
+  }
+
+  /**
+   * Ends the core when the socket has disconnected. Socket.IO cleans a socket up whatever becomes of it: it has disconnected,
+   * its client has left before it was in, a later middleware of the namespace has refused it. One that waits for a later
+   * middleware for ever ends with its connection.
+   */
+  #watch(leave: () => void): void {
+    const { socket } = this.scope;
+    const { conn } = socket;
+    this.#leave = this.#refuse = this.#inner = undefined;
+    const cleaned = socket as unknown as { _cleanup: () => void };
     const cleanUp = cleaned._cleanup;
-    if (cleanUp === undefined) return;
     cleaned._cleanup = () => {
       cleanUp.call(socket);
-      over();
+      leave();
     };
-  });
+    if (conn.readyState === 'closed') {
+      leave();
+      return;
+    }
+    this.scope.admitted = onClose(conn, leave);
+  }
 }
 
-interface Deferred {
-  promise: Promise<void>;
-  resolve: () => void;
-  reject: (reason: unknown) => void;
+/** Per connection of Engine.IO, what its close ends: one listener, however many namespaces are being joined over it. */
+const waiting = new WeakMap<Socket['conn'], Set<() => void>>();
+
+/** Calls `leave` when a connection closes, unless what comes back is called before. */
+function onClose(conn: Socket['conn'], leave: () => void): () => void {
+  const callbacks = waiting.get(conn) ?? listenToClose(conn);
+  callbacks.add(leave);
+  return () => callbacks.delete(leave);
 }
 
-function deferred(): Deferred {
-  const made = {} as Deferred;
-  made.promise = new Promise((resolve, reject) => {
-    made.resolve = resolve;
-    made.reject = reject;
+function listenToClose(conn: Socket['conn']): Set<() => void> {
+  const callbacks = new Set<() => void>();
+  waiting.set(conn, callbacks);
+  conn.once('close', () => {
+    for (const callback of callbacks) callback();
   });
-  // Nobody may be waiting for it; whoever is hears of it all the same.
-  made.promise.catch(() => {});
-  return made;
+  return callbacks;
 }

@@ -5,7 +5,7 @@ import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Application, Context } from 'egg';
 import type { Socket } from 'socket.io';
 import { delegates } from './context/delegates';
-import { hasOwnCreateContext, type LeanContexts, leanContexts, ownRequest } from './context/lean';
+import { hasOwnCreateContext, type LeanContexts, leanContexts, type Owner, ownRequest } from './context/lean';
 
 const PACKET = Symbol('egg-socket.io:packet');
 const ARGS = Symbol('egg-socket.io:args');
@@ -54,34 +54,33 @@ export class ContextFactory {
    * connection see, stays as it is.
    */
   requestOf(socket: Socket): IncomingMessage {
-    // Read by koa and Egg through `request.socket`: ip, secure, protocol.
-    Object.assign(socket, { remoteAddress: socket.handshake.address, encrypted: socket.handshake.secure });
     return Object.create(socket.request, { socket: { value: socket, writable: true } });
   }
 
   /**
    * A context of a connection. Its request is the socket's own: what a middleware notes on it is there in all that follow.
    *
-   * @param request - from `requestOf`
+   * @param owner - its socket
    */
-  ofConnection(request: IncomingMessage): Context {
-    return this.#make(request, false);
+  ofConnection(owner: Owner): Context {
+    return this.#make(owner, false);
   }
 
   /**
    * A context of a packet or of a system event. Its request is its own, and inherits from the socket's.
    *
-   * @param request - from `requestOf`
+   * @param owner - its socket
    * @param packet - the live array of Socket.IO
    */
-  ofPacket(request: IncomingMessage, packet?: unknown[]): Context {
-    const ctx: IoContext = this.#make(request, true);
+  ofPacket(owner: Owner, packet?: unknown[]): Context {
+    const ctx: IoContext = this.#make(owner, true);
     ctx[PACKET] = packet;
     return ctx;
   }
 
-  #make(request: IncomingMessage, isOwn: boolean): Context {
-    if (this.#Lean) return new this.#Lean(request, isOwn);
+  #make(owner: Owner, isOwn: boolean): Context {
+    if (this.#Lean) return new this.#Lean(owner, isOwn);
+    const { request } = owner;
     const req: IncomingMessage = isOwn ? ownRequest(request, () => ctx) : request;
     const ctx = this.#view.createContext(req, undefined as never) as unknown as Context;
     // An application's own createContext may have called Egg's with the application for `this`.

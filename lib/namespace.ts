@@ -1,9 +1,9 @@
 // Binds a namespace to its chains: puts them on with nsp.use and socket.use. Called by boot.ts for each namespace.
 import type { Namespace, Socket } from 'socket.io';
-import { connect, releaseDisconnect } from './connection';
+import { admitted, connect } from './connection';
 import { receive } from './packet';
-import type { NamespaceScope, SocketScope } from './scope';
-import { listen } from './system';
+import { type NamespaceScope, SocketScope } from './scope';
+import { systemListeners } from './system';
 
 /**
  * Runs a namespace's chains for its sockets.
@@ -14,18 +14,21 @@ import { listen } from './system';
 export function bindNamespace(nsp: Namespace, scope: NamespaceScope): void {
   const scopes = new WeakMap<Socket, SocketScope>();
   const scopeOf = (socket: Socket): SocketScope => {
-    const request = scope.contexts.requestOf(socket);
-    const made: SocketScope = { nsp: scope, socket, request, work: scope.work.of(socket.conn), saidError: false };
+    // Read by koa and Egg through `request.socket`: ip, secure, protocol.
+    Object.assign(socket, { remoteAddress: socket.handshake.address, encrypted: socket.handshake.secure });
+    const made = new SocketScope(scope, socket, scope.work.of(socket.conn));
     scopes.set(socket, made);
     return made;
   };
+
+  const listen = systemListeners((socket) => scopes.get(socket));
 
   nsp.use((socket, next) => connect(scopeOf(socket), next));
 
   // Socket.IO emits it before `connection`.
   nsp.prependListener('connect', (socket: Socket) => {
     const made = scopes.get(socket);
-    if (made) releaseDisconnect(made);
+    if (made) admitted(made);
   });
 
   nsp.on('connection', (socket: Socket) => {

@@ -28,7 +28,7 @@ export function receive(scope: SocketScope, packet: unknown[], dispatch: () => v
   const { contexts } = scope.nsp;
   let ctx: PacketContext;
   try {
-    ctx = contexts.ofPacket(scope.request, packet);
+    ctx = contexts.ofPacket(scope, packet);
   } catch (thrown) {
     // An application may have its own createContext. Socket.IO catches nothing here.
     packetFailed(scope.nsp.log, scope.socket, thrown);
@@ -61,7 +61,7 @@ async function start({ scope, ctx }: PacketRun): Promise<void> {
   } finally {
     work.packets.end();
     nsp.work.handlers.end();
-    keepCookies(ctx, scope.request);
+    keepCookies(ctx, scope);
   }
 }
 

@@ -1,4 +1,4 @@
-// What is made once: for an application's namespace at boot, for a socket at its connection. Types alone.
+// What is made once: for an application's namespace at boot, for a socket at its connection.
 import type { IncomingMessage } from 'node:http';
 import type { Context } from 'egg';
 import type { Socket } from 'socket.io';
@@ -25,15 +25,29 @@ export interface NamespaceScope {
 }
 
 /** A socket in its namespace. */
-export interface SocketScope {
-  readonly nsp: NamespaceScope;
-  readonly socket: Socket;
-  /** The handshake request as this socket's contexts see it: its `socket` is the Socket.IO socket. */
-  readonly request: IncomingMessage;
-  /** What is under way for its connection. */
-  readonly work: ConnectionWork;
+export class SocketScope {
   /** Whether the client has sent a packet named `error`, which Socket.IO emits like an error of its own. */
-  saidError: boolean;
+  saidError = false;
   /** Set where the connection chain has disconnected the socket; `close`: and the connection below. */
-  dismissed?: { close: boolean };
+  dismissed: { close: boolean } | undefined = undefined;
+  /** To be called when the client is in. */
+  admitted: (() => void) | undefined = undefined;
+  #request: IncomingMessage | undefined = undefined;
+
+  /**
+   * @param nsp - the namespace's
+   * @param socket - the socket
+   * @param work - what is under way for its connection
+   */
+  constructor(
+    readonly nsp: NamespaceScope,
+    readonly socket: Socket,
+    readonly work: ConnectionWork,
+  ) {}
+
+  /** The handshake request as this socket's contexts see it: its `socket` is the Socket.IO socket. */
+  get request(): IncomingMessage {
+    this.#request ??= this.nsp.contexts.requestOf(this.socket);
+    return this.#request;
+  }
 }

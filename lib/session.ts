@@ -111,11 +111,12 @@ function keyOf(ctx: Context, genid: (ctx: Context) => string): string {
  * packet, and an external store would get a new entry for each.
  *
  * @param ctx - a context whose session has been saved
- * @param request - the socket's request, from `ContextFactory.requestOf`
+ * @param owner - the socket
  */
-export function keepCookies(ctx: Context, request: IncomingMessage): void {
+export function keepCookies(ctx: Context, owner: { readonly request: IncomingMessage }): void {
   const header = touchedResponse(ctx)?.getHeader('set-cookie');
   if (header === undefined) return;
+  const { request } = owner;
   const jar = new Map<string, string>();
   for (const pair of (request.headers.cookie ?? '').split(';')) put(jar, pair);
   for (const cookie of [header].flat()) put(jar, String(cookie).split(';', 1)[0] as string);

@@ -1,29 +1,52 @@
 // System events: what Socket.IO itself says of a socket, routed like a client's events, past the packet chain.
+import type { Socket } from 'socket.io';
 import { setArgs } from './context';
 import { controllerError, logFailure } from './errors';
 import type { Route } from './router';
 import type { SocketScope } from './scope';
 
-/** Listens to the system events of a socket that has just connected. */
-export function listen(scope: SocketScope): void {
-  const { socket, nsp } = scope;
-  for (const event of ['disconnecting', 'disconnect'] as const) {
-    const route = nsp.router.get(event);
-    if (route) socket.on(event, (reason: unknown) => handle(scope, route, [reason]));
+/** Finds what belongs to a socket. */
+export type ScopeOf = (socket: Socket) => SocketScope | undefined;
+
+/**
+ * Makes what listens to the system events of the sockets of a namespace: the same functions for all of them, since most
+ * sockets are idle, and there are many.
+ *
+ * @returns to be called for each socket that has just connected
+ */
+export function systemListeners(scopeOf: ScopeOf): (scope: SocketScope) => void {
+  function onDisconnecting(this: Socket, reason: unknown): void {
+    routed(scopeOf(this), 'disconnecting', reason);
   }
-  socket.on('error', (err: unknown) => {
+  function onDisconnect(this: Socket, reason: unknown): void {
+    routed(scopeOf(this), 'disconnect', reason);
+  }
+  function onError(this: Socket, err: unknown): void {
+    const scope = scopeOf(this);
+    if (scope === undefined) return;
     // Socket.IO emits a client's packet named `error` on the same emitter. A client can't send an instance of Error.
     if (scope.saidError && !(err instanceof Error)) return;
-    const route = nsp.router.get('error');
-    if (route) handle(scope, route, [err]);
-    else logFailure(nsp.log, err);
-  });
+    if (!routed(scope, 'error', err)) logFailure(scope.nsp.log, err);
+  }
+  return ({ socket, nsp: { router } }) => {
+    if (router.get('disconnecting')) socket.on('disconnecting', onDisconnecting);
+    if (router.get('disconnect')) socket.on('disconnect', onDisconnect);
+    socket.on('error', onError);
+  };
+}
+
+/** Calls the handler of a system event. Whether there is one. */
+function routed(scope: SocketScope | undefined, event: string, arg: unknown): boolean {
+  const route = scope?.nsp.router.get(event);
+  if (scope === undefined || route === undefined) return false;
+  handle(scope, route, [arg]);
+  return true;
 }
 
 function handle(scope: SocketScope, route: Route, args: unknown[]): void {
   const { contexts, log, work } = scope.nsp;
   const run = async (): Promise<void> => {
-    const ctx = contexts.ofPacket(scope.request);
+    const ctx = contexts.ofPacket(scope);
     setArgs(ctx, args);
     // At once, not in a later tick: a `disconnecting` handler must find the rooms that its socket is about to leave.
     await contexts.run(ctx, (given) => route.handler.call(given, given), ctx);

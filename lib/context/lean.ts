@@ -3,7 +3,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { Application, Context } from 'egg';
 
-const BASE = Symbol('egg-socket.io:base');
+const OWNER = Symbol('egg-socket.io:owner');
+const OWN = Symbol('egg-socket.io:own');
 const REQ = Symbol('egg-socket.io:req');
 const REQUEST = Symbol('egg-socket.io:request');
 const REPLY = Symbol('egg-socket.io:reply');
@@ -11,7 +12,8 @@ const ONERROR = Symbol('egg-socket.io:onerror');
 const URL = Symbol('egg-socket.io:url');
 
 interface LeanContext extends Context {
-  [BASE]: IncomingMessage;
+  [OWNER]: Owner;
+  [OWN]: boolean;
   [REQ]: IncomingMessage | undefined;
   [REQUEST]: object | undefined;
   [REPLY]: object | undefined;
@@ -19,13 +21,20 @@ interface LeanContext extends Context {
   [URL]?: unknown;
 }
 
+/** Whose context it is. */
+export interface Owner {
+  readonly socket: object;
+  /** The handshake request as its contexts see it; made when it is asked for. */
+  readonly request: IncomingMessage;
+}
+
 /**
  * Makes a context.
  *
- * @param base - the socket's request
+ * @param owner - its socket
  * @param isOwn - whether the context has a request of its own, which inherits from the socket's
  */
-export type LeanContexts = new (base: IncomingMessage, isOwn: boolean) => Context;
+export type LeanContexts = new (owner: Owner, isOwn: boolean) => Context;
 
 /** What of koa's prototypes a context is made of. */
 export interface Prototypes {
@@ -39,9 +48,10 @@ export function leanContexts(app: Application, prototypes: Prototypes): LeanCont
   const { logger } = app.config as unknown as { logger?: { enablePerformanceTimer?: boolean } };
   // Egg 4 measures always.
   const measures = logger?.enablePerformanceTimer === true || String(app.createContext).includes('performance.now');
-  function IoContext(this: LeanContext & { performanceStarttime?: number }, base: IncomingMessage, isOwn: boolean) {
-    this[BASE] = base;
-    this[REQ] = isOwn ? undefined : base;
+  function IoContext(this: LeanContext & { performanceStarttime?: number }, owner: Owner, isOwn: boolean) {
+    this[OWNER] = owner;
+    this[REQ] = undefined;
+    this[OWN] = isOwn;
     this[REQUEST] = undefined;
     this[REPLY] = undefined;
     (this as { starttime: number }).starttime = Date.now();
@@ -88,7 +98,7 @@ function properties(app: Application, { request, response }: Prototypes): Proper
     app: { value: app, writable: true },
     req: {
       get(this: LeanContext) {
-        this[REQ] ??= ownRequest(this[BASE], () => this);
+        this[REQ] ??= this[OWN] ? ownRequest(this[OWNER].request, () => this) : this[OWNER].request;
         return this[REQ];
       },
       set(this: LeanContext, req: IncomingMessage) {
@@ -115,12 +125,12 @@ function properties(app: Application, { request, response }: Prototypes): Proper
     },
     socket: {
       get(this: LeanContext) {
-        return (this[REQ] ?? this[BASE]).socket;
+        return this[OWNER].socket;
       },
     },
     originalUrl: {
       get(this: LeanContext) {
-        return this[URL] ?? this[BASE].url;
+        return this[URL] ?? this[OWNER].request.url;
       },
       set(this: LeanContext, url: unknown) {
         this[URL] = url;
