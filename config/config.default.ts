@@ -35,7 +35,7 @@ const config: { io: IoConfig } = {
 
     /**
      * How a worker that closes lets go of its clients, in ms: `{ timeout, spread }`. Unset: it waits for what is running for
-     * at most 80 % of EGG_APP_CLOSE_TIMEOUT, and spreads its clients over at most half of that. false: closes at once.
+     * at most 80 % of the time that Egg gives it, and spreads its clients over at most half of that. false: closes at once.
      */
     drain: undefined,
   },
