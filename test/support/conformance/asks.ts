@@ -1,0 +1,151 @@
+// What a worker asks all workers and all clients, in each namespace. Called by conformance.ts.
+import assert from 'node:assert/strict';
+import type { Client, Outcome } from './client';
+import { farFrom, LOCAL, TARGETS } from './emits';
+import { NAMESPACES, ODD_ROOMS, type Unable, type World } from './world';
+
+/** How long a client has for its answer, in ms, where it gives one. */
+const LONG = 5000;
+
+export function asks(world: () => World, { tellOthers, binaryAnswers, localAnswers }: Unable): void {
+  // It takes 5 s, while others are asked.
+  let silence: Promise<Outcome[]> | undefined;
+  if (!tellOthers) {
+    before(() => {
+      silence = world()
+        .one()
+        .perform([['io', ['serverSideEmitWithAck', 'pid of all but', world().pids[1]]]]);
+    });
+  }
+
+  for (const nsp of NAMESPACES) {
+    describe(`what each worker asks in ${nsp}`, () => {
+      for (const { title, to, meets } of [...TARGETS, ...(localAnswers ? [] : LOCAL)]) {
+        it(`should be answered by those who are meant, once: ${title}.emitWithAck`, async () => {
+          for (const me of world().each(nsp)) {
+            const far = farFrom(me, world());
+            const chain = to(me, far);
+            const meant = world()
+              .in(nsp)
+              .filter((client) => meets(client, me, far));
+            assert.deepEqual(
+              (await me.ask(...chain, ['timeout', LONG], ['emitWithAck', 'who'])).sort(),
+              labelsOf(meant),
+            );
+            await world().heard(me, (client) => (meant.includes(client) ? [['who']] : []));
+          }
+        });
+      }
+
+      for (const { title, to, meets } of [...TARGETS, ...LOCAL]) {
+        it(`should be told of those who are meant, once: ${title}.fetchSockets`, async () => {
+          for (const me of world().each(nsp)) {
+            const far = farFrom(me, world());
+            const meant = world()
+              .in(nsp)
+              .filter((client) => meets(client, me, far));
+            const sockets: Array<{ id: string }> = await me.ask(...to(me, far), ['fetchSockets']);
+            assert.deepEqual(sockets.map(({ id }) => id).sort(), idsOf(meant));
+          }
+        });
+      }
+
+      it('should be told all about sockets: fetchSockets', async () => {
+        for (const me of world().each(nsp)) {
+          const sockets: Array<Record<string, any>> = await me.ask('io', ['fetchSockets']);
+          for (const { id, rooms, data, auth, url, query } of sockets) {
+            const client = world()
+              .in(nsp)
+              .find((each) => each.id === id) as Client;
+            const odd = [...client.kind].flatMap((kind) => [kind, ODD_ROOMS[kind as 'a' | 'b']]);
+            assert.deepEqual(rooms, [id, ...odd]);
+            assert.equal(data.pid, world().pids[client.worker]);
+            const isJson = binaryAnswers && client.worker !== me.worker;
+            assert.deepEqual(data.file, isJson ? { type: 'Buffer', data: [0, 255] } : Buffer.from([0, 255]));
+            assert.deepEqual(data.words, { label: client.label });
+            assert.deepEqual(auth, { label: client.label });
+            assert.match(url, /^\/socket\.io\/\?/);
+            assert.equal(query.from, 'conformance');
+          }
+        }
+      });
+
+      it('should reach the sockets that it gets from fetchSockets', async () => {
+        const me = world().one(nsp);
+        const far = farFrom(me, world());
+        const socket = ['in', far.id] as [string, string];
+        const at = async (...step: [string, ...unknown[]]) => me.ask('io', socket, ['fetchSockets'], '0', step);
+
+        await at('emit', 'you');
+        const answer = await me.ask('io', socket, ['fetchSockets'], '0', ['timeout', LONG], ['emitWithAck', 'who']);
+        assert.equal(answer, far.label);
+        await world().heard(me, (client) => (client === far ? [['you'], ['who']] : []));
+        for (const [method, has] of [
+          ['join', true],
+          ['leave', false],
+        ] as const) {
+          await at(method, 'its own');
+          // The worker of the socket has done it before it answers.
+          await me.ask('io', ['timeout', LONG], ['emitWithAck', 'who']);
+          assert.equal((await far.ask('socket', 'rooms')).includes('its own'), has, method);
+        }
+      });
+
+      it('should be answered by the clients that a socket means: socket.broadcast, socket.to(room)', async () => {
+        for (const me of world().each(nsp)) {
+          const others = world()
+            .in(nsp)
+            .filter((client) => client !== me);
+          const ask = ['emitWithAck', 'who'] as [string, string];
+          const all = await me.ask('socket', 'broadcast', ['timeout', LONG], ask);
+          assert.deepEqual(all.sort(), labelsOf(others));
+          const some = await me.ask('socket', ['to', 'a'], ['timeout', LONG], ask);
+          assert.deepEqual(some.sort(), labelsOf(others.filter((client) => client.is('a'))));
+        }
+      });
+    });
+  }
+
+  it('should get an error with the answers that have come, where a client is silent: emitWithAck', async () => {
+    const asked = NAMESPACES.flatMap((nsp) => world().each(nsp)).map(async (me) => {
+      const silent = farFrom(me, world());
+      const [outcome] = await me.perform([['io', ['timeout', 1000], ['emitWithAck', 'who but', silent.label]]]);
+      assert.equal(outcome?.error, 'operation has timed out');
+      const others = world()
+        .in(me.nsp)
+        .filter((client) => client !== silent);
+      assert.deepEqual(outcome?.responses?.toSorted(), labelsOf(others));
+    });
+    await Promise.all(asked);
+  });
+
+  if (tellOthers) return;
+  describe('what a worker tells the others', () => {
+    for (const nsp of NAMESPACES) {
+      it(`should be told once, and not to itself: serverSideEmit in ${nsp}`, async () => {
+        for (const me of world().each(nsp)) {
+          await me.perform([['io', ['serverSideEmit', 'note', 1, { two: 2 }]]]);
+          await world().lastWord(me);
+          const notes = world().pids.map((_, worker) => (worker === me.worker ? [] : [[nsp, 1, { two: 2 }]]));
+          assert.deepEqual(await world().notes(), notes);
+        }
+      });
+
+      it(`should be answered by each: serverSideEmitWithAck in ${nsp}`, async () => {
+        for (const me of world().each(nsp)) {
+          const others = world().pids.filter((_, worker) => worker !== me.worker);
+          assert.deepEqual((await me.ask('io', ['serverSideEmitWithAck', 'pid'])).sort(), others.sort());
+        }
+      });
+    }
+
+    it('should be an error with the answers that have come, where one is silent: serverSideEmitWithAck', async () => {
+      const [outcome] = (await silence) ?? [];
+      assert.equal(outcome?.error, 'timeout reached: only 1 responses received out of 2');
+      assert.deepEqual(outcome?.responses, world().pids.slice(2));
+    });
+  });
+}
+
+const idsOf = (clients: Client[]) => clients.map(({ id }) => id).sort();
+const labelsOf = (clients: Client[]) => clients.map(({ label }) => label).sort();

@@ -1,0 +1,115 @@
+// Namespaces that are there on some workers only: children of one that is a regular expression, which come with their first
+// client. Called by conformance.ts.
+import assert from 'node:assert/strict';
+import type { Client } from './client';
+import type { Unable, World } from './world';
+
+let count = 0;
+
+export function children(world: () => World, { tellOthers }: Unable): void {
+  describe('a namespace that only some workers have', () => {
+    let nsp: string;
+    /** Two of the first worker, one of the second. */
+    let clients: Client[];
+    /** The same of another child. */
+    let neighbours: Client[];
+
+    beforeEach(async () => {
+      const { workers } = world().options;
+      nsp = `/child-${++count}`;
+      const names = [nsp, `${nsp}0`];
+      const inside = (worker: number) => (worker === 0 || worker < workers - 1 ? names : []);
+      const all = [...(await world().connect(['a', 'b'], inside))];
+      clients = all.filter((client) => client.nsp === nsp);
+      neighbours = all.filter((client) => client.nsp !== nsp);
+      await Promise.all(all.map((client) => client.ask('socket', ['join', client.kind])));
+    });
+
+    const from = (which: 'has' | 'has not') => {
+      const all = world().each('/');
+      return which === 'has' ? (clients[0] as Client) : (all.at(-1) as Client).elsewhere(nsp);
+    };
+
+    it('should be there on some workers only', async () => {
+      const has = await Promise.all(
+        world()
+          .each('/')
+          .map(async ({ socket }) => (await socket.emitWithAck('namespaces')).includes(nsp)),
+      );
+      assert.deepEqual(
+        has,
+        world().pids.map((_, worker, { length }) => worker === 0 || worker < length - 1),
+      );
+    });
+
+    for (const which of ['has', 'has not'] as const) {
+      describe(`from a worker that ${which} it`, () => {
+        it('should reach its clients, and nobody else: emit, to(room), except(room)', async () => {
+          const doer = from(which);
+          await doer.perform([
+            ['io', ['emit', 'all', { payload: 'several attachments' }]],
+            ['io', ['to', 'a'], ['emit', 'some']],
+            ['io', ['except', 'a'], ['emit', 'others']],
+          ]);
+          const names = ({ kind }: Client) => (kind === 'a' ? ['all', 'some'] : ['all', 'others']);
+          const everybody = [...clients, ...neighbours, ...world().clients];
+          await world().lastWord(doer, everybody);
+          for (const client of everybody) {
+            const expected = clients.includes(client) ? names(client) : [];
+            assert.deepEqual(
+              client.heard.splice(0).map(([event]) => event),
+              expected,
+              client.name,
+            );
+          }
+        });
+
+        it('should ask its clients without waiting for workers that have none: emitWithAck, fetchSockets', async () => {
+          const doer = from(which);
+          const begin = Date.now();
+          const [answers, sockets] = await doer.perform([
+            ['io', ['timeout', 4000], ['emitWithAck', 'who']],
+            ['io', ['fetchSockets']],
+          ]);
+          assert.deepEqual(answers?.value?.sort(), clients.map(({ label }) => label).sort(), answers?.error);
+          const ids = sockets?.value?.map(({ id }: { id: string }) => id);
+          assert.deepEqual(ids?.sort(), clients.map(({ id }) => id).sort(), sockets?.error);
+          assert(Date.now() - begin < 3000, `answered after ${Date.now() - begin} ms`);
+        });
+
+        it('should move and disconnect its sockets: socketsJoin, socketsLeave, disconnectSockets', async () => {
+          const doer = from(which);
+          await doer.perform([
+            ['io', ['in', 'a'], ['socketsLeave', 'a']],
+            ['io', ['in', 'b'], ['disconnectSockets']],
+          ]);
+          // On which is answered by those that are left, what has been asked before is done.
+          const left = clients.filter(({ kind }) => kind === 'a');
+          const gone = clients.filter(({ kind }) => kind === 'b');
+          await world().lastWord(doer, [...left, ...neighbours]);
+          for (const client of left) assert.deepEqual(await client.ask('socket', 'rooms'), [client.id]);
+          assert.deepEqual(
+            gone.filter(({ socket }) => socket.connected),
+            [],
+          );
+        });
+
+        if (tellOthers) return;
+        it('should tell the workers that have it: serverSideEmit, serverSideEmitWithAck', async () => {
+          const doer = from(which);
+          const self = which === 'has' ? 0 : world().pids.length - 1;
+          const having = world().pids.map((_, worker) => worker !== self && worker < world().pids.length - 1);
+          await doer.perform([['io', ['serverSideEmit', 'note', 1]]]);
+          await world().lastWord(doer, [...clients, ...world().clients]);
+          assert.deepEqual(
+            await world().notes(),
+            having.map((has) => (has ? [[nsp, 1]] : [])),
+          );
+          const [answers] = await doer.perform([['io', ['serverSideEmitWithAck', 'pid']]]);
+          const pids = world().pids.filter((_, worker) => having[worker]);
+          assert.deepEqual(answers?.value?.sort(), pids.sort(), answers?.error);
+        });
+      });
+    }
+  });
+}

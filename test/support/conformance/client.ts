@@ -1,0 +1,95 @@
+// A client of a worker: what it tells that worker to do, and what it has heard. Made by world.ts.
+import type { Socket } from 'socket.io-client';
+
+/** A property, or a call with its arguments. `{ payload: name }` is a payload of the fixture application. */
+export type Step = string | [method: string, ...args: unknown[]];
+
+/** What a worker does with its `app.io`, or with the socket of the client that asks: see the fixture's perform.js. */
+export type Chain = ['io' | 'socket', ...Step[]];
+
+/** What has come out of a chain. */
+export interface Outcome {
+  value?: any;
+  error?: string;
+  responses?: any[];
+}
+
+/** Does things on a worker, or in the agent: in a namespace, whose are the chains that begin at io. */
+export interface Doer {
+  readonly nsp: string;
+  /** Does all of it in this order and in one turn of the event loop. */
+  perform(chains: Chain[]): Promise<Outcome[]>;
+  /** The same one in another namespace. */
+  elsewhere(nsp: string): Doer;
+}
+
+export function doerIn(nsp: string, send: (chains: Chain[]) => Promise<Outcome[]>): Doer {
+  const inNamespace = ([root, ...steps]: Chain): Chain =>
+    root === 'io' && nsp !== '/' ? [root, ['of', nsp], ...steps] : [root, ...steps];
+  return {
+    nsp,
+    perform: (chains) => send(chains.map(inNamespace)),
+    elsewhere: (other) => doerIn(other, send),
+  };
+}
+
+/** The permanent rooms of a client, in its namespace: the room a, the room b, both, none. */
+export const KINDS = ['a', 'b', 'ab', ''] as const;
+export type Kind = (typeof KINDS)[number];
+
+/** The event that is sent to know that all before it has arrived. */
+export const LAST_WORD = 'the last word';
+
+export class Client implements Doer {
+  /** The events that it has heard, each with its arguments. */
+  readonly heard: unknown[][] = [];
+  /** The last words that it has heard: see world.ts. */
+  readonly words = new Set<unknown>();
+
+  /**
+   * @param label - of the connection
+   * @param worker - the index of its worker
+   */
+  constructor(
+    readonly socket: Socket,
+    readonly nsp: string,
+    readonly label: string,
+    readonly worker: number,
+    readonly kind: Kind,
+  ) {
+    socket.onAny((...event: unknown[]) => {
+      if (event[0] === LAST_WORD) this.words.add(event[1]);
+      else this.heard.push(event.filter((arg) => typeof arg !== 'function'));
+    });
+    socket.on('who', (ack) => ack(label));
+    socket.on('who but', (silent, ack) => label !== silent && ack(label));
+    socket.on('echo', (arg, ack) => ack(arg));
+  }
+
+  get name(): string {
+    return `${this.label} of worker ${this.worker} in ${this.nsp}, room "${this.kind}"`;
+  }
+
+  get id(): string {
+    return this.socket.id as string;
+  }
+
+  is(kind: 'a' | 'b'): boolean {
+    return this.kind.includes(kind);
+  }
+
+  perform(chains: Chain[]): Promise<Outcome[]> {
+    return this.elsewhere(this.nsp).perform(chains);
+  }
+
+  elsewhere(nsp: string): Doer {
+    return doerIn(nsp, (chains) => this.socket.timeout(10_000).emitWithAck('do', chains));
+  }
+
+  /** As `perform`, of one chain: its value. */
+  async ask(...chain: Chain): Promise<any> {
+    const [outcome] = await this.perform([chain]);
+    if (outcome?.error !== undefined) throw new Error(outcome.error);
+    return outcome?.value;
+  }
+}

@@ -1,0 +1,132 @@
+// What arrives in the order in which it was sent. Called by conformance.ts and agent-io.test.ts.
+import assert from 'node:assert/strict';
+import type { Chain, Client, Doer } from './client';
+import { NAMESPACES, type Unable, type World } from './world';
+
+/** How many broadcasts follow each other. */
+const MANY = 1000;
+
+/** Kinds of broadcasts, each with who hears them. */
+const MIX: Array<[Chain, (client: Client) => boolean, payload?: string]> = [
+  [['io'], () => true],
+  [['io', ['to', 'a']], (client) => client.is('a')],
+  [['io'], () => true, 'several attachments'],
+  [['io', ['to', ['a', 'b']]], ({ kind }) => kind !== ''],
+  [['io', ['except', 'b']], (client) => !client.is('b'), 'a Buffer'],
+  [['io', ['to', 'b'], ['compress', false]], (client) => client.is('b')],
+  [['io', ['to', 'a'], ['except', 'b']], ({ kind }) => kind === 'a', 'unicode'],
+];
+
+export function order(world: () => World, { atOnce }: Unable): void {
+  for (const nsp of NAMESPACES) {
+    describe(`what follows each other in ${nsp}`, () => {
+      it(`should arrive in order: ${MANY} broadcasts of one worker`, async () => {
+        await shouldFollow(world(), [world().one(nsp)], MANY);
+      });
+
+      it('should arrive in order: broadcasts of all workers at the same time', async () => {
+        await shouldFollow(world(), world().each(nsp), MANY / 5);
+      });
+
+      it('should arrive in order: what is broadcast, what is asked, what one socket is sent', async () => {
+        for (const me of world().each(nsp)) {
+          const chains: Chain[] = [
+            ['io', ['emit', 'first', { payload: 'a Buffer' }]],
+            ['socket', ['emit', 'mine']],
+            ['io', ['timeout', 5000], ['emitWithAck', 'who']],
+            ['socket', ['emit', 'mine too']],
+            ['io', ['to', me.id], ['emit', 'mine as well']],
+            ['io', ['emit', 'last']],
+          ];
+          await me.perform(chains);
+          await world().lastWord(me);
+          const names = (client: Client) => client.heard.splice(0).map(([event]) => event);
+          const all = ['first', 'who', 'last'];
+          const mine = ['first', 'mine', 'who', 'mine too', 'mine as well', 'last'];
+          for (const client of world().clients) {
+            const expected = client === me ? mine : client.nsp === nsp ? all : [];
+            assert.deepEqual(names(client), expected, client.name);
+          }
+        }
+      });
+
+      it('should arrive in order: what is short after what is long', async () => {
+        const me = world().one(nsp);
+        await me.perform([
+          ['io', ['emit', 'long', { payload: '1 MB of binary' }]],
+          ['io', ['emit', 'short']],
+          ['io', ['to', 'a'], ['emit', 'long', { payload: '1 MB of text' }]],
+          ['io', ['emit', 'short']],
+        ]);
+        await world().lastWord(me);
+        for (const client of world().in(nsp)) {
+          const expected = client.is('a') ? ['long', 'short', 'long', 'short'] : ['long', 'short', 'short'];
+          assert.deepEqual(
+            client.heard.splice(0).map(([event]) => event),
+            expected,
+            client.name,
+          );
+        }
+      });
+
+      it('should reach who has joined just before: socketsJoin(room), to(room).emit', async () => {
+        for (const me of world().each(nsp)) {
+          await me.perform([
+            ['io', ['in', 'a'], ['socketsJoin', 'just now']],
+            ['io', ['to', 'just now'], ['emit', 'welcome']],
+          ]);
+          const late = (client: Client) => atOnce !== undefined && client.worker === me.worker;
+          const meant = (client: Client) => client.nsp === nsp && client.is('a') && !late(client);
+          await world().heard(me, (client) => (meant(client) ? [['welcome']] : []));
+          await leave(world(), me, 'just now');
+        }
+      });
+
+      it('should reach who leaves just after, and not after that: to(room).emit, socketsLeave(room)', async () => {
+        for (const me of world().each(nsp)) {
+          await Promise.all(
+            world()
+              .in(nsp)
+              .map((client) => client.ask('socket', ['join', 'not for long'])),
+          );
+          await me.perform([
+            ['io', ['to', 'not for long'], ['emit', 'bye']],
+            ['io', ['in', 'b'], ['socketsLeave', 'not for long']],
+            ['io', ['to', 'not for long'], ['emit', 'are gone']],
+          ]);
+          const late = (client: Client) => atOnce !== undefined && client.worker === me.worker;
+          const stays = (client: Client) => !client.is('b') || late(client);
+          const heard = (client: Client) => (stays(client) ? [['bye'], ['are gone']] : [['bye']]);
+          await world().heard(me, (client) => (client.nsp === nsp ? heard(client) : []));
+          await leave(world(), me, 'not for long');
+        }
+      });
+    });
+  }
+}
+
+/** Sends a mix of broadcasts, and compares what all clients hear: in the order of each of those who send. */
+export async function shouldFollow(world: World, doers: Doer[], count: number): Promise<void> {
+  const sent = Array.from({ length: count }, (_, n) => ({ n, mix: MIX[n % MIX.length] as (typeof MIX)[number] }));
+  await Promise.all(
+    doers.map((doer, by) =>
+      doer.perform(
+        sent.map(({ n, mix: [to, , payload] }) => [...to, ['emit', 'n', by, n, ...(payload ? [{ payload }] : [])]]),
+      ),
+    ),
+  );
+  await Promise.all(doers.map((doer) => world.lastWord(doer)));
+  for (const client of world.clients) {
+    const heard = client.heard.splice(0);
+    for (const [by, { nsp }] of doers.entries()) {
+      const numbers = heard.filter((event) => event[1] === by).map((event) => event[2]);
+      const expected = client.nsp === nsp ? sent.filter(({ mix: [, hears] }) => hears(client)).map(({ n }) => n) : [];
+      assert.deepEqual(numbers, expected, client.name);
+    }
+  }
+}
+
+/** Everybody leaves the room, with the help of their own workers. */
+async function leave(world: World, { nsp }: Doer, room: string): Promise<void> {
+  await Promise.all(world.in(nsp).map((client) => client.ask('socket', ['leave', room])));
+}

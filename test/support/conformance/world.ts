@@ -1,0 +1,226 @@
+// The workers of one adapter, each with the same clients in all namespaces. Started by conformance.ts and agent-io.test.ts.
+import assert from 'node:assert/strict';
+import { readFileSync, rmSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { io, type Socket } from 'socket.io-client';
+import * as parser from 'socket.io-parser';
+import type { AdapterName } from '../../../lib/adapter/config';
+import { connected } from '../app';
+import { type Cluster, startCluster } from '../cluster';
+import { type RedisServer, startRedis } from '../redis';
+import { next, until } from '../wait';
+import { type Chain, Client, type Doer, doerIn, KINDS, type Kind, LAST_WORD } from './client';
+
+/** The default one, a named one, a child of one that is a regular expression. */
+export const NAMESPACES = ['/', '/chat', '/child-everywhere'];
+/** What the permanent rooms are called beside a and b: a number, and what means something to Redis. */
+export const ODD_ROOMS = { a: 42, b: 'b #*[☕]?\\' };
+
+export interface WorldOptions {
+  workers: number;
+  /** `config.io.adapter`; without it, what the number of workers and Redis make of it. */
+  adapter?: AdapterName;
+  /** Whether `config.io.redis` is set. */
+  redis?: boolean;
+  /** What the adapter can't do, each with the reason. */
+  unable?: Unable;
+}
+
+/** The exceptions that there are. */
+export interface Unable {
+  /** socketsJoin, socketsLeave and disconnectSockets take effect at once for the sockets of the worker that asks. */
+  atOnce?: string;
+  /** Binary data in what workers tell and answer each other, other than events for clients. */
+  binaryAnswers?: string;
+  /** Answers of the clients of one worker: io.local.emitWithAck. */
+  localAnswers?: string;
+  /** serverSideEmit. */
+  tellOthers?: string;
+  /** Payloads that other workers get differently, by name. */
+  payloads?: Record<string, string>;
+}
+
+/** A socket.io-client reads ten attachments at most, unless told otherwise. */
+class Decoder extends parser.Decoder {
+  constructor() {
+    super({ maxAttachments: 100 });
+  }
+}
+
+/** Starts an application, and connects clients to each worker. */
+export async function startWorld(options: WorldOptions): Promise<World> {
+  const world = new World(options);
+  try {
+    await world.start();
+  } catch (err) {
+    await world.close();
+    throw err;
+  }
+  return world;
+}
+
+export class World {
+  /** The clients that are there all the time. */
+  readonly clients: Client[] = [];
+  readonly pids: number[] = [];
+  #cluster: Cluster | undefined;
+  #redis: RedisServer | undefined;
+  #home = '';
+  /** The sockets of each connection, that of `/` first. */
+  readonly #connections = new Set<Socket[]>();
+  #count = 0;
+
+  constructor(readonly options: WorldOptions) {}
+
+  async start(): Promise<void> {
+    const { workers, adapter = '', redis } = this.options;
+    if (redis) this.#redis = await startRedis();
+    this.#home = await mkdtemp(path.join(tmpdir(), 'egg-socket.io-conformance-'));
+    this.#cluster = await startCluster(
+      'conformance',
+      { workers },
+      { IO_ADAPTER: adapter, REDIS_PORT: this.#redis ? `${this.#redis.port}` : '', EGG_HOME: this.#home },
+    );
+    this.clients.push(...(await this.connect(KINDS)));
+    for (const client of this.clients) {
+      for (const kind of ['a', 'b'] as const) {
+        if (client.is(kind)) await client.ask('socket', ['join', [kind, ODD_ROOMS[kind]]]);
+      }
+    }
+  }
+
+  /** The clients of a namespace. */
+  in(nsp: string): Client[] {
+    return this.clients.filter((client) => client.nsp === nsp);
+  }
+
+  /** One client of each worker in a namespace. */
+  each(nsp: string): Client[] {
+    return this.in(nsp).filter(({ kind }) => kind === 'a');
+  }
+
+  /** One client in a namespace. */
+  one(nsp = '/'): Client {
+    return this.each(nsp)[0] as Client;
+  }
+
+  /**
+   * New connections, of each worker one for each of the kinds, with a client in each namespace.
+   *
+   * @param namespaces - those of some of the workers, if not of all
+   */
+  async connect(
+    kinds: readonly Kind[],
+    namespaces: (worker: number) => string[] = () => NAMESPACES,
+  ): Promise<Client[]> {
+    const clients: Client[] = [];
+    const wanted = Array.from({ length: this.options.workers }, () => [...kinds]);
+    while (wanted.flat().length > 0) {
+      assert(this.#connections.size < 200, 'there are connections to all workers');
+      const { sockets, worker, label } = await this.#dial();
+      const [socket] = sockets as [Socket];
+      const kind = wanted[worker]?.shift();
+      if (kind === undefined) await this.#hangUp(sockets);
+      else {
+        for (const nsp of namespaces(worker)) {
+          if (nsp !== '/') sockets.push(await connected(socket.io.socket(nsp, { auth: { label } })));
+          clients.push(new Client(sockets.at(-1) as Socket, nsp, label, worker, kind));
+        }
+      }
+    }
+    return clients;
+  }
+
+  async #dial(): Promise<{ sockets: Socket[]; worker: number; label: string }> {
+    const label = `client ${this.#count++}`;
+    const socket = io(this.#cluster?.url ?? '', {
+      forceNew: true,
+      reconnection: false,
+      transports: ['websocket'],
+      auth: { label },
+      query: { from: 'conformance' },
+      parser: { ...parser, Decoder },
+    });
+    const sockets = [socket];
+    this.#connections.add(sockets);
+    await connected(socket);
+    const pid = await socket.emitWithAck('pid');
+    if (!this.pids.includes(pid)) this.pids.push(pid);
+    return { sockets, label, worker: this.pids.indexOf(pid) };
+  }
+
+  /** The worker closes the connection: it has no such sockets any more when that is heard of. */
+  async #hangUp(sockets: Socket[]): Promise<void> {
+    this.#connections.delete(sockets);
+    const socket = sockets.find(({ connected }) => connected);
+    if (socket === undefined) return;
+    const gone = next(socket, 'disconnect');
+    socket.emit('do', [['socket', ['disconnect', true]]], () => {});
+    await gone;
+  }
+
+  /** Ends the connections that are not there all the time, and forgets what the others have heard. */
+  async tidy(): Promise<void> {
+    const lasting = new Set(this.clients.map(({ socket }) => socket));
+    const others = Array.from(this.#connections).filter(([socket]) => !lasting.has(socket as Socket));
+    await Promise.all(others.map((sockets) => this.#hangUp(sockets)));
+    for (const { heard } of this.clients) heard.length = 0;
+  }
+
+  /**
+   * Has somebody say a last word in all namespaces, and compares what all clients have heard until then.
+   *
+   * @param expected - what a client has heard
+   * @param more - clients that are not there all the time
+   */
+  async heard(doer: Doer, expected: (client: Client) => unknown[][], more: Client[] = []): Promise<void> {
+    const clients = [...this.clients, ...more.filter(({ socket }) => socket.connected)];
+    await this.lastWord(doer, clients);
+    const actual: Record<string, unknown> = {};
+    const wanted: Record<string, unknown> = {};
+    for (const client of clients) {
+      actual[client.name] = client.heard.splice(0);
+      wanted[client.name] = expected(client);
+    }
+    assert.deepEqual(actual, wanted);
+  }
+
+  /** Waits until all have heard what somebody says now, in all namespaces. */
+  async lastWord(doer: Doer, clients = this.clients): Promise<void> {
+    const word = this.#count++;
+    const has = ({ words }: Client) => words.has(word);
+    const names = new Set(clients.map(({ nsp }) => nsp));
+    const chains = Array.from(names, (nsp): Chain => ['io', ['of', nsp], ['emit', LAST_WORD, word]]);
+    await doer.elsewhere('/').perform(chains);
+    await until('all clients have heard the last word', () => clients.every(has)).catch((err) => {
+      const deaf = clients.filter((client) => !has(client)).map(({ name, heard }) => `${name}: ${heard.length} events`);
+      throw new Error(`${err.message}. Not heard by:\n${deaf.join('\n')}`);
+    });
+  }
+
+  /** By worker, what it was told with serverSideEmit('note', …) since it was last asked: the namespace, and the arguments. */
+  async notes(): Promise<unknown[][][]> {
+    return Promise.all(this.each('/').map(({ socket }) => socket.emitWithAck('notes')));
+  }
+
+  /** The agent, whose answers nobody gets. */
+  agent(nsp: string): Doer {
+    return doerIn(nsp, async (chains) => {
+      await this.one().socket.emitWithAck('agent', 'do', chains);
+      return [];
+    });
+  }
+
+  /** @throws where anything was logged as an error */
+  async close(): Promise<void> {
+    for (const [socket] of this.#connections) socket?.io.engine?.close();
+    await this.#cluster?.close();
+    await this.#redis?.stop();
+    if (this.#home === '') return;
+    const log = this.#cluster && readFileSync(path.join(this.#home, 'logs/conformance/common-error.log'), 'utf8');
+    rmSync(this.#home, { recursive: true, force: true });
+    assert.equal(log ?? '', '');
+  }
+}
