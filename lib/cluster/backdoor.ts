@@ -1,6 +1,6 @@
 // A worker's private server on a unix socket: where other workers of its host bring the requests of its clients. Made by
 // lib/cluster.ts.
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, maxHeaderSize, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { RunDirectory } from './directory';
 import { tagOf } from './tag';
@@ -10,6 +10,8 @@ import { tagOf } from './tag';
  * can ask for anything else.
  */
 export const HANDOVER = '/handover';
+/** How many bytes a request may be longer here than it was in front. */
+const ADDED = 1024;
 /** Asks to close a connection in good order: the worker through which its client comes is leaving. */
 export const LEAVING = '/leaving/';
 
@@ -42,8 +44,9 @@ export class BackDoor {
     private readonly tag: string,
     private readonly rooms: Rooms,
   ) {
-    // The worker in front has its own limits of time.
-    this.#server = createServer({ requestTimeout: 0, keepAliveTimeout: 0 });
+    // The worker in front has its own limits of time, and of a head that is shorter by what it adds.
+    const limits = { requestTimeout: 0, keepAliveTimeout: 0, maxHeaderSize: maxHeaderSize + ADDED };
+    this.#server = createServer(limits);
     this.#server.on('connection', (socket) => {
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));

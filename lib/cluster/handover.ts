@@ -1,19 +1,21 @@
 // A client's request that belongs to another worker goes there: long-polling is passed on, a WebSocket is spliced. Called by
 // lib/cluster.ts for each engine.
 import { Agent, type IncomingMessage, request, type ServerResponse } from 'node:http';
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Count } from '../work';
-import { type Engine, HANDOVER, LEAVING, sidOf } from './backdoor';
+import { type Engine, LEAVING, sidOf } from './backdoor';
 import type { RunDirectory } from './directory';
+import { pass, splice } from './passage';
 import { tagOf } from './tag';
 
-/** Headers that are about one connection, not about the request. */
-const HOP = new Set(['connection', 'expect', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade']);
 /** After that many ms an idle connection to another worker is closed. */
 const IDLE = 30_000;
 /** How many ms one client adds to the span over which all are told. */
 const EACH = 2;
+
+/** An engine's own way to answer. */
+export type Answers = Pick<Engine, 'handleRequest' | 'handleUpgrade'>;
 
 /** Brings clients' requests to the workers whose clients they are. */
 export class Handover {
@@ -34,7 +36,7 @@ export class Handover {
   ) {}
 
   /** From now on an engine's requests that are another worker's go there. Returns the engine's own way to answer. */
-  serve(engine: Engine): Pick<Engine, 'handleRequest' | 'handleUpgrade'> {
+  serve(engine: Engine): Answers {
     const own = {
       handleRequest: engine.handleRequest.bind(engine),
       handleUpgrade: engine.handleUpgrade.bind(engine),
@@ -45,7 +47,8 @@ export class Handover {
       else this.#pass(sid, req, res, own);
     };
     engine.handleUpgrade = (req, socket, head) => {
-      const sid = this.#others(engine, req);
+      // Node counts headers, and forgets those that are too many: without this one it is no upgrade.
+      const sid = req.headers.upgrade ? this.#others(engine, req) : undefined;
       if (sid === undefined) own.handleUpgrade(req, socket, head);
       else this.#splice(sid, req, socket as Socket, head, own);
     };
@@ -80,7 +83,9 @@ export class Handover {
 
   /** Asks the worker of a session to close its connection in good order. */
   #ask(sid: string): void {
-    const asked = this.#request(sid, 'POST', LEAVING + sid, ['Host', 'localhost', 'Content-Length', '0']);
+    const headers = { Host: 'localhost', 'Content-Length': 0 };
+    const socketPath = this.#door(sid);
+    const asked = request({ agent: this.#agent, socketPath, method: 'POST', path: LEAVING + sid, headers });
     // A worker that is not there has no such client any more.
     asked.on('error', () => {});
     asked.on('response', (answer) => answer.resume());
@@ -95,56 +100,18 @@ export class Handover {
     return tag === undefined || tag === this.tag ? undefined : sid;
   }
 
-  #pass(sid: string, req: IncomingMessage, res: ServerResponse, own: Pick<Engine, 'handleRequest'>): void {
-    const end = this.#begin(sid);
-    // A body where Engine.IO reads none would look like another request over there.
-    const hasBody = req.method === 'POST';
-    const headers = endToEnd(req.rawHeaders, hasBody ? undefined : 'content-length');
-    const passed = this.#request(sid, req.method, HANDOVER + req.url, headers);
-    passed.on('response', (answer) => {
+  #pass(sid: string, req: IncomingMessage, res: ServerResponse, own: Answers): void {
+    res.once('close', this.#begin(sid));
+    const passage = { door: this.#door(sid), agent: this.#agent, refused: () => own.handleRequest(req, res) };
+    pass(passage, req, res, () => {
       // The client's next request reaches another worker.
       if (this.#leaving) res.shouldKeepAlive = false;
-      res.writeHead(answer.statusCode as number, answer.statusMessage, endToEnd(answer.rawHeaders));
-      answer.on('error', () => res.destroy());
-      answer.pipe(res);
     });
-    passed.on('error', () => {
-      // Nobody is there: this engine says that the session is unknown, and the client connects anew.
-      if (res.headersSent) res.destroy();
-      else if (!res.destroyed) own.handleRequest(req, res);
-    });
-    res.once('close', () => {
-      end();
-      passed.destroy();
-    });
-    if (hasBody) req.pipe(passed);
-    else passed.end();
   }
 
-  #splice(sid: string, req: IncomingMessage, socket: Socket, head: Buffer, own: Pick<Engine, 'handleUpgrade'>): void {
-    const there = connect({ path: this.#door(sid), allowHalfOpen: true });
-    const refused = () => own.handleUpgrade(req, socket, head);
-    const gone = () => there.destroy();
-    there.once('error', refused);
-    socket.on('error', gone);
-    there.once('connect', () => {
-      if (socket.destroyed) {
-        gone();
-        return;
-      }
-      const end = this.#begin(sid);
-      there.off('error', refused);
-      there.on('error', () => {});
-      there.once('close', () => {
-        end();
-        socket.destroy();
-      });
-      socket.once('close', gone);
-      socket.setTimeout(0);
-      there.write(headOf(req), 'latin1');
-      there.write(head);
-      socket.pipe(there).pipe(socket);
-    });
+  #splice(sid: string, req: IncomingMessage, socket: Socket, head: Buffer, own: Answers): void {
+    socket.once('close', this.#begin(sid));
+    splice({ door: this.#door(sid), refused: () => own.handleUpgrade(req, socket, head) }, req, socket, head);
   }
 
   /** Counts a session as one that comes through here, until the function that it returns is called. */
@@ -159,29 +126,7 @@ export class Handover {
     };
   }
 
-  #request(sid: string, method: string | undefined, path: string, headers: string[]) {
-    const socketPath = this.#door(sid);
-    return request({ agent: this.#agent, socketPath, method, path, headers: headers as never, setHost: false });
-  }
-
   #door(sid: string): string {
     return this.directory.address(tagOf(sid) as string, 'door');
   }
-}
-
-/** Raw headers without those that are about the connection they came over, and without one more. */
-function endToEnd(raw: string[], without?: string): string[] {
-  const kept: string[] = [];
-  for (let at = 0; at < raw.length; at += 2) {
-    const name = (raw[at] as string).toLowerCase();
-    if (!HOP.has(name) && name !== without) kept.push(raw[at] as string, raw[at + 1] as string);
-  }
-  return kept;
-}
-
-/** The head of an upgrade request as it came, with the path that the back door expects. */
-function headOf({ method, url, rawHeaders }: IncomingMessage): string {
-  let head = `${method} ${HANDOVER}${url} HTTP/1.1\r\n`;
-  for (let at = 0; at < rawHeaders.length; at += 2) head += `${rawHeaders[at]}: ${rawHeaders[at + 1]}\r\n`;
-  return `${head}\r\n`;
 }
