@@ -9,8 +9,8 @@ const clean = require('./clean.cjs');
 const mocharc = require('./.mocharc.cjs');
 
 const ROOT = path.resolve(__dirname, '..');
-/** What tests start, each a command and the Debian package of that name. */
-const PROGRAMS = ['redis-server', 'chromium'];
+/** What tests start: commands, and their Debian packages. */
+const PROGRAMS = { 'redis-server': 'redis-server', chromium: 'chromium', nginx: 'nginx-light' };
 const WELL = 'exit code 0';
 
 const total = { passed: 0, failed: 0, skipped: 0 };
@@ -42,21 +42,23 @@ function finish() {
 /** Installs what is missing, where that is possible: on Debian, as root. CHROMIUM names a browser that is elsewhere. */
 function installPrograms() {
   const isMissing = (program) => !find(program) && !(program === 'chromium' && process.env.CHROMIUM);
-  const missing = PROGRAMS.filter(isMissing);
+  const missing = Object.keys(PROGRAMS).filter(isMissing);
   if (missing.length === 0) return;
-  const advice = `install ${missing.join(' and ')} (Debian: apt-get install ${missing.join(' ')}), then run the tests again`;
+  const packages = missing.map((program) => PROGRAMS[program]);
+  const advice = `install ${missing.join(' and ')} (Debian: apt-get install ${packages.join(' ')}), then run the tests again`;
   if (!find('apt-get') || process.getuid?.() !== 0) stop(advice);
   console.log(`installing ${missing.join(' and ')}`);
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   const options = { env, stdio: ['ignore', 'ignore', 'inherit'] };
-  const install = ['install', '-y', '--no-install-recommends', ...missing];
+  const install = ['install', '-y', '--no-install-recommends', ...packages];
   const done = [['update'], install].every((args) => spawnSync('apt-get', args, options).status === 0);
   if (!done || missing.some(isMissing)) stop(advice);
 }
 
-/** Where a command is, if it is anywhere in the PATH. */
+/** Where a command is, if it is anywhere in the PATH. A Debian user's has no /usr/sbin. */
 function find(command) {
-  const files = (process.env.PATH ?? '').split(path.delimiter).map((directory) => path.join(directory, command));
+  const directories = [...(process.env.PATH ?? '').split(path.delimiter), '/usr/sbin'];
+  const files = directories.map((directory) => path.join(directory, command));
   return files.find((file) => fs.existsSync(file));
 }
 

@@ -1,0 +1,335 @@
+// What a client can't do through the workers' back doors, whatever it sends, and who can enter them.
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { Agent, createServer, maxHeaderSize } from 'node:http';
+import { type AddressInfo, createServer as createSocket } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { text } from 'node:stream/consumers';
+import { Server } from 'socket.io';
+import type { Socket } from 'socket.io-client';
+import { BackDoor, type Engine } from '../lib/cluster/backdoor';
+import { RunDirectory } from '../lib/cluster/directory';
+import { Handover } from '../lib/cluster/handover';
+import { makeSid, makeTag } from '../lib/cluster/tag';
+import { connected, track } from './support/app';
+import { attempts } from './support/attempts';
+import { type Cluster, startCluster } from './support/cluster';
+import { sendRaw } from './support/raw';
+import { openSession, send } from './support/session';
+import { next, until } from './support/wait';
+
+const UNKNOWN = '{"code":1,"message":"Session ID unknown"}';
+const POLLING = 'EIO=4&transport=polling';
+const ORIGIN = 'http://page.example';
+
+describe('the way to a back door', () => {
+  const closing: (() => unknown)[] = [];
+  let directory: RunDirectory;
+
+  beforeEach(() => {
+    const rundir = mkdtempSync(path.join(tmpdir(), 'egg-socket.io-run-'));
+    closing.push(() => rmSync(rundir, { recursive: true }));
+    directory = new RunDirectory(rundir, 7);
+  });
+  afterEach(async () => {
+    for (const close of closing.splice(0).reverse()) await close();
+  });
+
+  /** A worker without Egg: its port and its back door, who has come in there, and who was asked to leave. */
+  async function worker(at = '/socket.io') {
+    const server = createServer((_req, res) => res.writeHead(404).end());
+    const io = new Server(server, { path: at });
+    const tag = makeTag();
+    const handover = new Handover(directory, tag);
+    const own = handover.serve(io.engine as unknown as Engine);
+    const entered: (string | undefined)[] = [];
+    const left: string[] = [];
+    const door = new BackDoor(tag, {
+      request: (req, res) => {
+        entered.push(req.url);
+        own.handleRequest(req, res);
+      },
+      upgrade: (req, socket, head) => {
+        entered.push(req.url);
+        own.handleUpgrade(req, socket, head);
+      },
+      leaving: (sid) => left.push(sid),
+    });
+    await door.open(directory);
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    closing.push(async () => {
+      handover.close();
+      await door.close();
+      server.closeAllConnections();
+      await io.close();
+    });
+    const { port } = server.address() as AddressInfo;
+    return { port, url: `http://127.0.0.1:${port}`, tag, sid: makeSid(tag), entered, left };
+  }
+
+  /** What listens where a back door would, and writes down each request. */
+  async function recorder() {
+    const tag = makeTag();
+    const seen: string[] = [];
+    const server = createServer(async (req, res) => {
+      const body = await text(req).catch(() => 'aborted');
+      seen.push(`${req.method} ${req.url} ${body}`);
+      res.end('here');
+    });
+    server.on('upgrade', (req, socket) => {
+      seen.push(`${req.method} ${req.url} `);
+      socket.on('error', () => {}).resume();
+      socket.end('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+    });
+    server.on('clientError', (err: NodeJS.ErrnoException, socket) => {
+      if (err.code?.startsWith('HPE')) seen.push(err.code);
+      socket.destroy();
+    });
+    await directory.listen(server, tag, 'door');
+    closing.push(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+    return { sid: makeSid(tag), seen };
+  }
+
+  for (const at of ['/socket.io', '/leaving', '/handover']) {
+    it(`should be open to one request for each that is Engine.IO's, and to nothing else: ${at}`, async () => {
+      const { port, url } = await worker(at);
+      const { sid, seen } = await recorder();
+      let passed = 0;
+      for (const [what, bytes] of Object.entries(attempts(at, sid))) {
+        await sendRaw(port, bytes);
+        const last = `${at}/?${POLLING}&sid=${sid}&after=${encodeURIComponent(what)}`;
+        assert.equal((await send(url + last)).body, 'here');
+        const others = seen.splice(0);
+        assert.equal(others.pop(), `GET /handover${last} `);
+        assert(others.length <= 1, `${what}: ${others.join('\n')}`);
+        for (const other of others) {
+          passed++;
+          assert.match(other, new RegExp(`^[A-Z]+ /handover${at}/`), what);
+          if (!/^(POST|PUT)/.test(other)) assert.match(other, / $/, `${what}: it has no body`);
+        }
+      }
+      assert(passed > 20, `${passed} of them went there`);
+    });
+  }
+
+  it('should be that of the last session id of several, as Engine.IO reads them', async () => {
+    const { url } = await worker();
+    const [one, two] = [await recorder(), await recorder()];
+    const all = `${url}/socket.io/?${POLLING}`;
+    for (const name of ['sid', '%73id']) {
+      assert.equal((await send(`${all}&${name}=${one.sid}&sid=${two.sid}`)).body, 'here');
+      assert.equal((await send(`${all}&sid=${one.sid}&${name}=${two.sid}`)).body, 'here');
+      assert.equal(two.seen.splice(0).length, 2);
+    }
+    const { sid } = one;
+    for (const none of [`${sid}&sid=x`, `${sid}x`, sid.slice(1), `${sid}%00`, ` ${sid}`, `${sid}%20`, `%20${sid}`]) {
+      assert.equal((await send(`${all}&sid=${none.replace(' ', '+')}`)).body, UNKNOWN);
+    }
+    for (const name of ['SID', 'sid[]', 'sid.', '_sid']) {
+      assert.equal((await send(`${all}&${name}=${sid}`)).status, 200, `${name} is no session id`);
+    }
+    assert.deepEqual([...one.seen, ...two.seen], []);
+  });
+
+  it('should take a head as long as the worker itself takes', async () => {
+    const [one, two] = [await worker(), await worker()];
+    const all = `/socket.io/?${POLLING}&sid=${one.sid}`;
+    const statuses = new Set<number>();
+    for (let length = maxHeaderSize - 300; length <= maxHeaderSize; length += 10) {
+      const headers = { filler: 'x'.repeat(length) };
+      const [own, through] = [await send(one.url + all, { headers }), await send(two.url + all, { headers })];
+      assert.deepEqual([through.status, through.body], [own.status, own.body], `${length} bytes`);
+      statuses.add(own.status);
+    }
+    assert.deepEqual([...statuses], [400, 431]);
+  });
+
+  it('should let in what another worker brings, and nothing else', async () => {
+    const { tag, sid, entered, left } = await worker();
+    const door = directory.address(tag, 'door');
+    const others = makeSid(makeTag());
+    const upgrade = 'Connection: Upgrade\r\nUpgrade: websocket\r\n';
+    const ask = (url: string, headers = '', method = 'GET') =>
+      sendRaw(door, `${method} ${url} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n${headers}\r\n`);
+
+    const refused = [
+      `/socket.io/?${POLLING}&sid=${sid}`,
+      `/handover?${POLLING}&sid=${sid}`,
+      `/handoversocket.io/?${POLLING}&sid=${sid}`,
+      `/Handover/socket.io/?${POLLING}&sid=${sid}`,
+      `/./handover/socket.io/?${POLLING}&sid=${sid}`,
+      `/%68andover/socket.io/?${POLLING}&sid=${sid}`,
+      `//handover/socket.io/?${POLLING}&sid=${sid}`,
+      `http://localhost/handover/socket.io/?${POLLING}&sid=${sid}`,
+      `/handover/socket.io/?${POLLING}`,
+      `/handover/socket.io/?${POLLING}&sid=`,
+      `/handover/socket.io/?${POLLING}&sid=${tag}`,
+      `/handover/socket.io/?${POLLING}&sid=${others}`,
+      `/handover/socket.io/?${POLLING}&sid=${sid}&sid=${others}`,
+      `/handover/socket.io/?${POLLING}&sid=${sid}&%73id=${others}`,
+      `/handover/?#sid=${sid}`,
+      '/',
+      '/leaving/',
+      `/leaving/${others}`,
+      `/leaving/${sid}x`,
+      `/leaving//${sid}`,
+      `/leaving/?sid=${sid}`,
+    ];
+    for (const url of refused) {
+      assert.match(await ask(url), /^HTTP\/1\.1 400 /, url);
+      assert.match(await ask(url, '', 'POST'), /^HTTP\/1\.1 400 /, url);
+      assert.equal(await ask(url, upgrade), '', `an upgrade of ${url}`);
+    }
+    assert.deepEqual([entered, left], [[], []]);
+
+    assert.match(await ask(`/handover/socket.io/?${POLLING}&sid=${others}&sid=${sid}`), /Session ID unknown"}/);
+    assert.match(await ask(`/handover/socket.io/?${POLLING}&sid=${sid}`, upgrade), /Session ID unknown$/);
+    assert.match(await ask(`/leaving/${sid}`, '', 'POST'), /^HTTP\/1\.1 202 /);
+    assert.equal(entered.length, 2);
+    assert.deepEqual(left, [sid]);
+  });
+});
+
+describe('the back doors of 2 workers', function () {
+  this.timeout(90_000);
+
+  let cluster: Cluster;
+  let directory: string;
+
+  before(async () => {
+    const io = { init: { cors: { origin: ORIGIN, credentials: true } } };
+    cluster = await startCluster('handover', { workers: 2 }, { IO: JSON.stringify(io) });
+    directory = await (await connect()).emitWithAck('directory');
+  });
+  after(async () => {
+    await cluster?.close();
+    if (directory) assert(!existsSync(directory), 'nothing is left');
+  });
+
+  const connect = (): Promise<Socket> => connected(track(cluster.url));
+
+  /** Asks so often that each worker is asked. */
+  const ask = (query: string) =>
+    Promise.all(
+      Array.from({ length: 6 }, () =>
+        send(`${cluster.url}/socket.io/?${query}`, { headers: { origin: ORIGIN }, agent: new Agent() }),
+      ),
+    );
+
+  async function unknown(sid: string): Promise<void> {
+    const url = `/socket.io/?EIO=4&transport=websocket&sid=${sid}`;
+    for (const { status, body, headers } of await ask(`${POLLING}&sid=${sid}`)) {
+      assert.deepEqual([status, body], [400, UNKNOWN]);
+      assert.equal(headers['access-control-allow-origin'], ORIGIN);
+      assert.equal(headers['access-control-allow-credentials'], 'true');
+    }
+    const upgrade = `GET ${url} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`;
+    for (let n = 0; n < 4; n++) {
+      assert.match(
+        await sendRaw(Number(new URL(cluster.url).port), upgrade),
+        /^HTTP\/1\.1 400 .*\r\n\r\nSession ID unknown$/s,
+      );
+    }
+  }
+
+  it('should be for this user alone', () => {
+    const mode = (file: string) => (statSync(file).mode & 0o7777).toString(8);
+    const names = readdirSync(directory);
+    assert.equal(names.filter((name) => name.endsWith('.door')).length, 2);
+    assert.equal(names.filter((name) => name.endsWith('.link')).length, 2);
+    assert.equal(names.length, 4);
+    assert.equal(mode(directory), '700');
+    for (const file of [directory, ...names.map((name) => path.join(directory, name))]) {
+      assert.equal(statSync(file).uid, process.getuid?.());
+      if (file !== directory) assert.equal(mode(file), '600');
+    }
+  });
+
+  it('should be named by ids that nobody can guess', async () => {
+    const opened = await Promise.all(Array.from({ length: 60 }, () => ask(POLLING)));
+    const sids = opened.flat().map(({ body }) => JSON.parse(body.slice(1)).sid as string);
+    const tags = new Set(sids.map((sid) => sid.slice(0, 8)));
+    assert.deepEqual([...tags].sort(), [...new Set(readdirSync(directory).map((name) => name.slice(0, 8)))].sort());
+    for (const sid of sids) assert.match(sid, /^[\w-]{30}$/);
+    for (const tag of tags) {
+      const secrets = sids.filter((sid) => sid.startsWith(tag)).map((sid) => sid.slice(8));
+      assert(secrets.length > 100);
+      assert.equal(new Set(secrets).size, secrets.length);
+      // 128 bits: 21 characters of 6 bits, and one of the last 2.
+      for (let at = 0; at < 22; at++) {
+        const values = new Set(secrets.map((secret) => secret[at])).size;
+        assert(at < 21 ? values > 30 : values === 4, `character ${at} has ${values} values`);
+      }
+    }
+  });
+
+  it('should not be looked for where no worker is, or none any more', async () => {
+    await unknown(makeSid(makeTag()));
+    const stale = makeTag();
+    const server = createSocket();
+    await new Promise<void>((resolve) => server.listen(path.join(directory, '.stale'), resolve));
+    renameSync(path.join(directory, '.stale'), path.join(directory, `${stale}.door`));
+    await new Promise((resolve) => server.close(resolve));
+    try {
+      await unknown(makeSid(stale));
+    } finally {
+      rmSync(path.join(directory, `${stale}.door`));
+    }
+  });
+
+  it('should not be looked for outside of their directory', async () => {
+    let found = 0;
+    const server = createSocket((socket) => socket.destroy(void found++));
+    const outside = path.join(directory, '../canary.door');
+    await new Promise<void>((resolve) => server.listen(outside, resolve));
+    try {
+      const rest = 'x'.repeat(22);
+      const ways = [
+        '../canar',
+        '../canary',
+        '..%2Fcanar',
+        '..%2fcanary',
+        '%2e%2e%2fcanary',
+        '..%5Ccanar',
+        '..%252Fcanary',
+      ];
+      for (const way of ways) for (const tail of ['', '.door', '.door%00', rest]) await unknown(way + tail);
+      await unknown(encodeURIComponent(outside.slice(0, -'.door'.length)));
+      await unknown(`..%00${rest}`);
+      await unknown('__proto__');
+    } finally {
+      server.close();
+    }
+    assert.equal(found, 0);
+  });
+
+  it('should be out of reach for those who are asked by clients', async () => {
+    const agents = Array.from({ length: 2 }, () => new Agent({ keepAlive: true, maxSockets: 1 }));
+    const victims = await Promise.all(agents.map((agent) => openSession(cluster.url, agent)));
+    const port = Number(new URL(cluster.url).port);
+    for (const { sid } of victims) {
+      for (const [what, bytes] of Object.entries(attempts('/socket.io', sid))) {
+        // Those that Engine.IO takes for the victim's own would end its session as well as an attacker's.
+        if (!what.startsWith('an upgrade')) continue;
+        await Promise.all([sendRaw(port, bytes), sendRaw(port, bytes)]);
+      }
+    }
+    for (const { sid, ask: askVictim } of victims) {
+      assert.equal(await askVictim('sid', agents[0] as Agent), sid);
+      assert.equal(await askVictim('sid', agents[1] as Agent), sid);
+    }
+
+    // Whoever can enter the directory can: it is not that nothing happens.
+    const client = await connect();
+    const sid = await client.emitWithAck('sid');
+    const gone = next(client, 'disconnect');
+    await sendRaw(path.join(directory, `${sid.slice(0, 8)}.door`), `POST /leaving/${sid} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    assert.deepEqual((await gone)[0], 'transport close');
+    for (const agent of agents) agent.destroy();
+    await until('the workers answer', async () => (await connect()).connected);
+  });
+});

@@ -1,0 +1,207 @@
+// Several workers with neither Redis nor --sticky: whichever worker a request reaches, it is answered by the client's own.
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { Agent } from 'node:http';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { Socket } from 'socket.io-client';
+import { type ClientOptions, connected, track } from './support/app';
+import { type Cluster, startCluster } from './support/cluster';
+import { examples, type Nginx, startNginx } from './support/nginx';
+import { openSession } from './support/session';
+import { next } from './support/wait';
+
+const connectOld = require('socket.io-client2') as (url: string, options: object) => Socket;
+
+const DEFAULT = ['polling', 'websocket'];
+/** How long it may take until all of a crowd are upgraded, in ms. */
+const CROWDED = 30_000;
+
+/** Workers whose log is of this run alone. */
+interface Workers extends Cluster {
+  /** Ends them, and returns what they have logged. */
+  stop(): Promise<string>;
+}
+
+describe('handover', function () {
+  this.timeout(90_000);
+
+  async function startWorkers(workers: number, io?: object, options: object = {}): Promise<Workers> {
+    const home = mkdtempSync(path.join(tmpdir(), 'egg-socket.io-home-'));
+    const env = { EGG_HOME: home, IO: io ? JSON.stringify(io) : '' };
+    const cluster = await startCluster('handover', { workers, ...options }, env);
+    const stop = async () => {
+      await cluster.close();
+      const log = readFileSync(path.join(home, 'logs/handover/egg-web.log'), 'utf8');
+      rmSync(home, { recursive: true });
+      return log;
+    };
+    return { ...cluster, stop };
+  }
+
+  async function behindNginx(heading: string, apps: Cluster[], test: (nginx: Nginx) => Promise<void>): Promise<void> {
+    const config = examples();
+    const [upstream, rest] = [config.get(heading), config.get('One host')];
+    assert(upstream && rest, `docs/cluster.md has an example of nginx: ${heading}`);
+    const nginx = await startNginx(
+      heading === 'One host' ? rest : upstream + rest.replace(/^upstream .*?^}\n/ms, ''),
+      apps.map(({ url }) => url),
+    );
+    try {
+      await test(nginx);
+      assert.doesNotMatch(nginx.log(), /\[(error|crit|alert)\]/);
+    } finally {
+      await nginx.close();
+    }
+  }
+
+  /** A client that is in at its first attempt, upgraded where it wants to be. */
+  async function member(url: string, options: ClientOptions = {}): Promise<Socket> {
+    const client = await connected(track(url, { transports: DEFAULT, ...options }));
+    const { engine } = client.io;
+    const last = (options.transports ?? DEFAULT).at(-1);
+    if (engine.transport.name !== last) await next(engine as never, 'upgrade', CROWDED);
+    assert.equal(engine.transport.name, last);
+    return client;
+  }
+
+  /** The worker that answers a client, which is always the same. */
+  async function workerOf(client: Socket): Promise<number> {
+    const pid = await client.emitWithAck('pid');
+    for (let n = 0; n < 4; n++) assert.equal(await client.emitWithAck('pid'), pid);
+    return pid;
+  }
+
+  /** 300 clients who come at once, and how many each worker has. */
+  async function crowd(url: string): Promise<void> {
+    const kinds = [...Array(200).fill(DEFAULT), ...Array(50).fill(['polling']), ...Array(50).fill(['websocket'])];
+    const pids = await Promise.all(kinds.map(async (transports) => workerOf(await member(url, { transports }))));
+    const counts = new Map<number, number>();
+    for (const pid of pids) counts.set(pid, (counts.get(pid) ?? 0) + 1);
+    const sizes = [...counts.values()];
+    assert.equal(sizes.length, 4);
+    assert(Math.max(...sizes) <= 2 * Math.min(...sizes), `the workers have ${sizes.join(', ')} clients`);
+  }
+
+  describe('of 4 workers without any configuration, and of 2 on another host', () => {
+    let four: Workers;
+    let two: Workers;
+
+    before(async () => {
+      [four, two] = await Promise.all([
+        startWorkers(4),
+        startWorkers(2, { init: { allowEIO3: true, cors: { origin: 'http://page.example' } } }),
+      ]);
+    });
+    after(async () => {
+      const [log] = await Promise.all([four.stop(), two.stop()]);
+      assert.equal(log.split('handover: on').length - 1, 4, 'the log is of this run');
+      assert.doesNotMatch(log, /refused|Session ID unknown|ERROR/);
+    });
+
+    it('should let everybody in at the first attempt, and share them among the workers', async () => {
+      await crowd(four.url);
+    });
+
+    it('should do so behind nginx, which has one address', async () => {
+      await behindNginx('One host', [four], ({ url }) => crowd(url));
+    });
+
+    it('should know the address of a client whose requests come through other workers', async () => {
+      const addresses = Array.from({ length: 12 }, (_, i) => `127.0.0.${i + 2}`);
+      await Promise.all(
+        addresses.map(async (localAddress) => {
+          const client = await member(four.url, { agent: new Agent({ localAddress }) as never });
+          assert.equal(await client.emitWithAck('ip'), localAddress);
+        }),
+      );
+    });
+
+    it('should answer the requests of many clients that come over one connection', async () => {
+      // Connections are given to the workers in turn.
+      const agents = Array.from({ length: 4 }, () => new Agent({ keepAlive: true, maxSockets: 1 }));
+      const clients = await Promise.all(agents.map((agent) => openSession(four.url, agent)));
+      const [agent] = agents as [Agent];
+      const pids = new Set<number>();
+      for (const { ask } of clients) {
+        const pid = await ask('pid', agent);
+        for (let n = 0; n < 3; n++) assert.equal(await ask('pid', agent), pid);
+        pids.add(pid);
+      }
+      assert.equal(pids.size, 4);
+      for (const each of agents) each.destroy();
+    });
+
+    it('should keep a connection going whose request has a body that nobody reads', async () => {
+      const agents = Array.from({ length: 2 }, () => new Agent({ keepAlive: true, maxSockets: 1 }));
+      const clients = await Promise.all(agents.map((agent) => openSession(two.url, agent)));
+      const [agent] = agents as [Agent];
+      for (const { sid, ask, post } of clients) {
+        const nobodys = sid.slice(0, 8).split('').reverse().join('') + sid.slice(8);
+        assert.equal((await post('x'.repeat(3_000_000), agent, nobodys)).status, 400);
+        assert.equal((await post('x'.repeat(3_000_000), agent)).status, 413);
+        assert(await ask('pid', agent));
+      }
+      for (const each of agents) each.destroy();
+    });
+
+    it('should answer clients of Socket.IO 2', async () => {
+      const clients = Array.from({ length: 12 }, () => connectOld(two.url, { forceNew: true, reconnection: false }));
+      try {
+        const pids = clients.map(async (client) => {
+          const engine = (client.io as unknown as { engine: Socket['io']['engine'] }).engine;
+          await Promise.all([next(client, 'connect'), next(engine as never, 'upgrade')]);
+          const ask = () => new Promise<number>((done) => client.emit('pid', done));
+          const pid = await ask();
+          for (let n = 0; n < 4; n++) assert.equal(await ask(), pid);
+          return pid;
+        });
+        assert.equal(new Set(await Promise.all(pids)).size, 2);
+      } finally {
+        for (const client of clients) client.close();
+      }
+    });
+
+    for (const heading of ['Many hosts, by address', 'Many hosts, by cookie']) {
+      it(`should find the host behind nginx: ${heading}`, async () => {
+        await behindNginx(heading, [four, two], async ({ url }) => {
+          const masters = Array.from({ length: 24 }, async (_, i) => {
+            const agent = new Agent({ localAddress: `127.0.0.${i + 2}` }) as never;
+            const client = await member(url, { agent, withCredentials: true });
+            await workerOf(client);
+            return client.emitWithAck('master');
+          });
+          assert.equal(new Set(await Promise.all(masters)).size, 2);
+        });
+      });
+    }
+  });
+
+  const needless: [string, object, object, string[]][] = [
+    ['--sticky', {}, { sticky: true }, DEFAULT],
+    ["init.transports: ['websocket']", { init: { transports: ['websocket'] } }, {}, ['websocket']],
+  ];
+  for (const [how, io, options, transports] of needless) {
+    it(`should have nothing to do with ${how}`, async () => {
+      const workers = await startWorkers(2, io, options);
+      let log = '';
+      try {
+        // Egg picks the worker by the client's address where it is sticky.
+        const clients = Array.from({ length: 12 }, (_, i) =>
+          member(workers.url, { transports, agent: new Agent({ localAddress: `127.0.0.${i + 2}` }) as never }),
+        );
+        const connections = await Promise.all(clients);
+        assert.equal(new Set(await Promise.all(connections.map(workerOf))).size, 2);
+        const directory = await (connections[0] as Socket).emitWithAck('directory');
+        assert.deepEqual(
+          readdirSync(directory).filter((name) => !name.endsWith('.link')),
+          [],
+        );
+      } finally {
+        log = await workers.stop();
+      }
+      assert.equal(log.split('handover: off').length - 1, 2);
+      assert.doesNotMatch(log, /refused|ERROR/);
+    });
+  }
+});
