@@ -42,7 +42,6 @@ export function admitted(scope: SocketScope): void {
   const { socket, nsp, dismissed } = scope;
   if (nsp.connection === undefined) return;
   scope.admitted?.();
-  scope.admitted = undefined;
   // Not by `delete`, which would make every later access to the socket slow.
   socket.disconnect = Object.getPrototypeOf(socket).disconnect;
   // In a later tick, before any packet: listeners of `connection` put on by hand hear of a socket that is in, and of its end.
@@ -172,31 +171,50 @@ class Connection {
     const cleanUp = cleaned._cleanup;
     cleaned._cleanup = () => {
       cleanUp.call(socket);
+      // One that a later middleware has refused waits for nothing any more.
+      this.scope.admitted?.();
       leave();
     };
     if (conn.readyState === 'closed') {
       leave();
       return;
     }
-    this.scope.admitted = onClose(conn, leave);
+    const forget = onClose(conn, leave);
+    this.scope.admitted = () => {
+      this.scope.admitted = undefined;
+      forget();
+    };
   }
 }
 
 /** Per connection of Engine.IO, what its close ends: one listener, however many namespaces are being joined over it. */
-const waiting = new WeakMap<Socket['conn'], Set<() => void>>();
+const waiting = new WeakMap<Socket['conn'], Closing>();
+
+interface Closing {
+  callbacks: Set<() => void>;
+  listener: () => void;
+}
 
 /** Calls `leave` when a connection closes, unless what comes back is called before. */
 function onClose(conn: Socket['conn'], leave: () => void): () => void {
-  const callbacks = waiting.get(conn) ?? listenToClose(conn);
+  const { callbacks, listener } = waiting.get(conn) ?? listenToClose(conn);
   callbacks.add(leave);
-  return () => callbacks.delete(leave);
+  return () => {
+    callbacks.delete(leave);
+    if (callbacks.size > 0) return;
+    // Most connections are idle from here on, and should keep nothing.
+    waiting.delete(conn);
+    conn.off('close', listener);
+  };
 }
 
-function listenToClose(conn: Socket['conn']): Set<() => void> {
+function listenToClose(conn: Socket['conn']): Closing {
   const callbacks = new Set<() => void>();
-  waiting.set(conn, callbacks);
-  conn.once('close', () => {
+  const listener = () => {
     for (const callback of callbacks) callback();
-  });
-  return callbacks;
+  };
+  const closing = { callbacks, listener };
+  waiting.set(conn, closing);
+  conn.once('close', listener);
+  return closing;
 }

@@ -127,6 +127,39 @@ describe('memory', function () {
   });
 });
 
+describe('a connection that is refused over and over', function () {
+  this.timeout(120_000);
+
+  it('should leave nothing behind for who comes after the chain and refuses', async () => {
+    const { url, app } = await startInline({
+      io: { namespace: { '/': {}, '/chat': { connectionMiddleware: ['a'] } } },
+      middleware: { a: (_ctx, next) => next() },
+    });
+    // Put on later than the chain.
+    app.io.of('/chat').use((_socket, next) => next(new Error('no')));
+    const ws = new WebSocket(`${url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`);
+    let refused = signal();
+    ws.on('message', (data) => {
+      if (String(data).startsWith('44/chat')) refused.resolve();
+      if (String(data) === '2') ws.send('3');
+    });
+    await next(ws, 'open');
+    const tryAgain = async (times: number) => {
+      for (let i = 0; i < times; i++) {
+        refused = signal();
+        ws.send('40/chat,');
+        await refused.promise;
+      }
+    };
+    await within('the refusals', tryAgain(WARM_UP), 60_000);
+    const before = await settledHeap();
+    await within('the refusals', tryAgain(CONNECTIONS), 60_000);
+    const grown = (await settledHeap()) - before;
+    assert(grown < ALLOWED, `${Math.round(grown / 1024)} KiB are left`);
+    ws.close();
+  });
+});
+
 /** One client: connects, does what its mode says, and leaves. */
 async function visit(url: string, mode: string): Promise<void> {
   const ws = new WebSocket(`${url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket&mode=${mode}`);
