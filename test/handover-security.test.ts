@@ -1,8 +1,9 @@
 // What a client can't do through the workers' back doors, whatever it sends, and who can enter them.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { Agent, createServer, maxHeaderSize } from 'node:http';
-import { type AddressInfo, createServer as createSocket } from 'node:net';
+import { type AddressInfo, connect, createServer as createSocket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -17,7 +18,7 @@ import { attempts } from './support/attempts';
 import { type Cluster, startCluster } from './support/cluster';
 import { sendRaw } from './support/raw';
 import { openSession, send } from './support/session';
-import { next, until } from './support/wait';
+import { next, until, within } from './support/wait';
 
 const UNKNOWN = '{"code":1,"message":"Session ID unknown"}';
 const POLLING = 'EIO=4&transport=polling';
@@ -148,6 +149,17 @@ describe('the way to a back door', () => {
     assert.deepEqual([...statuses], [400, 431]);
   });
 
+  it('should have room for those who come while its worker is busy', async () => {
+    const { tag } = await worker();
+    const door = directory.address(tag, 'door');
+    // It takes none before all have come.
+    const sockets = Array.from({ length: 800 }, () => connect(door));
+    await within(
+      'everybody at the door',
+      Promise.all(sockets.map((socket) => once(socket, 'connect').finally(() => socket.destroy()))),
+    );
+  });
+
   it('should let in what another worker brings, and nothing else', async () => {
     const { tag, sid, entered, left } = await worker();
     const door = directory.address(tag, 'door');
@@ -203,14 +215,14 @@ describe('the back doors of 2 workers', function () {
   before(async () => {
     const io = { init: { cors: { origin: ORIGIN, credentials: true } } };
     cluster = await startCluster('handover', { workers: 2 }, { IO: JSON.stringify(io) });
-    directory = await (await connect()).emitWithAck('directory');
+    directory = await (await connectClient()).emitWithAck('directory');
   });
   after(async () => {
     await cluster?.close();
     if (directory) assert(!existsSync(directory), 'nothing is left');
   });
 
-  const connect = (): Promise<Socket> => connected(track(cluster.url));
+  const connectClient = (): Promise<Socket> => connected(track(cluster.url));
 
   /** Asks so often that each worker is asked. */
   const ask = (query: string) =>
@@ -324,12 +336,12 @@ describe('the back doors of 2 workers', function () {
     }
 
     // Whoever can enter the directory can: it is not that nothing happens.
-    const client = await connect();
+    const client = await connectClient();
     const sid = await client.emitWithAck('sid');
     const gone = next(client, 'disconnect');
     await sendRaw(path.join(directory, `${sid.slice(0, 8)}.door`), `POST /leaving/${sid} HTTP/1.1\r\nHost: x\r\n\r\n`);
     assert.deepEqual((await gone)[0], 'transport close');
     for (const agent of agents) agent.destroy();
-    await until('the workers answer', async () => (await connect()).connected);
+    await until('the workers answer', async () => (await connectClient()).connected);
   });
 });

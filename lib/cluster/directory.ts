@@ -14,6 +14,8 @@ export type SocketKind = 'door' | 'link';
 const MAX_PATH = 103;
 /** What is added to the directory's path: a slash, a dot, a tag, `.door`. */
 const MAX_NAME = 15;
+/** How many may wait until a busy worker takes them, where the system allows it: who is refused takes it for a dead one. */
+const BACKLOG = 4096;
 const WINDOWS = process.platform === 'win32';
 
 /** Where sockets are, and for which master: `rundir` of Egg, unless its path is too long for a socket. */
@@ -109,7 +111,7 @@ function listen(server: Server, address: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     // A worker's own, not the master's for all workers.
-    server.listen({ path: address, exclusive: true }, () => {
+    server.listen({ path: address, exclusive: true, backlog: BACKLOG }, () => {
       server.off('error', reject);
       resolve();
     });
