@@ -70,39 +70,43 @@ export function order(world: () => World, { atOnce }: Unable): void {
       });
 
       it('should reach who has joined just before: socketsJoin(room), to(room).emit', async () => {
-        for (const me of world().each(nsp)) {
-          await me.perform([
-            ['io', ['in', 'a'], ['socketsJoin', 'just now']],
-            ['io', ['to', 'just now'], ['emit', 'welcome']],
-          ]);
-          const late = (client: Client) => atOnce !== undefined && client.worker === me.worker;
-          const meant = (client: Client) => client.nsp === nsp && client.is('a') && !late(client);
-          await world().heard(me, (client) => (meant(client) ? [['welcome']] : []));
-          await leave(world(), me, 'just now');
-        }
+        for (const me of world().each(nsp)) await shouldWelcome(world(), me, lateFor(me));
       });
 
       it('should reach who leaves just after, and not after that: to(room).emit, socketsLeave(room)', async () => {
-        for (const me of world().each(nsp)) {
-          await Promise.all(
-            world()
-              .in(nsp)
-              .map((client) => client.ask('socket', ['join', 'not for long'])),
-          );
-          await me.perform([
-            ['io', ['to', 'not for long'], ['emit', 'bye']],
-            ['io', ['in', 'b'], ['socketsLeave', 'not for long']],
-            ['io', ['to', 'not for long'], ['emit', 'are gone']],
-          ]);
-          const late = (client: Client) => atOnce !== undefined && client.worker === me.worker;
-          const stays = (client: Client) => !client.is('b') || late(client);
-          const heard = (client: Client) => (stays(client) ? [['bye'], ['are gone']] : [['bye']]);
-          await world().heard(me, (client) => (client.nsp === nsp ? heard(client) : []));
-          await leave(world(), me, 'not for long');
-        }
+        for (const me of world().each(nsp)) await shouldDismiss(world(), me, lateFor(me));
       });
     });
   }
+
+  const lateFor = (me: Client) => (client: Client) => atOnce !== undefined && client.worker === me.worker;
+}
+
+/** Whose rooms change later than what is emitted reaches them. */
+type Late = (client: Client) => boolean;
+
+/** Has sockets join a room, and emits to it. */
+export async function shouldWelcome(world: World, doer: Doer, late: Late = () => false): Promise<void> {
+  await doer.perform([
+    ['io', ['in', 'a'], ['socketsJoin', 'just now']],
+    ['io', ['to', 'just now'], ['emit', 'welcome']],
+  ]);
+  const meant = (client: Client) => client.nsp === doer.nsp && client.is('a') && !late(client);
+  await world.heard(doer, (client) => (meant(client) ? [['welcome']] : []));
+  await each(world, doer, 'leave', 'just now');
+}
+
+/** Emits to a room before sockets leave it, and after that. */
+export async function shouldDismiss(world: World, doer: Doer, late: Late = () => false): Promise<void> {
+  await each(world, doer, 'join', 'not for long');
+  await doer.perform([
+    ['io', ['to', 'not for long'], ['emit', 'bye']],
+    ['io', ['in', 'b'], ['socketsLeave', 'not for long']],
+    ['io', ['to', 'not for long'], ['emit', 'are gone']],
+  ]);
+  const heard = (client: Client) => (!client.is('b') || late(client) ? [['bye'], ['are gone']] : [['bye']]);
+  await world.heard(doer, (client) => (client.nsp === doer.nsp ? heard(client) : []));
+  await each(world, doer, 'leave', 'not for long');
 }
 
 /** Sends a mix of broadcasts, and compares what all clients hear: in the order of each of those who send. */
@@ -126,7 +130,7 @@ export async function shouldFollow(world: World, doers: Doer[], count: number): 
   }
 }
 
-/** Everybody leaves the room, with the help of their own workers. */
-async function leave(world: World, { nsp }: Doer, room: string): Promise<void> {
-  await Promise.all(world.in(nsp).map((client) => client.ask('socket', ['leave', room])));
+/** All join or leave a room, each with the help of its own worker. */
+async function each(world: World, { nsp }: Doer, method: 'join' | 'leave', room: string): Promise<void> {
+  await Promise.all(world.in(nsp).map((client) => client.ask('socket', [method, room])));
 }

@@ -7,13 +7,15 @@ import type { Chain, Doer } from './client';
 import { NAMESPACES, type Unable, type World } from './world';
 
 const payloads: Record<string, unknown> = require(`${fixture('conformance')}/payloads`);
+/** All payloads, by name. */
+export const NAMES = Object.keys(payloads);
 const LARGE = '1 MB';
 /** Socket.IO's server takes no more than ten attachments of a client. */
 const NOT_ECHOED = 'more than ten attachments';
 const LONG = 10_000;
 
 export function payloadTests(world: () => World, { tellOthers, binaryAnswers, payloads: unable = {} }: Unable): void {
-  const able = Object.keys(payloads).filter((name) => !(name in unable));
+  const able = NAMES.filter((name) => !(name in unable));
   for (const nsp of NAMESPACES) {
     describe(`what is sent in ${nsp}`, () => {
       // What is large takes its time.
