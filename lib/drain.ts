@@ -10,10 +10,11 @@ import { workOf } from './work';
 
 /** How many ms the telling of one client adds to the span over which all are told. */
 const EACH = 2;
-/** From this part of the time on nobody waits for handlers of packets: the rest is for what comes after a disconnect. */
+/**
+ * From this part of the time on nobody waits for handlers of packets: the rest is for what comes after a disconnect. As long as
+ * that rest, a client that has been told may take to fetch what was still to be sent, and that it is told.
+ */
 const LAST = 0.75;
-/** How many ms a client that has been told may take to fetch it, before the worker goes on. */
-const GRACE = 1000;
 
 const CLOSING = 'the server is closing';
 
@@ -66,7 +67,7 @@ async function leave(app: Application, conn: Connection, patience: number, timeo
     // A listener put on by hand gets its packet in a tick of its own.
     await immediate();
   }
-  await closed(conn, Math.min(GRACE, timeout * (1 - LAST)));
+  await closed(conn, timeout * (1 - LAST));
 }
 
 /**
