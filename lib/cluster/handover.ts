@@ -2,7 +2,6 @@
 // lib/cluster.ts for each engine.
 import { Agent, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Count } from '../work';
 import { type Engine, LEAVING, sidOf } from './backdoor';
 import type { RunDirectory } from './directory';
@@ -65,16 +64,15 @@ export class Handover {
     this.#leaving = true;
     const sids = [...this.#sessions.keys()];
     const span = Math.min(spread, sids.length * EACH);
-    const over = new AbortController();
-    const asked = Promise.all(
-      sids.map(async (sid, i) => {
-        await sleep(((i + Math.random()) * span) / sids.length, undefined, { signal: over.signal });
-        if (this.#sessions.has(sid)) this.#ask(sid);
-      }),
+    const timers = sids.map((sid, i) =>
+      setTimeout(() => this.#sessions.has(sid) && this.#ask(sid), ((i + Math.random()) * span) / sids.length),
     );
-    const gone = asked.then(() => this.#under.none()).catch(() => {});
-    await Promise.race([gone, sleep(timeout, undefined, { signal: over.signal }).catch(() => {})]);
-    over.abort();
+    let over: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      over = setTimeout(resolve, timeout);
+    });
+    await Promise.race([this.#under.none(), late]);
+    for (const timer of [...timers, over]) clearTimeout(timer);
   }
 
   close(): void {
