@@ -8,7 +8,7 @@ import { resolveConfig } from './lib/config';
 import { drain, drainConnection } from './lib/drain';
 import { drainWarnings } from './lib/drain/times';
 import { attach, detach } from './lib/engine';
-import { adapterOf } from './lib/host';
+import { adapterOf, hostWarnings } from './lib/host';
 import { loadIo } from './lib/loader';
 import { closeRedis } from './lib/redis';
 import { hidePassword } from './lib/redis/config';

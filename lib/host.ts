@@ -42,3 +42,19 @@ export function needsHandover(app: Process): boolean {
   const { transports } = resolveConfig(app.config.io).init;
   return workers > 1 && !sticky && (transports === undefined || transports.includes('polling'));
 }
+
+/** What is no error but looks like a mistake on this host, for the log. */
+export function hostWarnings(app: Process): string[] {
+  const { init, generateId, adapter } = resolveConfig(app.config.io);
+  const { workers } = hostOf(app);
+  const warnings: string[] = [];
+  if (generateId && init.allowEIO3 && needsHandover(app)) {
+    warnings.push(
+      'clients of Socket.IO 2 that begin with long-polling reach their worker only with --sticky: config.io.generateId makes their session ids, which then do not tell it. Others are not concerned',
+    );
+  }
+  if (workers > 1 && adapter === 'memory') {
+    warnings.push(`config.io.adapter 'memory' carries nothing to the other ${workers - 1} workers: 'cluster' does`);
+  }
+  return warnings;
+}

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import type { Application } from 'egg';
 import { Adapter } from 'socket.io-adapter';
 import type { IoConfig } from '../lib';
+import { hostWarnings } from '../lib/host';
 import { summary } from '../lib/summary';
 import { mm } from './support/app';
 import { type Inline, startInline } from './support/inline';
@@ -29,6 +30,24 @@ const many = (io: IoConfig, options: object) =>
     options: { workers: 4, ...options },
     io: { names: () => ['/'], path: () => '/x' },
   } as never);
+
+describe('the warnings at boot', () => {
+  const warnings = (io: IoConfig, workers = 4, sticky = false) =>
+    hostWarnings({ config: { io }, options: { workers, sticky } } as never);
+  const old: IoConfig = { init: { allowEIO3: true }, generateId: () => 'x' };
+
+  it('should tell of clients that handover cannot help', () => {
+    assert.match(warnings(old)[0]!, /clients of Socket\.IO 2 .* only with --sticky: config\.io\.generateId/);
+    for (const none of [warnings(old, 1), warnings(old, 4, true), warnings({ ...old, init: {} }), warnings({})]) {
+      assert.deepEqual(none, []);
+    }
+  });
+
+  it('should tell of an adapter that carries nothing to other workers', () => {
+    assert.match(warnings({ adapter: 'memory' })[0]!, /'memory' carries nothing to the other 3 workers/);
+    assert.deepEqual(warnings({ adapter: 'memory' }, 1), []);
+  });
+});
 
 describe('the line at boot', () => {
   it('should say what was chosen', async () => {
