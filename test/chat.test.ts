@@ -4,7 +4,8 @@ import path from 'node:path';
 import { logs, ROOT, type Running, refused, start } from './support/app';
 import { closeBrowser, closePages, openPage, reads } from './support/browser';
 import * as chatter from './support/chat';
-import { say, type } from './support/chat';
+import { enterElsewhere, say, type, workerOf } from './support/chat';
+import type { Cluster } from './support/cluster';
 import { times, until } from './support/wait';
 
 describe('the example chat', () => {
@@ -39,6 +40,7 @@ describe('the example chat', () => {
     await reads(ada, '#people .name', ['Ada (you)']);
     const grace = await enter('Grace');
     await reads(grace, '#people .name', ['Ada', 'Grace (you)']);
+    await reads(grace, '#people .worker', ['worker 1', 'worker 1']);
     await reads(ada, '#people .name', ['Ada (you)', 'Grace']);
     await reads(ada, '.news', ['Grace joined']);
     await reads(grace, '.news', []);
@@ -187,6 +189,46 @@ describe('the example chat', () => {
     const room = "A room's name has 1 to 24 letters, digits, spaces, dots or dashes.";
     assert.deepEqual(problems, [message, message, message, room, room, { message: 'Enter a room first.' }]);
     assert.equal(error.length, problems.length);
+  });
+});
+
+describe('the example chat, as npm start starts it', function () {
+  this.timeout(90_000);
+
+  let chat: Cluster;
+
+  before(async () => {
+    chat = await chatter.npmStart();
+  });
+
+  afterEach(closePages);
+
+  after(async () => {
+    await closeBrowser();
+    await chat?.close();
+  });
+
+  it('has two workers, whose people see each other', async () => {
+    const ada = await chatter.enter(chat.url, 'Ada');
+    const here = await workerOf(ada);
+    const grace = await enterElsewhere(chat.url, 'Grace', ada);
+    const there = await workerOf(grace);
+    assert.deepEqual([here, there].sort(), ['worker 1', 'worker 2']);
+    await reads(ada, '#people .name', ['Ada (you)', 'Grace']);
+    await reads(grace, '#people .name', ['Ada', 'Grace (you)']);
+    for (const page of [ada, grace]) await reads(page, '#people .worker', [here as string, there as string]);
+    assert.match((await ada.locator('.worker').first().getAttribute('title')) ?? '', /processes/);
+
+    await say(grace, 'Hello Ada');
+    await say(ada, 'Hello Grace');
+    for (const page of [ada, grace])
+      await until('both have been said', async () => (await page.locator('.text').count()) === 2);
+    await until('Ada sees that Grace is typing', async () => {
+      await type(grace, 'x');
+      return (await ada.locator('#typing').textContent()) === 'Grace is typing…';
+    });
+    await grace.getByRole('button', { name: 'Leave' }).click();
+    await reads(ada, '#people .name', ['Ada (you)']);
   });
 
   if (process.env.SCREENSHOT) it('has its picture taken', () => chatter.takePicture(chat.url));

@@ -9,7 +9,7 @@ startCluster(
   {
     baseDir: __dirname,
     port,
-    workers: Number(process.env.WORKERS) || 1,
+    workers: Number(process.env.WORKERS) || 2,
     title: 'egg-socket.io-chat',
     require: [require.resolve('tsx/cjs'), require.resolve('./ctrl-c.cjs')],
   },

@@ -1,9 +1,49 @@
 // What people do in the example chat, for test/chat.test.ts.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import path from 'node:path';
 import type { BrowserContextOptions, Page } from 'playwright-core';
-import { ROOT } from './app';
+import { EGG_MAJOR, ROOT } from './app';
 import { openPage, reads } from './browser';
+import type { Cluster } from './cluster';
+import { freePort } from './port';
+import { within } from './wait';
+
+/** Starts the chat as `npm start` does. */
+export async function npmStart(): Promise<Cluster> {
+  const port = await freePort();
+  const { NODE_ENV: _test, ...env } = process.env;
+  const chat = spawn(process.execPath, [path.join(ROOT, 'example/chat/start.cjs')], {
+    env: {
+      ...env,
+      PORT: String(port),
+      EGG_MAJOR: String(EGG_MAJOR),
+      NODE_OPTIONS: `--require ${require.resolve('./register.cjs')}`,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  const ended = once(chat, 'exit');
+  const ready = new Promise<void>((resolve, reject) => {
+    for (const stream of [chat.stdout, chat.stderr]) {
+      stream.on('data', (text) => {
+        output += text;
+        if (output.includes('egg started on')) resolve();
+      });
+    }
+    ended.then(() => reject(new Error(`the chat has not started:\n${output}`)), reject);
+  });
+  const close = async () => {
+    chat.kill();
+    await within('the end of the chat', ended, 20_000);
+  };
+  await within('the chat', ready, 60_000).catch(async (err) => {
+    await close();
+    throw err;
+  });
+  return { url: `http://127.0.0.1:${port}`, close };
+}
 
 /** Takes a nickname and enters a room: somebody with a page. */
 export async function enter(
@@ -19,6 +59,29 @@ export async function enter(
   if (room !== 'Lobby') await page.goto(`${url}/#${room}`);
   await page.getByRole('heading', { name: room }).waitFor();
   return page;
+}
+
+/** The worker that somebody is on, as the page shows it. */
+export function workerOf(page: Page): Promise<string | null> {
+  return page.locator('#people li', { hasText: '(you)' }).locator('.worker').textContent();
+}
+
+/** Enters the chat on another worker than somebody else: whoever is on the same one leaves again. */
+export async function enterElsewhere(
+  url: string,
+  nickname: string,
+  other: Page,
+  look: BrowserContextOptions = {},
+): Promise<Page> {
+  const taken = await workerOf(other);
+  const names = await other.locator('#people .name').allTextContents();
+  for (let attempt = 1; attempt <= 10; attempt++) {
+    const page = await enter(url, nickname, 'Lobby', look);
+    if ((await workerOf(page)) !== taken) return page;
+    await page.close();
+    await reads(other, '#people .name', names);
+  }
+  throw new Error(`${nickname} is always on ${taken}`);
 }
 
 export async function type(page: Page, text: string): Promise<void> {
@@ -54,8 +117,8 @@ function cookies(answer: Response): string {
 /** Renews docs/chat.png, the picture in the README. */
 export async function takePicture(url: string): Promise<void> {
   await enter(url, 'Linus', 'Compilers');
-  const ada = await enter(url, 'Ada', 'Lobby', { viewport: { width: 1200, height: 760 }, deviceScaleFactor: 2 });
   const grace = await enter(url, 'Grace');
+  const ada = await enterElsewhere(url, 'Ada', grace, { viewport: { width: 1200, height: 760 }, deviceScaleFactor: 2 });
   const lines: [Page, string][] = [
     [grace, 'Hi Ada! Is this the new one?'],
     [ada, 'It is: Socket.IO 4 on Egg, with middleware and controllers for events.'],

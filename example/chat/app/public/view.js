@@ -4,7 +4,11 @@ const at = (id) => document.getElementById(id);
 /** How long "… is typing" stays, in ms. */
 const TYPING = 3000;
 const typing = new Map();
+/** The nicknames of those who are in the room. */
 let people;
+
+const WORKER =
+  'Egg’s workers are processes that share the people among them. Whoever is on another worker is in the same room all the same.';
 
 export function showConnection(text) {
   at('connection').textContent = text;
@@ -49,18 +53,20 @@ function markRoom() {
 }
 
 export function showPeople(now, me) {
+  const nicknames = now.map(({ nickname }) => nickname);
   // The first list after entering a room is no news.
-  for (const nickname of people ? now : []) if (!people.includes(nickname)) announce(`${nickname} joined`);
+  for (const nickname of people ? nicknames : []) if (!people.includes(nickname)) announce(`${nickname} joined`);
   for (const nickname of people ?? []) {
-    if (now.includes(nickname)) continue;
+    if (nicknames.includes(nickname)) continue;
     stopTyping(nickname);
     announce(`${nickname} left`);
   }
-  people = now;
+  people = nicknames;
   at('count').textContent = now.length === 1 ? '1 person' : `${now.length} people`;
-  const rows = now.map((nickname) => {
+  const rows = now.map(({ nickname, workers }) => {
     const name = element('span', { class: 'name' }, nickname === me ? `${nickname} (you)` : nickname);
-    return element('li', {}, avatar(nickname), name);
+    const worker = element('span', { class: 'worker', title: WORKER }, `worker ${workers.join(', ')}`);
+    return element('li', {}, avatar(nickname), name, worker);
   });
   at('people').replaceChildren(...rows);
 }

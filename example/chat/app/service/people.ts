@@ -5,11 +5,23 @@ import { roomKey } from '../names';
 /** Rooms that are there even when nobody is. */
 const FIXED_ROOMS = ['Lobby', 'Help', 'Random'];
 
+/** Somebody in a room. */
+export interface Person {
+  nickname: string;
+  /** The workers that have this person's pages: there may be several open. */
+  workers: number[];
+}
+
 export default class PeopleService extends Service {
-  async inRoom(room: string): Promise<string[]> {
+  async inRoom(room: string): Promise<Person[]> {
     const sockets = await this.#chat.in(roomKey(room)).fetchSockets();
-    // Somebody may have the page open twice.
-    return [...new Set(sockets.map((socket) => socket.data.nickname as string))].sort();
+    const people = new Map<string, Set<number>>();
+    for (const { data } of sockets) {
+      people.set(data.nickname, (people.get(data.nickname) ?? new Set()).add(data.worker));
+    }
+    return [...people.keys()]
+      .sort()
+      .map((nickname) => ({ nickname, workers: [...(people.get(nickname) ?? [])].sort() }));
   }
 
   async rooms(): Promise<string[]> {
