@@ -23,7 +23,7 @@ export default class IoBoot {
     hidePassword(this.app.config);
     const { warnings } = resolveConfig(this.app.config.io);
     adapterOf(this.app);
-    for (const warning of [...warnings, ...drainWarnings(this.app)]) {
+    for (const warning of [...warnings, ...drainWarnings(this.app), ...hostWarnings(this.app)]) {
       this.app.coreLogger.warn(`[egg-socket.io] ${warning}`);
     }
   }
