@@ -56,6 +56,26 @@ describe('the frames of a link', () => {
     assert.deepEqual(body.buffer, Buffer.from([9]));
   });
 
+  it('should carry every kind of binary data for clients, and nothing else of the memory', () => {
+    const { reader, broadcasts } = reading();
+    const bytes = new Uint8Array([1, 2, 3, 4]);
+    const packet = [
+      bytes.buffer,
+      new DataView(bytes.buffer, 1, 2),
+      new Uint16Array([0xabcd, 0x1234]),
+      Buffer.from('x'),
+    ];
+    reader.read(encodeBroadcast({}, ['text', ...packet] as Encoded));
+    const [[, parts]] = broadcasts as [[unknown, Encoded]];
+    assert.deepEqual(parts, [
+      'text',
+      Buffer.from([1, 2, 3, 4]),
+      Buffer.from([2, 3]),
+      Buffer.from(new Uint16Array([0xabcd, 0x1234]).buffer),
+      Buffer.from('x'),
+    ]);
+  });
+
   it('should put together what is larger than a chunk', () => {
     const { reader, frames } = reading();
     const big = Buffer.alloc(5_000_000, 7);

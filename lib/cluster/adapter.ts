@@ -83,6 +83,13 @@ export class LinkAdapter extends ClusterAdapter {
     return DONE;
   }
 
+  override broadcastWithAck(...args: Parameters<ClusterAdapter['broadcastWithAck']>): void {
+    const [, { flags }, clientCountCallback] = args;
+    super.broadcastWithAck(...args);
+    // Who asks waits for as many answers as there are workers, even where no other one is asked.
+    if (flags?.local) for (let others = this.#exchange.size; others > 0; others--) clientCountCallback(0);
+  }
+
   override serverCount(): Promise<number> {
     return Promise.resolve(1 + this.#exchange.size);
   }

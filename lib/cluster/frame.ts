@@ -47,7 +47,7 @@ export function encodeFrame(type: Exclude<FrameType, 4>, body: unknown): Buffer 
  * @param packet - for clients
  */
 export function encodeBroadcast(target: object, packet: Encoded): Buffer {
-  return pack(FrameType.BROADCAST, JSON.stringify(target), packet);
+  return pack(FrameType.BROADCAST, JSON.stringify(target), packet.map(toPart));
 }
 
 function pack(type: FrameType, text: string, parts: Encoded): Buffer {
@@ -70,6 +70,11 @@ function pack(type: FrameType, text: string, parts: Encoded): Buffer {
   return frame;
 }
 
+function toPart(part: string | Uint8Array): string | Uint8Array {
+  return typeof part === 'string' ? part : toBytes(part);
+}
+
+/** An attachment is whatever Socket.IO takes for binary data: a view of some bytes, or a buffer of them. */
 function toBytes(attachment: unknown): Uint8Array {
   if (ArrayBuffer.isView(attachment)) {
     return new Uint8Array(attachment.buffer, attachment.byteOffset, attachment.byteLength);

@@ -13,7 +13,7 @@ export const ADAPTERS: Record<string, WorldOptions> = {
   cluster: {
     workers: 3,
     adapter: 'cluster',
-    unable: { localAnswers: LOCAL_ANSWERS },
+    unable: {},
   },
   redis: {
     workers: 3,
