@@ -13,7 +13,7 @@ export async function useAdapter(app: Application): Promise<void> {
   const { adapter } = resolveConfig(app.config.io);
   if (typeof adapter === 'function') app.io.adapter(own(adapter(app)) as never);
   else if (kind === 'cluster') app.io.adapter(linkAdapter(app) as never);
-  else if (kind.startsWith('redis')) await useRedis(app);
+  else if (kind !== 'memory' && kind !== 'own') await useRedis(app, kind);
 }
 
 /** What an application's function has given, as Socket.IO calls it: with `new`. */

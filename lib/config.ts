@@ -94,7 +94,7 @@ export function resolveConfig(config: IoConfig | undefined): ResolvedConfig {
   const raw = object('config.io', config) ?? {};
   onlyKeys('config.io', raw, KEYS);
   const init = resolveInit(raw.init, warnings);
-  const redis = resolveRedis(raw.redis, init, warnings);
+  const redis = resolveRedis(raw.redis, { init, adapter: raw.adapter }, warnings);
   return {
     init,
     namespace: resolveNamespaces(raw.namespace),

@@ -1,72 +1,56 @@
-// The adapter of each namespace where Redis is on: that of Socket.IO, which here outlives Redis. Made by Socket.IO, of the
-// class that lib/redis.ts gives it.
-import { setTimeout as delay } from 'node:timers/promises';
+// The adapter of each namespace with config.io.adapter 'redis': that of Socket.IO, which here outlives Redis. Made by
+// lib/redis.ts.
 import { RedisAdapter } from '@socket.io/redis-adapter';
 import type { Namespace } from 'socket.io';
-import type { ResolvedRedis } from './config';
+import { Adapter } from 'socket.io-adapter';
+import type { AdapterOptions } from './config';
 import type { RedisLink } from './link';
+
+/** Makes the adapter of a namespace. */
+export type MakeAdapter = (nsp: Namespace) => Adapter;
 
 type BroadcastOptions = Parameters<RedisAdapter['fetchSockets']>[0];
 
-/** While Redis is away, what is asked of all workers is done by this one, and who asks the others gets an error. */
+/** Who asks the other workers while Redis is away gets an error. */
 export class LinkedRedisAdapter extends RedisAdapter {
   readonly #link: RedisLink;
 
-  constructor(nsp: Namespace, link: RedisLink, options: ResolvedRedis['adapter']) {
-    super(nsp, link.publisher, link.subscriber, options);
+  constructor(nsp: Namespace, link: RedisLink, { key, requestsTimeout }: AdapterOptions) {
+    super(nsp, link.publisher, link.subscriber, { key, requestsTimeout });
     this.#link = link;
   }
 
-  // The next three reach the sockets of this worker by way of Redis, too.
+  // The next three would reach the sockets of this worker by way of Redis: behind what is emitted to them meanwhile, and not
+  // at all while Redis is away. They come back from there, too, and change nothing then.
 
   override addSockets(opts: BroadcastOptions, rooms: string[]): void {
-    super.addSockets(this.#reachable(opts), rooms);
+    Adapter.prototype.addSockets.call(this, opts, rooms);
+    if (!opts.flags?.local) super.addSockets(opts, rooms);
   }
 
   override delSockets(opts: BroadcastOptions, rooms: string[]): void {
-    super.delSockets(this.#reachable(opts), rooms);
+    Adapter.prototype.delSockets.call(this, opts, rooms);
+    if (!opts.flags?.local) super.delSockets(opts, rooms);
   }
 
   override disconnectSockets(opts: BroadcastOptions, close: boolean): void {
-    super.disconnectSockets(this.#reachable(opts), close);
+    Adapter.prototype.disconnectSockets.call(this, opts, close);
+    if (!opts.flags?.local) super.disconnectSockets(opts, close);
   }
 
   override async fetchSockets(opts: BroadcastOptions) {
-    if (!opts.flags?.local) this.#mustBeUp();
+    if (!opts.flags?.local) this.#link.mustBeUp();
     return super.fetchSockets(opts);
   }
 
   override async allRooms(): Promise<Set<string>> {
-    this.#mustBeUp();
+    this.#link.mustBeUp();
     return super.allRooms();
   }
 
-  /**
-   * How many workers there are. Socket.IO doesn't catch: where nobody knows there are infinitely many, and who waits for
-   * all of them hears of a timeout.
-   */
-  override async serverCount(): Promise<number> {
-    const unknown = Number.POSITIVE_INFINITY;
-    if (!this.#link.up) return unknown;
+  override serverCount(): Promise<number> {
     // Private in its type, and the only name that tells how many listen.
-    const channel = (this as unknown as { requestChannel: string }).requestChannel;
-    const answered = new AbortController();
-    const timeout = delay(this.requestsTimeout, unknown, { ref: false, signal: answered.signal });
-    try {
-      return await Promise.race([this.#link.publisher.count(channel), timeout]);
-    } catch {
-      return unknown;
-    } finally {
-      answered.abort();
-    }
-  }
-
-  #reachable(opts: BroadcastOptions): BroadcastOptions {
-    return this.#link.up ? opts : { ...opts, flags: { ...opts.flags, local: true } };
-  }
-
-  #mustBeUp(): void {
-    if (this.#link.up) return;
-    throw new Error(`[egg-socket.io] Redis ${this.#link.name} is not connected: other workers can't be asked`);
+    const { requestChannel } = this as unknown as { requestChannel: string };
+    return this.#link.count(requestChannel, this.requestsTimeout);
   }
 }

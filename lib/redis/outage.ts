@@ -14,11 +14,15 @@ const MAX_REASONS = 10;
 const NO_CONNECTION = /^(Stream isn't writeable|Connection is closed)/;
 const LOST = 'connection lost';
 
+/** What a Redis before 7.0 says of sharded channels. */
+const TOO_OLD = /^ERR unknown (command|subcommand) .*(s(un)?subscribe|spublish|shardnumsub)/i;
+const SHARDED = "config.io.adapter 'redis-sharded' needs Redis 7.0 or later";
+
 /** Logs outages. No line contains the password. */
 export class OutageLog {
   #reasons: Set<string> | undefined;
   #lost = 0;
-  readonly #unreadable = new Set<string>();
+  readonly #warned = new Set<string>();
 
   /**
    * @param log - `app.coreLogger`
@@ -56,12 +60,14 @@ export class OutageLog {
 
   /** A message was ignored. Who publishes one publishes many: each reason is logged once. */
   unreadable(err: Error): void {
-    const reason = this.#reason(err);
-    if (this.#unreadable.has(reason) || this.#unreadable.size >= MAX_REASONS) return;
-    this.#unreadable.add(reason);
-    this.log.warn(
-      `[egg-socket.io] Redis ${this.name}: a message on the adapter's channels was ignored: ${reason}. Applications that share Redis and no rooms need different config.io.redis.key`,
+    this.#warnOnce(
+      `a message on the adapter's channels was ignored: ${this.#reason(err)}. Applications that share Redis and no rooms need different config.io.redis.key`,
     );
+  }
+
+  /** Something of the application can't be sent. */
+  unsendable(what: string, err: Error): void {
+    this.#warnOnce(`${what}: ${this.#reason(err)}`);
   }
 
   /** Broadcasts flow. */
@@ -74,9 +80,18 @@ export class OutageLog {
     this.#lost = 0;
   }
 
+  #warnOnce(warning: string): void {
+    if (this.#warned.has(warning) || this.#warned.size >= MAX_REASONS) return;
+    this.#warned.add(warning);
+    this.log.warn(`[egg-socket.io] Redis ${this.name}: ${warning}`);
+  }
+
   /** The message alone: ioredis keeps the arguments of a failed command, AUTH's among them, in the error. */
-  #reason(err: Error & { code?: string }): string {
+  #reason(err: Error & { code?: string; lastNodeError?: Error }): string {
     if (NO_CONNECTION.test(err.message)) return LOST;
+    if (TOO_OLD.test(err.message)) return `${err.message.split(',', 1)[0]}: ${SHARDED}`;
+    // Of a Redis Cluster none of the nodes can be asked: this is why.
+    if (err.lastNodeError) return this.#reason(err.lastNodeError);
     // Where a host has several addresses, the error of all attempts has no message.
     const reason = err.message || err.code || err.name;
     return this.password ? reason.replaceAll(this.password, '***') : reason;

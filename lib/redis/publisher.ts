@@ -1,8 +1,9 @@
-// The side of the link that publishes: what the adapter takes for its `pubClient`. It keeps nothing for later: while
+// The side of the link that commands: what the adapters take for the client that publishes. It keeps nothing for later: while
 // Redis is away a message is lost and counted, so that an outage takes no memory. Made by link.ts.
 import type { Cluster, Redis } from 'ioredis';
+import { Pending } from './pending';
 
-/** What the two sides tell the link. */
+/** What the sides tell the link. */
 export interface Reports {
   /** Broadcasts don't flow, for this reason. */
   failed(err: Error): void;
@@ -10,23 +11,36 @@ export interface Reports {
   lost(): void;
   /** Something came that is no message of an adapter. */
   unreadable(err: Error): void;
+  /**
+   * Something of the application can't be sent.
+   *
+   * @param what - a sentence, to which the reason is added
+   */
+  unsendable(what: string, err: Error): void;
   /** A side is up. */
   up(): void;
 }
 
-/** Publishes, and asks how many workers listen. */
+/** What tells how many listen to a channel, and to a sharded one. */
+export type Count = 'NUMSUB' | 'SHARDNUMSUB';
+
+/** The commands of a time: how many of them have no answer. */
+interface Batch {
+  open: number;
+}
+
+/** Publishes, asks, and finds out that nobody answers. */
 export class Publisher {
-  /** The messages on the way: sent over the connection of this epoch, and not answered. */
-  #inFlight = 0;
-  #answers = 0;
-  #epoch = 0;
+  #batch: Batch = { open: 0 };
+  #before: Batch = { open: 0 };
+  readonly #pending = new Pending();
   #silent = false;
   #timer: NodeJS.Timeout | undefined;
 
   /**
    * @param client - connecting or connected
    * @param reports - told of every failure
-   * @param patience - how long Redis may leave messages without any answer, in ms
+   * @param patience - how long Redis may leave a command without an answer, in ms
    * @param owned - whether a connection without answers is given up for a new one
    */
   constructor(
@@ -40,31 +54,60 @@ export class Publisher {
     return this.client.status === 'ready' && !this.#silent;
   }
 
-  /** Publishes, and neither throws nor rejects: the adapter catches nothing. */
-  publish(channel: string, message: string | Buffer): void {
+  publish(channel: string, message: string | Buffer): Promise<unknown> {
+    return this.send((client) => client.publish(channel, message));
+  }
+
+  spublish(channel: string, message: string | Buffer): Promise<unknown> {
+    return this.send((client) => client.spublish(channel, message));
+  }
+
+  /**
+   * Gives a command, and neither throws nor rejects: the adapters catch nothing. Where the connection is lost meanwhile there
+   * is no answer.
+   */
+  async send<T>(command: (client: Redis) => Promise<T>): Promise<T | undefined> {
     if (!this.up) {
       this.reports.lost();
-      return;
+      return undefined;
     }
-    const epoch = this.#epoch;
-    this.#inFlight++;
+    try {
+      return await this.#command(command);
+    } catch (err) {
+      this.reports.lost();
+      this.reports.failed(err as Error);
+      return undefined;
+    }
+  }
+
+  /**
+   * Gives a command that somebody waits for.
+   *
+   * @throws {Error} what Redis says, or that there is no connection
+   */
+  ask<T>(command: (client: Redis) => Promise<T>): Promise<T> {
+    return this.#pending.wait(this.#command(command));
+  }
+
+  async #command<T>(command: (client: Redis) => Promise<T>): Promise<T> {
+    const batch = this.#batch;
+    batch.open++;
     this.#watch();
-    this.client.publish(channel, message).then(
-      () => this.#answered(epoch),
-      (err) => {
-        this.#answered(epoch);
-        this.reports.lost();
-        this.reports.failed(err);
-      },
-    );
+    try {
+      return await command(this.client);
+    } finally {
+      this.#answered(batch);
+    }
   }
 
   /** How many workers listen to a channel. */
-  async count(channel: string): Promise<number> {
+  async count(channel: string, command: Count = 'NUMSUB'): Promise<number> {
     const nodes = this.client.isCluster ? (this.client as unknown as Cluster).nodes() : [this.client];
     try {
-      const counts = await Promise.all(nodes.map(async (node) => Number((await node.pubsub('NUMSUB', channel))[1])));
-      return counts.reduce((sum, each) => sum + each, 0);
+      // The types of ioredis know the one only.
+      const ask = (node: Redis) => this.ask(() => node.pubsub(command as 'NUMSUB', channel));
+      const counts = await Promise.all(nodes.map(ask));
+      return counts.reduce((sum, [, count]) => sum + Number(count), 0);
     } catch (err) {
       this.reports.failed(err as Error);
       throw err;
@@ -73,39 +116,43 @@ export class Publisher {
 
   /** The connection is gone, and what was on its way with it. */
   reset(): void {
-    this.#epoch++;
-    this.#inFlight = 0;
+    this.#pending.reset();
+    this.#batch = { open: 0 };
+    this.#before = { open: 0 };
     this.#silent = false;
     clearTimeout(this.#timer);
     this.#timer = undefined;
   }
 
-  // Only to remind of a missing listener would the adapter listen, to 'error'.
+  // Only to remind of a missing listener would the adapters listen, to 'error'.
   on(): void {}
   off(): void {}
 
-  #answered(epoch: number): void {
-    if (epoch !== this.#epoch) return;
-    this.#inFlight--;
-    this.#answers++;
-    if (!this.#silent) return;
+  #answered(batch: Batch): void {
+    batch.open--;
+    if (!this.#silent || (batch !== this.#batch && batch !== this.#before)) return;
     this.#silent = false;
     this.reports.up();
   }
 
-  /** A connection may be dead and not say so; then what is sent would pile up for the minutes that TCP takes to notice. */
+  /**
+   * A connection may be dead and not say so; then what is sent would pile up for the minutes that TCP takes to notice. Of a
+   * Redis Cluster one node may be, while the others answer.
+   */
   #watch(): void {
     if (this.#timer) return;
-    const [epoch, answers] = [this.#epoch, this.#answers];
     const check = () => {
-      if (epoch !== this.#epoch) return;
       this.#timer = undefined;
-      if (this.#inFlight === 0) return;
-      if (answers === this.#answers) this.#stalled();
-      else this.#watch();
+      if (this.#before.open > 0) return this.#stalled();
+      this.#before = this.#batch;
+      this.#batch = { open: 0 };
+      if (this.#before.open > 0) this.#watch();
     };
-    // After a turn of the event loop: a worker that was busy finds the answers first.
-    this.#timer = setTimeout(() => setImmediate(check), this.patience).unref();
+    const timer = setTimeout(() => {
+      // After a turn of the event loop: a worker that was busy finds the answers first.
+      setImmediate(() => timer === this.#timer && check());
+    }, this.patience).unref();
+    this.#timer = timer;
   }
 
   #stalled(): void {

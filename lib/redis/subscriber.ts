@@ -1,18 +1,30 @@
-// The side of the link that subscribes: what the adapter takes for its `subClient`. It knows what is subscribed to and
-// does it again on every new connection; ioredis forgets what was asked for while a password was refused. Made by link.ts.
+// The side of the link that subscribes: what the adapters take for the client that subscribes. It knows what is subscribed to
+// and does it again on every new connection; ioredis forgets what was asked for while a password was refused. Made by link.ts.
 import type { Redis } from 'ioredis';
+import { Pending } from './pending';
 import type { Reports } from './publisher';
 
 type Listener = (...args: unknown[]) => unknown;
+type Command = 'subscribe' | 'psubscribe' | 'ssubscribe';
+
+const UNDO = { subscribe: 'unsubscribe', psubscribe: 'punsubscribe', ssubscribe: 'sunsubscribe' } as const;
 
 /** Where unsubscribing fails the connection is gone, and with it what was subscribed to. */
 const ignore = () => {};
 
+/** After that many ms it is tried again. */
+const RETRY = 1000;
+
 /** Subscribes, and passes on what comes. */
 export class Subscriber {
-  readonly #channels = new Set<string>();
-  readonly #patterns = new Set<string>();
+  readonly #wanted: Record<Command, Set<string>> = {
+    subscribe: new Set(),
+    psubscribe: new Set(),
+    ssubscribe: new Set(),
+  };
   readonly #guarded = new Map<Listener, Listener>();
+  readonly #pending = new Pending();
+  readonly #asking = new Set<Promise<void>>();
   #subscribed = false;
 
   /**
@@ -32,23 +44,27 @@ export class Subscriber {
   }
 
   subscribe(channels: string[]): void {
-    for (const channel of channels) this.#channels.add(channel);
-    this.#send(() => this.client.subscribe(...channels));
+    this.#add('subscribe', channels);
   }
 
   psubscribe(pattern: string): void {
-    this.#patterns.add(pattern);
-    this.#send(() => this.client.psubscribe(pattern));
+    this.#add('psubscribe', [pattern]);
+  }
+
+  ssubscribe(channel: string): void {
+    this.#add('ssubscribe', [channel]);
   }
 
   unsubscribe(channels: string[]): void {
-    for (const channel of channels) this.#channels.delete(channel);
-    if (this.client.status === 'ready') this.client.unsubscribe(...channels).catch(ignore);
+    this.#remove('subscribe', channels);
   }
 
   punsubscribe(pattern: string): void {
-    this.#patterns.delete(pattern);
-    if (this.client.status === 'ready') this.client.punsubscribe(pattern).catch(ignore);
+    this.#remove('psubscribe', [pattern]);
+  }
+
+  sunsubscribe(channel: string): void {
+    this.#remove('ssubscribe', [channel]);
   }
 
   on(event: string, listener: Listener): void {
@@ -64,28 +80,66 @@ export class Subscriber {
     this.#guarded.delete(listener);
   }
 
-  /** There is a new connection. */
+  /** Redis has subscribed to what it was asked to, or can't now. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#asking);
+  }
+
+  /** There is a new connection, or a new node. */
   async restore(): Promise<void> {
+    if (this.client.status !== 'ready') return;
     try {
-      await Promise.all([
-        this.#channels.size > 0 && this.client.subscribe(...this.#channels),
-        this.#patterns.size > 0 && this.client.psubscribe(...this.#patterns),
-      ]);
+      const commands = Object.keys(this.#wanted) as Command[];
+      await Promise.all(commands.map((command) => this.#ask(command, [...this.#wanted[command]])));
       this.#subscribed = true;
       this.reports.up();
     } catch (err) {
       this.reports.failed(err as Error);
+      // Of a Redis Cluster the connection stays, and a node may not know yet that the others are back.
+      if (this.client.isCluster) setTimeout(() => this.restore(), RETRY).unref();
     }
   }
 
   /** The connection is gone. */
   reset(): void {
+    this.#pending.reset();
     this.#subscribed = false;
   }
 
-  /** What is asked for without a connection is asked for by `restore`. */
-  #send(command: () => Promise<unknown>): void {
-    if (this.client.status === 'ready') command().catch((err) => this.reports.failed(err));
+  #add(command: Command, channels: string[]): void {
+    for (const channel of channels) this.#wanted[command].add(channel);
+    // What is asked for without a connection is asked for by `restore`.
+    if (this.client.status !== 'ready') return;
+    const asking = this.#pending
+      .wait(this.#ask(command, channels))
+      .catch((err) => this.reports.failed(err))
+      .finally(() => this.#asking.delete(asking));
+    this.#asking.add(asking);
+  }
+
+  #remove(command: Command, channels: string[]): void {
+    for (const channel of channels) this.#wanted[command].delete(channel);
+    if (this.client.status === 'ready') this.#undo(command, channels).catch(ignore);
+  }
+
+  // Of a Redis Cluster ioredis may throw at once.
+  async #undo(command: Command, channels: string[]): Promise<void> {
+    await this.client[UNDO[command]](...channels);
+  }
+
+  async #ask(command: Command, channels: string[]): Promise<void> {
+    if (channels.length === 0) return;
+    if (command !== 'ssubscribe' || !this.client.isCluster) await this.client[command](...channels);
+    else await Promise.all(channels.map((channel) => this.#askNode(channel)));
+  }
+
+  /**
+   * Each sharded channel has its node. ioredis subscribes by itself at a node that is back, but once only, and says nothing
+   * where the node refuses. It would keep a channel that it gets a second time twice.
+   */
+  async #askNode(channel: string): Promise<void> {
+    this.#undo('ssubscribe', [channel]).catch(ignore);
+    await this.client.ssubscribe(channel);
   }
 
   /** Anybody may publish anything on the channels; what the adapter can't read must not end the process. */
