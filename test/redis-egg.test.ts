@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import type { ClusterNode, ClusterOptions, Redis, RedisOptions } from 'ioredis';
+import type { AdapterName } from '../lib/adapter/config';
 import { EGG_MAJOR, type Running, start } from './support/app';
 import { startInline } from './support/inline';
 import { freePort } from './support/port';
@@ -36,8 +37,8 @@ Object.defineProperty(Listed, 'Cluster', { value: ListedCluster });
 
 const current = globalThis as { redisEgg?: object };
 
-async function startWith(redis: EggRedis, clientName: string): Promise<Running> {
-  current.redisEgg = { redis: { ...redis, Redis: Listed }, io: { redis: { clientName } } };
+async function startWith(redis: EggRedis, clientName: string, adapter?: AdapterName): Promise<Running> {
+  current.redisEgg = { redis: { ...redis, Redis: Listed }, io: { redis: { clientName }, adapter } };
   return start('redis-egg');
 }
 
@@ -86,6 +87,21 @@ describe('redis with egg-redis', () => {
     assert.deepEqual(databases.sort(), ['1', '1', '2', '2', '2', '2']);
   });
 
+  for (const adapter of ['redis-sharded', 'redis-streams'] as const) {
+    it(`should share rooms by connections that are set up as that client: ${adapter}`, async () => {
+      const lazy = { client: { ...settings, db: 3, lazyConnect: true, weakDependent: true } };
+      const a = await startWith(lazy, 'default', adapter);
+      const b = await startWith(lazy, 'default', adapter);
+      await flows(a, b);
+      await flows(b, a);
+      await b.connect();
+      assert.equal((await a.app.io.fetchSockets()).length, 1);
+      for (const line of redis.clients()) assert.match(line, / db=3 /);
+      await Promise.all([a.close(), b.close()]);
+      assert.equal(redis.clients().length, 0);
+    });
+  }
+
   it('should connect a client that waits for its first command', async () => {
     const lazy = { client: { ...settings, lazyConnect: true, weakDependent: true } };
     const a = await startWith(lazy, 'default');
@@ -126,9 +142,13 @@ describe('redis with egg-redis and a cluster', () => {
     await redis.stop();
   });
 
-  it('should share rooms', async () => {
+  for (const adapter of ['redis', 'redis-sharded', 'redis-streams'] as const) {
+    it(`should share rooms: ${adapter}`, () => shares(adapter));
+  }
+
+  async function shares(adapter: AdapterName): Promise<void> {
     const client = { cluster: true, nodes: [{ host: '127.0.0.1', port: redis.port, password: '', db: 0 }] };
-    const [a, b] = [await startWith({ client }, 'default'), await startWith({ client }, 'default')];
+    const [a, b] = [await startWith({ client }, 'default', adapter), await startWith({ client }, 'default', adapter)];
     await flows(a, b);
     await flows(b, a);
     await b.connect();
@@ -137,5 +157,5 @@ describe('redis with egg-redis and a cluster', () => {
     await redis.start();
     await until('the cluster is up', async () => /cluster_state:ok/.test(await redis.command('CLUSTER', 'INFO')));
     await flows(a, b);
-  });
+  }
 });

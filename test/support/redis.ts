@@ -22,8 +22,8 @@ process.on('exit', () => {
 process.once('SIGTERM', () => process.exit(143));
 
 /** Starts a server. Who starts it stops it. */
-export async function startRedis(settings: RedisSettings = {}): Promise<RedisServer> {
-  const server = new RedisServer(await freePort(), settings);
+export async function startRedis(settings: RedisSettings = {}, more: string[] = []): Promise<RedisServer> {
+  const server = new RedisServer(await freePort(), settings, more);
   await server.start();
   return server;
 }
@@ -35,6 +35,8 @@ export class RedisServer {
   constructor(
     readonly port: number,
     readonly settings: RedisSettings = {},
+    /** Arguments that are no setting with one value. */
+    readonly more: string[] = [],
   ) {}
 
   /** Starts it, or starts it again on the same port. */
@@ -48,7 +50,7 @@ export class RedisServer {
       ...this.settings,
     };
     const args = Object.entries(settings).flatMap(([key, value]) => [`--${key}`, value]);
-    this.child = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    this.child = spawn('redis-server', [...args, ...this.more], { stdio: ['ignore', 'pipe', 'inherit'] });
     servers.add(this);
     const { stdout } = this.child;
     let output = '';
@@ -105,6 +107,13 @@ export class RedisServer {
     }
   }
 
+  /** A connection of the test's own. */
+  async connect(): Promise<Redis> {
+    const client = new Redis({ port: this.port, host: '127.0.0.1', password: this.settings.requirepass });
+    await client.ping();
+    return client;
+  }
+
   /** The connections of other clients, a line each. */
   clients(): string[] {
     const auth = this.settings.requirepass ? ['--no-auth-warning', '-a', this.settings.requirepass] : [];
@@ -119,8 +128,8 @@ export async function startWorker(redis: IoConfig['redis'], rest: Omit<Inline, '
   return startInline({
     ...inline,
     router: (app) => {
-      app.io.route('join', (ctx) => {
-        ctx.join(ctx.args[0]);
+      app.io.route('join', async (ctx) => {
+        await ctx.join(ctx.args[0]);
         ctx.args[1]();
       });
     },

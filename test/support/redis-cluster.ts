@@ -1,0 +1,65 @@
+// A Redis Cluster of the test's own: masters that share the slots, on free ports, their bus included.
+import type { RedisConfig } from '../../lib/config';
+import { freePort } from './port';
+import { RedisServer, type RedisSettings } from './redis';
+import { until } from './wait';
+
+const SLOTS = 16_384;
+
+/** Starts a Cluster. Who starts it stops it. */
+export async function startRedisCluster(size = 3, settings: RedisSettings = {}): Promise<RedisCluster> {
+  const nodes: RedisServer[] = [];
+  for (let n = 0; n < size; n++) {
+    nodes.push(
+      new RedisServer(await freePort(), {
+        'cluster-enabled': 'yes',
+        'cluster-port': `${await freePort()}`,
+        'cluster-announce-ip': '127.0.0.1',
+        'cluster-node-timeout': '1000',
+        // The slots of the others work while a node is away.
+        'cluster-require-full-coverage': 'no',
+        ...settings,
+      }),
+    );
+  }
+  const cluster = new RedisCluster(nodes);
+  await Promise.all(nodes.map((node) => node.start()));
+  for (const [n, node] of nodes.entries()) {
+    const [first, last] = [n, n + 1].map((part) => Math.ceil((part * SLOTS) / size));
+    await node.command('CLUSTER', 'ADDSLOTSRANGE', `${first}`, `${last! - 1}`);
+    await node.command('CLUSTER', 'SET-CONFIG-EPOCH', `${n + 1}`);
+  }
+  for (const node of nodes.slice(1)) {
+    const { port } = nodes[0]!;
+    await node.command('CLUSTER', 'MEET', '127.0.0.1', `${port}`, nodes[0]!.settings['cluster-port']!);
+  }
+  await cluster.ready();
+  return cluster;
+}
+
+export class RedisCluster {
+  constructor(readonly nodes: RedisServer[]) {}
+
+  /** `config.io.redis` for it: one node knows the others. */
+  get config(): RedisConfig {
+    const [{ port, settings }] = this.nodes as [RedisServer];
+    return { cluster: true, nodes: [{ host: '127.0.0.1', port, password: settings.requirepass }] };
+  }
+
+  /** Waits until each node knows all others to be there. */
+  async ready(): Promise<void> {
+    for (const node of this.nodes) {
+      await until('the cluster is up', async () => {
+        const known = String(await node.command('CLUSTER', 'NODES'))
+          .trim()
+          .split('\n');
+        const up = known.filter((line) => / connected \d/.test(line) && !/fail|handshake/.test(line));
+        return up.length === this.nodes.length && /cluster_state:ok/.test(await node.command('CLUSTER', 'INFO'));
+      });
+    }
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.nodes.map((node) => node.stop()));
+  }
+}
