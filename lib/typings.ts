@@ -97,8 +97,11 @@ declare module 'egg' {
   }
 
   interface Agent {
-    /** Emits to the clients of all workers. */
-    io: AgentIo;
+    /**
+     * Emits to the clients of all workers; that is all that it does. For Egg 4 an agent has by type what an application has,
+     * so the type says more.
+     */
+    io: AgentIo & IoServer;
   }
 
   // On Egg 4 this is what `this.app` is in a controller or a service.
