@@ -53,7 +53,6 @@ function agentIo(name: string, options: WorldOptions): void {
 
       it(`should arrive in order: ${of(nsp)}`, async () => {
         await shouldFollow(world, [world.agent(nsp)], 500);
-        if (unable.atOnce) return;
         await shouldWelcome(world, world.agent(nsp));
         await shouldDismiss(world, world.agent(nsp));
       });

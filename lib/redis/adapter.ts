@@ -14,6 +14,7 @@ type BroadcastOptions = Parameters<RedisAdapter['fetchSockets']>[0];
 /** Who asks the other workers while Redis is away gets an error. */
 export class LinkedRedisAdapter extends RedisAdapter {
   readonly #link: RedisLink;
+  #alone = false;
 
   constructor(nsp: Namespace, link: RedisLink, { key, requestsTimeout }: AdapterOptions) {
     super(nsp, link.publisher, link.subscriber, { key, requestsTimeout });
@@ -48,7 +49,16 @@ export class LinkedRedisAdapter extends RedisAdapter {
     return super.allRooms();
   }
 
-  override serverCount(): Promise<number> {
+  override broadcastWithAck(...args: Parameters<RedisAdapter['broadcastWithAck']>): void {
+    this.#alone = args[1].flags?.local === true;
+    super.broadcastWithAck(...args);
+  }
+
+  /** Right after broadcastWithAck Socket.IO asks how many workers answer, whoever was meant. */
+  override async serverCount(): Promise<number> {
+    const alone = this.#alone;
+    this.#alone = false;
+    if (alone) return 1;
     // Private in its type, and the only name that tells how many listen.
     const { requestChannel } = this as unknown as { requestChannel: string };
     return this.#link.count(requestChannel, this.requestsTimeout);

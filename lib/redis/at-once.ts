@@ -9,6 +9,7 @@ import {
   MessageType,
 } from 'socket.io-adapter';
 import type { RedisLink } from './link';
+import { hasBinary, plain } from './plain';
 import type { Count } from './publisher';
 
 export type Packet = Parameters<Adapter['broadcast']>[0];
@@ -17,6 +18,7 @@ export type Packet = Parameters<Adapter['broadcast']>[0];
 export interface Inner {
   readonly uid: string;
   publish(message: object): void;
+  doPublish(message: ClusterMessage): Promise<string>;
   doPublishResponse(requester: string, response: ClusterResponse): Promise<void>;
   onMessage(message: ClusterMessage, offset?: string): void;
 }
@@ -43,50 +45,86 @@ export function tell(adapter: ClusterAdapter, type: MessageType, opts: Broadcast
   (adapter as unknown as Inner).publish({ type, data: sent });
 }
 
+const DONE = Promise.resolve();
+
 /** The methods that take the place of an adapter's own, which would wait for Redis. */
 export function atOnce(adapter: ClusterAdapter, link: RedisLink, { channel, count, timeout }: Asking) {
   const local = Adapter.prototype;
-  const { fetchSockets, serverSideEmit } = adapter;
-  const { doPublishResponse } = adapter as unknown as Inner;
+  const { broadcastWithAck, fetchSockets, serverSideEmit } = adapter;
+  const { doPublish, doPublishResponse } = adapter as unknown as Inner;
+  let alone = false;
   return {
-    async broadcast(packet: Packet, opts: BroadcastOptions) {
+    broadcast(packet: Packet, opts: BroadcastOptions) {
       tell(adapter, MessageType.BROADCAST, opts, { packet });
       local.broadcast.call(adapter, packet, opts);
+      return DONE;
     },
-    async addSockets(opts: BroadcastOptions, rooms: string[]) {
+    addSockets(opts: BroadcastOptions, rooms: string[]) {
       tell(adapter, MessageType.SOCKETS_JOIN, opts, { rooms });
       local.addSockets.call(adapter, opts, rooms);
+      return DONE;
     },
-    async delSockets(opts: BroadcastOptions, rooms: string[]) {
+    delSockets(opts: BroadcastOptions, rooms: string[]) {
       tell(adapter, MessageType.SOCKETS_LEAVE, opts, { rooms });
       local.delSockets.call(adapter, opts, rooms);
+      return DONE;
     },
-    async disconnectSockets(opts: BroadcastOptions, close: boolean) {
+    disconnectSockets(opts: BroadcastOptions, close: boolean) {
       tell(adapter, MessageType.DISCONNECT_SOCKETS, opts, { close });
       local.disconnectSockets.call(adapter, opts, close);
+      return DONE;
     },
     async fetchSockets(opts: BroadcastOptions) {
       if (opts.flags?.local) return local.fetchSockets.call(adapter, opts);
       link.mustBeUp();
       return fetchSockets.call(adapter, { ...opts, flags: { timeout, ...opts.flags } });
     },
-    serverCount: () => link.count(channel, timeout, count),
+    broadcastWithAck(...args: Parameters<typeof broadcastWithAck>) {
+      alone = args[1].flags?.local === true;
+      broadcastWithAck.apply(adapter, args);
+    },
+    /** Right after broadcastWithAck Socket.IO asks how many workers answer, whoever was meant. */
+    serverCount() {
+      const answering = alone ? Promise.resolve(1) : link.count(channel, timeout, count);
+      alone = false;
+      return answering;
+    },
     async serverSideEmit(packet: unknown[]) {
       const ack = packet.at(-1);
-      if (link.up || typeof ack !== 'function') return serverSideEmit.call(adapter, packet);
+      const asks = typeof ack === 'function';
       try {
-        link.mustBeUp();
+        if (asks) link.mustBeUp();
+        await serverSideEmit.call(adapter, packet);
       } catch (err) {
-        ack(err, []);
+        // Socket.IO doesn't look at what comes back.
+        if (asks) ack(err, []);
+        else link.reports.unsendable("what serverSideEmit was given can't be sent", err as Error);
       }
+    },
+    async doPublish(message: ClusterMessage) {
+      const sent = asPlain(message);
+      // In a namespace that was made this moment an answer would come before anybody listens.
+      if (isRequest(message) && link.subscriber.busy) await link.subscriber.settled();
+      return doPublish.call(adapter, sent);
     },
     // Called where nobody catches: what a worker has to answer, its sockets' data say, may be what can't be encoded.
     async doPublishResponse(requester: string, response: ClusterResponse) {
       try {
-        await doPublishResponse.call(adapter, requester, response);
+        await doPublishResponse.call(adapter, requester, asPlain(response));
       } catch (err) {
         link.reports.unsendable("what another worker asked for can't be sent", err as Error);
       }
     },
   };
+}
+
+function isRequest(message: ClusterMessage): boolean {
+  return 'data' in message && 'requestId' in message.data;
+}
+
+/** Messages without binary data are written as JSON anyway, but for those that streams send past the stream. */
+function asPlain<T extends ClusterMessage | ClusterResponse>(message: T): T {
+  const { type, data = {} } = message as { type: MessageType; data?: { requestId?: string } };
+  const isBroadcast = type === MessageType.BROADCAST && data.requestId === undefined;
+  return isBroadcast && !hasBinary(data) ? message : { ...message, data: plain(data) };
 }

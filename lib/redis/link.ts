@@ -121,6 +121,9 @@ export class RedisLink {
    */
   async count(channel: string, timeout: number, command?: Count): Promise<number> {
     const unknown = Number.POSITIVE_INFINITY;
+    // A namespace that was made this moment is one of those who listen.
+    await undefined;
+    await this.subscriber.settled();
     if (!this.up) return unknown;
     const answered = new AbortController();
     const late = delay(timeout, unknown, { ref: false, signal: answered.signal });

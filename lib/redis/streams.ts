@@ -26,6 +26,8 @@ export function streamsAdapter(link: RedisLink, options: AdapterOptions, duratio
     const channel = `${key}#${nsp.name}#`;
     const owner = `${channel}${uid}#`;
     const { close, onRawMessage } = adapter;
+    // As the adapter does it a moment later.
+    subscriber.subscribe([channel, owner]);
     Object.assign(adapter, atOnce(adapter, link, { channel, count: 'NUMSUB', timeout }), {
       onRawMessage(entry: Parameters<typeof onRawMessage>[0], id: string) {
         reader.position = id;

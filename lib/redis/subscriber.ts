@@ -80,6 +80,11 @@ export class Subscriber {
     this.#guarded.delete(listener);
   }
 
+  /** Whether Redis has been asked to subscribe, and has not answered. */
+  get busy(): boolean {
+    return this.#asking.size > 0;
+  }
+
   /** Redis has subscribed to what it was asked to, or can't now. */
   async settled(): Promise<void> {
     await Promise.all(this.#asking);

@@ -25,6 +25,7 @@ interface Returning {
   events: unknown[][];
 }
 
+const DONE = Promise.resolve();
 /** How many events wait for a client whose connection middleware is running. */
 const MAX_EVENTS = 10_000;
 
@@ -64,11 +65,12 @@ export function recovery(adapter: ClusterAdapter, { publisher, reader, sessions,
   }
 
   return {
-    async broadcast(packet: Packet, opts: BroadcastOptions) {
+    broadcast(packet: Packet, opts: BroadcastOptions) {
       if (!opts.flags?.local) seq++;
       tell(adapter, MessageType.BROADCAST, opts, { packet, seq });
       stamp(packet, opts);
       local.broadcast.call(adapter, packet, opts);
+      return DONE;
     },
 
     /** Called by ClusterAdapter for what another worker has emitted, right before it emits it here. */

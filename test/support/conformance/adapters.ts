@@ -2,7 +2,12 @@
 // agent-io.test.ts.
 import type { WorldOptions } from './world';
 
-const LOCAL_ANSWERS = 'Socket.IO waits for as many workers as there are, local or not';
+const NOTEPACK = {
+  'half a character': 'notepack.io, which writes the broadcasts, replaces it',
+  'a Uint16Array': 'notepack.io takes the number of elements for the number of bytes',
+  'a DataView': 'notepack.io takes it for empty',
+  'a large number': 'notepack.io cuts integers off at 64 bits',
+};
 
 export const ADAPTERS: Record<string, WorldOptions> = {
   memory: {
@@ -20,16 +25,20 @@ export const ADAPTERS: Record<string, WorldOptions> = {
     adapter: 'redis',
     redis: true,
     unable: {
-      atOnce:
-        '@socket.io/redis-adapter reaches the sockets of the own worker by way of Redis, too, but emits to them at once',
-      localAnswers: LOCAL_ANSWERS,
       binaryAnswers: '@socket.io/redis-adapter writes what workers tell each other as JSON',
-      payloads: {
-        'half a character': 'notepack.io, which writes the broadcasts, replaces it',
-        'a Uint16Array': 'notepack.io takes the number of elements for the number of bytes',
-        'a DataView': 'notepack.io takes it for empty',
-        'a large number': 'notepack.io cuts integers off at 64 bits',
-      },
+      payloads: NOTEPACK,
     },
+  },
+  'redis-sharded': {
+    workers: 3,
+    adapter: 'redis-sharded',
+    redis: true,
+    unable: { payloads: NOTEPACK },
+  },
+  'redis-streams': {
+    workers: 3,
+    adapter: 'redis-streams',
+    redis: true,
+    unable: { askOrder: 'what is asked goes by way of pub/sub, broadcasts by way of the stream' },
   },
 };

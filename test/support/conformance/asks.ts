@@ -7,7 +7,7 @@ import { NAMESPACES, ODD_ROOMS, type Unable, type World } from './world';
 /** How long a client has for its answer, in ms, where it gives one. */
 const LONG = 5000;
 
-export function asks(world: () => World, { tellOthers, binaryAnswers, localAnswers }: Unable): void {
+export function asks(world: () => World, { tellOthers, binaryAnswers }: Unable): void {
   // It takes 5 s, while others are asked.
   let silence: Promise<Outcome[]> | undefined;
   if (!tellOthers) {
@@ -20,7 +20,7 @@ export function asks(world: () => World, { tellOthers, binaryAnswers, localAnswe
 
   for (const nsp of NAMESPACES) {
     describe(`what each worker asks in ${nsp}`, () => {
-      for (const { title, to, meets } of [...TARGETS, ...(localAnswers ? [] : LOCAL)]) {
+      for (const { title, to, meets } of [...TARGETS, ...LOCAL]) {
         it(`should be answered by those who are meant, once: ${title}.emitWithAck`, async () => {
           for (const me of world().each(nsp)) {
             const far = farFrom(me, world());

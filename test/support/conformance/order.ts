@@ -17,7 +17,7 @@ const MIX: Array<[Chain, (client: Client) => boolean, payload?: string]> = [
   [['io', ['to', 'a'], ['except', 'b']], ({ kind }) => kind === 'a', 'unicode'],
 ];
 
-export function order(world: () => World, { atOnce, askOrder }: Unable): void {
+export function order(world: () => World, { askOrder }: Unable): void {
   for (const nsp of NAMESPACES) {
     describe(`what follows each other in ${nsp}`, () => {
       it(`should arrive in order: ${MANY} broadcasts of one worker`, async () => {
@@ -71,41 +71,36 @@ export function order(world: () => World, { atOnce, askOrder }: Unable): void {
       });
 
       it('should reach who has joined just before: socketsJoin(room), to(room).emit', async () => {
-        for (const me of world().each(nsp)) await shouldWelcome(world(), me, lateFor(me));
+        for (const me of world().each(nsp)) await shouldWelcome(world(), me);
       });
 
       it('should reach who leaves just after, and not after that: to(room).emit, socketsLeave(room)', async () => {
-        for (const me of world().each(nsp)) await shouldDismiss(world(), me, lateFor(me));
+        for (const me of world().each(nsp)) await shouldDismiss(world(), me);
       });
     });
   }
-
-  const lateFor = (me: Client) => (client: Client) => atOnce !== undefined && client.worker === me.worker;
 }
 
-/** Whose rooms change later than what is emitted reaches them. */
-type Late = (client: Client) => boolean;
-
 /** Has sockets join a room, and emits to it. */
-export async function shouldWelcome(world: World, doer: Doer, late: Late = () => false): Promise<void> {
+export async function shouldWelcome(world: World, doer: Doer): Promise<void> {
   await doer.perform([
     ['io', ['in', 'a'], ['socketsJoin', 'just now']],
     ['io', ['to', 'just now'], ['emit', 'welcome']],
   ]);
-  const meant = (client: Client) => client.nsp === doer.nsp && client.is('a') && !late(client);
+  const meant = (client: Client) => client.nsp === doer.nsp && client.is('a');
   await world.heard(doer, (client) => (meant(client) ? [['welcome']] : []));
   await each(world, doer, 'leave', 'just now');
 }
 
 /** Emits to a room before sockets leave it, and after that. */
-export async function shouldDismiss(world: World, doer: Doer, late: Late = () => false): Promise<void> {
+export async function shouldDismiss(world: World, doer: Doer): Promise<void> {
   await each(world, doer, 'join', 'not for long');
   await doer.perform([
     ['io', ['to', 'not for long'], ['emit', 'bye']],
     ['io', ['in', 'b'], ['socketsLeave', 'not for long']],
     ['io', ['to', 'not for long'], ['emit', 'are gone']],
   ]);
-  const heard = (client: Client) => (!client.is('b') || late(client) ? [['bye'], ['are gone']] : [['bye']]);
+  const heard = (client: Client) => (client.is('b') ? [['bye']] : [['bye'], ['are gone']]);
   await world.heard(doer, (client) => (client.nsp === doer.nsp ? heard(client) : []));
   await each(world, doer, 'leave', 'not for long');
 }

@@ -31,14 +31,10 @@ export interface WorldOptions {
 
 /** The exceptions that there are. */
 export interface Unable {
-  /** socketsJoin, socketsLeave and disconnectSockets take effect at once for the sockets of the worker that asks. */
-  atOnce?: string;
   /** What is asked arrives in order with what is broadcast. */
   askOrder?: string;
   /** Binary data in what workers tell and answer each other, other than events for clients. */
   binaryAnswers?: string;
-  /** Answers of the clients of one worker: io.local.emitWithAck. */
-  localAnswers?: string;
   /** serverSideEmit. */
   tellOthers?: string;
   /** Payloads that other workers get differently, by name. */
