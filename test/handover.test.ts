@@ -79,14 +79,26 @@ describe('handover', function () {
     return [...counts.values()];
   }
 
-  /** 300 clients who come at once. */
-  async function crowd(url: string): Promise<void> {
+  /** 300 clients who come at once. Returns how many each worker has. */
+  async function crowd(url: string): Promise<number[]> {
     const kinds = [...Array(200).fill(DEFAULT), ...Array(50).fill(['polling']), ...Array(50).fill(['websocket'])];
-    const sizes = await shares(await Promise.all(kinds.map((transports) => member(url, { transports }))));
-    // While it has more than it can give, Egg's master gives a connection to whichever worker is ready first. The more the
-    // machine has to do, the less even that is; by address one of them would have them all.
-    assert.equal(sizes.length, 4);
-    assert(Math.max(...sizes) < 0.8 * kinds.length, `the workers have ${sizes.join(', ')} clients`);
+    const clients = await Promise.all(kinds.map((transports) => member(url, { transports })));
+    const sizes = await shares(clients);
+    for (const client of clients) client.disconnect();
+    return sizes;
+  }
+
+  /** Crowds of which one at least is shared evenly. */
+  async function crowds(url: string): Promise<void> {
+    const seen: string[] = [];
+    // While Egg's master has more connections than it can give, it gives the next one to whichever worker is ready first:
+    // what else the machine does has a say in it.
+    for (let attempt = 1; attempt <= 4; attempt++) {
+      const sizes = await crowd(url);
+      if (sizes.length === 4 && Math.max(...sizes) <= 2 * Math.min(...sizes)) return;
+      seen.push(sizes.join(', '));
+    }
+    assert.fail(`the workers had ${seen.join('; ')} clients`);
   }
 
   describe('of 4 workers without any configuration, and of 2 on another host', () => {
@@ -106,11 +118,11 @@ describe('handover', function () {
     });
 
     it('should let everybody in at the first attempt', async () => {
-      await crowd(four.url);
+      await crowds(four.url);
     });
 
     it('should do so behind nginx, which has one address', async () => {
-      await behindNginx('One host', [four], ({ url }) => crowd(url));
+      await behindNginx('One host', [four], ({ url }) => crowds(url));
     });
 
     it('should not change how those who come from one address are shared among the workers', async () => {
