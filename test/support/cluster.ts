@@ -27,6 +27,8 @@ export async function startCluster(
     port,
     cache: false,
     coverage: false,
+    // Another file may have the same fixture running.
+    clean: false,
     require: [require.resolve('./register.cjs')],
     opt: {
       env: { ...process.env, EGG_MAJOR: String(EGG_MAJOR), EGG_SERVER_ENV: 'prod', EGG_HOME: fixture(name), ...env },

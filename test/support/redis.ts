@@ -143,15 +143,19 @@ export async function inRoom(worker: Running, room: string) {
   return client;
 }
 
+let flowTimes = 0;
+
 /** Waits until broadcasts of the one application reach a client of the other. */
 export async function flows(from: Running, to: Running): Promise<void> {
   const client = await to.connect();
   let heard = false;
-  client.once('flows', () => {
-    heard = true;
+  // What is still on its way from an earlier time says nothing.
+  const now = ++flowTimes;
+  client.on('flows', (time) => {
+    heard ||= time === now;
   });
   await until('broadcasts flow', () => {
-    from.app.io.emit('flows');
+    from.app.io.emit('flows', now);
     return heard;
   });
   client.disconnect();
