@@ -45,10 +45,11 @@ export default class IoBoot {
     listenToAgent(this.app);
     await openCluster(this.app);
     this.app.coreLogger.info(summary(this.app));
+    // What is registered last runs first: clients leave while the application still has what its handlers need.
+    this.app.beforeClose(async () => void (await Promise.all([drain(this.app), leaveCluster(this.app)])));
   }
 
   async beforeClose(): Promise<void> {
-    await Promise.all([drain(this.app), leaveCluster(this.app)]);
     await detach(this.app);
     await closeCluster(this.app);
     await closeRedis(this.app);

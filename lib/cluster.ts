@@ -4,7 +4,7 @@ import type { Application } from 'egg';
 import type { Namespace } from 'socket.io';
 import { LinkAdapter } from './cluster/adapter';
 import { BackDoor, type Engine, sidOf } from './cluster/backdoor';
-import { RunDirectory } from './cluster/directory';
+import { RunDirectory, sweep } from './cluster/directory';
 import { Exchange } from './cluster/exchange';
 import { Handover } from './cluster/handover';
 import { Membership } from './cluster/membership';
@@ -84,6 +84,8 @@ export async function openCluster(app: Application): Promise<void> {
   try {
     await door?.backDoor.open(directory);
     if (links) await links.members.join(links.exchange);
+    // Without links nobody notices that a worker has died.
+    else await sweep(app.config.rundir);
   } catch (err) {
     const problem = `[egg-socket.io] can't open a socket for the other workers in ${directory.path}: ${(err as Error).message}`;
     throw new Error(`${problem}. Set config.rundir to a directory on a local file system`, { cause: err });

@@ -1,6 +1,7 @@
 // The connection onion: admits a client to a namespace or refuses it, once, and ends when the connection is over.
 import type { Context } from 'egg';
 import type { Socket } from 'socket.io';
+import { onClose } from './closing';
 import { connectionFailed, logFailure } from './errors';
 import type { SocketScope } from './scope';
 import { keepCookies } from './session';
@@ -179,42 +180,10 @@ class Connection {
       leave();
       return;
     }
-    const forget = onClose(conn, leave);
+    const forget = onClose(conn as never, leave);
     this.scope.admitted = () => {
       this.scope.admitted = undefined;
       forget();
     };
   }
-}
-
-/** Per connection of Engine.IO, what its close ends: one listener, however many namespaces are being joined over it. */
-const waiting = new WeakMap<Socket['conn'], Closing>();
-
-interface Closing {
-  callbacks: Set<() => void>;
-  listener: () => void;
-}
-
-/** Calls `leave` when a connection closes, unless what comes back is called before. */
-function onClose(conn: Socket['conn'], leave: () => void): () => void {
-  const { callbacks, listener } = waiting.get(conn) ?? listenToClose(conn);
-  callbacks.add(leave);
-  return () => {
-    callbacks.delete(leave);
-    if (callbacks.size > 0) return;
-    // Most connections are idle from here on, and should keep nothing.
-    waiting.delete(conn);
-    conn.off('close', listener);
-  };
-}
-
-function listenToClose(conn: Socket['conn']): Closing {
-  const callbacks = new Set<() => void>();
-  const listener = () => {
-    for (const callback of callbacks) callback();
-  };
-  const closing = { callbacks, listener };
-  waiting.set(conn, closing);
-  conn.once('close', listener);
-  return closing;
 }

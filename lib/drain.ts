@@ -1,10 +1,10 @@
 // A worker leaves in good order: it takes no new clients, lets what is running end, and closes its clients' connections, who
 // come back by themselves to another worker. Called by app.ts.
-import { type IncomingMessage, ServerResponse } from 'node:http';
 import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises';
 import type { Application } from 'egg';
 import { drainOf, variablesOf } from './drain/times';
 import { type Connection, type Engine, enginesOf } from './engine';
+import { refuse } from './refusal';
 import { routerOf } from './router';
 import { workOf } from './work';
 
@@ -15,8 +15,6 @@ const EACH = 2;
  * that rest, a client that has been told may take to fetch what was still to be sent, and that it is told.
  */
 const LAST = 0.75;
-
-const CLOSING = 'the server is closing';
 
 /**
  * Lets no new client in, tells the clients that are there, and waits for what is running. Done when the last handler has
@@ -97,20 +95,6 @@ function refuseHandshakes(engine: Engine): void {
   });
   // One whose handshake was under way.
   engine.on('connection', (conn) => conn.close());
-}
-
-function refuse(req: IncomingMessage, res: ServerResponse): void {
-  const body = JSON.stringify({ message: CLOSING });
-  const headers = { connection: 'close', 'content-type': 'application/json', 'content-length': body.length };
-  if (res instanceof ServerResponse) {
-    res.writeHead(503, headers).end(body);
-    return;
-  }
-  // The response that Engine.IO makes for an upgrade writes nothing.
-  const { socket } = req;
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-  socket.on('error', () => {});
-  socket.end(`HTTP/1.1 503 Service Unavailable\r\n${lines.join('')}\r\n${body}`, () => socket.destroy());
 }
 
 /** Waits for the promise, which does not fail, but no longer than so many ms. */

@@ -10,6 +10,7 @@ interface Process {
 /** What Egg's master was started with. */
 interface Options extends Partial<Host> {
   clusterPort?: number;
+  mode?: string;
 }
 
 function optionsOf(app: Process): Options {
@@ -18,8 +19,14 @@ function optionsOf(app: Process): Options {
 
 /** How many workers there are, and whether Egg's `--sticky` shares the connections among them. */
 export function hostOf(app: Process): Host {
-  const { workers, sticky } = optionsOf(app);
-  return { workers: workers ?? 1, sticky: sticky === true };
+  const { workers = 1, sticky } = optionsOf(app);
+  return { workers: isCluster(app) ? workers : 1, sticky: sticky === true };
+}
+
+/** Whether agent and workers are processes of their own; not in Egg's single mode, which has no use for a number of workers. */
+export function isCluster(app: Process): boolean {
+  const { mode, workers } = optionsOf(app);
+  return mode !== 'single' && workers !== undefined;
 }
 
 /** What the processes of one master have in common, and those of two masters have not. */

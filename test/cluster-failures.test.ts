@@ -165,7 +165,10 @@ describe(`${WORKERS} workers, linked with each other`, function () {
       most = Math.max(most, (await from.emitWithAck('memory')) - before);
     }
     assert(most < 40_000_000, `of 200 MB, ${most} bytes were kept`);
-    assert.match(log(), new RegExp(`worker ${hung![0]} does not read: \\d+ bytes are waiting for it and are dropped`));
+    assert.match(
+      log(),
+      new RegExp(`worker ${hung![0]} does not read, or not fast enough: \\d+ bytes are waiting for it and are dropped`),
+    );
     assert.equal(await from.emitWithAck('count'), WORKERS - 1);
     assert.equal((await from.emitWithAck('timed')).ids.includes(hung![1].id), false);
 

@@ -98,6 +98,8 @@ export class AgentIo {
 
   /** A namespace of the application. */
   of(name: string): AgentNamespace {
+    if (typeof name !== 'string')
+      throw new TypeError('[egg-socket.io] agent.io.of: the name of a namespace is a string');
     // Not kept: there may be as many names as an application likes.
     return new Namespace(this.#server, name.startsWith('/') ? name : `/${name}`);
   }

@@ -1,14 +1,13 @@
 // From the agent to one worker, by Egg's messenger: always the same one as long as it lives, so that what is sent first
 // arrives first. Called by app/extend/agent.ts.
 import type { Agent } from 'egg';
-import { hostOf } from '../host';
+import { isCluster } from '../host';
 import { ACTION } from './command';
 
 /** Sends to one worker. */
 export function sender(agent: Agent): (command: string) => void {
   const { messenger, coreLogger } = agent;
-  // There is nobody to choose from.
-  if (hostOf(agent).workers === 1) return (command) => void messenger.sendToApp(ACTION, command);
+  if (!isCluster(agent)) return (command) => void messenger.sendToApp(ACTION, command);
   let workers = ((messenger as { opids?: Array<number | string> }).opids ?? []).map(String);
   let current: string | undefined;
   messenger.on('egg-pids', (pids: Array<number | string>) => {

@@ -17,9 +17,10 @@ async function run({ io }: Application, text: string): Promise<void> {
   const nsp = known ?? new Namespace(io, name);
   try {
     if (op === 'serverSideEmit') {
-      // To all workers, this one among them.
+      // To all workers, this one among them; the others hear of it whatever a listener here does.
+      const told = nsp.adapter.serverSideEmit(args[0] as unknown[]);
       if (known) known._onServerSideEmit(args[0] as never);
-      await nsp.adapter.serverSideEmit(args[0] as unknown[]);
+      await told;
       return;
     }
     const { rooms, except, flags } = opts;

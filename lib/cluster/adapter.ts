@@ -106,7 +106,9 @@ export class LinkAdapter extends ClusterAdapter {
   /** A worker has answered. */
   answered(from: string, response: ClusterResponse): void {
     const request = this.#request(response.data.requestId);
-    if (request) this.#awaited.get(request)?.delete(from);
+    const awaited = request && this.#awaited.get(request);
+    // One that was given up is not waited for any more.
+    if (awaited && !awaited.delete(from)) return;
     this.onResponse(response);
   }
 

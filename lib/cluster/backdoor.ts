@@ -95,6 +95,7 @@ export function sidOf(req: IncomingMessage): string | undefined {
   const { url = '' } = req;
   // What makes the request cheap to look at, most of the time: no session, or no other worker's.
   if (!url.includes('sid=')) return undefined;
+  const query = url.indexOf('?');
   // The last one of several, as Engine.IO has it.
-  return new URL(url, 'http://localhost').searchParams.getAll('sid').at(-1);
+  return query < 0 ? undefined : new URLSearchParams(url.slice(query)).getAll('sid').at(-1);
 }

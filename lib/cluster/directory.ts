@@ -50,8 +50,8 @@ export class RunDirectory {
     // Seen by the others when it is listened on, not before: who is refused takes a socket for one of a dead worker.
     const hidden = WINDOWS ? address : path.join(this.path, `.${tag}.${kind}`);
     for (let attempt = 1; ; attempt++) {
-      this.#create();
       try {
+        this.#create();
         await listen(server, hidden);
         break;
       } catch (err) {

@@ -1,6 +1,5 @@
 // What goes over a link: frames of one message each. A frame is its length, its type, a text, and parts that are text or
 // binary, each with its length. Called by link.ts, membership.ts and exchange.ts.
-import { Decoder, Encoder, PacketType } from 'socket.io-parser';
 
 /** What a frame is about. */
 export const FrameType = {
@@ -21,7 +20,6 @@ export type FrameType = (typeof FrameType)[keyof typeof FrameType];
 /** A packet as Socket.IO's parser has written it. */
 export type Encoded = Array<string | Uint8Array>;
 
-const encoder = new Encoder();
 /** The size of a length, and of what comes before a part: its kind and its length. */
 const LENGTH = 4;
 const PART = 5;
@@ -31,13 +29,30 @@ const TEXT = 0;
 const BINARY = 1;
 
 /**
- * Writes a frame, as Socket.IO writes a packet: what arrives at another worker is what would arrive at a client.
+ * What a string begins with that isn't itself: the place of an attachment, by its number, or a string that begins so. Nothing
+ * that a client has put into what is sent is taken for the place of an attachment.
+ */
+const MARK = '\0';
+const ATTACHED = `${MARK}b`;
+const STRING = `${MARK}s`;
+
+/**
+ * Writes a frame: what arrives at another worker is what would arrive at a client.
  *
  * @throws {TypeError} for what JSON can't express
  */
-export function encodeFrame(type: Exclude<FrameType, 4>, body: unknown): Buffer {
-  const [text, ...attachments] = encoder.encode({ type: PacketType.EVENT, nsp: '/', data: [type, body] });
-  return pack(type, text as string, attachments.map(toBytes));
+export function encodeFrame(type: Exclude<FrameType, 4>, body: object): Buffer {
+  const attachments: Uint8Array[] = [];
+  const text = JSON.stringify(body, function replace(this: Record<string, unknown>, key, value: unknown) {
+    if (typeof value === 'string') return value.startsWith(MARK) ? STRING + value : value;
+    if (typeof value !== 'object' || value === null) return value;
+    // A Buffer has a toJSON of its own, which has been called.
+    const bytes = toBytes(this[key]) ?? toBytes(value);
+    if (bytes === undefined) return value;
+    attachments.push(bytes);
+    return ATTACHED + (attachments.length - 1);
+  });
+  return pack(type, text, attachments);
 }
 
 /**
@@ -71,16 +86,16 @@ function pack(type: FrameType, text: string, parts: Encoded): Buffer {
 }
 
 function toPart(part: string | Uint8Array): string | Uint8Array {
-  return typeof part === 'string' ? part : toBytes(part);
+  return typeof part === 'string' ? part : (toBytes(part) ?? part);
 }
 
-/** An attachment is whatever Socket.IO takes for binary data: a view of some bytes, or a buffer of them. */
-function toBytes(attachment: unknown): Uint8Array {
-  if (ArrayBuffer.isView(attachment)) {
-    return new Uint8Array(attachment.buffer, attachment.byteOffset, attachment.byteLength);
-  }
-  if (attachment instanceof ArrayBuffer) return new Uint8Array(attachment);
-  throw new TypeError(`can't send a ${Object.prototype.toString.call(attachment)} to other workers: send a Buffer`);
+/** The bytes of what Socket.IO takes for binary data: a view of some, or a buffer of them. */
+function toBytes(value: unknown): Uint8Array | undefined {
+  if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  if (value instanceof ArrayBuffer) return new Uint8Array(value);
+  if (value instanceof Blob)
+    throw new TypeError(`can't send a ${Object.prototype.toString.call(value)} to other workers: send a Buffer`);
+  return undefined;
 }
 
 /** What a reader does with frames. What it throws goes to `failed`, and the next frames are read all the same. */
@@ -96,14 +111,8 @@ export class FrameReader {
   #size = 0;
   /** How many bytes there must be before there is anything to read. */
   #wanted = LENGTH;
-  readonly #decoder = new Decoder({ maxAttachments: Number.POSITIVE_INFINITY });
 
-  constructor(private readonly listener: FrameListener) {
-    this.#decoder.on(
-      'decoded',
-      ({ data }: { data?: [FrameType, unknown] }) => data && listener.frame(data[0], data[1]),
-    );
-  }
+  constructor(private readonly listener: FrameListener) {}
 
   /** Takes what has arrived. */
   read(chunk: Buffer): void {
@@ -125,20 +134,24 @@ export class FrameReader {
 
   #decode(frame: Buffer): void {
     try {
-      const type = frame[0];
+      const type = frame[0] as FrameType;
       const parts = HEAD - LENGTH + frame.readUInt32BE(1);
       const text = frame.toString('utf8', HEAD - LENGTH, parts);
       if (type === FrameType.BROADCAST) this.listener.broadcast?.(JSON.parse(text), partsOf(frame, parts));
-      else {
-        this.#decoder.add(text);
-        for (const part of partsOf(frame, parts)) this.#decoder.add(part);
-      }
+      else this.listener.frame(type, attach(text, partsOf(frame, parts)));
     } catch (err) {
-      // What was read of the frame is forgotten with it.
-      this.#decoder.destroy();
       this.listener.failed(err as Error);
     }
   }
+}
+
+/** Reads a text, with the attachments in their places. */
+function attach(text: string, attachments: Encoded): unknown {
+  if (!text.includes('\\u0000')) return JSON.parse(text);
+  return JSON.parse(text, (_key, value: unknown) => {
+    if (typeof value !== 'string' || !value.startsWith(MARK)) return value;
+    return value.startsWith(ATTACHED) ? attachments[Number(value.slice(ATTACHED.length))] : value.slice(STRING.length);
+  });
 }
 
 function partsOf(frame: Buffer, start: number): Encoded {

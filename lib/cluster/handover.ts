@@ -2,10 +2,11 @@
 // lib/cluster.ts for each engine.
 import { Agent, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { refuseUpgrade } from '../refusal';
 import { Count } from '../work';
 import { type Engine, LEAVING, sidOf } from './backdoor';
 import type { RunDirectory } from './directory';
-import { pass, splice } from './passage';
+import { onceOver, pass, splice } from './passage';
 import { tagOf } from './tag';
 
 /** After that many ms an idle connection to another worker is closed. */
@@ -49,6 +50,8 @@ export class Handover {
       // Node counts headers, and forgets those that are too many: without this one it is no upgrade.
       const sid = req.headers.upgrade ? this.#others(engine, req) : undefined;
       if (sid === undefined) own.handleUpgrade(req, socket, head);
+      // The client stays with long-polling.
+      else if (this.#leaving) refuseUpgrade(socket);
       else this.#splice(sid, req, socket as Socket, head, own);
     };
     return own;
@@ -99,7 +102,7 @@ export class Handover {
   }
 
   #pass(sid: string, req: IncomingMessage, res: ServerResponse, own: Answers): void {
-    res.once('close', this.#begin(sid));
+    onceOver(res, this.#begin(sid));
     const passage = { door: this.#door(sid), agent: this.#agent, refused: () => own.handleRequest(req, res) };
     pass(passage, req, res, () => {
       // The client's next request reaches another worker.

@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { isGone } from './directory';
 import { encodeFrame, FrameReader, FrameType } from './frame';
 
-/** How many bytes wait for a worker that doesn't read before its link is given up. */
+/** How many bytes may wait for a worker that doesn't read; the next message then ends its link. */
 export const MAX_WAITING = 32 * 1024 * 1024;
 /** How long until the next attempt at a worker that is there and doesn't take the link, in ms: at first, and at most. */
 const RETRY = 50;
@@ -46,6 +46,11 @@ export class Link {
   #retry = RETRY;
   #timer: NodeJS.Timeout | undefined;
   #name: string;
+  #settle = () => {};
+  /** Done when the other worker has answered for the first time, or is dead. */
+  readonly settled = new Promise<void>((resolve) => {
+    this.#settle = resolve;
+  });
 
   /**
    * @param tag - of the other worker
@@ -88,18 +93,21 @@ export class Link {
       this.#lost += frames.length;
       return;
     }
-    const bytes = frames.length === 1 ? (frames[0] as Buffer) : Buffer.concat(frames);
-    if (socket.writableLength > 0 && socket.writableLength + bytes.length > MAX_WAITING) {
+    if (socket.writableLength > MAX_WAITING) {
       this.#lost += frames.length;
       this.log.error(
-        `[egg-socket.io] ${this.#name} does not read: ${socket.writableLength} bytes are waiting for it and are dropped; it gets no broadcasts of this worker until it reads again`,
+        `[egg-socket.io] ${this.#name} does not read, or not fast enough: ${socket.writableLength} bytes are waiting for it and are dropped; it gets no broadcasts of this worker until it reads again`,
       );
       this.#silent = true;
       this.#socket = undefined;
       socket.destroy();
       return;
     }
-    socket.write(bytes);
+    const bytes = frames.length === 1 ? (frames[0] as Buffer) : Buffer.concat(frames);
+    const count = frames.length;
+    socket.write(bytes, (err) => {
+      if (err) this.#lost += count;
+    });
   };
 
   /** Connects at once where the link is down: the other worker has just been heard of. */
@@ -141,6 +149,7 @@ export class Link {
   #hear({ pid }: Hello): void {
     if (this.#answered) return;
     this.#answered = true;
+    this.#settle();
     this.#name = `worker ${pid}`;
     this.#retry = RETRY;
     if (this.#lost > 0) {
@@ -155,6 +164,7 @@ export class Link {
     if (this.#closed) return;
     if (failure && isGone(failure)) {
       this.#closed = true;
+      this.#settle();
       this.events.down();
       this.events.gone();
       return;

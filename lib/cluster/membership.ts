@@ -1,10 +1,14 @@
 // Which workers of this host are alive, and the links to them. A worker that comes opens a link to each that is there, and gets
 // one back; it needs nobody to introduce it, neither the agent nor the master. Made by lib/cluster.ts.
 import { createServer, type Server, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { RunDirectory } from './directory';
 import { type Encoded, encodeFrame, FrameReader, FrameType } from './frame';
 import { type Hello, Link, type LinkLog } from './link';
 import { isTag } from './tag';
+
+/** How long a worker that joins waits for the others, in ms. */
+const PATIENCE = 1000;
 
 /** What comes from the other workers. */
 export interface Incoming {
@@ -44,6 +48,9 @@ export class Membership {
     await this.directory.listen(this.#server, this.tag, 'link');
     // Of two that come at the same time, the one that looks later finds the other.
     for (const tag of this.directory.tags('link')) this.#add(tag);
+    // Who has answered sends what its clients' fellows here should get. One that hangs must not keep this one from its work.
+    const linked = Promise.all(Array.from(this.#links.values(), ({ settled }) => settled));
+    await Promise.race([linked, delay(PATIENCE, undefined, { ref: false })]);
   }
 
   /** How many other workers get what is sent. */
@@ -89,10 +96,19 @@ export class Membership {
       down: () => this.#listener?.lost(tag),
       gone: () => {
         this.#links.delete(tag);
-        this.directory.remove(tag);
+        this.#sweep(tag);
       },
     };
     this.#links.set(tag, new Link(tag, this.directory.address(tag, 'link'), this.#self, events, this.log));
+  }
+
+  /** Removes what a dead worker has left. */
+  #sweep(tag: string): void {
+    try {
+      this.directory.remove(tag);
+    } catch (err) {
+      this.log.error(err);
+    }
   }
 
   #accept(socket: Socket): void {

@@ -1,10 +1,11 @@
 // A client's request on its way through another worker's back door, and the answer on its way back. Called by handover.ts.
 import { type Agent, type IncomingMessage, type RequestOptions, request, type ServerResponse } from 'node:http';
 import { connect, type Socket } from 'node:net';
+import { onClose } from '../closing';
 import { HANDOVER } from './backdoor';
 
 /** Headers that are about one connection, not about the request. */
-const HOP = new Set(['connection', 'expect', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade']);
+const HOP = new Set('connection expect keep-alive proxy-connection te trailer transfer-encoding upgrade'.split(' '));
 /** The same, and those about a body. Where Engine.IO reads none, one would look like another request over there. */
 const WITHOUT_BODY = new Set([...HOP, 'content-length']);
 /** How many ms a worker that hangs may keep a WebSocket waiting. */
@@ -31,19 +32,23 @@ export function pass(
 ): void {
   const hasBody = req.method === 'POST';
   const there = ask(door, req, endToEnd(req.rawHeaders, hasBody ? HOP : WITHOUT_BODY), { agent });
+  if (there === undefined) {
+    refused();
+    return;
+  }
   let isAnswered = false;
   there.once('response', (answer) => {
     isAnswered = true;
     answered();
-    res.writeHead(answer.statusCode as number, answer.statusMessage, endToEnd(answer.rawHeaders, HOP));
     answer.on('error', () => res.destroy());
+    res.writeHead(answer.statusCode as number, answer.statusMessage, endToEnd(answer.rawHeaders, HOP));
     answer.pipe(res);
   });
   there.on('error', () => {
     // What becomes of an answer, the answer tells.
     if (!isAnswered && !res.destroyed) refused();
   });
-  res.once('close', () => {
+  onceOver(res, () => {
     there.destroy();
     // What nobody has read of a body stands before the client's next request.
     req.unpipe(there);
@@ -62,6 +67,10 @@ export function splice({ door, refused }: Passage, req: IncomingMessage, socket:
   headers.push('Upgrade', req.headers.upgrade as string);
   const createConnection = () => connect({ path: door, allowHalfOpen: true });
   const there = ask(door, req, headers, { createConnection, timeout: PATIENCE });
+  if (there === undefined) {
+    refused();
+    return;
+  }
   let isAnswered = false;
   // What went wrong with a connection doesn't matter, its end does.
   socket.on('error', () => {});
@@ -85,20 +94,36 @@ export function splice({ door, refused }: Passage, req: IncomingMessage, socket:
     isAnswered = true;
     answer.on('error', () => socket.destroy());
     socket.write(headOf(answer, [...endToEnd(answer.rawHeaders, HOP), 'Connection', 'close']), 'latin1');
-    answer.pipe(socket);
+    answer.pipe(socket, { end: false });
+    // Whether or not the client closes its own side.
+    answer.once('end', () => socket.end(() => socket.destroy()));
   });
   there.end();
 }
 
+/**
+ * Calls `over` once, when a request has been answered or can't be any more. One that stands behind others on its connection
+ * has no `close` of its own when that is lost.
+ */
+export function onceOver(res: ServerResponse, over: () => void): void {
+  const forget = onClose(res.req.socket, over);
+  res.once('close', () => forget() && over());
+}
+
+/** The request to another worker; undefined where Node lets a client write what it doesn't write itself. */
 function ask(door: string, { method, url }: IncomingMessage, headers: string[], options: RequestOptions) {
-  return request({
-    ...options,
-    socketPath: door,
-    method,
-    path: HANDOVER + url,
-    headers: headers as never,
-    setHost: false,
-  });
+  try {
+    return request({
+      ...options,
+      socketPath: door,
+      method,
+      path: HANDOVER + url,
+      headers: headers as never,
+      setHost: false,
+    });
+  } catch {
+    return undefined;
+  }
 }
 
 /** Raw headers without those of that kind. */

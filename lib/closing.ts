@@ -1,0 +1,43 @@
+// What is called when a connection closes: one listener for each connection, however many wait. Called by connection.ts and
+// by cluster/passage.ts.
+import type { EventEmitter } from 'node:events';
+
+interface Closing {
+  callbacks: Set<() => void>;
+  listener: () => void;
+}
+
+const waiting = new WeakMap<EventEmitter, Closing>();
+
+/**
+ * Calls `over` when the emitter emits `close`.
+ *
+ * @returns to be called when that is of no interest any more; says whether `over` would still have been called
+ */
+export function onClose(emitter: EventEmitter, over: () => void): () => boolean {
+  const { callbacks, listener } = waiting.get(emitter) ?? listenToClose(emitter);
+  callbacks.add(over);
+  return () => {
+    const waited = callbacks.delete(over);
+    if (callbacks.size === 0) {
+      // Most connections are idle from here on, and should keep nothing.
+      waiting.delete(emitter);
+      emitter.off('close', listener);
+    }
+    return waited;
+  };
+}
+
+function listenToClose(emitter: EventEmitter): Closing {
+  const callbacks = new Set<() => void>();
+  const listener = () => {
+    waiting.delete(emitter);
+    const called = [...callbacks];
+    callbacks.clear();
+    for (const callback of called) callback();
+  };
+  const closing = { callbacks, listener };
+  waiting.set(emitter, closing);
+  emitter.once('close', listener);
+  return closing;
+}
