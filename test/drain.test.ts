@@ -55,6 +55,32 @@ async function busy(client: Parameters<Running['connect']>[1] = {}) {
 describe('a worker that closes', () => {
   beforeEach(allowAges);
 
+  it('should let clients leave before the application closes what their handlers need', async () => {
+    const steps: string[] = [];
+    const started = signal();
+    const release = signal();
+    const running = await startInline({
+      io: { drain: AGES, namespace: { '/': {} } },
+      boot: (app) => app.beforeClose(async () => void steps.push('the database is closed')),
+      router: (app) => {
+        app.io.route('work', async () => {
+          started.resolve();
+          await release.promise;
+          steps.push('the handler has ended');
+        });
+        app.io.route('disconnect', () => steps.push('the client has left'));
+      },
+    });
+    const client = await running.connect();
+    client.emit('work');
+    await started.promise;
+    const closed = running.app.close();
+    await closing(running);
+    release.resolve();
+    await closed;
+    assert.deepEqual(steps, ['the handler has ended', 'the client has left', 'the database is closed']);
+  });
+
   it('should let a running handler end, whose ack arrives before the client is told', async () => {
     const { running, socket, started, release } = await busy();
     const idle = await running.connect();

@@ -66,7 +66,8 @@ describe('the way to a back door', () => {
       await io.close();
     });
     const { port } = server.address() as AddressInfo;
-    return { port, url: `http://127.0.0.1:${port}`, tag, sid: makeSid(tag), entered, left };
+    const open = () => new Promise<number>((resolve) => server.getConnections((_err, count) => resolve(count)));
+    return { port, url: `http://127.0.0.1:${port}`, tag, sid: makeSid(tag), handover, entered, left, open };
   }
 
   /** What listens where a back door would, and writes down each request. */
@@ -158,6 +159,46 @@ describe('the way to a back door', () => {
       'everybody at the door',
       Promise.all(sockets.map((socket) => once(socket, 'connect').finally(() => socket.destroy()))),
     );
+  });
+
+  it('should keep nothing of requests whose connection is lost while they stand behind others', async () => {
+    const { port, url, handover, entered, ...one } = await worker();
+    const two = await worker();
+    const { sid } = JSON.parse((await send(`${url}/socket.io/?${POLLING}`)).body.slice(1));
+    const get = (id: string) => `GET /socket.io/?${POLLING}&sid=${id} HTTP/1.1\r\nHost: x\r\n\r\n`;
+    const socket = connect(port, '127.0.0.1');
+    // The first one is answered when there is something to say: never.
+    socket.write(get(sid) + Array.from({ length: 50 }, () => get(makeSid(two.tag))).join(''));
+    await until('they are there', () => two.entered.length === 50);
+    socket.destroy();
+    await until('the connection is gone', async () => (await one.open()) === 0);
+    await within('leaving', handover.leave(0, 60_000));
+  });
+
+  it('should be closed behind an upgrade that is refused, whatever its client does', async () => {
+    const [one, two] = [await worker(), await worker()];
+    const url = `/socket.io/?EIO=4&transport=websocket&sid=${makeSid(two.tag)}`;
+    const socket = connect({ port: one.port, host: '127.0.0.1', allowHalfOpen: true });
+    const upgrade =
+      'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: eA==\r\n';
+    socket.write(`GET ${url} HTTP/1.1\r\nHost: x\r\n${upgrade}\r\n`);
+    assert.match(await text(socket), /^HTTP\/1\.1 400 /);
+    assert.equal(two.entered.length, 1);
+    await until('the connection is gone', async () => (await one.open()) === 0);
+    socket.destroy();
+  });
+
+  it('should take no new connection when the worker in front of it leaves', async () => {
+    const [one, two] = [await worker(), await worker()];
+    await one.handover.leave(0, 1000);
+    const upgrade = 'Connection: Upgrade\r\nUpgrade: websocket\r\n';
+    const url = `/socket.io/?EIO=4&transport=websocket&sid=${makeSid(two.tag)}`;
+    assert.match(await sendRaw(one.port, `GET ${url} HTTP/1.1\r\nHost: x\r\n${upgrade}\r\n`), /^HTTP\/1\.1 503 /);
+    const answer = await send(`${one.url}/socket.io/?${POLLING}&sid=${makeSid(two.tag)}`, {
+      agent: new Agent({ keepAlive: true }),
+    });
+    assert.deepEqual([answer.status, answer.headers.connection], [400, 'close']);
+    assert.equal(two.entered.length, 1);
   });
 
   it('should let in what another worker brings, and nothing else', async () => {

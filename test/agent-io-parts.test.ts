@@ -1,0 +1,70 @@
+// agent.io without processes: what the agent sends, and what a worker makes of it.
+import assert from 'node:assert/strict';
+import { EventEmitter } from 'node:events';
+import type { Agent, Application } from 'egg';
+import { Server } from 'socket.io';
+import { Adapter } from 'socket.io-adapter';
+import { ACTION } from '../lib/agent/command';
+import { AgentIo } from '../lib/agent/io';
+import { sender } from '../lib/agent/messenger';
+import { listenToAgent } from '../lib/agent/relay';
+import { FRAMEWORK, fixture } from './support/app';
+import { next, until } from './support/wait';
+
+describe('the parts of agent.io', () => {
+  it('should tell the other workers, whatever a listener here does', async () => {
+    const messenger = new EventEmitter();
+    const told: unknown[] = [];
+    const logged: unknown[] = [];
+    const io = new Server({
+      adapter: class extends Adapter {
+        override serverSideEmit(packet: unknown[]) {
+          told.push(packet);
+        }
+      },
+    });
+    listenToAgent({
+      messenger,
+      io,
+      coreLogger: { error: (err: unknown) => logged.push(err) },
+    } as unknown as Application);
+    const bug = new Error('a bug');
+    io.on('news', () => {
+      throw bug;
+    });
+    new AgentIo((command) => messenger.emit(ACTION, command)).serverSideEmit('news', 1);
+    await until('it is logged', () => logged.length > 0);
+    assert.deepEqual([told, logged], [[['news', 1]], [bug]]);
+  });
+
+  it('should refuse a namespace that is no name', () => {
+    const io = new AgentIo(() => assert.fail('nothing is sent'));
+    for (const name of [/x/, undefined])
+      assert.throws(() => io.of(name as never), /agent\.io\.of: the name of a namespace/);
+  });
+
+  for (const workers of [1, 2]) {
+    it(`should say that nobody is there yet: ${workers} workers`, () => {
+      const warnings: string[] = [];
+      const sent: unknown[][] = [];
+      const messenger = Object.assign(new EventEmitter(), { sendTo: (...args: unknown[]) => sent.push(args) });
+      const coreLogger = { warn: (message: string) => warnings.push(message) };
+      const send = sender({ messenger, coreLogger, options: { workers } } as unknown as Agent);
+      send('early');
+      assert.match(warnings.join(), /agent\.io has emitted before any worker listens/);
+      messenger.emit('egg-pids', [5]);
+      send('now');
+      assert.deepEqual(sent, [['5', ACTION, 'now']]);
+    });
+  }
+
+  it("should reach clients in Egg's single mode, which has one process whatever `workers` says", async () => {
+    const { start } = require('egg');
+    const app = await start({ baseDir: fixture('cluster'), framework: FRAMEWORK, mode: 'single', workers: 4 });
+    const heard = next(app.io as EventEmitter, 'hello');
+    app.agent.io.serverSideEmit('hello', 1);
+    assert.deepEqual(await heard, [1]);
+    assert.equal(app.io.sockets.adapter.constructor.name, 'Adapter');
+    await app.close();
+  });
+});
