@@ -3,7 +3,7 @@ import type { Context } from 'egg';
 import type { Socket } from 'socket.io';
 import { onClose } from './closing';
 import { connectionFailed, logFailure } from './errors';
-import type { SocketScope } from './scope';
+import { type SocketScope, scopeOf } from './scope';
 import { keepCookies } from './session';
 
 /** Socket.IO's callback of a namespace middleware: admits, or refuses with an error. */
@@ -42,7 +42,7 @@ function holdDisconnect(scope: SocketScope): void {
 export function admitted(scope: SocketScope): void {
   const { socket, nsp, dismissed } = scope;
   if (nsp.connection === undefined) return;
-  scope.admitted?.();
+  decided(scope);
   // Not by `delete`, which would make every later access to the socket slow.
   socket.disconnect = Object.getPrototypeOf(socket).disconnect;
   // In a later tick, before any packet: listeners of `connection` put on by hand hear of a socket that is in, and of its end.
@@ -101,6 +101,8 @@ class Connection {
     keepCookies(ctx, scope);
     if (this.#leave) this.#watch(this.#leave);
     this.#say();
+    // Most have no later middleware that takes its time: Socket.IO has let the client in by then.
+    process.nextTick(awaitOthers, scope);
   }
 
   /** Starts the onion; done when it has reached its core or has ended without. */
@@ -161,29 +163,40 @@ class Connection {
 
   /**
    * Ends the core when the socket has disconnected. Socket.IO cleans a socket up whatever becomes of it: it has disconnected,
-   * its client has left before it was in, a later middleware of the namespace has refused it. One that waits for a later
-   * middleware for ever ends with its connection.
+   * its client has left before it was in, a later middleware of the namespace has refused it.
    */
   #watch(leave: () => void): void {
-    const { socket } = this.scope;
-    const { conn } = socket;
+    const { scope } = this;
     this.#leave = this.#refuse = this.#inner = undefined;
-    const cleaned = socket as unknown as { _cleanup: () => void };
-    const cleanUp = cleaned._cleanup;
-    cleaned._cleanup = () => {
-      cleanUp.call(socket);
-      // One that a later middleware has refused waits for nothing any more.
-      this.scope.admitted?.();
-      leave();
-    };
-    if (conn.readyState === 'closed') {
-      leave();
-      return;
-    }
-    const forget = onClose(conn as never, leave);
-    this.scope.admitted = () => {
-      this.scope.admitted = undefined;
-      forget();
-    };
+    scope.leave = leave;
+    scope.isPending = true;
+    (scope.socket as unknown as Cleaned)._cleanup = cleanUp;
   }
+}
+
+interface Cleaned {
+  _cleanup(): void;
+}
+
+/** Takes the place of a socket's own: one function for all of them. */
+function cleanUp(this: Socket): void {
+  Object.getPrototypeOf(this)._cleanup.call(this);
+  const scope = scopeOf(this) as SocketScope;
+  decided(scope);
+  scope.leave?.();
+}
+
+/** The client is in, or it never will be. */
+function decided(scope: SocketScope): void {
+  scope.isPending = false;
+  scope.decided?.();
+  scope.decided = undefined;
+}
+
+/** A client that waits for a later middleware for ever leaves with its connection. */
+function awaitOthers(scope: SocketScope): void {
+  const { conn } = scope.socket;
+  if (!scope.isPending || scope.leave === undefined) return;
+  if (conn.readyState === 'closed') scope.leave();
+  else scope.decided = onClose(conn as never, scope.leave);
 }

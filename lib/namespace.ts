@@ -2,8 +2,8 @@
 import type { Namespace, Socket } from 'socket.io';
 import { admitted, connect } from './connection';
 import { receive } from './packet';
-import { type NamespaceScope, SocketScope } from './scope';
-import { systemListeners } from './system';
+import { type NamespaceScope, SocketScope, scopeOf } from './scope';
+import { listenToSystem } from './system';
 
 /**
  * Runs a namespace's chains for its sockets.
@@ -12,30 +12,25 @@ import { systemListeners } from './system';
  * @param scope - the chains and routes
  */
 export function bindNamespace(nsp: Namespace, scope: NamespaceScope): void {
-  const scopes = new WeakMap<Socket, SocketScope>();
-  const scopeOf = (socket: Socket): SocketScope => {
+  const make = (socket: Socket): SocketScope => {
     // Read by koa and Egg through `request.socket`: ip, secure, protocol.
     Object.assign(socket, { remoteAddress: socket.handshake.address, encrypted: socket.handshake.secure });
-    const made = new SocketScope(scope, socket, scope.work.of(socket.conn));
-    scopes.set(socket, made);
-    return made;
+    return new SocketScope(scope, socket, scope.work.of(socket.conn));
   };
 
-  const listen = systemListeners((socket) => scopes.get(socket));
-
-  nsp.use((socket, next) => connect(scopeOf(socket), next));
+  nsp.use((socket, next) => connect(make(socket), next));
 
   // Socket.IO emits it before `connection`.
   nsp.prependListener('connect', (socket: Socket) => {
-    const made = scopes.get(socket);
+    const made = scopeOf(socket);
     if (made) admitted(made);
   });
 
   nsp.on('connection', (socket: Socket) => {
     // A recovered socket may have skipped the middlewares of the namespace.
-    const made = scopes.get(socket) ?? scopeOf(socket);
+    const made = scopeOf(socket) ?? make(socket);
     if (made.dismissed) return;
     socket.use((packet, next) => receive(made, packet, next));
-    listen(made);
+    listenToSystem(made);
   });
 }

@@ -24,14 +24,25 @@ export interface NamespaceScope {
   readonly packet: (ctx: Context) => unknown;
 }
 
+const SCOPE = Symbol('egg-socket.io:scope');
+
+/** What belongs to a socket; undefined where its namespace isn't bound. */
+export function scopeOf(socket: Socket): SocketScope | undefined {
+  return (socket as { [SCOPE]?: SocketScope })[SCOPE];
+}
+
 /** A socket in its namespace. */
 export class SocketScope {
   /** Whether the client has sent a packet named `error`, which Socket.IO emits like an error of its own. */
   saidError = false;
   /** Set where the connection chain has disconnected the socket; `close`: and the connection below. */
   dismissed: { close: boolean } | undefined = undefined;
-  /** To be called when the client is in. */
-  admitted: (() => void) | undefined = undefined;
+  /** Ends the core of the connection chain. */
+  leave: (() => void) | undefined = undefined;
+  /** Whether later middlewares of the namespace may still decide. */
+  isPending = false;
+  /** Set while that takes time: to be called when it is decided. */
+  decided: (() => void) | undefined = undefined;
   #request: IncomingMessage | undefined = undefined;
 
   /**
@@ -43,7 +54,10 @@ export class SocketScope {
     readonly nsp: NamespaceScope,
     readonly socket: Socket,
     readonly work: ConnectionWork,
-  ) {}
+  ) {
+    // Not in a WeakMap, whose entry would cost an idle socket as much again. Nobody who lists its properties finds it.
+    Object.defineProperty(socket, SCOPE, { value: this });
+  }
 
   /** The handshake request as this socket's contexts see it: its `socket` is the Socket.IO socket. */
   get request(): IncomingMessage {

@@ -3,36 +3,31 @@ import type { Socket } from 'socket.io';
 import { setArgs } from './context';
 import { controllerError, logFailure } from './errors';
 import type { Route } from './router';
-import type { SocketScope } from './scope';
+import { type SocketScope, scopeOf } from './scope';
 
-/** Finds what belongs to a socket. */
-export type ScopeOf = (socket: Socket) => SocketScope | undefined;
+/** Listens to the system events of a socket that has just connected. */
+export function listenToSystem({ socket, nsp: { router } }: SocketScope): void {
+  if (router.get('disconnecting')) socket.on('disconnecting', onDisconnecting);
+  if (router.get('disconnect')) socket.on('disconnect', onDisconnect);
+  socket.on('error', onError);
+}
 
-/**
- * Makes what listens to the system events of the sockets of a namespace: the same functions for all of them, since most
- * sockets are idle, and there are many.
- *
- * @returns to be called for each socket that has just connected
- */
-export function systemListeners(scopeOf: ScopeOf): (scope: SocketScope) => void {
-  function onDisconnecting(this: Socket, reason: unknown): void {
-    routed(scopeOf(this), 'disconnecting', reason);
-  }
-  function onDisconnect(this: Socket, reason: unknown): void {
-    routed(scopeOf(this), 'disconnect', reason);
-  }
-  function onError(this: Socket, err: unknown): void {
-    const scope = scopeOf(this);
-    if (scope === undefined) return;
-    // Socket.IO emits a client's packet named `error` on the same emitter. A client can't send an instance of Error.
-    if (scope.saidError && !(err instanceof Error)) return;
-    if (!routed(scope, 'error', err)) logFailure(scope.nsp.log, err);
-  }
-  return ({ socket, nsp: { router } }) => {
-    if (router.get('disconnecting')) socket.on('disconnecting', onDisconnecting);
-    if (router.get('disconnect')) socket.on('disconnect', onDisconnect);
-    socket.on('error', onError);
-  };
+// The same functions for all sockets: most are idle, and there are many.
+
+function onDisconnecting(this: Socket, reason: unknown): void {
+  routed(scopeOf(this), 'disconnecting', reason);
+}
+
+function onDisconnect(this: Socket, reason: unknown): void {
+  routed(scopeOf(this), 'disconnect', reason);
+}
+
+function onError(this: Socket, err: unknown): void {
+  const scope = scopeOf(this);
+  if (scope === undefined) return;
+  // Socket.IO emits a client's packet named `error` on the same emitter. A client can't send an instance of Error.
+  if (scope.saidError && !(err instanceof Error)) return;
+  if (!routed(scope, 'error', err)) logFailure(scope.nsp.log, err);
 }
 
 /** Calls the handler of a system event. Whether there is one. */
