@@ -4,7 +4,7 @@ import { composeChain, lookUp, type Middleware } from './chain';
 import { type NamespaceConfig, type ResolvedConfig, resolveConfig } from './config';
 import { ContextFactory } from './context';
 import { bindNamespace } from './namespace';
-import { packetCore } from './packet';
+import { DONE, packetCore } from './packet';
 import { type Router, routerOf } from './router';
 import type { NamespaceScope } from './scope';
 import { type Session, sessionOf, sessionProperties } from './session';
@@ -54,15 +54,12 @@ function scopeMaker(app: Application, config: ResolvedConfig) {
   return (name: string) => {
     const connection = chain(name, 'connectionMiddleware');
     const packet = chain(name, 'packetMiddleware');
-    return (router: Router): NamespaceScope => {
-      const core = packetCore(router);
-      return {
-        ...common,
-        router,
-        connection: connection.length > 0 ? composeChain(connection) : undefined,
-        packet: packet.length > 0 ? composeChain([...packet, core]) : core,
-      };
-    };
+    return (router: Router): NamespaceScope => ({
+      ...common,
+      router,
+      connection: connection.length > 0 ? composeChain(connection) : undefined,
+      packet: packet.length > 0 ? composeChain([...packet, packetCore(router, DONE)]) : packetCore(router),
+    });
   };
 }
 

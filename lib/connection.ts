@@ -53,11 +53,10 @@ function disconnectClient({ client }: Socket): void {
   (client as unknown as { _disconnect: () => void })._disconnect();
 }
 
-/**
- * One client's way into one namespace, and its end. What it leaves behind for the hours of a connection is small: of its own
- * a promise for the core, and one for the end of the chain.
- */
+/** One client's way into one namespace. When that is decided nobody keeps it any more. */
 class Connection {
+  /** Lets go of it, with whether the client was kept out. */
+  release: (refused: boolean) => void = () => {};
   /** Fulfils what waits for the chain to have reached its core or to have ended. */
   #entered: (() => void) | undefined;
   /** What the core waits for. */
@@ -66,12 +65,11 @@ class Connection {
   #leave: (() => void) | undefined;
   /** Ends the core: the client is refused after all. */
   #refuse: ((reason: unknown) => void) | undefined;
-  #decided = false;
   #failure: { thrown: unknown } | undefined;
 
   constructor(
-    private readonly scope: SocketScope,
-    private readonly ctx: Context,
+    readonly scope: SocketScope,
+    readonly ctx: Context,
     private decide: Decide | undefined,
   ) {}
 
@@ -107,21 +105,17 @@ class Connection {
 
   /** Starts the onion; done when it has reached its core or has ended without. */
   #enter(): Promise<void> {
-    const { connection, work } = this.scope.nsp;
+    const { connection } = this.scope.nsp;
     if (connection === undefined) return Promise.resolve();
     const entered = new Promise<void>((resolve) => {
       this.#entered = resolve;
     });
-    work.chains.begin();
-    connection(this.ctx, () => this.#core()).then(
-      () => this.#over(),
-      (thrown) => this.#over({ thrown }),
-    );
+    runChain(connection, this);
     return entered;
   }
 
   /** The middle of the onion: what middlewares wait for in `await next()`. */
-  #core(): Promise<void> {
+  core(): Promise<void> {
     this.#inner = new Promise<void>((resolve, reject) => {
       this.#leave = resolve;
       this.#refuse = reject;
@@ -130,17 +124,10 @@ class Connection {
     return this.#inner;
   }
 
-  /** The onion has ended. */
-  #over(failure?: { thrown: unknown }): void {
-    const { log, work } = this.scope.nsp;
-    work.chains.end();
-    if (this.#decided) {
-      // A client that was kept out has heard why.
-      if (failure && !this.#failure) logFailure(log, failure.thrown);
-    } else {
-      this.#failure = failure;
-      this.#entered?.();
-    }
+  /** The onion has ended before it was decided. */
+  over(failure?: { thrown: unknown }): void {
+    this.#failure = failure;
+    this.#entered?.();
   }
 
   #keepOut(thrown: unknown): void {
@@ -157,7 +144,7 @@ class Connection {
   #say(err?: Error): void {
     const { decide } = this;
     this.decide = this.#entered = undefined;
-    this.#decided = true;
+    this.release(err !== undefined);
     decide?.(err);
   }
 
@@ -172,6 +159,30 @@ class Connection {
     scope.isPending = true;
     (scope.socket as unknown as Cleaned)._cleanup = cleanUp;
   }
+}
+
+/** Runs a chain, of which little is left for the hours of a connection: a promise for its core, and one for its end. */
+function runChain(chain: NonNullable<SocketScope['nsp']['connection']>, connection: Connection): void {
+  let current: Connection | undefined = connection;
+  let isRefused = false;
+  const { log, work } = connection.scope.nsp;
+  connection.release = (refused) => {
+    current = undefined;
+    isRefused = refused;
+  };
+  work.chains.begin();
+  chain(connection.ctx, () => (current === undefined ? new Promise<void>(() => {}) : current.core())).then(
+    () => {
+      work.chains.end();
+      current?.over();
+    },
+    (thrown) => {
+      work.chains.end();
+      if (current) current.over({ thrown });
+      // A client that was kept out has heard why.
+      else if (!isRefused) logFailure(log, thrown);
+    },
+  );
 }
 
 interface Cleaned {

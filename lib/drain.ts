@@ -60,8 +60,8 @@ export function drainConnection(app: Application, sid: string): void {
 async function leave(app: Application, conn: Connection, patience: number, timeout: number): Promise<void> {
   const work = workOf(app.io).of(conn);
   work.leaving = true;
-  if (work.packets.running > 0) {
-    await within(patience, work.packets.none());
+  if (work.running > 0) {
+    await within(patience, work.none());
     // A listener put on by hand gets its packet in a tick of its own.
     await immediate();
   }

@@ -42,7 +42,7 @@ export function receive(scope: SocketScope, packet: unknown[], dispatch: () => v
 async function start({ scope, ctx }: PacketRun): Promise<void> {
   const { nsp, work } = scope;
   const { session } = nsp;
-  work.packets.begin();
+  work.begin();
   nsp.work.handlers.begin();
   try {
     if (session.isStored()) await session.around(ctx, async () => void (await nsp.packet(ctx)));
@@ -59,14 +59,21 @@ async function start({ scope, ctx }: PacketRun): Promise<void> {
   } catch (thrown) {
     packetFailed(nsp.log, scope.socket, thrown);
   } finally {
-    work.packets.end();
+    work.end();
     nsp.work.handlers.end();
     keepCookies(ctx, scope);
   }
 }
 
-/** The core of a namespace's packet onion: one function for all its packets. */
-export function packetCore(router: Router): (ctx: Context) => Promise<void> | undefined {
+/** What middlewares wait for in `await next()` where nothing is left to wait for: koa-compose would make one for each packet. */
+export const DONE = Promise.resolve();
+
+/**
+ * The core of a namespace's packet onion: one function for all its packets.
+ *
+ * @param done - what it returns where it is done at once
+ */
+export function packetCore(router: Router, done?: Promise<void>): (ctx: Context) => Promise<void> | undefined {
   return (ctx: PacketContext) => {
     const { scope, dispatch } = ctx[RUN] as PacketRun;
     const packet = ctx.packet as unknown[];
@@ -76,9 +83,9 @@ export function packetCore(router: Router): (ctx: Context) => Promise<void> | un
     // Socket.IO takes a turn for it, which costs something.
     if (scope.socket.listenerCount(event as string) > 0) dispatch();
     const route = isSystemEvent(event) ? undefined : router.get(event);
-    if (route === undefined) return undefined;
+    if (route === undefined) return done;
     setArgs(ctx, packet.slice(1));
-    return call(ctx, route);
+    return call(ctx, route) ?? done;
   };
 }
 

@@ -29,10 +29,8 @@ export class Count {
   }
 }
 
-/** What is under way for one connection of Engine.IO: its sockets in all namespaces share it. */
-export class ConnectionWork {
-  /** Its packets: chain and controller. */
-  readonly packets = new Count();
+/** The packets of one connection of Engine.IO, chain and controller: its sockets in all namespaces share it. */
+export class ConnectionWork extends Count {
   /** Set when its turn to leave has come: its packets are no longer taken. */
   leaving = false;
 }
