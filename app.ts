@@ -14,6 +14,11 @@ import { closeRedis } from './lib/redis';
 import { hidePassword } from './lib/redis/config';
 import { summary } from './lib/summary';
 
+/** What `app.beforeClose` calls, which Egg 4 calls deprecated. */
+interface Lifecycle {
+  registerBeforeClose(fn: () => Promise<void>): void;
+}
+
 export default class IoBoot {
   #loading: Promise<void> | undefined;
 
@@ -46,7 +51,8 @@ export default class IoBoot {
     await openCluster(this.app);
     this.app.coreLogger.info(summary(this.app));
     // What is registered last runs first: clients leave while the application still has what its handlers need.
-    this.app.beforeClose(async () => void (await Promise.all([drain(this.app), leaveCluster(this.app)])));
+    const leave = async () => void (await Promise.all([drain(this.app), leaveCluster(this.app)]));
+    (this.app as unknown as { lifecycle: Lifecycle }).lifecycle.registerBeforeClose(leave);
   }
 
   async beforeClose(): Promise<void> {
