@@ -1,3 +1,4 @@
 const path = require('node:path');
 
-exports.io = { enable: true, path: path.join(__dirname, '../../../..') };
+// What users get from npm: see prepare.cjs.
+exports.io = { enable: true, path: path.join(__dirname, '../../../build/egg-socket.io') };

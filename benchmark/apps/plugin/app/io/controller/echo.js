@@ -4,4 +4,8 @@ module.exports = (app) =>
       const [data, answer] = this.ctx.args;
       answer(data);
     }
+
+    async news() {
+      this.app.io.to('room').emit('news', this.ctx.args[0]);
+    }
   };

@@ -1,0 +1,4 @@
+module.exports = () => async (ctx, next) => {
+  ctx.socket.join('room');
+  await next();
+};

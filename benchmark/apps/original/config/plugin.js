@@ -1,0 +1,3 @@
+const path = require('node:path');
+
+exports.io = { enable: true, path: path.join(__dirname, '../../../node_modules/egg-socket.io') };

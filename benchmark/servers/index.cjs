@@ -1,0 +1,36 @@
+// The servers under test: how each is started, and which is the floor that it stands on. Used by run.cjs.
+
+/** `args` are the file and its arguments; `eio` is the protocol that its clients speak. */
+const SERVERS = [
+  { name: 'bare', title: 'bare Socket.IO 4', args: ['bare.cjs'] },
+  { name: 'floor3', title: 'floor: by hand in Egg 3', args: ['egg.cjs', 'floor', '3'], floor: 'floor3' },
+  { name: 'plugin3', title: 'egg-socket.io 5 on Egg 3', args: ['egg.cjs', 'plugin', '3'], floor: 'floor3' },
+  { name: 'lean3', title: 'the same, lean, on Egg 3', args: ['egg.cjs', 'lean', '3'], floor: 'floor3' },
+  { name: 'floor4', title: 'floor: by hand in Egg 4', args: ['egg.cjs', 'floor', '4'], floor: 'floor4' },
+  { name: 'plugin4', title: 'egg-socket.io 5 on Egg 4', args: ['egg.cjs', 'plugin', '4'], floor: 'floor4' },
+  { name: 'lean4', title: 'the same, lean, on Egg 4', args: ['egg.cjs', 'lean', '4'], floor: 'floor4' },
+  {
+    name: 'original',
+    title: 'egg-socket.io 4.1.6 on Egg 3',
+    args: ['egg.cjs', 'original', '3'],
+    floor: 'floor3',
+    eio: 3,
+  },
+  { name: 'nest', title: 'NestJS', args: ['nest.mjs'] },
+  { name: 'midway', title: 'Midway', args: ['midway.cjs'] },
+];
+
+/** Those that `--only plugin,nest` names, with what they are compared to; all without names. */
+function choose(names) {
+  if (!names) return SERVERS;
+  const wanted = SERVERS.filter(({ name }) => names.includes(name) || names.includes(name.replace(/\d$/, '')));
+  const unknown = names.filter(
+    (each) => !SERVERS.some(({ name }) => name === each || name.replace(/\d$/, '') === each),
+  );
+  if (unknown.length) throw new Error(`--only: there is no server ${unknown}; there are ${SERVERS.map((s) => s.name)}`);
+  return SERVERS.filter((server) => {
+    return server.name === 'bare' || wanted.includes(server) || wanted.some(({ floor }) => floor === server.name);
+  });
+}
+
+module.exports = { choose };
