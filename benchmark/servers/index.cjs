@@ -5,10 +5,10 @@ const SERVERS = [
   { name: 'bare', title: 'bare Socket.IO 4', args: ['bare.cjs'] },
   { name: 'floor3', title: 'floor: by hand in Egg 3', args: ['egg.cjs', 'floor', '3'], floor: 'floor3' },
   { name: 'plugin3', title: 'egg-socket.io 5 on Egg 3', args: ['egg.cjs', 'plugin', '3'], floor: 'floor3' },
-  { name: 'lean3', title: 'the same, lean, on Egg 3', args: ['egg.cjs', 'lean', '3'], floor: 'floor3' },
+  { name: 'lean3', title: 'egg-socket.io 5, lean, on Egg 3', args: ['egg.cjs', 'lean', '3'], floor: 'floor3' },
   { name: 'floor4', title: 'floor: by hand in Egg 4', args: ['egg.cjs', 'floor', '4'], floor: 'floor4' },
   { name: 'plugin4', title: 'egg-socket.io 5 on Egg 4', args: ['egg.cjs', 'plugin', '4'], floor: 'floor4' },
-  { name: 'lean4', title: 'the same, lean, on Egg 4', args: ['egg.cjs', 'lean', '4'], floor: 'floor4' },
+  { name: 'lean4', title: 'egg-socket.io 5, lean, on Egg 4', args: ['egg.cjs', 'lean', '4'], floor: 'floor4' },
   {
     name: 'original',
     title: 'egg-socket.io 4.1.6 on Egg 3',

@@ -2,7 +2,7 @@
 require('reflect-metadata');
 const { createServer } = require('node:net');
 const { Bootstrap } = require('@midwayjs/bootstrap');
-const { App, Configuration, Inject, Middleware, OnWSMessage, WSController } = require('@midwayjs/core');
+const { App, Configuration, Middleware, OnWSMessage, WSController } = require('@midwayjs/core');
 const socketio = require('@midwayjs/socketio');
 const { report } = require('./control.cjs');
 const decorate = require('./decorate.cjs');

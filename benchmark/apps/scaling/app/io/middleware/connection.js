@@ -1,0 +1,4 @@
+module.exports = () => async (ctx, next) => {
+  await ctx.join('room');
+  await next();
+};

@@ -1,0 +1,78 @@
+// The servers take turns in short slices, so that what else the machine does hits all of them alike. Used by run.cjs.
+const path = require('node:path');
+const Child = require('./child.cjs');
+const slices = require('./slices.cjs');
+
+const SERVERS = path.join(__dirname, '../servers');
+
+/** The slices of a round. The figure that matters most has several, each short. */
+const TURNS = ['echo', 'pace', 'echo', 'churn', 'echo', 'broadcast'];
+
+/** A server in a process of its own, with what the load needs to find it. */
+async function start({ name, args: [file, ...rest], eio }, env) {
+  const child = await Child.start([path.join(SERVERS, file), ...rest], 0, env);
+  return { name, child, address: { name, port: child.ready, eio } };
+}
+
+/** The list, begun at another place each round. */
+const rotated = (list, round) => list.map((_, n) => list[(n + round) % list.length]);
+
+/** Per figure and server what each round has measured: `{ event: { bare: [15.5, …], … }, … }`. */
+class Measured {
+  add(name, figures) {
+    for (const [figure, value] of Object.entries(figures)) {
+      this[figure] ??= {};
+      this[figure][name] ??= [];
+      this[figure][name].push(value);
+    }
+  }
+}
+
+async function measure(chosen, sizes, say) {
+  const measured = new Measured();
+  const load = await Child.start([path.join(__dirname, 'load.cjs')], 1);
+  await speed(chosen, sizes, load, measured, say);
+  await memory(chosen, sizes, load, measured, say);
+  await load.stop();
+  return measured;
+}
+
+/** What costs time: all servers are there at once. */
+async function speed(chosen, sizes, load, measured, say) {
+  const servers = [];
+  for (const each of chosen) {
+    say(`starting ${each.name}`);
+    const server = await start(each);
+    servers.push(server);
+    await load.ask('open', { ...server.address, count: sizes.broadcast.members });
+    await load.ask('check', server.address);
+    for (const kind of ['echo', 'churn', 'broadcast']) await slices[kind](server, load, sizes[kind]);
+  }
+  for (let round = 0; round < sizes.rounds; round++) {
+    for (const [turn, kind] of TURNS.entries()) {
+      for (const server of rotated(servers, round + turn)) {
+        say(`round ${round + 1} of ${sizes.rounds}: ${kind}, ${server.name}`);
+        measured.add(server.name, await slices[kind](server, load, sizes[kind]));
+      }
+    }
+  }
+  for (const server of servers) {
+    await load.ask('close', server.address);
+    await server.child.stop();
+  }
+}
+
+/** What costs memory: each server anew, as what a process has given back it may keep for later. */
+async function memory(chosen, sizes, load, measured, say) {
+  const { rounds, idle, churn } = sizes.memory;
+  for (let round = 0; round < rounds; round++) {
+    for (const each of rotated(chosen, round)) {
+      say(`memory, round ${round + 1} of ${rounds}: ${each.name}`);
+      const server = await start(each);
+      measured.add(each.name, await slices.memory(server, load, { idle, churn: round === 0 && churn }));
+      await server.child.stop();
+    }
+  }
+}
+
+module.exports = { measure, start, rotated, Measured };

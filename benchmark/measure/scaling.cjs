@@ -1,0 +1,81 @@
+// Whether the cost of an event grows with anything but the work: `npm run bench -- --scaling`. Used by run.cjs.
+const path = require('node:path');
+const Child = require('./child.cjs');
+const { start, rotated, Measured } = require('./rounds.cjs');
+const slices = require('./slices.cjs');
+const { summary, ratios, slope } = require('../report/statistics.cjs');
+const { table, ratio } = require('../report/tables.cjs');
+
+const MIDDLEWARES = [0, 1, 2, 4, 8];
+
+/** What grows, and how far. The first of each kind is what the others are compared to. */
+const VARIANTS = [
+  ...[10, 1000, 5000].map((connections) => ({ kind: 'connections', step: connections, connections })),
+  ...[10, 1000, 5000].map((connections) => ({
+    kind: 'connections, floor',
+    step: connections,
+    connections,
+    app: 'floor',
+  })),
+  ...[1, 50].map((routes) => ({ kind: 'routes', step: routes, routes })),
+  ...[1, 20].map((namespaces) => ({ kind: 'namespaces', step: namespaces, namespaces })),
+  ...MIDDLEWARES.map((middlewares) => ({ kind: 'packet middlewares', step: middlewares, middlewares })),
+];
+
+/** Starts one variant with its clients. As few events are under way as there are clients at least: one on each at most. */
+async function begin(
+  load,
+  { kind, step, app = 'scaling', connections = 50, routes = 1, namespaces = 1, middlewares = 0 },
+) {
+  const names = Array.from({ length: namespaces }, (_, n) => (n ? `/n${n}` : '/'));
+  const env = { NAMESPACES: names.join(), ROUTES: String(routes), MIDDLEWARES: String(middlewares) };
+  const server = await start({ name: `${kind} ${step}`, args: ['egg.cjs', app, '4'] }, env);
+  const clients = { count: connections, namespaces: names.map((name) => (name === '/' ? '' : name)) };
+  await load.ask('open', { ...server.address, ...clients });
+  return server;
+}
+
+async function measure({ rounds, events }, say) {
+  const measured = new Measured();
+  const load = await Child.start([path.join(__dirname, 'load.cjs')], 1);
+  const servers = [];
+  const size = { events, window: 10 };
+  for (const variant of VARIANTS) {
+    say(`starting: ${variant.step} ${variant.kind}`);
+    const server = await begin(load, variant);
+    servers.push(server);
+    await slices.echo(server, load, { ...size, events: 3 * events });
+  }
+  for (let round = 0; round < rounds; round++) {
+    for (const server of rotated(servers, round)) {
+      say(`round ${round + 1} of ${rounds}: ${server.name}`);
+      measured.add(server.name, await slices.echo(server, load, size));
+    }
+  }
+  for (const { child } of servers) await child.stop();
+  await load.stop();
+  return VARIANTS.map(({ kind, step }) => {
+    const first = VARIANTS.find((each) => each.kind === kind);
+    const values = measured.event[`${kind} ${step}`];
+    return { kind, step, event: summary(values), toFirst: ratios(values, measured.event[`${kind} ${first.step}`]) };
+  });
+}
+
+function markdown(rows, machine, { rounds }) {
+  const cells = rows.map(({ kind, step, event, toFirst }) => [kind, step, event.median.toFixed(1), ratio(toFirst)]);
+  const chain = rows.filter(({ kind }) => kind === 'packet middlewares');
+  const each = slope(
+    chain.map(({ step }) => step),
+    chain.map(({ event }) => event.median),
+  );
+  return `# CPU per answered event of egg-socket.io 5 on Egg 4, as the application grows
+
+${machine}. ${rounds} rounds; medians, in brackets the middle half. 10 events under way in all, one on a connection at most.
+
+${table(['', '', 'CPU per event, µs', 'ratio to the first'], cells)}
+
+A packet middleware more costs ${each.toFixed(2)} µs.
+`;
+}
+
+module.exports = { measure, markdown };

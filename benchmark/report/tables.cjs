@@ -1,0 +1,63 @@
+// The results as tables of Markdown. Used by run.cjs.
+const FIGURES = require('./figures.cjs');
+
+const row = (cells) => `| ${cells.join(' | ')} |`;
+const table = (head, rows) => [row(head), row(head.map((_, n) => (n ? '--:' : '---'))), ...rows.map(row)].join('\n');
+const ratio = ({ median, low, high }) => `${median.toFixed(2)} (${low.toFixed(2)}–${high.toFixed(2)})`;
+const heading = ({ title, unit }) => (unit ? `${title}, ${unit}` : title);
+
+/** One row per server, one column per figure that has ratios. */
+function ratioTable(servers, key, figures = FIGURES.filter(({ absolute }) => !absolute)) {
+  const rows = servers
+    .filter(({ name, figures: own }) => own.event[key] && !(key === 'toFloor' ? /^floor/ : /^bare/).test(name))
+    .map(({ title, figures: own }) => [title, ...figures.map((figure) => ratio(own[figure.key][key]))]);
+  return table(['', ...figures.map(({ title }) => title)], rows);
+}
+
+/** The medians as they are. */
+function valueTable(servers) {
+  const rows = servers.map(({ title, figures }) => {
+    return [title, ...FIGURES.map(({ key, digits }) => figures[key].median.toFixed(digits))];
+  });
+  return table(['', ...FIGURES.map(heading)], rows);
+}
+
+/** Where the plugin is, and where it should be. */
+function targetTable(servers) {
+  const rows = [];
+  for (const { name, title, figures } of servers) {
+    const kind = name.startsWith('lean') ? 'lean' : 'target';
+    if (!/^(plugin|lean)/.test(name)) continue;
+    for (const figure of FIGURES.filter((each) => each[kind])) {
+      const { toFloor } = figures[figure.key];
+      const met = toFloor.median <= figure[kind] ? 'yes' : 'no';
+      rows.push([`${title}: ${figure.title}`, ratio(toFloor), figure[kind].toFixed(2), met]);
+    }
+  }
+  return table(['', 'ratio to the floor', 'target: at most', 'met'], rows);
+}
+
+function markdown({ servers, machine, sizes }) {
+  return `# What was measured
+
+${machine}. ${sizes.rounds} rounds; medians, in brackets the middle half. Heap left: after ${sizes.memory.churn} connections came and went.
+
+## Ratios to bare Socket.IO in the same round
+
+${ratioTable(servers, 'toBare')}
+
+## Ratios to the floor (Socket.IO by hand in the same Egg) in the same round
+
+${ratioTable(servers, 'toFloor')}
+
+## Targets
+
+${targetTable(servers)}
+
+## As measured
+
+${valueTable(servers)}
+`;
+}
+
+module.exports = { markdown, table, ratio };

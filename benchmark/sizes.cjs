@@ -1,0 +1,44 @@
+// What is asked for on the command line, and how much is measured. Used by run.cjs.
+const { spawnSync } = require('node:child_process');
+const { parseArgs } = require('node:util');
+
+const FULL = {
+  rounds: 9,
+  echo: { events: 20_000, members: 50, window: 200 },
+  pace: { events: 10_000, members: 50, rate: 10_000 },
+  churn: { count: 1000, width: 10 },
+  broadcast: { broadcasts: 100, members: 500, window: 4 },
+  memory: { rounds: 3, idle: 2000, churn: 10_000 },
+  scaling: { rounds: 9, events: 10_000 },
+};
+
+const QUICK = {
+  rounds: 3,
+  echo: { ...FULL.echo, events: 6000 },
+  pace: { ...FULL.pace, events: 3000 },
+  churn: { ...FULL.churn, count: 200 },
+  broadcast: { ...FULL.broadcast, broadcasts: 20 },
+  memory: { rounds: 1, idle: 500, churn: 1000 },
+  scaling: { rounds: 3, events: 5000 },
+};
+
+/** `{ quick, scaling, only, sizes }`. */
+function options() {
+  const { values } = parseArgs({
+    options: { quick: { type: 'boolean' }, scaling: { type: 'boolean' }, only: { type: 'string' } },
+  });
+  const { quick = false, scaling = false, only } = values;
+  return { quick, scaling, only: only?.split(','), sizes: quick ? QUICK : FULL };
+}
+
+/** Fails where a process may not have so many connections. Node has raised its own limit as far as it may. */
+function needFiles(count) {
+  const limit = Number(spawnSync('sh', ['-c', 'ulimit -n'], { encoding: 'utf8' }).stdout);
+  if (limit < count + 200) {
+    throw new Error(
+      `${count} connections need more open files than the ${limit} of this shell: run \`ulimit -n ${count + 200}\` first`,
+    );
+  }
+}
+
+module.exports = { options, needFiles };
