@@ -8,11 +8,13 @@ const { table, ratio } = require('../report/tables.cjs');
 
 const MIDDLEWARES = [0, 1, 2, 4, 8];
 
+const FLOOR = 'connections, floor';
+
 /** What grows, and how far. The first of each kind is what the others are compared to. */
 const VARIANTS = [
   ...[10, 1000, 5000].map((connections) => ({ kind: 'connections', step: connections, connections })),
   ...[10, 1000, 5000].map((connections) => ({
-    kind: 'connections, floor',
+    kind: FLOOR,
     step: connections,
     connections,
     app: 'floor',
@@ -44,7 +46,7 @@ async function measure({ rounds, events }, say) {
     say(`starting: ${variant.step} ${variant.kind}`);
     const server = await begin(load, variant);
     servers.push(server);
-    await slices.echo(server, load, { ...size, events: 3 * events });
+    await slices.echo(server, load, { ...size, events: 40_000 });
   }
   for (let round = 0; round < rounds; round++) {
     for (const server of rotated(servers, round)) {
@@ -57,12 +59,20 @@ async function measure({ rounds, events }, say) {
   return VARIANTS.map(({ kind, step }) => {
     const first = VARIANTS.find((each) => each.kind === kind);
     const values = measured.event[`${kind} ${step}`];
-    return { kind, step, event: summary(values), toFirst: ratios(values, measured.event[`${kind} ${first.step}`]) };
+    const row = {
+      kind,
+      step,
+      event: summary(values),
+      toFirst: ratios(values, measured.event[`${kind} ${first.step}`]),
+    };
+    return kind === 'connections' ? { ...row, toFloor: ratios(values, measured.event[`${FLOOR} ${step}`]) } : row;
   });
 }
 
 function markdown(rows, machine, { rounds }) {
-  const cells = rows.map(({ kind, step, event, toFirst }) => [kind, step, event.median.toFixed(1), ratio(toFirst)]);
+  const cells = rows.map(({ kind, step, event, toFirst, toFloor }) => {
+    return [kind, step, event.median.toFixed(1), ratio(toFirst), toFloor ? ratio(toFloor) : ''];
+  });
   const chain = rows.filter(({ kind }) => kind === 'packet middlewares');
   const each = slope(
     chain.map(({ step }) => step),
@@ -72,7 +82,7 @@ function markdown(rows, machine, { rounds }) {
 
 ${machine}. ${rounds} rounds; medians, in brackets the middle half. 10 events under way in all, one on a connection at most.
 
-${table(['', '', 'CPU per event, µs', 'ratio to the first'], cells)}
+${table(['', '', 'CPU per event, µs', 'ratio to the first', 'ratio to the floor'], cells)}
 
 A packet middleware more costs ${each.toFixed(2)} µs.
 `;

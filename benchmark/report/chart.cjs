@@ -16,7 +16,7 @@ function chart(servers) {
   const others = servers.filter(({ name }) => name !== 'bare');
   const figures = FIGURES.filter(({ key }) => SHOWN.includes(key));
   const longest = Math.max(...others.flatMap(({ figures: own }) => SHOWN.map((key) => own[key].toBare.median)));
-  const scale = BAR / Math.max(longest, 1.2);
+  const scale = BAR / longest;
   const high = others.length * ROW + 44;
   const panels = figures.map(({ key, title }, n) => panel(title, others, key, n * high + 34, scale));
   const height = figures.length * high + 40;
@@ -41,13 +41,13 @@ ${bars.join('\n')}
 
 /** With a thin line for the middle half. */
 function bar({ name, title }, { median, low, high }, y, scale) {
-  const x = (value) => (LABEL + value * scale).toFixed(1);
+  const x = (value) => Math.min(LABEL + value * scale, LABEL + BAR + 40).toFixed(1);
   const colour = COLOURS[name.replace(/\d$/, '')] ?? COLOURS.other;
   const middle = y + ROW / 2 - 1;
   return `<text x="${LABEL - 8}" y="${y + 12}" text-anchor="end">${title}</text>
 <rect x="${LABEL}" y="${y + 1}" width="${(median * scale).toFixed(1)}" height="${ROW - 4}" rx="2" fill="${colour}"/>
 <line x1="${x(low)}" x2="${x(high)}" y1="${middle}" y2="${middle}" stroke="#57606a" stroke-width="1.5"/>
-<text x="${(LABEL + Math.max(median, high) * scale + 8).toFixed(1)}" y="${y + 12}">${median.toFixed(2)}</text>`;
+<text x="${Number(x(Math.max(median, high))) + 8}" y="${y + 12}">${median.toFixed(2)}</text>`;
 }
 
 module.exports = { chart };
