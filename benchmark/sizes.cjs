@@ -17,8 +17,8 @@ const QUICK = {
   echo: { ...FULL.echo, events: 6000 },
   pace: { ...FULL.pace, events: 3000 },
   churn: { ...FULL.churn, count: 200 },
-  broadcast: { ...FULL.broadcast, broadcasts: 20 },
-  memory: { rounds: 1, idle: 500, churn: 1000 },
+  broadcast: { broadcasts: 40, members: 200, window: 4 },
+  memory: { rounds: 1, idle: 500, churn: 500 },
   scaling: { rounds: 3, events: 5000 },
 };
 
