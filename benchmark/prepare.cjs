@@ -11,8 +11,9 @@ function prepare() {
   build();
 }
 
-/** `npm ci`, when node_modules is missing or older than the lock file. */
+/** `npm ci`, when node_modules is missing or older than the lock file. The repository's own are left as they are. */
 function install() {
+  if (!fs.existsSync(path.join(ROOT, 'node_modules'))) throw new Error('run `npm install` in the repository first');
   const installed = path.join(__dirname, 'node_modules/.package-lock.json');
   const wanted = path.join(__dirname, 'package-lock.json');
   if (fs.existsSync(installed) && fs.statSync(installed).mtimeMs >= fs.statSync(wanted).mtimeMs) return;

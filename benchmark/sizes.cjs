@@ -3,12 +3,12 @@ const { spawnSync } = require('node:child_process');
 const { parseArgs } = require('node:util');
 
 const FULL = {
-  rounds: 9,
+  rounds: 7,
   echo: { events: 20_000, members: 50, window: 200 },
   pace: { events: 10_000, members: 50, rate: 10_000 },
   churn: { count: 1000, width: 10 },
   broadcast: { broadcasts: 100, members: 500, window: 4 },
-  memory: { rounds: 3, idle: 2000, churn: 10_000 },
+  memory: { rounds: 3, idle: 2000, warm: 2000, churn: 10_000 },
   scaling: { rounds: 9, events: 10_000 },
 };
 
@@ -18,7 +18,7 @@ const QUICK = {
   pace: { ...FULL.pace, events: 3000 },
   churn: { ...FULL.churn, count: 200 },
   broadcast: { broadcasts: 40, members: 200, window: 4 },
-  memory: { rounds: 1, idle: 500, churn: 500 },
+  memory: { rounds: 1, idle: 500, warm: 300, churn: 500 },
   scaling: { rounds: 3, events: 5000 },
 };
 

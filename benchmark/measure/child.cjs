@@ -22,7 +22,8 @@ class Child {
     const child = new Child();
     const all = cores();
     const pin = all && availableParallelism() > 1 ? ['taskset', '-c', String(all[core])] : [];
-    const [command, ...rest] = [...pin, process.execPath, '--expose-gc', ...args];
+    const flags = process.env.BENCH_FLAGS?.split(' ') ?? [];
+    const [command, ...rest] = [...pin, process.execPath, '--expose-gc', ...flags, ...args];
     child.name = args.map((arg) => path.basename(arg)).join(' ');
     child.process = spawn(command, rest, {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],

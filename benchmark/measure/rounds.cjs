@@ -67,12 +67,12 @@ async function speed(chosen, sizes, load, measured, say) {
 
 /** What costs memory: each server anew, as what a process has given back it may keep for later. */
 async function memory(chosen, sizes, load, measured, say) {
-  const { rounds, idle, churn } = sizes.memory;
+  const { rounds, churn, ...size } = sizes.memory;
   for (let round = 0; round < rounds; round++) {
     for (const each of rotated(chosen, round)) {
       say(`memory, round ${round + 1} of ${rounds}: ${each.name}`);
       const server = await start(each);
-      measured.add(each.name, await slices.memory(server, load, { idle, churn: round === 0 && churn }));
+      measured.add(each.name, await slices.memory(server, load, { ...size, churn: round === 0 && churn }));
       await server.child.stop();
     }
   }

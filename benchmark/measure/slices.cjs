@@ -33,10 +33,10 @@ async function broadcast(server, load, size) {
 }
 
 /** Clients that do nothing, and what is left of those that have gone; on a server that was started for it. */
-async function memory(server, load, { idle, churn: count }) {
+async function memory(server, load, { idle, warm, churn: count }) {
   const { child, address } = server;
   const others = { width: 10, ...address };
-  await load.ask('churn', { ...others, count: 500 });
+  await load.ask('churn', { ...others, count: warm });
   const before = await child.ask('memory');
   await load.ask('open', { ...address, count: idle });
   const held = await child.ask('memory');
