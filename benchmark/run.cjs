@@ -3,6 +3,7 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const prepare = require('./prepare.cjs');
+const { choose } = require('./servers/index.cjs');
 const { options, needFiles } = require('./sizes.cjs');
 
 const RESULTS = path.join(__dirname, 'results');
@@ -15,11 +16,10 @@ function say(text) {
 
 async function main() {
   const { quick, only, scaling, sizes } = options();
+  const chosen = choose(only);
   prepare();
   const machine = `Node ${process.version}, ${os.cpus()[0].model.trim()}, ${os.availableParallelism()} cores`;
   if (scaling) return scale(quick, sizes, machine);
-  const { choose } = require('./servers/index.cjs');
-  const chosen = choose(only);
   needFiles(chosen.length * sizes.broadcast.members + sizes.memory.idle);
   const { measure } = require('./measure/rounds.cjs');
   const { summarize } = require('./report/statistics.cjs');

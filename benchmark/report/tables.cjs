@@ -14,6 +14,15 @@ function ratioTable(servers, key, figures = FIGURES.filter(({ absolute }) => !ab
   return table(['', ...figures.map(({ title }) => title)], rows);
 }
 
+/** For the README: medians of the ratios to the floor, one row per figure. */
+function shortTable(servers) {
+  const on = servers.filter(({ figures }) => figures.event.toFloor).filter(({ name }) => !name.startsWith('floor'));
+  const rows = FIGURES.filter(({ target }) => target).map(({ key, title }) => {
+    return [title, ...on.map(({ figures }) => figures[key].toFloor.median.toFixed(2))];
+  });
+  return table(['', ...on.map(({ title }) => title)], rows);
+}
+
 /** The medians as they are. */
 function valueTable(servers) {
   const rows = servers.map(({ title, figures }) => {
@@ -60,4 +69,4 @@ ${valueTable(servers)}
 `;
 }
 
-module.exports = { markdown, table, ratio };
+module.exports = { markdown, shortTable, table, ratio };
