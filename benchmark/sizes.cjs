@@ -9,7 +9,7 @@ const FULL = {
   churn: { count: 1000, width: 10 },
   broadcast: { broadcasts: 100, members: 500, window: 4 },
   memory: { rounds: 3, idle: 2000, warm: 2000, churn: 10_000 },
-  scaling: { rounds: 9, events: 10_000 },
+  scaling: { rounds: 7, events: 10_000 },
 };
 
 const QUICK = {
