@@ -4,6 +4,8 @@ const FIGURES = require('./figures.cjs');
 const SHOWN = ['event', 'connection', 'heap', 'delivery', 'p99'];
 const COLOURS = { bare: '#8b949e', floor: '#8b949e', plugin: '#2f81f7', lean: '#79b8ff', other: '#d29922' };
 const [WIDTH, LABEL, BAR, ROW] = [760, 220, 440, 18];
+// What is beyond is cut off at the edge; its number is true.
+const LONGEST = 3.2;
 
 const STYLE = `
 text { font: 12px system-ui, sans-serif; fill: #24292f; }
@@ -16,7 +18,7 @@ function chart(servers) {
   const others = servers.filter(({ name }) => name !== 'bare');
   const figures = FIGURES.filter(({ key }) => SHOWN.includes(key));
   const longest = Math.max(...others.flatMap(({ figures: own }) => SHOWN.map((key) => own[key].toBare.median)));
-  const scale = BAR / longest;
+  const scale = BAR / Math.min(longest, LONGEST);
   const high = others.length * ROW + 44;
   const panels = figures.map(({ key, title }, n) => panel(title, others, key, n * high + 34, scale));
   const height = figures.length * high + 40;
@@ -45,7 +47,7 @@ function bar({ name, title }, { median, low, high }, y, scale) {
   const colour = COLOURS[name.replace(/\d$/, '')] ?? COLOURS.other;
   const middle = y + ROW / 2 - 1;
   return `<text x="${LABEL - 8}" y="${y + 12}" text-anchor="end">${title}</text>
-<rect x="${LABEL}" y="${y + 1}" width="${(median * scale).toFixed(1)}" height="${ROW - 4}" rx="2" fill="${colour}"/>
+<rect x="${LABEL}" y="${y + 1}" width="${(x(median) - LABEL).toFixed(1)}" height="${ROW - 4}" rx="2" fill="${colour}"/>
 <line x1="${x(low)}" x2="${x(high)}" y1="${middle}" y2="${middle}" stroke="#57606a" stroke-width="1.5"/>
 <text x="${Number(x(Math.max(median, high))) + 8}" y="${y + 12}">${median.toFixed(2)}</text>`;
 }
