@@ -5,12 +5,6 @@ const slices = require('./slices.cjs');
 
 const SERVERS = path.join(__dirname, '../servers');
 
-/** The slices of a round. The figure that matters most has several, each short. */
-const TURNS = ['echo', 'pace', 'echo', 'churn', 'echo', 'broadcast'];
-
-/** What each server does before it is measured: until then it's the compiler that is measured. */
-const WARM = { echo: { events: 40_000 }, churn: { count: 500 }, broadcast: { broadcasts: 50 } };
-
 /** A server in a process of its own, with what the load needs to find it. */
 async function start({ name, args: [file, ...rest], eio }, env) {
   const child = await Child.start([path.join(SERVERS, file), ...rest], 0, env);
@@ -49,10 +43,11 @@ async function speed(chosen, sizes, load, measured, say) {
     servers.push(server);
     await load.ask('open', { ...server.address, count: sizes.broadcast.members });
     await load.ask('check', server.address);
-    for (const [kind, size] of Object.entries(WARM)) await slices[kind](server, load, { ...sizes[kind], ...size });
+    for (const [kind, size] of Object.entries(sizes.warm))
+      await slices[kind](server, load, { ...sizes[kind], ...size });
   }
   for (let round = 0; round < sizes.rounds; round++) {
-    for (const [turn, kind] of TURNS.entries()) {
+    for (const [turn, kind] of sizes.turns.entries()) {
       for (const server of rotated(servers, round + turn)) {
         say(`round ${round + 1} of ${sizes.rounds}: ${kind}, ${server.name}`);
         measured.add(server.name, await slices[kind](server, load, sizes[kind]));
