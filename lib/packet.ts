@@ -96,18 +96,9 @@ function call(ctx: Context, route: Route): Promise<void> | undefined {
   } catch (thrown) {
     throw controllerError(thrown);
   }
-  return isPromise(result) ? settle(result, route) : undefined;
-}
-
-async function settle(result: PromiseLike<unknown>, route: Route): Promise<void> {
+  if (!isPromise(result)) return undefined;
   route.running++;
-  try {
-    await result;
-  } catch (thrown) {
-    throw controllerError(thrown);
-  } finally {
-    route.running--;
-  }
+  return Promise.resolve(result).then(route.done, route.failed);
 }
 
 function isPromise(value: unknown): value is PromiseLike<unknown> {

@@ -1,7 +1,7 @@
 // A namespace's table of events. app/router.ts of an application fills it, packet.ts and system.ts read it.
 import type { Context } from 'egg';
 import type { Namespace } from 'socket.io';
-import { ConfigError } from './errors';
+import { ConfigError, controllerError } from './errors';
 
 /**
  * What answers an event: a method of `app.io.controller`, or any function.
@@ -38,10 +38,22 @@ export interface RouteLog {
 }
 
 /** A routed event. */
-export interface Route {
-  readonly handler: Handler;
+export class Route {
   /** How often the handler is running right now. */
-  running: number;
+  running = 0;
+
+  constructor(readonly handler: Handler) {}
+
+  /** The handler has ended. */
+  readonly done = (): void => {
+    this.running--;
+  };
+
+  /** The handler has failed. */
+  readonly failed = (thrown: unknown): never => {
+    this.running--;
+    throw controllerError(thrown);
+  };
 }
 
 /** The routes of one namespace. A client's event name is data: any string is looked up, and only routed ones are found. */
@@ -82,7 +94,7 @@ export class Router {
     }
     const first = this.#routes.get(event);
     if (first === undefined) {
-      this.#routes.set(event, { handler, running: 0 });
+      this.#routes.set(event, new Route(handler));
     } else {
       this.log.warn(
         `[egg-socket.io] ${where} is ignored: the event has a route already. First: ${nameOf(first.handler)}, ignored: ${nameOf(handler)}`,

@@ -1,7 +1,7 @@
 // System events: what Socket.IO itself says of a socket, routed like a client's events, past the packet chain.
 import type { Socket } from 'socket.io';
 import { setArgs } from './context';
-import { controllerError, logFailure } from './errors';
+import { logFailure } from './errors';
 import type { Route } from './router';
 import { type SocketScope, scopeOf } from './scope';
 
@@ -49,9 +49,7 @@ function handle(scope: SocketScope, route: Route, args: unknown[]): void {
   work.handlers.begin();
   route.running++;
   run()
-    .catch((thrown) => logFailure(log, controllerError(thrown)))
-    .finally(() => {
-      route.running--;
-      work.handlers.end();
-    });
+    .then(route.done, route.failed)
+    .catch((thrown) => logFailure(log, thrown))
+    .finally(() => work.handlers.end());
 }
