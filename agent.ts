@@ -2,7 +2,9 @@
 // killed ones have left is gone.
 import type { Agent } from 'egg';
 import { sweep } from './lib/cluster/directory';
+import { resolveConfig } from './lib/config';
 import { adapterOf } from './lib/host';
+import { loadWsEngine } from './lib/init';
 import { hidePassword } from './lib/redis/config';
 
 export default class IoAgentBoot {
@@ -11,6 +13,8 @@ export default class IoAgentBoot {
   configWillLoad(): void {
     hidePassword(this.agent.config);
     adapterOf(this.agent);
+    // To have said what can't be loaded.
+    loadWsEngine(resolveConfig(this.agent.config.io).init, this.agent.baseDir);
   }
 
   async didLoad(): Promise<void> {

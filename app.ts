@@ -21,6 +21,7 @@ interface Lifecycle {
 
 export default class IoBoot {
   #loading: Promise<void> | undefined;
+  #leaving: Promise<unknown> | undefined;
 
   constructor(private readonly app: Application) {}
 
@@ -50,9 +51,27 @@ export default class IoBoot {
     listenToAgent(this.app);
     await openCluster(this.app);
     this.app.coreLogger.info(summary(this.app));
-    // What is registered last runs first: clients leave while the application still has what its handlers need.
-    const leave = async () => void (await Promise.all([drain(this.app), leaveCluster(this.app)]));
-    (this.app as unknown as { lifecycle: Lifecycle }).lifecycle.registerBeforeClose(leave);
+    this.#leaveFirst();
+  }
+
+  async serverDidReady(): Promise<void> {
+    // Applications register until then.
+    setImmediate(() => {
+      try {
+        this.#leaveFirst();
+      } catch {
+        // It is closing already, and does so without this.
+      }
+    });
+  }
+
+  /** What is registered last runs first: clients leave while the application still has what its handlers need. */
+  #leaveFirst(): void {
+    const { lifecycle } = this.app as unknown as { lifecycle: Lifecycle };
+    lifecycle.registerBeforeClose(async () => {
+      this.#leaving ??= Promise.all([drain(this.app), leaveCluster(this.app)]);
+      await this.#leaving;
+    });
   }
 
   async beforeClose(): Promise<void> {

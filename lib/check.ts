@@ -1,5 +1,8 @@
 // Checks of what a configuration holds: what is wrong is a ConfigError. Called by config.ts and init.ts.
+import { inspect } from 'node:util';
 import { ConfigError } from './errors';
+
+const HIDDEN = { [inspect.custom]: () => '{…}' };
 
 /** A list of names, empty where it is not set. */
 export function list(where: string, key: string, value: unknown): string[] {
@@ -27,7 +30,7 @@ export function onlyKeys(where: string, value: object, allowed: string[]): void 
     if (allowed.includes(key)) continue;
     const found = (value as Record<string, unknown>)[key];
     // A misspelt section may hold a password.
-    const shown = typeof found === 'object' && found !== null ? '{…}' : found;
+    const shown = typeof found === 'object' && found !== null && !Array.isArray(found) ? HIDDEN : found;
     throw new ConfigError(`${where}.${key}`, shown, `one of: ${allowed.join(', ')}`, `unknown option ${key}`);
   }
 }

@@ -7,7 +7,7 @@ import { resolveConfig } from './config';
 
 /** What to do, by Engine.IO's code of a refused request. */
 const ADVICE: Record<number, string> = {
-  1: 'Its connection is over, or its worker is; the client connects anew',
+  1: 'Its connection is over, or its worker is, and the client connects anew; or it is on another host, and the load balancer does not keep clients on one host: see docs/cluster.md',
   5: 'It is a client of Socket.IO 2 or older: set config.io.init.allowEIO3 = true to let it in',
 };
 

@@ -61,7 +61,9 @@ export function hostWarnings(app: Process): string[] {
     );
   }
   if (workers > 1 && adapter === 'memory') {
-    warnings.push(`config.io.adapter 'memory' carries nothing to the other ${workers - 1} workers: 'cluster' does`);
+    warnings.push(
+      `config.io.adapter 'memory' carries nothing to other workers, and there are ${workers}: 'cluster' does`,
+    );
   }
   return warnings;
 }

@@ -43,6 +43,15 @@ describe('the parts of agent.io', () => {
       assert.throws(() => io.of(name as never), /agent\.io\.of: the name of a namespace/);
   });
 
+  it('should say what it does not do', async () => {
+    const io = new AgentIo(() => assert.fail('nothing is sent')) as AgentIo & Server;
+    const answers = /agent\.io emits, and gets no answers/;
+    await assert.rejects(io.fetchSockets(), answers);
+    await assert.rejects(io.emitWithAck('news'), answers);
+    await assert.rejects(io.timeout(100).emitWithAck('news'), answers);
+    assert.throws(() => io.local.emit('news'), /agent\.io has no clients of its own/);
+  });
+
   for (const workers of [1, 2]) {
     it(`should say that nobody is there yet: ${workers} workers`, () => {
       const warnings: string[] = [];

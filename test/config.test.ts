@@ -79,7 +79,7 @@ describe('config.io', () => {
     });
 
     it('without printing what a misspelt section holds', async () => {
-      await fails({ reddis: { auth_pass: 'secret' } }, /unknown option reddis \(config\.io\.reddis is '\{…\}'/);
+      await fails({ reddis: { auth_pass: 'secret' } }, /unknown option reddis \(config\.io\.reddis is \{…\};/);
     });
 
     it('for two entries of one namespace', async () => {

@@ -57,11 +57,20 @@ describe('a worker that closes', () => {
 
   it('should let clients leave before the application closes what their handlers need', async () => {
     const steps: string[] = [];
+    const isReady = signal();
     const started = signal();
     const release = signal();
     const running = await startInline({
       io: { drain: AGES, namespace: { '/': {} } },
-      boot: (app) => app.beforeClose(async () => void steps.push('the database is closed')),
+      boot: (app) => {
+        const close = () => app.beforeClose(async () => void steps.push('the database is closed'));
+        close();
+        app.ready(close);
+        app.messenger.once('egg-ready', () => {
+          close();
+          isReady.resolve();
+        });
+      },
       router: (app) => {
         app.io.route('work', async () => {
           started.resolve();
@@ -71,6 +80,7 @@ describe('a worker that closes', () => {
         app.io.route('disconnect', () => steps.push('the client has left'));
       },
     });
+    await isReady.promise;
     const client = await running.connect();
     client.emit('work');
     await started.promise;
@@ -78,7 +88,8 @@ describe('a worker that closes', () => {
     await closing(running);
     release.resolve();
     await closed;
-    assert.deepEqual(steps, ['the handler has ended', 'the client has left', 'the database is closed']);
+    const closes = Array(3).fill('the database is closed');
+    assert.deepEqual(steps, ['the handler has ended', 'the client has left', ...closes]);
   });
 
   it('should let a running handler end, whose ack arrives before the client is told', async () => {

@@ -100,7 +100,7 @@ function mustRecover(kind: AdapterKind, { workers, sticky }: Host): void {
   throw new ConfigError(
     'config.io.init.connectionStateRecovery',
     true,
-    `with ${recovers}; nothing with others`,
+    'nothing, with this adapter',
     `connectionStateRecovery does not work with the adapter '${kind}' and ${workers} worker${workers === 1 ? '' : 's'}, which keeps no messages. What can carry it: ${recovers}`,
   );
 }

@@ -69,6 +69,7 @@ class RelayAdapter extends Adapter {
 
   #send(command: Pick<Command, 'op' | 'args'>, opts?: BroadcastOptions): void {
     const { rooms = [], except = [], flags } = opts ?? {};
+    if (flags?.local) throw new Error('[egg-socket.io] agent.io has no clients of its own: leave out `local`');
     const { name } = this.nsp;
     this.relay(encodeCommand({ ...command, nsp: name, opts: { rooms: [...rooms], except: [...except], flags } }));
   }
@@ -83,7 +84,7 @@ class RelayAdapter extends Adapter {
  */
 export class AgentIo {
   readonly #server: Server;
-  readonly #default: AgentNamespace;
+  readonly #default: Namespace;
 
   /** @param send - sends to one worker, in order */
   constructor(send: Send) {
@@ -93,7 +94,7 @@ export class AgentIo {
       }
     }
     this.#server = new Server({ adapter: Relay, serveClient: false });
-    this.#default = this.of('/');
+    this.#default = new Namespace(this.#server, '/');
   }
 
   /** A namespace of the application. */
@@ -117,6 +118,14 @@ export class AgentIo {
   compress: AgentNamespace['compress'] = (compress) => this.#default.compress(compress);
   get volatile(): AgentNamespace['volatile'] {
     return this.#default.volatile;
+  }
+  // What it doesn't do, and says so.
+  timeout: Namespace['timeout'] = (ms) => this.#default.timeout(ms);
+  fetchSockets: Namespace['fetchSockets'] = () => this.#default.fetchSockets();
+  emitWithAck: ReturnType<Namespace['timeout']>['emitWithAck'] = () =>
+    Promise.reject(new Error(`${ONLY} acknowledgements`));
+  get local(): Namespace['local'] {
+    return this.#default.local;
   }
   /** Makes sockets join rooms. */
   socketsJoin: AgentNamespace['socketsJoin'] = (rooms) => this.#default.socketsJoin(rooms);
