@@ -44,7 +44,9 @@ export function fixture(name: string): string {
 
 /** Starts a fixture application of test/fixtures/apps and lets it listen on a free port. */
 export async function start(name: string, options: Record<string, unknown> = {}): Promise<Running> {
-  const app = mm.app({ baseDir: fixture(name), framework: FRAMEWORK, cache: false, beforeInit: keepPort, ...options });
+  const own = { baseDir: fixture(name), framework: FRAMEWORK, cache: false, beforeInit: keepPort };
+  // Another file may have the same fixture running, and be about to write into its directories.
+  const app = mm.app({ ...own, clean: false, ...options });
   try {
     await app.ready();
   } catch (err) {
