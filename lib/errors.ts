@@ -77,6 +77,14 @@ function toError(thrown: unknown): Error {
 
 /** What a client may hear of it: of an error or an object `message` and `data`, of anything else its text. */
 function heard(thrown: unknown): { message: string; data?: unknown } {
+  try {
+    return said(thrown);
+  } catch (err) {
+    return { message: `an error that can't be read: ${err}` };
+  }
+}
+
+function said(thrown: unknown): { message: string; data?: unknown } {
   if (typeof thrown === 'object' && thrown !== null) {
     const { message, data } = thrown as { message?: unknown; data?: unknown };
     if (typeof message === 'string' || data !== undefined || isError(thrown))

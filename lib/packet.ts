@@ -25,6 +25,8 @@ interface PacketContext extends Context {
 export function receive(scope: SocketScope, packet: unknown[], dispatch: () => void): void {
   // Its turn to leave has come: what it asks to acknowledge it sends again, to another worker.
   if (scope.work.leaving) return;
+  // What it has sent together with its leaving comes behind it.
+  if (!scope.socket.connected) return;
   const { contexts } = scope.nsp;
   let ctx: PacketContext;
   try {
@@ -81,12 +83,17 @@ export function packetCore(router: Router, done?: Promise<void>): (ctx: Context)
     if (isReserved(event)) throw new Error(`"${event}" is a reserved event name`);
     if (event === 'error') scope.saidError = true;
     // Socket.IO takes a turn for it, which costs something.
-    if (scope.socket.listenerCount(event as string) > 0) dispatch();
+    if (scope.socket.listenerCount(event as string) > 0 || hasOthers(scope.socket)) dispatch();
     const route = isSystemEvent(event) ? undefined : router.get(event);
     if (route === undefined) return done;
     setArgs(ctx, packet.slice(1));
     return call(ctx, route) ?? done;
   };
+}
+
+/** Whether there are other middlewares of the socket than the chain, put on by hand. */
+function hasOthers(socket: object): boolean {
+  return (socket as { fns: unknown[] }).fns.length > 1;
 }
 
 function call(ctx: Context, route: Route): Promise<void> | undefined {

@@ -46,7 +46,20 @@ function awayOf({ io }: Application): number | undefined {
 function give(app: Application, make: MakeAdapter): void {
   // biome-ignore lint/complexity/useArrowFunction: Socket.IO calls it with new, which an arrow function doesn't take
   const Adapter: MakeAdapter = function (nsp) {
+    guard(nsp as never, app);
     return make(nsp);
   };
   app.io.adapter(Adapter as never);
+}
+
+/** The adapters take what a listener throws for a message that they can't read. */
+function guard(nsp: { _onServerSideEmit(args: unknown[]): void }, app: Application): void {
+  const { _onServerSideEmit } = nsp;
+  nsp._onServerSideEmit = (args) => {
+    try {
+      _onServerSideEmit.call(nsp, args);
+    } catch (err) {
+      app.coreLogger.error(err);
+    }
+  };
 }

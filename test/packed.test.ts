@@ -31,6 +31,8 @@ if (EGG_MAJOR === 3) {
         return made.map((ending) => file.replace(/ts$/, ending));
       });
       const papers = ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md'];
+      for (const name of fs.readdirSync(path.join(__dirname, '../docs')))
+        if (/\.(md|svg)$/.test(name)) papers.push(`docs/${name}`);
       const expected = [...built, ...papers].map((file) => `package/${file}`);
       assert.deepEqual(await contents(tarball), expected.sort());
     });

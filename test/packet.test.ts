@@ -250,6 +250,23 @@ describe('packet chain', () => {
       });
     }
 
+    it('should tell the client, and go on, where the error itself cannot be read', async () => {
+      const { connect } = await startInline({
+        router: (app) =>
+          app.io.route('fail', () => {
+            throw {
+              get message() {
+                throw new Error('not for you');
+              },
+            };
+          }),
+      });
+      const client = await connect();
+      const heard = next(client, 'error');
+      client.emit('fail');
+      assert.match((await heard)[0], /an error that can't be read: Error: not for you/);
+    });
+
     it('should tell nobody else', async () => {
       const { connect, app } = await failing(new Error('mine'));
       logs(app);
@@ -325,7 +342,53 @@ describe('packet chain', () => {
     });
   });
 
+  it('should hand events to middlewares of a socket that are put on by hand', async () => {
+    const seen: unknown[] = [];
+    const { app, connect } = await startInline({
+      router: (app) => app.io.route('ping', (ctx) => ctx.args[0]('pong')),
+      boot: (app) =>
+        app.io.on('connection', (socket) => {
+          process.nextTick(() =>
+            socket.use(([event], next) => {
+              seen.push(event);
+              next();
+            }),
+          );
+        }),
+    });
+    const client = await connect();
+    assert.equal(await client.emitWithAck('ping'), 'pong');
+    await until('it has seen the event', () => seen.length > 0);
+    assert.deepEqual(seen, ['ping']);
+    assert.equal(app.io.sockets.sockets.size, 1);
+  });
+
   describe('a client that leaves', () => {
+    for (const transports of [['websocket'], ['polling']] as const) {
+      it(`should run nothing of what it sends behind its leaving: ${transports[0]}`, async () => {
+        const steps: string[] = [];
+        const left = signal();
+        const { connect } = await startInline({
+          router: (app) => {
+            app.io.route('x', (ctx) => steps.push(`x ${ctx.connected}`));
+            app.io.route('disconnect', () => {
+              steps.push('disconnect');
+              left.resolve();
+            });
+            app.io.of('/other').route('ping', (ctx) => ctx.args[0]('pong'));
+          },
+        });
+        const options = { transports: [...transports], forceNew: false, multiplex: true };
+        const client = await connect('/', options);
+        const other = client.io.socket('/other');
+        await next(other, 'connect');
+        for (const packet of ['2["x"]', '1', '2["x"]']) client.io.engine.write(packet);
+        await left.promise;
+        assert.equal(await other.emitWithAck('ping'), 'pong');
+        assert.deepEqual(steps, ['x true', 'disconnect']);
+      });
+    }
+
     it('should still run the controller of an event sent just before, and end the onion', async () => {
       const [arrived, go, over] = [signal(), signal(), signal()];
       const { connect, app } = await withMiddleware(

@@ -5,11 +5,20 @@ import type { Namespace } from 'socket.io';
 import { Adapter } from 'socket.io-adapter';
 import type { AdapterOptions } from './config';
 import type { RedisLink } from './link';
+import { plain } from './plain';
 
 /** Makes the adapter of a namespace. */
 export type MakeAdapter = (nsp: Namespace) => Adapter;
 
 type BroadcastOptions = Parameters<RedisAdapter['fetchSockets']>[0];
+
+/** What of the adapter is private in its type. */
+interface Private {
+  uid: string;
+  requestChannel: string;
+  parser: { encode(message: unknown): unknown; decode(message: unknown): unknown };
+  onrequest(channel: Buffer, message: Buffer): Promise<void>;
+}
 
 /** Who asks the other workers while Redis is away gets an error. */
 export class LinkedRedisAdapter extends RedisAdapter {
@@ -19,10 +28,12 @@ export class LinkedRedisAdapter extends RedisAdapter {
   constructor(nsp: Namespace, link: RedisLink, { key, requestsTimeout }: AdapterOptions) {
     super(nsp, link.publisher, link.subscriber, { key, requestsTimeout });
     this.#link = link;
+    const { encode, decode } = this.parser;
+    (this as unknown as Private).parser = { encode: (message) => encode(plain(message)), decode };
   }
 
   // The next three would reach the sockets of this worker by way of Redis: behind what is emitted to them meanwhile, and not
-  // at all while Redis is away. They come back from there, too, and change nothing then.
+  // at all while Redis is away.
 
   override addSockets(opts: BroadcastOptions, rooms: string[]): void {
     Adapter.prototype.addSockets.call(this, opts, rooms);
@@ -50,8 +61,8 @@ export class LinkedRedisAdapter extends RedisAdapter {
   }
 
   override broadcastWithAck(...args: Parameters<RedisAdapter['broadcastWithAck']>): void {
-    this.#alone = args[1].flags?.local === true;
     super.broadcastWithAck(...args);
+    this.#alone = args[1].flags?.local === true;
   }
 
   /** Right after broadcastWithAck Socket.IO asks how many workers answer, whoever was meant. */
@@ -59,8 +70,16 @@ export class LinkedRedisAdapter extends RedisAdapter {
     const alone = this.#alone;
     this.#alone = false;
     if (alone) return 1;
-    // Private in its type, and the only name that tells how many listen.
-    const { requestChannel } = this as unknown as { requestChannel: string };
-    return this.#link.count(requestChannel, this.requestsTimeout);
+    return this.#link.count((this as unknown as Private).requestChannel, this.requestsTimeout);
   }
 }
+
+const { onrequest } = RedisAdapter.prototype as unknown as Private;
+
+/** What this worker has asked for and done at once comes back to it, too; done again it would undo what came in between. */
+Object.defineProperty(LinkedRedisAdapter.prototype, 'onrequest', {
+  async value(this: Private, channel: Buffer, message: Buffer): Promise<void> {
+    const own = `{"uid":"${this.uid}","type":`;
+    if (message.toString('latin1', 0, own.length) !== own) await onrequest.call(this, channel, message);
+  },
+});

@@ -80,8 +80,8 @@ export function atOnce(adapter: ClusterAdapter, link: RedisLink, { channel, coun
       return fetchSockets.call(adapter, { ...opts, flags: { timeout, ...opts.flags } });
     },
     broadcastWithAck(...args: Parameters<typeof broadcastWithAck>) {
-      alone = args[1].flags?.local === true;
       broadcastWithAck.apply(adapter, args);
+      alone = args[1].flags?.local === true;
     },
     /** Right after broadcastWithAck Socket.IO asks how many workers answer, whoever was meant. */
     serverCount() {
@@ -92,19 +92,25 @@ export function atOnce(adapter: ClusterAdapter, link: RedisLink, { channel, coun
     async serverSideEmit(packet: unknown[]) {
       const ack = packet.at(-1);
       const asks = typeof ack === 'function';
+      let isAnswered = false;
+      const answer = (...args: unknown[]) => {
+        isAnswered = true;
+        (ack as (...args: unknown[]) => void)(...args);
+      };
       try {
         if (asks) link.mustBeUp();
-        await serverSideEmit.call(adapter, packet);
+        await serverSideEmit.call(adapter, asks ? [...packet.slice(0, -1), answer] : packet);
       } catch (err) {
         // Socket.IO doesn't look at what comes back.
-        if (asks) ack(err, []);
+        if (isAnswered) link.reports.thrown(err);
+        else if (asks) ack(err, []);
         else link.reports.unsendable("what serverSideEmit was given can't be sent", err as Error);
       }
     },
     async doPublish(message: ClusterMessage) {
       const sent = asPlain(message);
       // In a namespace that was made this moment an answer would come before anybody listens.
-      if (isRequest(message) && link.subscriber.busy) await link.subscriber.settled();
+      if (isRequest(message) && link.subscriber.busy) await link.subscriber.settled(timeout);
       return doPublish.call(adapter, sent);
     },
     // Called where nobody catches: what a worker has to answer, its sockets' data say, may be what can't be encoded.

@@ -2,7 +2,7 @@
 // end. Whatever happens to them is logged and never thrown. Made by lib/redis.ts.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Cluster, Redis } from 'ioredis';
-import { OutageLog, type RedisLog } from './outage';
+import { IN_CLUSTER, OutageLog, type RedisLog } from './outage';
 import { type Count, Publisher, type Reports } from './publisher';
 import { Reader, type Stream } from './streams/reader';
 import { Subscriber } from './subscriber';
@@ -29,8 +29,6 @@ const PATIENCE = 10_000;
 const CLOSE_TIMEOUT = 1000;
 /** After that many ms without another failure, connections that were up all the time are well again. */
 const CALM = 5000;
-
-const IN_CLUSTER = 'it is a node of a Redis Cluster: set config.io.redis.cluster = true, and nodes';
 
 /** Connections to Redis that come back by themselves. */
 export class RedisLink {
@@ -70,6 +68,7 @@ export class RedisLink {
       failed: (err) => this.#failed(err),
       lost: () => this.#log.lost(),
       unreadable: (err) => this.#log.unreadable(err),
+      thrown: (err) => log.error(err),
       up: () => this.#up(),
     };
     this.reports = reports;
@@ -123,7 +122,7 @@ export class RedisLink {
     const unknown = Number.POSITIVE_INFINITY;
     // A namespace that was made this moment is one of those who listen.
     await undefined;
-    await this.subscriber.settled();
+    await this.subscriber.settled(timeout);
     if (!this.up) return unknown;
     const answered = new AbortController();
     const late = delay(timeout, unknown, { ref: false, signal: answered.signal });

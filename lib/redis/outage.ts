@@ -2,7 +2,7 @@
 
 /** Where it is written: `app.coreLogger`. */
 export interface RedisLog {
-  error(message: string): void;
+  error(message: unknown): void;
   warn(message: string): void;
   info(message: string): void;
 }
@@ -17,6 +17,9 @@ const LOST = 'connection lost';
 /** What a Redis before 7.0 says of sharded channels. */
 const TOO_OLD = /^ERR unknown (command|subcommand) .*(s(un)?subscribe|spublish|shardnumsub)/i;
 const SHARDED = "config.io.adapter 'redis-sharded' needs Redis 7.0 or later";
+/** What a node of a Redis Cluster says to who takes it for the whole. */
+const CROSS_SLOT = /^CROSSSLOT /;
+export const IN_CLUSTER = 'it is a node of a Redis Cluster: set config.io.redis.cluster = true, and nodes';
 
 /** Logs outages. No line contains the password. */
 export class OutageLog {
@@ -90,6 +93,7 @@ export class OutageLog {
   #reason(err: Error & { code?: string; lastNodeError?: Error }): string {
     if (NO_CONNECTION.test(err.message)) return LOST;
     if (TOO_OLD.test(err.message)) return `${err.message.split(',', 1)[0]}: ${SHARDED}`;
+    if (CROSS_SLOT.test(err.message)) return IN_CLUSTER;
     // Of a Redis Cluster none of the nodes can be asked: this is why.
     if (err.lastNodeError) return this.#reason(err.lastNodeError);
     // Where a host has several addresses, the error of all attempts has no message.

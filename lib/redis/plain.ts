@@ -8,6 +8,7 @@ export function plain(value: unknown): unknown {
   const bytes = toBuffer(value);
   if (bytes) return bytes;
   if (hasToJson(value)) return plain(value.toJSON());
+  if (value instanceof Boolean || value instanceof Number || value instanceof String) return value.valueOf();
   if (Array.isArray(value)) return value.map((each) => plain(each) ?? null);
   const entries = Object.entries(value).map(([key, each]) => [key, plain(each)] as const);
   return Object.fromEntries(entries.filter(([, each]) => each !== undefined));

@@ -17,6 +17,8 @@ export interface Reports {
    * @param what - a sentence, to which the reason is added
    */
   unsendable(what: string, err: Error): void;
+  /** A listener of the application has failed. */
+  thrown(err: unknown): void;
   /** A side is up. */
   up(): void;
 }

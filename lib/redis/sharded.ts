@@ -25,7 +25,7 @@ export function shardedAdapter(link: RedisLink, options: AdapterOptions, longIds
       /** Whoever waits for it is in the room for the other workers, too. */
       addAll(id: string, rooms: Set<string>): Promise<void> {
         Adapter.prototype.addAll.call(adapter, id, rooms);
-        return link.subscriber.settled();
+        return link.subscriber.settled(timeout);
       },
     });
   };

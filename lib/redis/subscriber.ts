@@ -1,5 +1,6 @@
 // The side of the link that subscribes: what the adapters take for the client that subscribes. It knows what is subscribed to
 // and does it again on every new connection; ioredis forgets what was asked for while a password was refused. Made by link.ts.
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { Pending } from './pending';
 import type { Reports } from './publisher';
@@ -48,7 +49,7 @@ export class Subscriber {
   }
 
   psubscribe(pattern: string): void {
-    this.#add('psubscribe', [pattern]);
+    this.#add('psubscribe', [literal(pattern)]);
   }
 
   ssubscribe(channel: string): void {
@@ -60,7 +61,7 @@ export class Subscriber {
   }
 
   punsubscribe(pattern: string): void {
-    this.#remove('psubscribe', [pattern]);
+    this.#remove('psubscribe', [literal(pattern)]);
   }
 
   sunsubscribe(channel: string): void {
@@ -85,9 +86,17 @@ export class Subscriber {
     return this.#asking.size > 0;
   }
 
-  /** Redis has subscribed to what it was asked to, or can't now. */
-  async settled(): Promise<void> {
-    await Promise.all(this.#asking);
+  /**
+   * Redis has subscribed to what it was asked to, or can't now.
+   *
+   * @param ms - how long that is waited for
+   */
+  async settled(ms: number): Promise<void> {
+    if (!this.busy) return;
+    const settled = new AbortController();
+    const late = delay(ms, undefined, { ref: false, signal: settled.signal }).catch(ignore);
+    await Promise.race([Promise.all(this.#asking), late]);
+    settled.abort();
   }
 
   /** There is a new connection, or a new node. */
@@ -156,4 +165,9 @@ export class Subscriber {
       this.reports.unreadable(err as Error);
     }
   }
+}
+
+/** The adapter's own pattern ends with a star; what stands before it is a name. */
+function literal(pattern: string): string {
+  return `${pattern.slice(0, -1).replace(/[\\*?[\]]/g, '\\$&')}*`;
 }

@@ -1,8 +1,8 @@
 // What all adapters of Redis have in common: tests for test/redis*.test.ts.
 import assert from 'node:assert/strict';
-import type { Running } from './app';
+import { logs, type Running } from './app';
 import { inRoom } from './redis';
-import { next, times } from './wait';
+import { next, times, until } from './wait';
 
 /** Whatever carries them: the events of two workers. Both have the namespaces /chat and /early. */
 export function sharesRooms(workers: () => [Running, Running]): void {
@@ -58,6 +58,55 @@ export function sharesRooms(workers: () => [Running, Running]): void {
       b.app.io.emit('end');
       await end;
       assert.deepEqual(stray, ['end']);
+    });
+  }
+
+  it('should do what it asks for once: what comes after it stays', async () => {
+    const { app } = a;
+    const client = await inRoom(a, 'asked');
+    const socket = app.io.sockets.sockets.get(client.id!)!;
+    const before = [...socket.rooms];
+    app.io.in('asked').socketsLeave('speaker');
+    socket.join('speaker');
+    app.io.in('asked').socketsJoin('listener');
+    socket.leave('listener');
+    app.io.in('alone').disconnectSockets();
+    socket.join('alone');
+    // Behind all that comes back, on both ways.
+    assert.equal((await app.io.in('asked').fetchSockets()).length, 1);
+    const heard = next(client, 'behind');
+    b.app.io.to('asked').emit('behind');
+    await heard;
+    assert.deepEqual([...socket.rooms], [...before, 'speaker', 'alone']);
+    assert.equal(socket.connected, true);
+  });
+
+  it('should log what a listener of the application throws at another worker', async () => {
+    const { error, warn } = logs(b.app);
+    const bug = new Error('a bug');
+    b.app.io.on('bug', () => {
+      throw bug;
+    });
+    a.app.io.serverSideEmit('bug');
+    await until('it is logged', () => error.length > 0);
+    assert.deepEqual([error, warn], [[bug], []]);
+  });
+
+  it('should find all sockets after local.emitWithAck was given what can not be sent', async () => {
+    await Promise.all([inRoom(a, 'all'), inRoom(b, 'all')]);
+    await assert.rejects(async () => a.app.io.in('all').local.timeout(100).emitWithAck('x', 1n), TypeError);
+    assert.equal((await a.app.io.in('all').fetchSockets()).length, 2);
+  });
+
+  for (const nsp of ['/odd[1]', '/back\\slash']) {
+    it(`should take a name for a name: ${nsp}`, async () => {
+      for (const worker of [a, b]) worker.app.io.of(nsp);
+      // Of a URL the client would make something else.
+      const client = (await a.connect('/', { multiplex: true })).io.socket(nsp);
+      await next(client, 'connect');
+      const heard = next(client, 'hello');
+      b.app.io.of(nsp).emit('hello', nsp);
+      assert.equal((await heard)[0], nsp);
     });
   }
 

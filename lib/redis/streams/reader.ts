@@ -45,7 +45,7 @@ export class Reader {
     return this.client.status === 'ready' && this.#up;
   }
 
-  /** The next entries; none when it is closed. Whoever asks for them has passed on those before. */
+  /** The next entries; never any when it is closed. Whoever asks for them has passed on those before. */
   async next(): Promise<Entry[] | undefined> {
     this.position = this.#read;
     while (!this.#ended) {
@@ -62,7 +62,8 @@ export class Reader {
         if (this.client.status === 'ready') await delay(RETRY, undefined, { ref: false });
       }
     }
-    return undefined;
+    // Who is told that it is closed would ask again, at once and for ever.
+    return new Promise(() => {});
   }
 
   /** There is a new connection. */

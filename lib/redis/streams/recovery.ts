@@ -21,7 +21,7 @@ export interface Means {
 
 /** A client that is on its way in, and what comes for its rooms until it is there. */
 interface Returning {
-  rooms: string[];
+  rooms: Set<string>;
   events: unknown[][];
 }
 
@@ -53,7 +53,7 @@ export function recovery(adapter: ClusterAdapter, { publisher, reader, sessions,
     if (!offset || !isKept(packet, flags)) return;
     packet.data.push(formatOffset(offset));
     for (const client of returning.values()) {
-      if (client.events.length >= MAX_EVENTS || !isFor(client.rooms, [...rooms], [...(except ?? [])])) continue;
+      if (client.events.length >= MAX_EVENTS || !isFor([...client.rooms], [...rooms], [...(except ?? [])])) continue;
       client.events.push(packet.data);
     }
   }
@@ -80,15 +80,18 @@ export function recovery(adapter: ClusterAdapter, { publisher, reader, sessions,
       local.addAll.call(adapter, id, rooms);
       changed(id);
       const client = clientOf(id);
-      const events = returning.get(id)?.events;
-      if (!client || !events) return;
+      const back = returning.get(id);
+      if (!back) return;
+      for (const room of rooms) back.rooms.add(room);
+      if (!client) return;
       // It is let in. Like what it has missed, these reach it before it hears that it is connected.
       returning.delete(id);
-      for (const data of events) client.packet({ type: EVENT, data });
+      for (const data of back.events) client.packet({ type: EVENT, data });
     },
 
     del(id: string, room: string) {
       local.del.call(adapter, id, room);
+      returning.get(id)?.rooms.delete(room);
       changed(id);
     },
 
@@ -110,7 +113,7 @@ export function recovery(adapter: ClusterAdapter, { publisher, reader, sessions,
       const { sid, rooms } = session;
       const begin = here();
       if (!begin) return null;
-      returning.set(sid, { rooms, events: [] });
+      returning.set(sid, { rooms: new Set(rooms), events: [] });
       try {
         return { ...session, missedPackets: await missed.since(seen, rooms, begin) };
       } catch (err) {

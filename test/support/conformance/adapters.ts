@@ -4,8 +4,6 @@ import type { WorldOptions } from './world';
 
 const NOTEPACK = {
   'half a character': 'notepack.io, which writes the broadcasts, replaces it',
-  'a Uint16Array': 'notepack.io takes the number of elements for the number of bytes',
-  'a DataView': 'notepack.io takes it for empty',
   'a large number': 'notepack.io cuts integers off at 64 bits',
 };
 
