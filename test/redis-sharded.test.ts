@@ -107,6 +107,20 @@ describe('redis-sharded', () => {
     mute.disconnect();
   });
 
+  it('should let a socket join while Redis hangs', async () => {
+    const server = await startRedis();
+    const worker = await startSharded({ ...server.config, subscriptionMode: 'dynamic', requestsTimeout: 300 });
+    const client = await worker.connect();
+    server.pause();
+    try {
+      await client.timeout(5000).emitWithAck('join', 'room');
+    } finally {
+      server.resume();
+    }
+    await worker.close();
+    await server.stop();
+  });
+
   it('should not mix applications of different keys', async () => {
     const other = await startSharded({ ...redis.config, key: 'other' });
     const client = await a!.connect();

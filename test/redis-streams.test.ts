@@ -1,7 +1,9 @@
 // config.io.adapter 'redis-streams': broadcasts by way of a stream. What comes back to a client is in
 // redis-streams-recovery.test.ts.
 import assert from 'node:assert/strict';
+import { setImmediate as immediate } from 'node:timers/promises';
 import type { IoConfig } from '../lib';
+import { Reader } from '../lib/redis/streams/reader';
 import { logs, type Running } from './support/app';
 import { numbersOf } from './support/recovery';
 import { flows, inRoom, type RedisServer, startRedis, startWorker } from './support/redis';
@@ -142,6 +144,15 @@ for (const init of [{}, { connectionStateRecovery: {} }]) {
     });
   });
 }
+
+it('redis-streams should ask for no entries any more when it is closed', async () => {
+  const client = { status: 'end', disconnect() {} };
+  const reader = new Reader(client as never, { name: 'stream', count: 1 }, {} as never, 1000);
+  reader.close();
+  // Whoever got an answer would ask again, and leave no turn to anybody else.
+  const answered = reader.next().then(() => true);
+  assert.equal(await Promise.race([answered, immediate(false)]), false);
+});
 
 describe('redis-streams and what is in Redis', () => {
   let redis: RedisServer;
