@@ -1,4 +1,4 @@
-// What is called when a connection closes: one listener for each connection, however many wait. Called by connection.ts and
+// What is called when a connection closes: one listener for each connection, however many wait. Called by admission.ts and
 // by cluster/passage.ts.
 import type { EventEmitter } from 'node:events';
 

@@ -1,9 +1,8 @@
 // The connection onion: admits a client to a namespace or refuses it, once, and ends when the connection is over.
 import type { Context } from 'egg';
-import type { Socket } from 'socket.io';
-import { onClose } from './closing';
+import { awaitOthers, disconnectClient, endWith, holdDisconnect } from './admission';
 import { connectionFailed, logFailure } from './errors';
-import { type SocketScope, scopeOf } from './scope';
+import type { SocketScope } from './scope';
 import { keepCookies } from './session';
 
 /** Socket.IO's callback of a namespace middleware: admits, or refuses with an error. */
@@ -23,34 +22,6 @@ export function connect(scope: SocketScope, decide: Decide): void {
   }
   if (scope.nsp.connection) holdDisconnect(scope);
   contexts.run(ctx, () => void new Connection(scope, ctx, decide).run(), undefined);
-}
-
-/**
- * Socket.IO ignores `disconnect()` until the client is in, so a middleware that throws a client out and returns would have
- * let it in. (Up to Socket.IO 2.4 the client was out.) It is kept, and done when the client is in: so the client hears what
- * the middleware has told it, and `disconnect`.
- */
-function holdDisconnect(scope: SocketScope): void {
-  const { socket } = scope;
-  socket.disconnect = (close = false) => {
-    scope.dismissed = { close: close || scope.dismissed?.close === true };
-    return socket;
-  };
-}
-
-/** The client is in: it goes again at once where the chain has disconnected it. Called before anybody else hears of it. */
-export function admitted(scope: SocketScope): void {
-  const { socket, nsp, dismissed } = scope;
-  if (nsp.connection === undefined) return;
-  decided(scope);
-  // Not by `delete`, which would make every later access to the socket slow.
-  socket.disconnect = Object.getPrototypeOf(socket).disconnect;
-  // In a later tick, before any packet: listeners of `connection` put on by hand hear of a socket that is in, and of its end.
-  if (dismissed) process.nextTick(() => socket.disconnect(dismissed.close));
-}
-
-function disconnectClient({ client }: Socket): void {
-  (client as unknown as { _disconnect: () => void })._disconnect();
 }
 
 /** One client's way into one namespace. When that is decided nobody keeps it any more. */
@@ -97,7 +68,8 @@ class Connection {
       work.chains.end();
     }
     keepCookies(ctx, scope);
-    if (this.#leave) this.#watch(this.#leave);
+    if (this.#leave) endWith(scope, this.#leave);
+    this.#leave = this.#refuse = this.#inner = undefined;
     this.#say();
     // Most have no later middleware that takes its time: Socket.IO has let the client in by then.
     process.nextTick(awaitOthers, scope);
@@ -147,18 +119,6 @@ class Connection {
     this.release(err !== undefined);
     decide?.(err);
   }
-
-  /**
-   * Ends the core when the socket has disconnected. Socket.IO cleans a socket up whatever becomes of it: it has disconnected,
-   * its client has left before it was in, a later middleware of the namespace has refused it.
-   */
-  #watch(leave: () => void): void {
-    const { scope } = this;
-    this.#leave = this.#refuse = this.#inner = undefined;
-    scope.leave = leave;
-    scope.isPending = true;
-    (scope.socket as unknown as Cleaned)._cleanup = cleanUp;
-  }
 }
 
 /** Runs a chain, of which little is left for the hours of a connection: a promise for its core, and one for its end. */
@@ -183,31 +143,4 @@ function runChain(chain: NonNullable<SocketScope['nsp']['connection']>, connecti
       else if (!isRefused) logFailure(log, thrown);
     },
   );
-}
-
-interface Cleaned {
-  _cleanup(): void;
-}
-
-/** Takes the place of a socket's own: one function for all of them. */
-function cleanUp(this: Socket): void {
-  Object.getPrototypeOf(this)._cleanup.call(this);
-  const scope = scopeOf(this) as SocketScope;
-  decided(scope);
-  scope.leave?.();
-}
-
-/** The client is in, or it never will be. */
-function decided(scope: SocketScope): void {
-  scope.isPending = false;
-  scope.decided?.();
-  scope.decided = undefined;
-}
-
-/** A client that waits for a later middleware for ever leaves with its connection. */
-function awaitOthers(scope: SocketScope): void {
-  const { conn } = scope.socket;
-  if (!scope.isPending || scope.leave === undefined) return;
-  if (conn.readyState === 'closed') scope.leave();
-  else scope.decided = onClose(conn as never, scope.leave);
 }

@@ -1,6 +1,7 @@
 // Binds a namespace to its chains: puts them on with nsp.use and socket.use. Called by boot.ts for each namespace.
 import type { Namespace, Socket } from 'socket.io';
-import { admitted, connect } from './connection';
+import { admitted } from './admission';
+import { connect } from './connection';
 import { receive } from './packet';
 import { type NamespaceScope, SocketScope, scopeOf } from './scope';
 import { listenToSystem } from './system';
