@@ -38,6 +38,15 @@ const config: { io: IoConfig } = {
      * at most 80 % of the time that Egg gives it, and spreads its clients over at most half of that. false: closes at once.
      */
     drain: undefined,
+
+    /** 'auto': what a controller returns or throws is the client's ack. 'manual': the controller calls it. */
+    ack: 'manual',
+
+    /** After how many ms an ack that nobody has called is answered with an error. Unset: never. */
+    ackTimeout: undefined,
+
+    /** `(err, ctx) =>` what a client is told of an error. Unset: err.data || err.message. */
+    onerror: undefined,
   },
 };
 

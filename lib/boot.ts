@@ -43,10 +43,12 @@ function scopeMaker(app: Application, config: ResolvedConfig) {
   }
   const common = {
     log: app.coreLogger,
+    onerror: config.onerror,
     contexts: new ContextFactory(app, sessionProperties(app)),
     work: workOf(app.io),
     session: session ?? NO_SESSION,
   };
+  const { auto, timeout } = config.ack;
   const chain = (name: string, key: keyof NamespaceConfig): Middleware[] => [
     ...lookUp(`config.io.${key}`, config.everywhere[key], app.io.middleware),
     ...lookUp(`config.io.namespace['${name}'].${key}`, config.namespace.get(name)?.[key] ?? [], app.io.middleware),
@@ -57,6 +59,7 @@ function scopeMaker(app: Application, config: ResolvedConfig) {
     return (router: Router): NamespaceScope => ({
       ...common,
       router,
+      acks: auto || timeout !== undefined ? { auto, timeout, log: app.coreLogger, namespace: name } : undefined,
       connection: connection.length > 0 ? composeChain(connection) : undefined,
       packet: packet.length > 0 ? composeChain([...packet, packetCore(router, DONE)]) : packetCore(router),
     });

@@ -3,10 +3,12 @@
 
 import type { IncomingMessage } from 'node:http';
 import { types } from 'node:util';
+import { type AckConfig, resolveAck } from './ack/config';
 import { type AdapterConfig, resolveAdapter } from './adapter/config';
 import { list, object, onlyKeys } from './check';
 import { type DrainConfig, resolveDrain } from './drain/config';
 import { ConfigError } from './errors';
+import type { OnError } from './failures';
 import { type InitConfig, resolveInit } from './init';
 import { type RedisConfig, type ResolvedRedis, resolveRedis } from './redis/config';
 
@@ -49,6 +51,20 @@ export interface IoConfig {
   generateId?: (request: IncomingMessage) => string;
   /** How a worker that closes lets go of its clients; false closes their connections at once. */
   drain?: DrainConfig | false;
+  /**
+   * Who answers a client's ack. `'manual'`, the default: the controller calls it. `'auto'`: what the controller returns is the
+   * answer, and what it throws is answered as `{ error: { message, code?, data?, errors? } }`.
+   */
+  ack?: 'manual' | 'auto';
+  /** After how many ms an ack that nobody has called is answered with an error. Unset: never. */
+  ackTimeout?: number | false;
+  /**
+   * What a client is told of an error. Unset: `err.data || err.message`.
+   *
+   * @example
+   * onerror: (err) => (err instanceof UserError ? err.message : 'internal error')
+   */
+  onerror?: OnError;
 }
 
 /** A namespace's chains, checked and complete. */
@@ -67,6 +83,8 @@ export interface ResolvedConfig {
   generateId: ((request: IncomingMessage) => string) | undefined;
   /** Undefined where connections are closed at once. */
   drain: DrainConfig | undefined;
+  ack: AckConfig;
+  onerror: OnError | undefined;
   /** What is no error but looks like a mistake, for the log. */
   warnings: string[];
 }
@@ -80,6 +98,9 @@ const KEYS = [
   'redis',
   'generateId',
   'drain',
+  'ack',
+  'ackTimeout',
+  'onerror',
 ];
 const CHAIN_KEYS = ['connectionMiddleware', 'packetMiddleware'];
 
@@ -103,6 +124,8 @@ export function resolveConfig(config: IoConfig | undefined): ResolvedConfig {
     redis,
     generateId: resolveGenerateId(raw.generateId, warnings),
     drain: resolveDrain(raw.drain),
+    ack: resolveAck(raw.ack, raw.ackTimeout),
+    onerror: resolveOnError(raw.onerror),
     warnings,
   };
 }
@@ -127,6 +150,14 @@ function resolveChains(where: string, raw: NamespaceConfig): Chains {
     connectionMiddleware: list(where, 'connectionMiddleware', raw.connectionMiddleware),
     packetMiddleware: list(where, 'packetMiddleware', raw.packetMiddleware),
   };
+}
+
+function resolveOnError(value: unknown): OnError | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === 'function' && !types.isAsyncFunction(value) && !types.isGeneratorFunction(value)) {
+    return value as OnError;
+  }
+  throw new ConfigError('config.io.onerror', value, 'a plain function (err, ctx) => what the client is told');
 }
 
 function resolveGenerateId(value: unknown, warnings: string[]): ResolvedConfig['generateId'] {

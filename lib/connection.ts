@@ -1,7 +1,7 @@
 // The connection onion: admits a client to a namespace or refuses it, once, and ends when the connection is over.
 import type { Context } from 'egg';
 import { awaitOthers, disconnectClient, endWith, holdDisconnect } from './admission';
-import { connectionFailed, logFailure } from './errors';
+import { connectionFailed, logFailure } from './failures';
 import type { SocketScope } from './scope';
 import { keepCookies } from './session';
 
@@ -17,7 +17,7 @@ export function connect(scope: SocketScope, decide: Decide): void {
     ctx = contexts.ofConnection(scope);
   } catch (thrown) {
     // An application may have its own createContext. Socket.IO catches nothing here.
-    decide(connectionFailed(scope.nsp.log, thrown));
+    decide(connectionFailed(scope.nsp, thrown));
     return;
   }
   if (scope.nsp.connection) holdDisconnect(scope);
@@ -105,7 +105,7 @@ class Connection {
   #keepOut(thrown: unknown): void {
     const { scope } = this;
     this.#failure ??= { thrown };
-    this.#say(connectionFailed(scope.nsp.log, thrown));
+    this.#say(connectionFailed(scope.nsp, thrown, this.ctx));
     // Refused, and the connection with it where the chain has asked for that; after the client has been told.
     if (scope.dismissed?.close) process.nextTick(() => disconnectClient(scope.socket));
     // An onion that is still under way unwinds with the error; whether its middlewares wait for it is theirs to know.

@@ -1,7 +1,5 @@
-// What went wrong: the error classes, and the funnel that everything thrown in app/io goes through.
-// A leaf: connection.ts, packet.ts and system.ts bring what they caught.
+// What went wrong: the error classes, and whatever was thrown as an error. A leaf.
 import { inspect, types } from 'node:util';
-import type { Socket } from 'socket.io';
 
 /** Where errors are written: `app.coreLogger`. */
 export interface ErrorLog {
@@ -40,43 +38,30 @@ export function controllerError(thrown: unknown): unknown {
   }
 }
 
-/** The chain or the controller of a packet failed: its client gets the event `error`, the log one line. */
-export function packetFailed(log: ErrorLog, socket: Socket, thrown: unknown): void {
-  log.error(toError(thrown));
-  const { message, data } = heard(thrown);
+/**
+ * The error as the controller threw it, without the prefix. Frozen ones were said anew, and are the cause of that.
+ */
+export function withoutPrefix(err: Error): Error {
   try {
-    socket.emit('error', data || message);
-  } catch (err) {
-    // What the application put into `data` can't be sent (it refers to itself, say); the message always can.
-    log.error(toError(err));
-    socket.emit('error', message);
+    const { message, cause } = err;
+    if (!message.startsWith(CONTROLLER_PREFIX)) return err;
+    if (isError(cause) && CONTROLLER_PREFIX + cause.message === message) return cause;
+    err.message = message.slice(CONTROLLER_PREFIX.length);
+  } catch {
+    // One whose message can't be read, or is no text, has no prefix.
   }
-}
-
-/** The chain of a connection failed: returns the error to hand to Socket.IO, which the client hears as `connect_error`. */
-export function connectionFailed(log: ErrorLog, thrown: unknown): Error & { data?: unknown } {
-  const error = toError(thrown);
-  log.error(error);
-  const { message, data } = heard(thrown);
-  if (message === error.message && data === undefined) return error;
-  // Socket.IO sends it from a callback of its own, where an error of the encoder would end the process.
-  return Object.assign(new Error(message), sendable(data, log) ? { data } : {});
-}
-
-/** Something failed of which no client has to hear. */
-export function logFailure(log: ErrorLog, thrown: unknown): void {
-  log.error(toError(thrown));
+  return err;
 }
 
 /** Whatever was thrown, as an Error with a stack. */
-function toError(thrown: unknown): Error {
+export function toError(thrown: unknown): Error {
   if (isError(thrown)) return thrown;
   const { message } = heard(thrown);
   return Object.assign(new Error(message), { name: 'NonErrorThrown', thrown });
 }
 
 /** What a client may hear of it: of an error or an object `message` and `data`, of anything else its text. */
-function heard(thrown: unknown): { message: string; data?: unknown } {
+export function heard(thrown: unknown): { message: string; data?: unknown } {
   try {
     return said(thrown);
   } catch (err) {
@@ -93,16 +78,6 @@ function said(thrown: unknown): { message: string; data?: unknown } {
   return { message: typeof thrown === 'string' ? thrown : `non-error thrown: ${inspect(thrown, { depth: 1 })}` };
 }
 
-function isError(thrown: unknown): thrown is Error {
+export function isError(thrown: unknown): thrown is Error {
   return thrown instanceof Error || types.isNativeError(thrown);
-}
-
-function sendable(data: unknown, log: ErrorLog): boolean {
-  try {
-    JSON.stringify(data);
-    return true;
-  } catch (err) {
-    log.error(toError(err));
-    return false;
-  }
 }

@@ -1,18 +1,19 @@
 // config.io.generateId: the ids of sockets, in every namespace, before any middleware sees them. Called by server.ts.
 import type { Namespace, Socket } from 'socket.io';
 import type { ResolvedConfig } from './config';
-import { ConfigError, connectionFailed, type ErrorLog } from './errors';
+import { ConfigError } from './errors';
+import { connectionFailed, type Failures } from './failures';
 
 export type GenerateId = NonNullable<ResolvedConfig['generateId']>;
 
 /** Gives the sockets of a namespace the ids that `config.io.generateId` makes. */
-export function giveIds(nsp: Namespace, generateId: GenerateId, log: ErrorLog): void {
+export function giveIds(nsp: Namespace, generateId: GenerateId, failures: Failures): void {
   nsp.use((socket, next) => {
     let refusal: Error | undefined;
     try {
       refusal = setId(socket, generateId);
     } catch (thrown) {
-      const failed = connectionFailed(log, thrown);
+      const failed = connectionFailed(failures, thrown);
       // A mistake in the configuration is for the log.
       refusal = thrown instanceof ConfigError ? new Error('the server made no id') : failed;
     }

@@ -1,9 +1,13 @@
 // The public entry: types and error classes, nothing that runs.
+export { AckTimeoutError } from './ack';
 export type { AdapterConstructor, AdapterName } from './adapter/config';
 export type { AgentIo, AgentNamespace } from './agent/io';
 export type { Middleware } from './chain';
 export type { AdapterConfig, DrainConfig, InitConfig, IoConfig, NamespaceConfig, RedisConfig } from './config';
 export { ConfigError } from './errors';
-export type { Handler } from './router';
+export type { OnError } from './failures';
+export type { Handler } from './route';
+export type { Routed, RouteTail } from './router';
 export type { IoServer } from './server';
+export type { AckError } from './told';
 export type { IoContext, IoController, IoMiddleware, IoNamespace, IoSocket } from './typings';

@@ -1,9 +1,10 @@
 // The packet onion: session, packet middleware, and in its core the native listeners and the routed controller. The hot path:
 // no promise is made for what is done at once.
 import type { Context } from 'egg';
-import { setArgs } from './context';
-import { controllerError, packetFailed } from './errors';
-import { isReserved, isSystemEvent, type Route, type Router } from './router';
+import { Ack } from './ack';
+import { ackFailed, logFailure, packetFailed } from './failures';
+import { isReserved } from './reserved';
+import type { Router } from './router';
 import type { SocketScope } from './scope';
 import { keepCookies } from './session';
 
@@ -15,6 +16,8 @@ interface PacketRun {
   readonly ctx: Context;
   /** Socket.IO's callback of a socket middleware: hands the packet to the native listeners. */
   readonly dispatch: () => void;
+  /** Undefined where the client asked for none, or has Socket.IO's own. */
+  ack: Ack | undefined;
 }
 
 interface PacketContext extends Context {
@@ -27,21 +30,23 @@ export function receive(scope: SocketScope, packet: unknown[], dispatch: () => v
   if (scope.work.leaving) return;
   // What it has sent together with its leaving comes behind it.
   if (!scope.socket.connected) return;
-  const { contexts } = scope.nsp;
+  const { contexts, acks } = scope.nsp;
   let ctx: PacketContext;
   try {
     ctx = contexts.ofPacket(scope, packet);
   } catch (thrown) {
     // An application may have its own createContext. Socket.IO catches nothing here.
-    packetFailed(scope.nsp.log, scope.socket, thrown);
+    packetFailed(scope.nsp, scope.socket, thrown);
     return;
   }
-  const run: PacketRun = { scope, ctx, dispatch };
+  const run: PacketRun = { scope, ctx, dispatch, ack: undefined };
+  if (acks !== undefined) run.ack = Ack.of(acks, packet, (ack, err) => ackFailed(scope.nsp, ack, err, ctx));
   ctx[RUN] = run;
   contexts.run(ctx, start, run);
 }
 
-async function start({ scope, ctx }: PacketRun): Promise<void> {
+async function start(run: PacketRun): Promise<void> {
+  const { scope, ctx } = run;
   const { nsp, work } = scope;
   const { session } = nsp;
   work.begin();
@@ -58,13 +63,21 @@ async function start({ scope, ctx }: PacketRun): Promise<void> {
         if (saving !== undefined) await saving;
       }
     }
+    run.ack?.settle();
   } catch (thrown) {
-    packetFailed(nsp.log, scope.socket, thrown);
+    failed(run, thrown);
   } finally {
     work.end();
     nsp.work.handlers.end();
     keepCookies(ctx, scope);
   }
+}
+
+function failed({ scope, ctx, ack }: PacketRun, thrown: unknown): void {
+  if (ack?.isOpen) ackFailed(scope.nsp, ack, thrown, ctx);
+  // The client has been told that its time was up.
+  else if (ack?.isTooLate && scope.nsp.acks?.auto) logFailure(scope.nsp.log, thrown);
+  else packetFailed(scope.nsp, scope.socket, thrown, ctx);
 }
 
 /** What middlewares wait for in `await next()` where nothing is left to wait for: koa-compose would make one for each packet. */
@@ -77,37 +90,22 @@ export const DONE = Promise.resolve();
  */
 export function packetCore(router: Router, done?: Promise<void>): (ctx: Context) => Promise<void> | undefined {
   return (ctx: PacketContext) => {
-    const { scope, dispatch } = ctx[RUN] as PacketRun;
+    const { scope, dispatch, ack } = ctx[RUN] as PacketRun;
     const packet = ctx.packet as unknown[];
     const event = packet[0];
     if (isReserved(event)) throw new Error(`"${event}" is a reserved event name`);
     if (event === 'error') scope.saidError = true;
     // Socket.IO takes a turn for it, which costs something.
-    if (scope.socket.listenerCount(event as string) > 0 || hasOthers(scope.socket)) dispatch();
-    const route = isSystemEvent(event) ? undefined : router.get(event);
-    if (route === undefined) return done;
-    setArgs(ctx, packet.slice(1));
-    return call(ctx, route) ?? done;
+    const isHeard = scope.socket.listenerCount(event as string) > 0 || hasOthers(scope.socket);
+    if (isHeard) dispatch();
+    const route = router.find(event);
+    if (route !== undefined) return route.run(ctx, packet, ack) ?? done;
+    if (!isHeard && ack !== undefined && scope.socket.listenersAny().length === 0) ack.unheard();
+    return done;
   };
 }
 
 /** Whether there are other middlewares of the socket than the chain, put on by hand. */
 function hasOthers(socket: object): boolean {
   return (socket as { fns: unknown[] }).fns.length > 1;
-}
-
-function call(ctx: Context, route: Route): Promise<void> | undefined {
-  let result: unknown;
-  try {
-    result = route.handler.call(ctx, ctx);
-  } catch (thrown) {
-    throw controllerError(thrown);
-  }
-  if (!isPromise(result)) return undefined;
-  route.running++;
-  return Promise.resolve(result).then(route.done, route.failed);
-}
-
-function isPromise(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as PromiseLike<unknown> | undefined)?.then === 'function';
 }

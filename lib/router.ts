@@ -1,92 +1,59 @@
 // A namespace's table of events. app/router.ts of an application fills it, packet.ts and system.ts read it.
-import type { Context } from 'egg';
 import type { Namespace } from 'socket.io';
-import { ConfigError, controllerError } from './errors';
+import type { Middleware } from './chain';
+import { ConfigError } from './errors';
+import { isReserved, isSystemEvent } from './reserved';
+import { type Handler, Route } from './route';
 
-/**
- * What answers an event: a method of `app.io.controller`, or any function.
- * Called with the packet's context as `this` and as its argument.
- */
-// biome-ignore lint/suspicious/noExplicitAny: a controller's method may declare any `this`
-export type Handler = (this: any, ctx: Context) => unknown;
+/** What answers an event in a route: a function, or the path of a method of `app.io.controller`, such as `'chat.say'`. */
+export type Routed = Handler | string;
 
-/** Events that Socket.IO emits by itself. Its own parser refuses them from a client; other parsers let them through. */
-const RESERVED: ReadonlySet<unknown> = new Set([
-  'connect',
-  'connect_error',
-  'disconnect',
-  'disconnecting',
-  'newListener',
-  'removeListener',
-]);
+/** What follows the event in a route: its own middlewares, and last what answers it. */
+export type RouteTail = [...middlewares: Middleware[], handler: Routed];
 
-/** Whether no client may send an event of that name. */
-export function isReserved(event: unknown): boolean {
-  return RESERVED.has(event);
-}
-
-const SYSTEM_EVENTS: ReadonlySet<unknown> = new Set(['disconnecting', 'disconnect', 'error']);
-
-/** Whether an event is one that Socket.IO itself emits on a socket, and that can be routed all the same. */
-export function isSystemEvent(event: unknown): boolean {
-  return SYSTEM_EVENTS.has(event);
-}
+/** The event of the route for events that no route names. */
+export const CATCH_ALL = '*';
 
 /** Where a router says what looks like a mistake: `app.coreLogger`. */
 export interface RouteLog {
   warn(message: string): void;
 }
 
-/** A routed event. */
-export class Route {
-  /** How often the handler is running right now. */
-  running = 0;
-
-  constructor(readonly handler: Handler) {}
-
-  /** The handler has ended. */
-  readonly done = (): void => {
-    this.running--;
-  };
-
-  /** The handler has failed. */
-  readonly failed = (thrown: unknown): never => {
-    this.running--;
-    throw controllerError(thrown);
-  };
-}
-
 /** The routes of one namespace. A client's event name is data: any string is looked up, and only routed ones are found. */
 export class Router {
   readonly #routes = new Map<unknown, Route>();
+  /** The route of whatever no other names. */
+  #rest: Route | undefined;
 
   /**
    * @param name - the namespace's name, for messages
    * @param log - for the warning of a second route
+   * @param controllerAt - finds a controller by its path, or throws
    */
   constructor(
     readonly name: string,
     private readonly log: RouteLog,
+    private readonly controllerAt: (path: string, where: string) => Handler,
   ) {}
 
   /**
-   * Routes an event to a handler. The first route of an event stays.
+   * Routes an event, or each event of an object, to a handler. The first route of an event stays.
    *
-   * @throws {ConfigError} where the event is no string or the handler no function
+   * @param event - the event's name, `'*'` for all that no route names, or an object of handlers by event
+   * @param tail - the middlewares of the route, and last its handler
+   * @throws {ConfigError} where the event is no string, or what follows it is no function, or names no controller
    */
-  add(event: string, handler: Handler): void {
+  add(event: string | Record<string, Routed>, ...tail: unknown[]): void {
+    if (isTable(event) && tail.length === 0) {
+      for (const [name, handler] of Object.entries(event)) this.add(name, handler);
+      return;
+    }
     if (typeof event !== 'string') {
       throw new ConfigError(`event of app.io.of('${this.name}').route()`, event, 'a string', 'event must be string!');
     }
     const where = `app.io.of('${this.name}').route('${event}', handler)`;
-    if (typeof handler !== 'function') {
-      throw new ConfigError(
-        `handler of ${where}`,
-        handler,
-        'a function, such as a method of app.io.controller: see app/io/controller for its name',
-        'handler must be function!',
-      );
-    }
+    const handler = this.#handler(tail.at(-1), where);
+    const middlewares = tail.slice(0, -1).map((middleware) => checkMiddleware(middleware, where));
     if (isReserved(event) && !isSystemEvent(event)) {
       this.log.warn(
         `[egg-socket.io] ${where} never runs: Socket.IO keeps that name for itself, and no client can send it`,
@@ -94,7 +61,9 @@ export class Router {
     }
     const first = this.#routes.get(event);
     if (first === undefined) {
-      this.#routes.set(event, new Route(handler));
+      const route = new Route(handler, middlewares);
+      this.#routes.set(event, route);
+      if (event === CATCH_ALL) this.#rest = route;
     } else {
       this.log.warn(
         `[egg-socket.io] ${where} is ignored: the event has a route already. First: ${nameOf(first.handler)}, ignored: ${nameOf(handler)}`,
@@ -102,14 +71,30 @@ export class Router {
     }
   }
 
+  #handler(handler: unknown, where: string): Handler {
+    if (typeof handler === 'string') return this.controllerAt(handler, where);
+    if (typeof handler === 'function') return handler as Handler;
+    throw new ConfigError(
+      `handler of ${where}`,
+      handler,
+      "a function, such as a method of app.io.controller (see app/io/controller for its name), or its path, such as 'chat.say'",
+      'handler must be function!',
+    );
+  }
+
   /** How many events are routed. */
   get size(): number {
     return this.#routes.size;
   }
 
-  /** The route of an event. */
+  /** The route of an event of Socket.IO's own. */
   get(event: unknown): Route | undefined {
     return this.#routes.get(event);
+  }
+
+  /** The route of an event that a client has sent. */
+  find(event: unknown): Route | undefined {
+    return isSystemEvent(event) ? undefined : (this.#routes.get(event) ?? this.#rest);
   }
 
   /** The events whose handlers are running, and how many are, for messages. */
@@ -131,6 +116,20 @@ export function routerOf(nsp: Namespace): Router | undefined {
 export function setRouter(nsp: Namespace, router: Router): Router {
   routers.set(nsp, router);
   return router;
+}
+
+function isTable(value: unknown): value is Record<string, Routed> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function checkMiddleware(middleware: unknown, where: string): Middleware {
+  if (typeof middleware === 'function') return middleware as Middleware;
+  throw new ConfigError(
+    `middleware of ${where}`,
+    middleware,
+    'a function (ctx, next), such as one of app.io.middleware: see app/io/middleware for its name',
+    'middleware must be function!',
+  );
 }
 
 /** Egg's loader writes a controller method's file and name under this symbol. */

@@ -2,16 +2,18 @@
 import type { IncomingMessage } from 'node:http';
 import type { Context } from 'egg';
 import type { Socket } from 'socket.io';
+import type { Acks } from './ack';
 import type { Onion } from './chain';
 import type { ContextFactory } from './context';
-import type { ErrorLog } from './errors';
+import type { Failures } from './failures';
 import type { Router } from './router';
 import type { Session } from './session';
 import type { ConnectionWork, Work } from './work';
 
 /** A namespace with its chains, as connection.ts, packet.ts and system.ts need it. */
-export interface NamespaceScope {
-  readonly log: ErrorLog;
+export interface NamespaceScope extends Failures {
+  /** Undefined where acks are Socket.IO's own. */
+  readonly acks: Acks | undefined;
   readonly contexts: ContextFactory;
   /** What is under way in the application. */
   readonly work: Work;

@@ -1,16 +1,22 @@
 // app.io: Socket.IO's server with routes. Made by app/extend/application.ts when it is first asked for.
 import { Server, type ServerOptions } from 'socket.io';
 import type { InitConfig } from './config';
+import { controllerAt } from './controllers';
 import type { ErrorLog } from './errors';
+import type { Failures } from './failures';
 import { type GenerateId, giveIds } from './ids';
 import { passDefaultFirst } from './old-clients';
-import { type Handler, type RouteLog, Router, routerOf, setRouter } from './router';
+import { type Routed, type RouteLog, Router, type RouteTail, routerOf, setRouter } from './router';
 import type { IoController, IoMiddleware, IoNamespace } from './typings';
 
 type NamespaceName = Parameters<Server['of']>[0];
 
 /** Socket.IO's parent namespace, whose children are made when a client asks for them. */
 type Parent = IoNamespace & { children: Set<IoNamespace> };
+
+interface ServerFailures extends Failures {
+  readonly log: RouteLog & ErrorLog;
+}
 
 /** How boot.ts gives namespaces their chains. */
 export interface Binding {
@@ -34,7 +40,7 @@ export class IoServer extends Server {
   /** What `app/io/controller` exports, by name. */
   controller = {} as IoController;
 
-  readonly #log: RouteLog & ErrorLog;
+  readonly #failures: ServerFailures;
   readonly #generateId: GenerateId | undefined;
   readonly #allowsOldClients: boolean;
   #binding: Binding | undefined;
@@ -46,12 +52,12 @@ export class IoServer extends Server {
 
   /**
    * @param init - the checked `config.io.init`
-   * @param log - `app.coreLogger`
+   * @param failures - `app.coreLogger`, and `config.io.onerror`
    * @param generateId - `config.io.generateId`: makes one id a connection, which all its sockets have
    */
-  constructor(init: InitConfig, log: RouteLog & ErrorLog, generateId?: GenerateId) {
+  constructor(init: InitConfig, failures: ServerFailures, generateId?: GenerateId) {
     super(init as Partial<ServerOptions>);
-    this.#log = log;
+    this.#failures = failures;
     this.#generateId = generateId;
     this.#allowsOldClients = init.allowEIO3 === true;
     // Socket.IO's constructor made the default namespace before this class had a field.
@@ -74,14 +80,29 @@ export class IoServer extends Server {
   }
 
   /**
-   * Routes an event of the default namespace to a handler.
+   * Routes an event of the default namespace: `app.io.of('/').route`.
    *
-   * @param event - the event's name; `disconnecting`, `disconnect` and `error` are Socket.IO's own
-   * @param handler - a method of `app.io.controller`
-   * @throws {ConfigError} where the event is no string or the handler no function
+   * @param event - the event's name; `disconnecting`, `disconnect` and `error` are Socket.IO's own, `'*'` is any that no route
+   *   names
+   * @param tail - middlewares of the route, if any, and a method of `app.io.controller` or its path, such as `'chat.say'`
+   * @throws {ConfigError} where the event is no string, or the handler is none
+   *
+   * @example
+   * app.io.route('chat', 'chat.say');
+   * app.io.route('ban', app.io.middleware.admin, app.io.controller.chat.ban);
    */
-  route(event: string, handler: Handler): void {
-    this.of('/').route(event, handler);
+  route(event: string, ...tail: RouteTail): void;
+  /**
+   * Routes several events of the default namespace.
+   *
+   * @param handlers - methods of `app.io.controller` or their paths, by event
+   *
+   * @example
+   * app.io.route({ chat: 'chat.say', join: app.io.controller.room.join });
+   */
+  route(handlers: Record<string, Routed>): void;
+  route(event: string | Record<string, Routed>, ...tail: unknown[]): void {
+    (this.of('/').route as (...args: unknown[]) => void)(event, ...tail);
   }
 
   /** The names of the namespaces, and the patterns of parents. */
@@ -112,10 +133,11 @@ export class IoServer extends Server {
       return;
     }
     if (this.#allowsOldClients) passDefaultFirst(nsp);
-    if (this.#generateId) giveIds(nsp, this.#generateId, this.#log);
-    const router = setRouter(nsp, new Router(nsp.name, this.#log));
-    nsp.route = (event, handler) => {
-      router.add(event, handler);
+    if (this.#generateId) giveIds(nsp, this.#generateId, this.#failures);
+    const find = (path: string, where: string) => controllerAt(path, this.controller, where);
+    const router = setRouter(nsp, new Router(nsp.name, this.#failures.log, find));
+    nsp.route = (event: string | Record<string, Routed>, ...tail: unknown[]) => {
+      router.add(event, ...tail);
       this.#bindOnce(nsp);
     };
     if (this.#binding?.all) this.#bindOnce(nsp);

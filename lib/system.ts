@@ -1,8 +1,8 @@
 // System events: what Socket.IO itself says of a socket, routed like a client's events, past the packet chain.
 import type { Socket } from 'socket.io';
 import { setArgs } from './context';
-import { logFailure } from './errors';
-import type { Route } from './router';
+import { logFailure } from './failures';
+import type { Route } from './route';
 import { type SocketScope, scopeOf } from './scope';
 
 /** Listens to the system events of a socket that has just connected. */
@@ -44,12 +44,10 @@ function handle(scope: SocketScope, route: Route, args: unknown[]): void {
     const ctx = contexts.ofPacket(scope);
     setArgs(ctx, args);
     // At once, not in a later tick: a `disconnecting` handler must find the rooms that its socket is about to leave.
-    await contexts.run(ctx, (given) => route.handler.call(given, given), ctx);
+    await contexts.run(ctx, (given) => route.run(given), ctx);
   };
   work.handlers.begin();
-  route.running++;
   run()
-    .then(route.done, route.failed)
     .catch((thrown) => logFailure(log, thrown))
     .finally(() => work.handlers.end());
 }

@@ -4,7 +4,7 @@ import type { CustomController, CustomMiddleware } from 'egg';
 import type { Namespace, Socket } from 'socket.io';
 import type { AgentIo } from './agent/io';
 import type { IoConfig } from './config';
-import type { Handler } from './router';
+import type { Routed, RouteTail } from './router';
 import type { IoServer } from './server';
 
 /** `ctx.socket`: Socket.IO's socket, with the handshake's address. */
@@ -22,16 +22,27 @@ type RequestSocket = TcpSocket & { encrypted: boolean };
 /** What `app.io.of()` gives: Socket.IO's namespace, with routes. */
 export interface IoNamespace extends Namespace {
   /**
-   * Routes an event of this namespace to a handler. The first route of an event stays.
+   * Routes an event of this namespace. The first route of an event stays.
    *
-   * @param event - the event's name; `disconnecting`, `disconnect` and `error` are Socket.IO's own
-   * @param handler - a method of `app.io.controller`
-   * @throws {ConfigError} where the event is no string or the handler no function
+   * @param event - the event's name; `disconnecting`, `disconnect` and `error` are Socket.IO's own, `'*'` is any that no route
+   *   names
+   * @param tail - middlewares of the route, if any, and a method of `app.io.controller` or its path, such as `'chat.say'`
+   * @throws {ConfigError} where the event is no string, or the handler is none
    *
    * @example
    * app.io.of('/chat').route('say', app.io.controller.chat.say);
+   * app.io.of('/chat').route('ban', app.io.middleware.admin, 'chat.ban');
    */
-  route(event: string, handler: Handler): void;
+  route(event: string, ...tail: RouteTail): void;
+  /**
+   * Routes several events of this namespace.
+   *
+   * @param handlers - methods of `app.io.controller` or their paths, by event
+   *
+   * @example
+   * app.io.of('/chat').route({ say: 'chat.say', join: app.io.controller.room.join });
+   */
+  route(handlers: Record<string, Routed>): void;
 }
 
 /** The type of `app.io.middleware`: applications add their own by declaration merging, or use the index. */

@@ -11,8 +11,8 @@ export default {
   get io(): IoServer {
     const app = this as unknown as Application & { [IO]?: IoServer };
     if (app[IO] === undefined) {
-      const { init, generateId } = resolveConfig(app.config.io);
-      app[IO] = new IoServer(loadWsEngine(init, app.baseDir), app.coreLogger, generateId);
+      const { init, generateId, onerror } = resolveConfig(app.config.io);
+      app[IO] = new IoServer(loadWsEngine(init, app.baseDir), { log: app.coreLogger, onerror }, generateId);
     }
     return app[IO];
   },

@@ -1,0 +1,422 @@
+// Acks that carry results and errors: config.io.ack and config.io.ackTimeout.
+import assert from 'node:assert/strict';
+import type { Context } from 'egg';
+import type { Socket } from 'socket.io-client';
+import type { IoConfig } from '../lib';
+import { logs, type Running, start } from './support/app';
+import { bootError, type Inline, startInline } from './support/inline';
+import { next, signal, until } from './support/wait';
+
+const PREFIX = '[egg-socket.io] controller execute error: ';
+
+type Handlers = Record<string, (ctx: Context) => unknown>;
+
+const auto = (handlers: Handlers, io: IoConfig = {}, more: Inline = {}) =>
+  startInline({ io: { ack: 'auto', ...io }, router: (app) => app.io.route(handlers), ...more });
+
+/** What reaches a client as the event `error`, from now on. */
+function errorsOf(client: Socket): unknown[] {
+  const seen: unknown[] = [];
+  client.on('error', (err) => seen.push(err));
+  return seen;
+}
+
+describe('ack: auto', () => {
+  it('should answer with what the controller returns', async () => {
+    const binary = Buffer.from('bytes');
+    const values: unknown[] = ['text', 0, false, null, { a: [1] }, [], binary];
+    const { connect } = await auto({
+      now: (ctx) => values[ctx.args[0]],
+      later: async (ctx) => values[ctx.args[0]],
+    });
+    const client = await connect();
+    for (const [index, value] of values.entries()) {
+      assert.deepEqual(await client.emitWithAck('now', index), value);
+      assert.deepEqual(await client.emitWithAck('later', index), value);
+    }
+  });
+
+  it('should answer with nothing where it returns nothing', async () => {
+    const { connect } = await auto({ now: () => {}, later: async () => {} });
+    const client = await connect();
+    const answered = signal<unknown[]>();
+    client.emit('now', (...args: unknown[]) => answered.resolve(args));
+    assert.deepEqual(await answered.promise, []);
+    assert.equal(await client.emitWithAck('later'), undefined);
+  });
+
+  it('should answer when the chain has ended, what the middlewares do after next() included', async () => {
+    const steps: string[] = [];
+    const { connect } = await auto(
+      { work: async () => 'done' },
+      { packetMiddleware: ['a'] },
+      {
+        middleware: {
+          a: async (_ctx, next) => {
+            await next();
+            steps.push('after');
+          },
+        },
+      },
+    );
+    assert.equal(await (await connect()).emitWithAck('work'), 'done');
+    assert.deepEqual(steps, ['after']);
+  });
+
+  it('should leave the answer to the controller that gives it itself', async () => {
+    const { connect, app } = await auto({
+      byHand: async (ctx) => {
+        ctx.args[0]('by hand', 2);
+      },
+    });
+    const { warn } = logs(app);
+    const client = await connect();
+    const answered = signal<unknown[]>();
+    client.emit('byHand', (...args: unknown[]) => answered.resolve(args));
+    assert.deepEqual(await answered.promise, ['by hand', 2]);
+    assert.equal(await client.emitWithAck('byHand'), 'by hand');
+    assert.deepEqual(warn, []);
+  });
+
+  it('should send nothing where the client asked for no ack', async () => {
+    const { connect } = await auto({ work: (ctx) => ctx.args.length, count: () => 'done' });
+    const client = await connect();
+    client.emit('work', 1);
+    assert.equal(await client.emitWithAck('count'), 'done');
+  });
+
+  it('should answer with message, code, data and errors of what is thrown, and emit no error', async () => {
+    const { connect, app } = await auto({
+      plain: async () => {
+        throw new Error('plain');
+      },
+      atOnce: () => {
+        throw Object.assign(new Error('rich'), { code: 'E_RICH', data: { a: 1 }, errors: [{ field: 'x' }], secret: 1 });
+      },
+      frozen: async () => {
+        throw Object.freeze(new Error('frozen'));
+      },
+      text: async () => {
+        throw 'just text';
+      },
+      object: async () => {
+        throw { message: 'no error', code: 7, data: 0 };
+      },
+      nothing: async () => {
+        throw undefined;
+      },
+    });
+    const { error } = logs(app);
+    const client = await connect();
+    const errors = errorsOf(client);
+    const answer = (event: string) => client.emitWithAck(event);
+    assert.deepEqual(await answer('plain'), { error: { message: 'plain' } });
+    assert.deepEqual(await answer('atOnce'), {
+      error: { message: 'rich', code: 'E_RICH', data: { a: 1 }, errors: [{ field: 'x' }] },
+    });
+    assert.deepEqual(await answer('frozen'), { error: { message: 'frozen' } });
+    assert.deepEqual(await answer('text'), { error: { message: 'just text' } });
+    assert.deepEqual(await answer('object'), { error: { message: 'no error', code: 7, data: 0 } });
+    assert.deepEqual(await answer('nothing'), { error: { message: 'non-error thrown: undefined' } });
+    assert.deepEqual(errors, []);
+    assert.equal(error.length, 6);
+  });
+
+  it('should log an error of a controller with its prefix, once', async () => {
+    const { connect, app } = await auto({
+      fail: async () => {
+        throw new Error('broken');
+      },
+    });
+    const seen: string[] = [];
+    app.coreLogger.error = (err: Error) => void seen.push(err.message);
+    await (await connect()).emitWithAck('fail');
+    assert.deepEqual(seen, [`${PREFIX}broken`]);
+  });
+
+  it('should emit error, as without it, where the client asked for no ack', async () => {
+    const { connect } = await auto({
+      fail: async () => {
+        throw new Error('broken');
+      },
+    });
+    const client = await connect();
+    const heard = next(client, 'error');
+    client.emit('fail');
+    assert.deepEqual(await heard, [`${PREFIX}broken`]);
+  });
+
+  it('should answer with what a packet middleware throws, before the controller or after it', async () => {
+    const { connect } = await auto(
+      { work: () => 'done' },
+      { packetMiddleware: ['a'] },
+      {
+        middleware: {
+          a: async (ctx, next) => {
+            if (ctx.args[0] === 'before') throw new Error('before');
+            await next();
+            throw new Error('after');
+          },
+        },
+      },
+    );
+    const client = await connect();
+    assert.deepEqual(await client.emitWithAck('work', 'before'), { error: { message: 'before' } });
+    assert.deepEqual(await client.emitWithAck('work', 'x'), { error: { message: 'after' } });
+  });
+
+  it('should emit error where it fails after the ack was called', async () => {
+    const { connect } = await auto({
+      both: async (ctx) => {
+        ctx.args[0]('fine');
+        throw new Error('and yet');
+      },
+    });
+    const client = await connect();
+    const heard = next(client, 'error');
+    assert.equal(await client.emitWithAck('both'), 'fine');
+    assert.deepEqual(await heard, [`${PREFIX}and yet`]);
+  });
+
+  it('should warn of a second answer, and send the first alone', async () => {
+    const late = signal<(value: string) => void>();
+    const { connect, app } = await auto({
+      twice: async (ctx) => {
+        ctx.args[0](1);
+        ctx.args[0](2);
+      },
+      late: async (ctx) => late.resolve(ctx.args[0]),
+    });
+    const { warn } = logs(app);
+    const client = await connect();
+    assert.equal(await client.emitWithAck('twice'), 1);
+    assert.match(
+      warn[0],
+      /second answer to 'twice' in \/ is dropped: its ack was called, but before, its ack was called/,
+    );
+    assert.equal(await client.emitWithAck('late'), undefined);
+    (await late.promise)('too late');
+    assert.match(warn[1], /'late' in \/ .*before, its controller returned/);
+    assert.equal(warn.length, 2);
+  });
+
+  it('should answer with an error where what the controller returns can not be sent', async () => {
+    const circle: Record<string, unknown> = {};
+    circle.self = circle;
+    const { connect, app } = await auto({
+      circle: async () => circle,
+      big: async () => 1n,
+      data: async () => {
+        throw Object.assign(new Error('with a circle'), { data: circle });
+      },
+      ok: () => 'ok',
+    });
+    const { error } = logs(app);
+    const client = await connect();
+    assert.match(
+      (await client.emitWithAck('circle')).error.message,
+      /controller of 'circle' in \/ returned can't be sent: /,
+    );
+    assert.match((await client.emitWithAck('big')).error.message, /BigInt/);
+    assert.deepEqual(await client.emitWithAck('data'), { error: { message: 'with a circle' } });
+    assert.equal(await client.emitWithAck('ok'), 'ok');
+    assert.equal(error.length, 4);
+  });
+
+  it('should answer an event that nobody listens to with an error', async () => {
+    const { connect, app } = await auto({ known: () => 1 });
+    const { error } = logs(app);
+    const client = await connect();
+    assert.deepEqual(await client.emitWithAck('unknown', 1), {
+      error: { message: "no route for 'unknown' in /", code: 'NO_ROUTE' },
+    });
+    const long = await client.emitWithAck('x'.repeat(100_000));
+    assert(long.error.message.length < 200);
+    assert.equal(error.length, 2);
+    assert.equal(await client.emitWithAck('known'), 1);
+  });
+
+  it('should leave events to listeners put on by hand, and to middlewares that swallow them', async () => {
+    const { connect, app } = await auto(
+      {},
+      { packetMiddleware: ['a'] },
+      {
+        middleware: { a: (ctx, next) => (ctx.packet[0] === 'swallowed' ? undefined : next()) },
+        router: (app) =>
+          app.io.of('/').on('connection', (socket) => {
+            socket.on('native', (value, ack) => process.nextTick(ack, value));
+            socket.onAny((event, ...args) => event === 'any' && process.nextTick(args.at(-1), 'by onAny'));
+          }),
+      },
+    );
+    const { warn, error } = logs(app);
+    const client = await connect();
+    let answered = 0;
+    client.emit('swallowed', () => answered++);
+    assert.equal(await client.emitWithAck('native', 5), 5);
+    assert.equal(await client.emitWithAck('any'), 'by onAny');
+    assert.equal(answered, 0);
+    assert.deepEqual([warn, error], [[], []]);
+  });
+
+  it('should answer what a session in a store is read and saved for', async () => {
+    const { connect } = await auto({
+      work: async (ctx) => {
+        (ctx.session as { n?: number }).n = ((ctx.session as { n?: number }).n ?? 0) + 1;
+        return (ctx.session as { n?: number }).n;
+      },
+    });
+    const client = await connect();
+    assert.equal(await client.emitWithAck('work'), 1);
+  });
+});
+
+describe('ackTimeout', () => {
+  it('should answer with an error what is not answered in time, and warn of the answer that comes later', async () => {
+    const late = signal<(value: string) => void>();
+    const { connect, app } = await auto(
+      {
+        never: (ctx) => {
+          late.resolve(ctx.args[0]);
+          return new Promise(() => {});
+        },
+        soon: async () => 'soon',
+      },
+      { ackTimeout: 30 },
+    );
+    const { error, warn } = logs(app);
+    const client = await connect();
+    assert.deepEqual(await client.emitWithAck('never'), {
+      error: { message: "no answer to 'never' in / in 30 ms", code: 'ACK_TIMEOUT' },
+    });
+    assert.equal(await client.emitWithAck('soon'), 'soon');
+    assert.equal(error.length, 1);
+    assert.equal(error[0].name, 'AckTimeoutError');
+    (await late.promise)('late');
+    assert.match(warn[0], /'never' in \/ is dropped: its ack was called, but before, its time was up/);
+  });
+
+  it('should log, and not tell twice, what fails after its time was up', async () => {
+    const fail = signal();
+    const { connect, app } = await auto(
+      {
+        slow: async () => {
+          await fail.promise;
+          throw new Error('in the end');
+        },
+        ok: () => 'ok',
+      },
+      { ackTimeout: 20 },
+    );
+    const { error } = logs(app);
+    const client = await connect();
+    const errors = errorsOf(client);
+    assert.equal((await client.emitWithAck('slow')).error.code, 'ACK_TIMEOUT');
+    fail.resolve();
+    await until('it is logged', () => error.length === 2);
+    assert.equal(await client.emitWithAck('ok'), 'ok');
+    assert.deepEqual(errors, []);
+  });
+
+  it('should work with acks that controllers call by hand', async () => {
+    const { connect } = await auto(
+      {
+        forgets: async () => 'returned in vain',
+        calls: (ctx) => ctx.args[0]('called'),
+        fails: async () => {
+          throw new Error('broken');
+        },
+      },
+      { ack: 'manual', ackTimeout: 20 },
+    );
+    const client = await connect();
+    assert.equal((await client.emitWithAck('forgets')).error.code, 'ACK_TIMEOUT');
+    assert.equal(await client.emitWithAck('calls'), 'called');
+    const heard = next(client, 'error');
+    assert.equal((await client.emitWithAck('fails')).error.code, 'ACK_TIMEOUT');
+    assert.deepEqual(await heard, [`${PREFIX}broken`]);
+  });
+
+  it('should harm nobody where the client has left meanwhile', async () => {
+    const [working, over] = [signal(), signal()];
+    const { connect, app } = await auto(
+      {
+        never: () => {
+          working.resolve();
+          return new Promise(() => {});
+        },
+        ok: () => 'ok',
+      },
+      { ackTimeout: 20 },
+    );
+    const { error } = logs(app);
+    const client = await connect();
+    client.emit('never', () => over.resolve());
+    await working.promise;
+    client.disconnect();
+    await until('its time is up', () => error.length === 1);
+    assert.equal(await (await connect()).emitWithAck('ok'), 'ok');
+  });
+});
+
+describe('ack: manual', () => {
+  it("should be Socket.IO's own ack, which the controller calls", async () => {
+    const { connect, app } = await startInline({
+      router: (app) => {
+        app.io.route('returns', async () => 'nobody hears');
+        app.io.route('calls', (ctx) => {
+          ctx.args[0]('first');
+          ctx.args[0]('second');
+          return 'ignored';
+        });
+      },
+    });
+    const { warn } = logs(app);
+    const client = await connect();
+    let answered = false;
+    client.emit('returns', () => {
+      answered = true;
+    });
+    client.emit('unknown', () => {
+      answered = true;
+    });
+    assert.equal(await client.emitWithAck('calls'), 'first');
+    assert.equal(answered, false);
+    assert.deepEqual(warn, []);
+  });
+});
+
+describe('validation', () => {
+  let running: Running;
+  before(async () => {
+    running = await start('routes');
+  });
+
+  it('should reach the client with its errors, in its ack', async () => {
+    const client = await running.connect();
+    const errors = [{ message: 'should be a string', code: 'invalid', field: 'text' }];
+    assert.deepEqual(await client.emitWithAck('say', { text: 5 }), {
+      error: { message: 'Validation Failed', code: 'invalid_param', errors },
+    });
+    assert.deepEqual(await client.emitWithAck('say', { text: 'five' }), { said: 'five' });
+  });
+
+  it('should work in middleware', async () => {
+    const client = await running.connect();
+    const { error } = await client.emitWithAck('checked', { id: 'x' });
+    assert.deepEqual([error.code, error.errors[0].field], ['invalid_param', 'id']);
+    assert.equal(await client.emitWithAck('checked', { id: 5 }), 5);
+  });
+});
+
+describe('config.io.ack and config.io.ackTimeout', () => {
+  it('should fail the boot where they are wrong, naming the key', async () => {
+    assert.match(
+      (await bootError({ io: { ack: 'always' as never } })).message,
+      /config\.io\.ack.*'always'.*'auto' or 'manual'/,
+    );
+    for (const ackTimeout of [0, -1, Number.NaN, Infinity, '5s' as never, 2 ** 31]) {
+      assert.match((await bootError({ io: { ackTimeout } })).message, /config\.io\.ackTimeout.*number of ms/);
+    }
+  });
+});

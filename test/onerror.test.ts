@@ -1,0 +1,129 @@
+// config.io.onerror: what a client is told of an error.
+import assert from 'node:assert/strict';
+import type { Context } from 'egg';
+import type { IoConfig } from '../lib';
+import { logs, refused } from './support/app';
+import { bootError, startInline } from './support/inline';
+import { next } from './support/wait';
+
+const PREFIX = '[egg-socket.io] controller execute error: ';
+
+class UserError extends Error {
+  readonly code = 'USER';
+}
+
+/** An application whose event `fail` throws what its argument names, and whose namespace /closed lets nobody in. */
+const failing = (io: IoConfig) =>
+  startInline({
+    io: { ...io, namespace: { '/': {}, '/closed': { connectionMiddleware: ['guard'] } } },
+    middleware: {
+      guard: (ctx) => {
+        throw ctx.handshake.auth.user ? new UserError('go away') : new Error('database: secret');
+      },
+    },
+    router: (app) =>
+      app.io.route({
+        fail: async (ctx: Context) => {
+          throw ctx.args[0] === 'user' ? new UserError('no such room') : new Error('database: secret');
+        },
+        thrown: () => {
+          throw { kind: 'no error' };
+        },
+      }),
+  });
+
+/** docs/errors.md's recipe. */
+const hiding: IoConfig['onerror'] = (err) =>
+  err instanceof UserError ? { message: err.message, code: err.code } : 'internal error';
+
+describe('onerror', () => {
+  it('should decide what the event error, an ack and connect_error say', async () => {
+    const { connect, client, app } = await failing({ ack: 'auto', onerror: hiding });
+    const { error } = logs(app);
+    const socket = await connect();
+    assert.deepEqual(await socket.emitWithAck('fail'), { error: { message: 'internal error' } });
+    assert.deepEqual(await socket.emitWithAck('fail', 'user'), { error: { message: 'no such room', code: 'USER' } });
+    socket.emit('fail');
+    assert.deepEqual(await next(socket, 'error'), ['internal error']);
+    socket.emit('fail', 'user');
+    assert.deepEqual(await next(socket, 'error'), [{ message: 'no such room', code: 'USER' }]);
+    const hidden = await refused(client('/closed'));
+    assert.deepEqual([hidden.message, hidden.data], ['internal error', undefined]);
+    const told = await refused(client('/closed', { auth: { user: true } }));
+    assert.deepEqual([told.message, told.data], ['go away', { code: 'USER' }]);
+    // The log has all of it.
+    assert.equal(error.length, 6);
+    assert(error.some((err) => err.message.endsWith('database: secret')));
+  });
+
+  it('should get the error as it was thrown, without the prefix that the log has, and the context', async () => {
+    const seen: [Error, Context][] = [];
+    const onerror: IoConfig['onerror'] = (err, ctx) => {
+      seen.push([err, ctx]);
+      return err.message;
+    };
+    const { connect, client, app } = await failing({ onerror });
+    const logged: string[] = [];
+    app.coreLogger.error = (err: Error) => void logged.push(err.message);
+    const socket = await connect();
+    socket.emit('fail', 'user');
+    assert.deepEqual(await next(socket, 'error'), ['no such room']);
+    assert.deepEqual(logged, [`${PREFIX}no such room`]);
+    assert(seen[0]![0] instanceof UserError);
+    assert.deepEqual(seen[0]![1].packet, ['fail', 'user']);
+    assert.equal(seen[0]![1].id, socket.id);
+    await refused(client('/closed'));
+    assert.equal(seen[1]![1].packet, undefined);
+    assert.equal(seen[1]![1].path, '/socket.io/');
+    socket.emit('thrown');
+    await next(socket, 'error');
+    assert.deepEqual((seen[2]![0] as Error & { thrown?: unknown }).thrown, { kind: 'no error' });
+  });
+
+  it('should not let through what it did not mean to tell', async () => {
+    const saying = async (onerror: NonNullable<IoConfig['onerror']>) => {
+      const { connect, client, app } = await failing({ ack: 'auto', onerror });
+      const { error } = logs(app);
+      const socket = await connect();
+      const ack = await socket.emitWithAck('fail');
+      socket.emit('fail');
+      const [heard] = await next(socket, 'error');
+      const { message } = await refused(client('/closed'));
+      return { ack: ack.error, heard, message, logged: error.length };
+    };
+    const internal = { ack: { message: 'internal error' }, heard: 'internal error', message: 'internal error' };
+    assert.deepEqual(await saying(() => undefined), { ...internal, logged: 3 });
+    // What it throws itself is logged as well.
+    const throwing = () => {
+      throw new Error('in onerror');
+    };
+    assert.deepEqual(await saying(throwing), { ...internal, logged: 6 });
+    const circle: Record<string, unknown> = {};
+    circle.data = circle;
+    assert.deepEqual(await saying(() => circle), {
+      ack: { message: 'error' },
+      heard: 'internal error',
+      message: 'error',
+      logged: 6,
+    });
+  });
+
+  it('should tell what it says as data where that has no message', async () => {
+    const { connect, client } = await failing({ ack: 'auto', onerror: () => ({ status: 500 }) });
+    const socket = await connect();
+    assert.deepEqual(await socket.emitWithAck('fail'), { error: { message: 'error', data: { status: 500 } } });
+    socket.emit('fail');
+    assert.deepEqual(await next(socket, 'error'), [{ status: 500 }]);
+    const { message, data } = await refused(client('/closed'));
+    assert.deepEqual([message, data], ['error', { status: 500 }]);
+  });
+
+  it('should fail the boot where it is no plain function', async () => {
+    for (const onerror of ['hide', async () => 'x']) {
+      assert.match(
+        (await bootError({ io: { onerror: onerror as never } })).message,
+        /config\.io\.onerror.*plain function/,
+      );
+    }
+  });
+});
