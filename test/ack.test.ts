@@ -394,6 +394,7 @@ describe('validation', () => {
 
   it('should reach the client with its errors, in its ack', async () => {
     const client = await running.connect();
+    assert.equal((await client.emitWithAck('say')).error.errors[0].code, 'missing_field');
     const errors = [{ message: 'should be a string', code: 'invalid', field: 'text' }];
     assert.deepEqual(await client.emitWithAck('say', { text: 5 }), {
       error: { message: 'Validation Failed', code: 'invalid_param', errors },

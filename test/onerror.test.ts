@@ -1,8 +1,10 @@
 // config.io.onerror: what a client is told of an error.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import type { Context } from 'egg';
 import type { IoConfig } from '../lib';
-import { logs, refused } from './support/app';
+import { logs, ROOT, refused } from './support/app';
 import { bootError, startInline } from './support/inline';
 import { next } from './support/wait';
 
@@ -32,9 +34,40 @@ const failing = (io: IoConfig) =>
       }),
   });
 
-/** docs/errors.md's recipe. */
 const hiding: IoConfig['onerror'] = (err) =>
   err instanceof UserError ? { message: err.message, code: err.code } : 'internal error';
+
+/** A piece of JavaScript of docs/errors.md: what it exports. */
+function documented(heading: string): { io: IoConfig } {
+  const text = readFileSync(path.join(ROOT, 'docs/errors.md'), 'utf8');
+  const code = /```js\n(.*?)```/s.exec(text.slice(text.indexOf(`## ${heading}`)))?.[1];
+  const exports = {};
+  new Function('exports', code!)(exports);
+  return exports as { io: IoConfig };
+}
+
+describe('the recipe that hides internal errors', () => {
+  it('should show what is meant for clients and nothing else', async () => {
+    const { io } = documented('Hiding internal errors');
+    const { connect } = await startInline({
+      io: { ack: 'auto', ...io },
+      router: (app) =>
+        app.io.route({
+          internal: async () => {
+            throw new Error('database: secret');
+          },
+          missing: async (ctx) => ctx.throw(404, 'no such room', { code: 'NO_ROOM' }),
+          broken: async (ctx) => ctx.throw(500, 'database: secret'),
+        }),
+    });
+    const client = await connect();
+    assert.deepEqual(await client.emitWithAck('internal'), { error: { message: 'Internal Server Error' } });
+    assert.deepEqual(await client.emitWithAck('broken'), { error: { message: 'Internal Server Error' } });
+    assert.deepEqual(await client.emitWithAck('missing'), { error: { message: 'no such room', code: 'NO_ROOM' } });
+    client.emit('internal');
+    assert.deepEqual(await next(client, 'error'), ['Internal Server Error']);
+  });
+});
 
 describe('onerror', () => {
   it('should decide what the event error, an ack and connect_error say', async () => {
