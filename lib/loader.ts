@@ -3,12 +3,14 @@ import path from 'node:path';
 import { types } from 'node:util';
 import type { Application, Context } from 'egg';
 import type { Middleware } from './chain';
+import { type Initializer, remembering } from './direct';
 import type { IoServer } from './server';
 
 /** What of Egg's application is needed here, as both majors have it: synchronous on Egg 3, asynchronous on Egg 4. */
 interface LoadingApp {
   readonly io: IoServer;
   readonly loader: Loader;
+  readonly config: { controller?: { supportParams?: boolean } };
   controller: IoServer['controller'];
   deprecate(message: string): void;
   /** Works on Egg 3 alone, which still takes generator functions. */
@@ -25,6 +27,7 @@ interface Loader {
   readonly FileLoader: FileLoader;
   getLoadUnits(): { path: string }[];
   loadController(options: { directory: string[] }): unknown;
+  loadToApp(directory: unknown, property: string, options: { initializer: Initializer }): unknown;
   loadRouter(...args: unknown[]): unknown;
 }
 
@@ -71,7 +74,14 @@ function loadMiddleware(app: LoadingApp): unknown {
  */
 function loadController(app: LoadingApp): unknown {
   const before = app.controller;
-  const loading = app.loader.loadController({ directory: directories(app, 'controller') });
+  const { loader } = app;
+  const loadToApp: Loader['loadToApp'] = (directory, property, options) =>
+    loader.loadToApp(directory, property, { ...options, initializer: remembering(options.initializer) });
+  // With Egg's own parameters a method gets what its caller hands it.
+  const view = app.config.controller?.supportParams
+    ? loader
+    : Object.create(loader, { loadToApp: { value: loadToApp } });
+  const loading = loader.loadController.call(view, { directory: directories(app, 'controller') });
   app.io.controller = app.controller;
   app.controller = before;
   return loading;

@@ -3,6 +3,7 @@ import type { Context } from 'egg';
 import type { Ack } from './ack';
 import { composeChain, type Middleware, type Onion } from './chain';
 import { setArgs } from './context';
+import { directly } from './direct';
 import { controllerError } from './errors';
 
 /**
@@ -16,6 +17,7 @@ export type Handler = (this: any, ctx: Context) => unknown;
 export class Route {
   /** How often the handler is running right now. */
   running = 0;
+  readonly #handle: Handler;
   readonly #around: Onion | undefined;
 
   /**
@@ -26,6 +28,7 @@ export class Route {
     readonly handler: Handler,
     middlewares: Middleware[] = [],
   ) {
+    this.#handle = directly(handler);
     if (middlewares.length > 0) this.#around = composeChain(middlewares);
   }
 
@@ -45,7 +48,7 @@ export class Route {
     if (packet !== undefined) setArgs(ctx, packet.slice(1));
     let result: unknown;
     try {
-      result = this.handler.call(ctx, ctx);
+      result = this.#handle.call(ctx, ctx);
     } catch (thrown) {
       throw controllerError(thrown);
     }
