@@ -20,6 +20,11 @@ interface PacketRun {
   ack: Ack | undefined;
 }
 
+/** What a chain has thrown, whatever that is. */
+interface Failure {
+  readonly thrown: unknown;
+}
+
 interface PacketContext extends Context {
   [RUN]?: PacketRun;
 }
@@ -45,30 +50,58 @@ export function receive(scope: SocketScope, packet: unknown[], dispatch: () => v
   contexts.run(ctx, start, run);
 }
 
-async function start(run: PacketRun): Promise<void> {
+/** Without an async function, which would make promises of its own for each packet. */
+function start(run: PacketRun): void {
   const { scope, ctx } = run;
-  const { nsp, work } = scope;
-  const { session } = nsp;
-  work.begin();
+  const { nsp } = scope;
+  scope.work.begin();
   nsp.work.handlers.begin();
+  let running: unknown;
   try {
-    if (session.isStored()) await session.around(ctx, async () => void (await nsp.packet(ctx)));
-    else {
-      // A session in a cookie is nobody's business until somebody asks for it.
-      try {
-        const running = nsp.packet(ctx);
-        if (running !== undefined) await running;
-      } finally {
-        const saving = session.save(ctx);
-        if (saving !== undefined) await saving;
-      }
-    }
-    run.ack?.settle();
+    // A session in a cookie is nobody's business until somebody asks for it.
+    running = nsp.session.isStored()
+      ? nsp.session.around(ctx, async () => void (await nsp.packet(ctx)))
+      : nsp.packet(ctx);
+  } catch (thrown) {
+    save(run, { thrown });
+    return;
+  }
+  if (running === undefined) save(run);
+  else
+    (running as Promise<void>).then(
+      () => save(run),
+      (thrown) => save(run, { thrown }),
+    );
+}
+
+/** The chain has ended: saves a session that somebody has asked for. */
+function save(run: PacketRun, failure?: Failure): void {
+  const { session } = run.scope.nsp;
+  let saving: Promise<void> | undefined;
+  try {
+    saving = session.isStored() ? undefined : session.save(run.ctx);
+  } catch (thrown) {
+    end(run, { thrown });
+    return;
+  }
+  if (saving === undefined) end(run, failure);
+  else
+    saving.then(
+      () => end(run, failure),
+      (thrown) => end(run, { thrown }),
+    );
+}
+
+function end(run: PacketRun, failure: Failure | undefined): void {
+  const { scope, ctx, ack } = run;
+  try {
+    if (failure) failed(run, failure.thrown);
+    else ack?.settle();
   } catch (thrown) {
     failed(run, thrown);
   } finally {
-    work.end();
-    nsp.work.handlers.end();
+    scope.work.end();
+    scope.nsp.work.handlers.end();
     keepCookies(ctx, scope);
   }
 }
