@@ -8,7 +8,8 @@ const config: { io: IoConfig } = {
 
     /**
      * The namespaces and their chains: names of files of app/io/middleware, run in this order.
-     * A namespace that is routed (`app.io.of(name).route()`) needs no entry.
+     * A namespace that is routed (`app.io.of(name).route()`) needs no entry. '/room/:id' stands for all that match; their
+     * contexts have `ctx.params.id`.
      */
     namespace: {
       '/': {
@@ -16,6 +17,9 @@ const config: { io: IoConfig } = {
         packetMiddleware: [],
       },
     },
+
+    /** How many namespaces that clients ask for, such as those of '/room/:id', a worker has at most. Unset: 10000. */
+    maxNamespaces: undefined,
 
     /** Chains that run first in every namespace, for what must guard all of them. */
     connectionMiddleware: [],

@@ -1,6 +1,7 @@
 // What carries broadcasts: given to app.io as config.io and the number of workers have it. Called by app.ts before the
 // namespaces are bound.
 import type { Application } from 'egg';
+import { recoveryAdapter } from './adapter/recovery';
 import { linkAdapter } from './cluster';
 import { resolveConfig } from './config';
 import { ConfigError } from './errors';
@@ -13,7 +14,12 @@ export async function useAdapter(app: Application): Promise<void> {
   const { adapter } = resolveConfig(app.config.io);
   if (typeof adapter === 'function') app.io.adapter(own(adapter(app)) as never);
   else if (kind === 'cluster') app.io.adapter(linkAdapter(app) as never);
-  else if (kind !== 'memory' && kind !== 'own') await useRedis(app, kind);
+  else if (kind === 'memory') recover(app);
+  else if (kind !== 'own') await useRedis(app, kind);
+}
+
+function recover({ io }: Application): void {
+  if (io.away !== undefined) io.adapter(recoveryAdapter(io.away) as never);
 }
 
 /** What an application's function has given, as Socket.IO calls it: with `new`. */

@@ -21,8 +21,8 @@ export function bindNamespaces(app: Application): void {
   const make = scopeMaker(app, config);
   // All chains are made before one is bound: a mistake in the last namespace leaves none half bound.
   const scopes = new Map(Array.from(config.namespace.keys(), (name) => [name, make(name)] as const));
-  const bind = (nsp: IoNamespace) => {
-    const scope = scopes.get(nsp.name) ?? make(nsp.name);
+  const bind = (nsp: IoNamespace, name: string) => {
+    const scope = scopes.get(name) ?? make(name);
     bindNamespace(nsp, scope(routerOf(nsp) as Router));
   };
   const { connectionMiddleware, packetMiddleware } = config.everywhere;

@@ -10,6 +10,7 @@ import { type DrainConfig, resolveDrain } from './drain/config';
 import { ConfigError } from './errors';
 import type { OnError } from './failures';
 import { type InitConfig, resolveInit } from './init';
+import { isPattern, Pattern } from './pattern';
 import { type RedisConfig, type ResolvedRedis, resolveRedis } from './redis/config';
 
 export type { AdapterConfig, DrainConfig, InitConfig, RedisConfig };
@@ -26,8 +27,13 @@ export interface NamespaceConfig {
 export interface IoConfig {
   /** Handed to Socket.IO and Engine.IO. */
   init?: InitConfig;
-  /** The namespaces and their chains. */
+  /** The namespaces and their chains. `/room/:id` stands for all that match, as in Egg's router; see `ctx.params`. */
   namespace?: Record<string, NamespaceConfig>;
+  /**
+   * How many namespaces that clients ask for (children of `/room/:id`, of a RegExp, of a function) a worker has at most. When
+   * all of them are in use, who asks for another one is refused. Default: 10000.
+   */
+  maxNamespaces?: number;
   /** Runs first around each connection, in every namespace. */
   connectionMiddleware?: string[];
   /** Runs first around each event, in every namespace. */
@@ -75,6 +81,7 @@ export interface ResolvedConfig {
   init: InitConfig;
   /** By the namespace's name with its leading slash. */
   namespace: Map<string, Chains>;
+  maxNamespaces: number;
   /** What runs first in every namespace. */
   everywhere: Chains;
   /** Undefined where it is for adapter.ts to choose. */
@@ -92,6 +99,7 @@ export interface ResolvedConfig {
 const KEYS = [
   'init',
   'namespace',
+  'maxNamespaces',
   'connectionMiddleware',
   'packetMiddleware',
   'adapter',
@@ -102,6 +110,8 @@ const KEYS = [
   'ackTimeout',
   'onerror',
 ];
+/** An empty child takes about 3 KiB: 30 MiB at most. One with a client takes less than its client does. */
+const MAX_NAMESPACES = 10_000;
 const CHAIN_KEYS = ['connectionMiddleware', 'packetMiddleware'];
 
 /**
@@ -119,6 +129,7 @@ export function resolveConfig(config: IoConfig | undefined): ResolvedConfig {
   return {
     init,
     namespace: resolveNamespaces(raw.namespace),
+    maxNamespaces: resolveMaxNamespaces(raw.maxNamespaces),
     everywhere: resolveChains('config.io', raw),
     adapter: resolveAdapter(raw.adapter, init, redis !== undefined, warnings),
     redis,
@@ -140,9 +151,16 @@ function resolveNamespaces(raw: IoConfig['namespace']): Map<string, Chains> {
     if (namespaces.has(name)) {
       throw new ConfigError(where, key, `one entry for ${name}, but there are two: with and without the slash`);
     }
+    if (isPattern(name)) new Pattern(name, where);
     namespaces.set(name, resolveChains(where, chains));
   }
   return namespaces;
+}
+
+function resolveMaxNamespaces(value: unknown): number {
+  if (value === undefined || value === null) return MAX_NAMESPACES;
+  if (value === Infinity || (Number.isInteger(value) && (value as number) > 0)) return value as number;
+  throw new ConfigError('config.io.maxNamespaces', value, 'a whole number of at least 1, or Infinity');
 }
 
 function resolveChains(where: string, raw: NamespaceConfig): Chains {

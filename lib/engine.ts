@@ -84,6 +84,7 @@ export function enginesOf(app: Application): Engine[] {
  */
 export async function detach(app: Application): Promise<void> {
   for (const engine of enginesOf(app)) engine.close();
+  app.io.endChildren();
   await Promise.all(Array.from(app.io._nsps.values(), (nsp) => nsp.adapter.close()));
 }
 

@@ -27,7 +27,7 @@ export async function useRedis(app: Application, kind: RedisKind): Promise<void>
   const options = redis.adapter;
   const longIds = config.generateId !== undefined || config.init.allowEIO3 === true;
   if (kind === 'redis-sharded') give(app, shardedAdapter(link, options, longIds));
-  else if (kind === 'redis-streams') give(app, streamsAdapter(link, options, awayOf(app)));
+  else if (kind === 'redis-streams') give(app, streamsAdapter(link, options, app.io.away));
   else give(app, (nsp) => new LinkedRedisAdapter(nsp, link, options));
   await link.settled(BOOT_WAIT);
 }
@@ -35,12 +35,6 @@ export async function useRedis(app: Application, kind: RedisKind): Promise<void>
 /** Closes the connections that were made here. */
 export async function closeRedis(app: Application): Promise<void> {
   await links.get(app)?.close();
-}
-
-/** How long a client may be away and be recovered, in ms; undefined without connectionStateRecovery. */
-function awayOf({ io }: Application): number | undefined {
-  const { opts } = io as unknown as { opts: { connectionStateRecovery?: { maxDisconnectionDuration: number } } };
-  return opts.connectionStateRecovery?.maxDisconnectionDuration;
 }
 
 function give(app: Application, make: MakeAdapter): void {

@@ -1,30 +1,32 @@
 // app.io: Socket.IO's server with routes. Made by app/extend/application.ts when it is first asked for.
 import { Server, type ServerOptions } from 'socket.io';
-import type { InitConfig } from './config';
+import { type Binding, Bindings } from './bindings';
+import { Children, type Parent } from './children';
+import type { ResolvedConfig } from './config';
 import { controllerAt } from './controllers';
 import type { ErrorLog } from './errors';
 import type { Failures } from './failures';
-import { type GenerateId, giveIds } from './ids';
+import { giveIds } from './ids';
 import { passDefaultFirst } from './old-clients';
+import { type ParentName, Parents } from './parents';
+import { isPattern, Pattern } from './pattern';
+import { Refused } from './refused';
 import { type Routed, type RouteLog, Router, type RouteTail, routerOf, setRouter } from './router';
 import type { IoController, IoMiddleware, IoNamespace } from './typings';
 
-type NamespaceName = Parameters<Server['of']>[0];
+// biome-ignore lint/suspicious/noExplicitAny: as Socket.IO declares it
+type OnConnection = (socket: any) => void;
+type Check = Parameters<Server['_checkNamespace']>;
 
-/** Socket.IO's parent namespace, whose children are made when a client asks for them. */
-type Parent = IoNamespace & { children: Set<IoNamespace> };
+/** Longer names are no child's, in characters: clients would fill the memory with them. */
+const MAX_NAME = 1024;
 
 interface ServerFailures extends Failures {
   readonly log: RouteLog & ErrorLog;
 }
 
-/** How boot.ts gives namespaces their chains. */
-export interface Binding {
-  /** Binds one namespace. */
-  bind: (nsp: IoNamespace) => void;
-  /** Whether namespaces that are neither configured nor routed are bound as well. */
-  all: boolean;
-}
+/** What of `config.io` concerns namespaces; `names` are those that are configured. */
+export type NamespaceOptions = Pick<ResolvedConfig, 'generateId' | 'maxNamespaces'> & { names: string[] };
 
 /**
  * Socket.IO's server, with the middleware and the controllers of `app/io` and with routes.
@@ -33,6 +35,7 @@ export interface Binding {
  * // app/router.ts
  * app.io.route('chat', app.io.controller.chat.say);
  * app.io.of('/admin').route('kick', app.io.controller.admin.kick);
+ * app.io.of('/room/:id').route('enter', (ctx) => ctx.emit('welcome to', ctx.params?.id));
  */
 export class IoServer extends Server {
   /** What `app/io/middleware` exports, by name. */
@@ -40,43 +43,69 @@ export class IoServer extends Server {
   /** What `app/io/controller` exports, by name. */
   controller = {} as IoController;
 
+  /** With connectionStateRecovery, how long a client may be away and be recovered, in ms. */
+  readonly away: number | undefined;
+
   readonly #failures: ServerFailures;
-  readonly #generateId: GenerateId | undefined;
+  readonly #generateId: NamespaceOptions['generateId'];
   readonly #allowsOldClients: boolean;
-  #binding: Binding | undefined;
-  /** What parent namespaces go by, for messages. */
-  readonly #patterns: string[] = [];
-  readonly #bound = new WeakSet<IoNamespace>();
-  /** The namespaces that were made before there was a binding. */
-  readonly #waiting = new Set<IoNamespace>();
+  readonly #children: Children;
+  readonly #parents: Parents;
+  readonly #bindings: Bindings;
+  /** What Socket.IO gets for the client on whose behalf it asks next. */
+  #refused: Refused | undefined;
 
   /**
    * @param init - the checked `config.io.init`
    * @param failures - `app.coreLogger`, and `config.io.onerror`
-   * @param generateId - `config.io.generateId`: makes one id a connection, which all its sockets have
+   * @param options - the rest of `config.io` that concerns namespaces
    */
-  constructor(init: InitConfig, failures: ServerFailures, generateId?: GenerateId) {
+  constructor(init: ResolvedConfig['init'], failures: ServerFailures, options: NamespaceOptions) {
     super(init as Partial<ServerOptions>);
     this.#failures = failures;
-    this.#generateId = generateId;
+    this.#generateId = options.generateId;
     this.#allowsOldClients = init.allowEIO3 === true;
+    // Socket.IO has completed it.
+    const { opts } = this as unknown as { opts: { connectionStateRecovery?: { maxDisconnectionDuration: number } } };
+    this.away = opts.connectionStateRecovery?.maxDisconnectionDuration;
+    this.#children = new Children(options.maxNamespaces, this.away, failures.log, (name) => this.of(name));
+    this.#parents = new Parents(this.#children, init.cleanupEmptyChildNamespaces === true, failures.log);
+    this.#bindings = new Bindings(this.#parents);
     // Socket.IO's constructor made the default namespace before this class had a field.
     this.#adopt(this.sockets as IoNamespace);
+    this.#makeConfigured(options.names);
   }
 
   /**
-   * The namespace of that name, made if there is none yet.
+   * The namespace of that name, made if there is none yet. A name with parameters (`/room/:id`) stands for all that match, and
+   * gives the same parent namespace each time.
    *
    * @param name - with or without its leading slash, or what Socket.IO takes for a parent namespace
    * @param onConnection - listens to the namespace's connections
+   * @throws {ConfigError} where its parameters can't be read
+   * @throws {URIError} where it matches such a name, and its percent-encoding is wrong
    */
-  // biome-ignore lint/suspicious/noExplicitAny: as Socket.IO declares it
-  override of(name: NamespaceName, onConnection?: (socket: any) => void): IoNamespace {
-    const nsp = super.of(name, onConnection) as IoNamespace;
-    if (!(#waiting in this)) return nsp;
-    if (typeof name !== 'string') this.#patterns.push(name instanceof RegExp ? String(name) : 'those of a function');
-    this.#adopt(nsp);
-    return nsp;
+  override of(name: string | ParentName, onConnection?: OnConnection): IoNamespace {
+    if (!(#refused in this)) return super.of(name, onConnection) as IoNamespace;
+    const refused = this.#refused;
+    this.#refused = undefined;
+    if (refused) return refused as unknown as IoNamespace;
+    if (typeof name === 'function' || name instanceof RegExp) return this.#makeParent(name, onConnection);
+    const full = String(name).startsWith('/') ? name : `/${name}`;
+    const parent = this.#parents.pattern(full);
+    if (parent) return onConnection ? (parent.on('connect', onConnection) as IoNamespace) : parent;
+    if (!this._nsps.has(full)) {
+      if (isPattern(full)) return this.#makeParent(new Pattern(full, `app.io.of('${full}')`), onConnection);
+      this.#parents.isAsked = true;
+    }
+    try {
+      const nsp = super.of(full, onConnection) as IoNamespace;
+      this.#children.touch(nsp);
+      this.#adopt(nsp);
+      return nsp;
+    } finally {
+      this.#parents.isAsked = false;
+    }
   }
 
   /**
@@ -105,58 +134,70 @@ export class IoServer extends Server {
     (this.of('/').route as (...args: unknown[]) => void)(event, ...tail);
   }
 
-  /** The names of the namespaces, and the patterns of parents. */
+  /** The names of the namespaces, and for the children of parents what those stand for. */
   names(): string[] {
-    return [...this._nsps.keys(), ...this.#patterns];
+    const lasting = Array.from(this._nsps.values()).filter((nsp) => !this.#children.has(nsp as IoNamespace));
+    return [...lasting.map(({ name }) => name), ...this.#parents.names()];
+  }
+
+  /** Whether a name is that of a child of a namespace with parameters. */
+  matches(name: string): boolean {
+    return this.#parents.match(name);
   }
 
   /** From now on routed namespaces are bound, those that are here and those that come; the named ones at once. */
   startBinding(binding: Binding, names: Iterable<string>): void {
-    this.#binding = binding;
-    for (const name of names) {
+    const named = Array.from(names, (name) => {
       const nsp = this.of(name);
-      this.#bindOnce(nsp);
-      // A child of a parent namespace would go when it is empty (cleanupEmptyChildNamespaces), and come again without its chains.
-      delete (nsp as { _remove?: unknown })._remove;
+      // It would go, and come again without its chains.
+      this.#children.keep(nsp);
+      return nsp;
+    });
+    this.#bindings.start(binding, named);
+  }
+
+  /** The last client has gone, and so will the adapters: no namespace goes by itself any more. */
+  endChildren(): void {
+    this.#children.end();
+  }
+
+  /** Called by Socket.IO where a client asks for a namespace that isn't there. */
+  override _checkNamespace(name: Check[0], auth: Check[1], fn: Check[2]): void {
+    // A child that is called like its parent would be taken for it.
+    if (name.length > MAX_NAME || this.#parents.pattern(name)) {
+      fn(false);
+      return;
     }
-    for (const nsp of this.#waiting) if (binding.all || routerOf(nsp)?.size) this.#bindOnce(nsp);
-    this.#waiting.clear();
+    super._checkNamespace(name, auth, (made) => {
+      if ((made as unknown) instanceof Refused) this.#refused = made as unknown as Refused;
+      fn(made);
+    });
+  }
+
+  /** Those with parameters come first, in the order of the configuration; one whose name they match is none of theirs. */
+  #makeConfigured(names: string[]): void {
+    const patterns = names.filter(isPattern).map((name) => new Pattern(name, `config.io.namespace['${name}']`));
+    for (const name of names) if (patterns.some(({ regexp }) => regexp.test(name)) && !isPattern(name)) this.of(name);
+    for (const pattern of patterns) this.#makeParent(pattern);
+  }
+
+  #makeParent(by: ParentName | Pattern, onConnection?: OnConnection): IoNamespace {
+    const parent = super.of(by instanceof Pattern ? by.regexp : by, onConnection) as Parent;
+    this.#parents.add(parent, by);
+    this.#adopt(parent);
+    return parent;
   }
 
   #adopt(nsp: IoNamespace): void {
-    if (routerOf(nsp)) return;
-    const parent = this.#parentOf(nsp);
-    if (parent) {
-      // A child runs what its parent is bound to, and has its routes.
-      setRouter(nsp, routerOf(parent) as Router);
-      nsp.route = parent.route;
-      return;
-    }
+    if (routerOf(nsp) || this.#parents.finish(nsp)) return;
     if (this.#allowsOldClients) passDefaultFirst(nsp);
     if (this.#generateId) giveIds(nsp, this.#generateId, this.#failures);
     const find = (path: string, where: string) => controllerAt(path, this.controller, where);
-    const router = setRouter(nsp, new Router(nsp.name, this.#failures.log, find));
+    const router = setRouter(nsp, new Router(this.#parents.nameOf(nsp), this.#failures.log, find));
     nsp.route = (event: string | Record<string, Routed>, ...tail: unknown[]) => {
       router.add(event, ...tail);
-      this.#bindOnce(nsp);
+      this.#bindings.bind(nsp);
     };
-    if (this.#binding?.all) this.#bindOnce(nsp);
-    if (this.#binding === undefined) this.#waiting.add(nsp);
-  }
-
-  #parentOf(nsp: IoNamespace): IoNamespace | undefined {
-    const { parentNsps } = this as unknown as { parentNsps: Map<unknown, Parent> };
-    return Array.from(parentNsps.values()).find((parent) => parent.children.has(nsp));
-  }
-
-  #bindOnce(nsp: IoNamespace): void {
-    if (this.#binding === undefined || this.#bound.has(nsp)) return;
-    this.#bound.add(nsp);
-    this.#binding.bind(nsp);
-    // A child copies what its parent has when it is made: those that are here already get it now.
-    for (const child of (nsp as Partial<Parent> & IoNamespace).children ?? []) {
-      this.#adopt(child);
-      this.#bindOnce(child);
-    }
+    this.#bindings.add(nsp);
   }
 }

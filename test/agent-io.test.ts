@@ -86,8 +86,10 @@ function agentIo(name: string, options: WorldOptions): void {
     });
 
     it('should reach the clients of a namespace that only one worker has', async () => {
-      for (const worker of world.pids.keys()) {
-        const nsp = `/child-only${worker}`;
+      const names = world.pids.flatMap((_, worker) =>
+        ['/child-', '/kid/'].map((prefix) => [worker, `${prefix}only${worker}`] as const),
+      );
+      for (const [worker, nsp] of names) {
         const clients = await world.connect(['', ''], (index) => (index === worker ? [nsp] : []));
         const agent = world.agent(nsp);
         await agent.perform([['io', ['emit', 'news', { payload: 'a Buffer' }]]]);

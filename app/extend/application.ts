@@ -11,8 +11,9 @@ export default {
   get io(): IoServer {
     const app = this as unknown as Application & { [IO]?: IoServer };
     if (app[IO] === undefined) {
-      const { init, generateId, onerror } = resolveConfig(app.config.io);
-      app[IO] = new IoServer(loadWsEngine(init, app.baseDir), { log: app.coreLogger, onerror }, generateId);
+      const { init, onerror, namespace, ...rest } = resolveConfig(app.config.io);
+      const failures = { log: app.coreLogger, onerror };
+      app[IO] = new IoServer(loadWsEngine(init, app.baseDir), failures, { ...rest, names: [...namespace.keys()] });
     }
     return app[IO];
   },

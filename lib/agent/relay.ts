@@ -13,7 +13,8 @@ export function listenToAgent(app: Application): void {
 async function run({ io }: Application, text: string): Promise<void> {
   const { nsp: name, op, args, opts } = decodeCommand(text);
   // A child namespace may be on other workers only: then the emitting is all that this one has of it.
-  const known = io._nsps.get(name);
+  // One with parameters goes by itself when nobody needs it.
+  const known = io._nsps.get(name) ?? (io.matches(name) ? io.of(name) : undefined);
   const nsp = known ?? new Namespace(io, name);
   try {
     if (op === 'serverSideEmit') {

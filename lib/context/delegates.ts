@@ -1,5 +1,7 @@
 // What a context has of its socket: the members that 4.1.6 delegated, and new ones. Called by lib/context.ts.
 import type { Context } from 'egg';
+import type { Socket } from 'socket.io';
+import { type Params, paramsOf } from '../pattern';
 
 /** What 4.1.6 delegated, and what applications may therefore not shadow. */
 const GETTERS = 'client server adapter id conn rooms acks volatile broadcast connected disconnected handshake'.split(
@@ -23,7 +25,13 @@ export function delegates(base: object): PropertyDescriptorMap {
   for (const name of METHODS) properties[name] = { value: method(name), writable: true };
   for (const name of NEW_GETTERS) if (!(name in base)) properties[name] = { get: getter(name), set: shadow(name) };
   for (const name of NEW_METHODS) if (!(name in base)) properties[name] = { value: method(name), writable: true };
+  if (!('params' in base)) properties.params = { get: getParams, set: shadow('params') };
   return properties;
+}
+
+/** Worked out once for all sockets of a namespace. */
+function getParams(this: Context): Params | undefined {
+  return paramsOf((this.socket as unknown as Socket).nsp);
 }
 
 function getSocket(this: Context): unknown {

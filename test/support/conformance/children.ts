@@ -1,13 +1,18 @@
-// Namespaces that are there on some workers only: children of one that is a regular expression, which come with their first
-// client. Called by conformance.ts.
+// Namespaces that are there on some workers only: children of one that is a regular expression, or that has parameters, which
+// come with their first client. Called by conformance.ts.
 import assert from 'node:assert/strict';
 import type { Client } from './client';
 import type { Unable, World } from './world';
 
 let count = 0;
 
-export function children(world: () => World, { tellOthers }: Unable): void {
-  describe('a namespace that only some workers have', () => {
+export function children(world: () => World, unable: Unable): void {
+  childrenOf('/child-', world, unable);
+  childrenOf('/kid/', world, unable);
+}
+
+function childrenOf(prefix: string, world: () => World, { tellOthers }: Unable): void {
+  describe(`a namespace that only some workers have: ${prefix}…`, () => {
     let nsp: string;
     /** Two of the first worker, one of the second. */
     let clients: Client[];
@@ -16,7 +21,7 @@ export function children(world: () => World, { tellOthers }: Unable): void {
 
     beforeEach(async () => {
       const { workers } = world().options;
-      nsp = `/child-${++count}`;
+      nsp = prefix + ++count;
       const names = [nsp, `${nsp}0`];
       const inside = (worker: number) => (worker === 0 || worker < workers - 1 ? names : []);
       const all = [...(await world().connect(['a', 'b'], inside))];

@@ -14,8 +14,8 @@ import { type RedisServer, startRedis } from '../redis';
 import { next, until } from '../wait';
 import { type Chain, Client, type Doer, doerIn, KINDS, type Kind, LAST_WORD } from './client';
 
-/** The default one, a named one, a child of one that is a regular expression. */
-export const NAMESPACES = ['/', '/chat', '/child-everywhere'];
+/** The default one, a named one, a child of one that is a regular expression, a child of one with parameters. */
+export const NAMESPACES = ['/', '/chat', '/child-everywhere', '/kid/everywhere'];
 /** What the permanent rooms are called beside a and b: a number, and what means something to Redis. */
 export const ODD_ROOMS = { a: 42, b: 'b #*[☕]?\\' };
 

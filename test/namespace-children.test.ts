@@ -1,0 +1,506 @@
+// The children of parent namespaces come when somebody asks for them, go when nobody needs them, and are never too many.
+import assert from 'node:assert/strict';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import type { Application } from 'egg';
+import type { Namespace } from 'socket.io';
+import { Adapter } from 'socket.io-adapter';
+import type { Socket } from 'socket.io-client';
+import type { IoConfig } from '../lib';
+import { Children } from '../lib/children';
+import { LinkAdapter } from '../lib/cluster/adapter';
+import type { Exchange } from '../lib/cluster/exchange';
+import { resolveConfig } from '../lib/config';
+import { connected, logs, mm, type Running, refused } from './support/app';
+import { type Inline, startInline } from './support/inline';
+import { type RedisServer, startRedis } from './support/redis';
+import { next, signal, until, within } from './support/wait';
+
+const connectOld = require('socket.io-client2') as (url: string, options: object) => Socket;
+
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc') as () => void;
+
+const room: Pick<Inline, 'router'> = {
+  router: (app) => app.io.of('/room/:id').route('where', (ctx) => ctx.args[0](ctx.params.id)),
+};
+
+const names = ({ app }: Running) => [...app.io._nsps.keys()].filter((name) => name !== '/');
+const childrenOf = (app: Application, parent: string | Namespace) =>
+  (typeof parent === 'string' ? app.io.of(parent) : parent) as unknown as { children: Set<Namespace> };
+const gone = (running: Running) => until('the children are gone', () => names(running).length === 0);
+
+/** An adapter that notes which namespaces have one. */
+function noting(open: string[]): Pick<IoConfig, 'adapter'> {
+  return {
+    adapter: () =>
+      class extends Adapter {
+        constructor(nsp: Namespace) {
+          super(nsp);
+          open.push(nsp.name);
+        }
+        override close() {
+          open.splice(open.indexOf(this.nsp.name), 1);
+        }
+      },
+  };
+}
+
+/** A client that leaves its namespace, and whose connection stays. */
+async function visit(socket: Socket): Promise<void> {
+  await connected(socket);
+  socket.disconnect();
+}
+
+describe('an empty child of a namespace with parameters', () => {
+  it('should go after a while, and its adapter with it', async () => {
+    mm(Children, 'idle', 20);
+    const open: string[] = [];
+    const running = await startInline({ io: noting(open), ...room });
+    const stays = await running.connect('/room/stays');
+    for (const id of [1, 2, 3]) await visit(await running.connect(`/room/${id}`));
+    await until('the others are gone', () => names(running).length === 1);
+    assert.deepEqual(names(running), ['/room/stays']);
+    assert.equal(childrenOf(running.app, '/room/:id').children.size, 1);
+    assert.deepEqual(open, ['/', '/room/stays']);
+    assert.equal(await stays.emitWithAck('where'), 'stays');
+    assert.equal(await (await running.connect('/room/1')).emitWithAck('where'), '1');
+  });
+
+  it('should stay for a while, in which who comes back finds it', async () => {
+    const running = await startInline(room);
+    await visit(await running.connect('/room/1'));
+    const { io } = running.app;
+    await until('its client has left', () => io.of('/room/1').sockets.size === 0);
+    const child = io._nsps.get('/room/1');
+    await running.connect('/room/1');
+    assert(child && io._nsps.get('/room/1') === child);
+  });
+
+  it('should go when its client was refused, has left while the chain ran, or was never there', async () => {
+    mm(Children, 'idle', 1);
+    const leaving = signal();
+    const running = await startInline({
+      io: { namespace: { '/room/:id': { connectionMiddleware: ['a'] } } },
+      middleware: {
+        a: async (ctx) => {
+          if (ctx.params.id === 'refused') throw new Error('not you');
+          const closed = new Promise<void>((resolve) => ctx.conn.once('close', () => resolve()));
+          leaving.resolve();
+          await closed;
+        },
+      },
+      ...room,
+    });
+    logs(running.app);
+    assert.equal((await refused(running.client('/room/refused'))).message, 'not you');
+    await gone(running);
+    const early = running.client('/room/early');
+    await leaving.promise;
+    assert.deepEqual(names(running), ['/room/early']);
+    early.disconnect();
+    await gone(running);
+    running.app.io.of('/room/code').emit('x');
+    assert.deepEqual(names(running), ['/room/code']);
+    await gone(running);
+    assert.equal(childrenOf(running.app, '/room/:id').children.size, 0);
+  });
+
+  it('should stay as long as somebody is coming, and be theirs', async () => {
+    mm(Children, 'idle', 1);
+    const asked = signal();
+    const go = signal();
+    const running = await startInline({
+      io: { namespace: { '/room/:id': { connectionMiddleware: ['a'] } } },
+      middleware: {
+        a: async (ctx, next) => {
+          if (ctx.query.slow) {
+            asked.resolve();
+            await go.promise;
+          }
+          await next();
+        },
+      },
+      ...room,
+    });
+    const first = await running.connect('/room/1');
+    const slow = running.client('/room/1', { query: { slow: '1' } });
+    await asked.promise;
+    first.disconnect();
+    // Others have come and gone meanwhile.
+    await visit(await running.connect('/room/2'));
+    await until('the other one is gone', () => names(running).length === 1);
+    const child = running.app.io._nsps.get('/room/1');
+    go.resolve();
+    await connected(slow);
+    assert(child && running.app.io._nsps.get('/room/1') === child);
+    const heard = next(slow, 'news');
+    running.app.io.of('/room/1').emit('news', 1);
+    assert.deepEqual(await heard, [1]);
+  });
+
+  it('should stay while Socket.IO looks who is coming', async () => {
+    mm(Children, 'idle', 1);
+    const asked = signal();
+    const go = signal();
+    const running = await startInline({
+      io: {
+        init: { connectionStateRecovery: { maxDisconnectionDuration: 1 } },
+        adapter: () =>
+          class extends Adapter {
+            override async restoreSession() {
+              asked.resolve();
+              await go.promise;
+              return null as never;
+            }
+            override persistSession() {}
+          },
+      },
+      ...room,
+    });
+    const slow = running.client('/room/1', { auth: { pid: 'x', offset: 'y' } });
+    await asked.promise;
+    await visit(await running.connect('/room/2'));
+    await until('the other one is gone', () => names(running).length === 1);
+    assert.deepEqual(names(running), ['/room/1']);
+    go.resolve();
+    await connected(slow);
+    assert.equal(await slow.emitWithAck('where'), '1');
+  });
+
+  it('should serve who goes on holding it', async () => {
+    mm(Children, 'idle', 1);
+    const running = await startInline(room);
+    const held = running.app.io.of('/room/1');
+    await gone(running);
+    const client = await running.connect('/room/1');
+    const heard = next(client, 'news');
+    held.emit('news', 1);
+    assert.deepEqual(await heard, [1]);
+    assert.equal((await held.fetchSockets()).length, 1);
+    assert.notEqual(running.app.io.of('/room/1'), held);
+  });
+
+  it('should go though its adapter fails, which is logged', async () => {
+    mm(Children, 'idle', 1);
+    const failing = class extends Adapter {
+      override close() {
+        if (this.nsp.name !== '/') throw new Error('it will not close');
+      }
+    };
+    const running = await startInline({ io: { adapter: () => failing }, ...room });
+    const { error } = logs(running.app);
+    await visit(await running.connect('/room/1'));
+    await gone(running);
+    await until('it is logged', () => error.length === 1);
+    assert.match(error[0].message, /will not close/);
+  });
+
+  it('should no longer go by itself when the application closes', async () => {
+    mm(Children, 'idle', 100);
+    let closed = 0;
+    const counting = class extends Adapter {
+      override close() {
+        if (this.nsp.name !== '/') closed++;
+      }
+    };
+    const running = await startInline({ io: { adapter: () => counting, drain: false }, ...room });
+    await running.connect('/room/1');
+    await running.close();
+    // Set later, and for longer, than the timer that there might be.
+    await new Promise((resolve) => setTimeout(resolve, 110));
+    assert.equal(closed, 1);
+  });
+});
+
+describe('the children of a regular expression', () => {
+  const dynamic = (app: Application) => app.io.of(/^\/room-\d+$/);
+
+  it('should stay when they are empty, as in Socket.IO', async () => {
+    mm(Children, 'idle', 1);
+    const running = await startInline({
+      router: (app) => {
+        dynamic(app);
+        room.router?.(app);
+      },
+    });
+    await visit(await running.connect('/room-1'));
+    await visit(await running.connect('/room/1'));
+    await until('the other one is gone', () => names(running).length === 1);
+    assert.deepEqual(names(running), ['/room-1']);
+  });
+
+  it('should go as soon as they are empty with cleanupEmptyChildNamespaces, but not while somebody is coming', async () => {
+    const asked = signal();
+    const go = signal();
+    const running = await startInline({
+      io: { init: { cleanupEmptyChildNamespaces: true }, connectionMiddleware: ['a'] },
+      middleware: {
+        a: async (ctx, next) => {
+          if (ctx.query.slow) {
+            asked.resolve();
+            await go.promise;
+          }
+          await next();
+        },
+      },
+      router: (app) => {
+        dynamic(app).route('where', (ctx) => ctx.args[0](ctx.socket.nsp.name));
+        app.io.of('/room-0').on('connection', (socket) => socket.emit('hello'));
+      },
+    });
+    const first = await running.connect('/room-1');
+    const slow = running.client('/room-1', { query: { slow: '1' } });
+    await asked.promise;
+    first.disconnect();
+    await visit(await running.connect('/room-2'));
+    await until('the other one is gone', () => names(running).length === 2);
+    go.resolve();
+    await connected(slow);
+    const heard = next(slow, 'news');
+    running.app.io.of('/room-1').emit('news');
+    await heard;
+    // One that code has asked for has had no client yet.
+    await next(running.client('/room-0'), 'hello');
+  });
+});
+
+describe('config.io.maxNamespaces', () => {
+  const io: IoConfig = { maxNamespaces: 3, init: { allowEIO3: true } };
+  const both = (app: Application) => {
+    room.router?.(app);
+    app.io.of(/^\/any-/);
+    app.io.of((name, _auth, done) => done(null, name.startsWith('/fn-')));
+  };
+
+  it('should keep out who asks for one more, and nobody else; said once', async () => {
+    const running = await startInline({ io, router: both });
+    const { warn } = logs(running.app);
+    const inside = [await running.connect('/room/1'), await running.connect('/any-1'), await running.connect('/fn-1')];
+    for (const name of ['/room/2', '/any-2', '/fn-2', '/room/2']) {
+      assert.equal((await refused(running.client(name))).message, 'too many namespaces', name);
+    }
+    assert.equal((await refused(running.client('/nowhere'))).message, 'Invalid namespace');
+    const old = connectOld(`${running.url}/room/2`, { forceNew: true, reconnection: false });
+    assert.deepEqual(await next(old, 'error'), ['too many namespaces']);
+    old.close();
+    assert.equal(warn.length, 1, `${warn}`);
+    assert.match(warn[0], /too many namespaces: 3 .*config\.io\.maxNamespaces/);
+    assert.deepEqual(names(running), ['/room/1', '/any-1', '/fn-1']);
+    assert.equal(await inside[0]?.emitWithAck('where'), '1');
+    // The same connection can go on, and those who share a namespace take no place.
+    const late = await running.connect('/room/1');
+    assert.equal((await refused(late.io.socket('/room/9'))).message, 'too many namespaces');
+    assert.equal(await late.emitWithAck('where'), '1');
+    inside[1]?.disconnect();
+    await until('one has left', () => running.app.io._nsps.get('/any-1')?.sockets.size === 0);
+    await running.connect('/room/2');
+    assert.deepEqual(names(running), ['/room/1', '/fn-1', '/room/2']);
+  });
+
+  it('should take the place of the one that has been empty longest, and of none where somebody is coming', async () => {
+    const asked = signal();
+    const go = signal();
+    const running = await startInline({
+      io: { ...io, connectionMiddleware: ['a'] },
+      middleware: {
+        a: async (ctx, next) => {
+          if (ctx.query.slow) {
+            asked.resolve();
+            await go.promise;
+          }
+          await next();
+        },
+      },
+      router: both,
+    });
+    const slow = running.client('/room/slow', { query: { slow: '1' } });
+    await asked.promise;
+    for (const name of ['/any-1', '/room/1', '/room/2', '/room/3', '/room/4']) {
+      await visit(await running.connect(name));
+      await until('it is empty', () => running.app.io._nsps.get(name)?.sockets.size === 0);
+    }
+    assert.equal(names(running).length, 3);
+    assert(names(running).includes('/room/slow') && names(running).includes('/room/4'), `${names(running)}`);
+    go.resolve();
+    assert.equal(await (await connected(slow)).emitWithAck('where'), 'slow');
+  });
+
+  it('should hold whatever one client asks for, and never takes', async () => {
+    const running = await startInline({
+      io: { maxNamespaces: 20, namespace: { '/room/:id': { connectionMiddleware: ['guard'] } } },
+      middleware: {
+        guard: async (ctx) => {
+          await new Promise(setImmediate);
+          if (ctx.params.id.startsWith('bad')) throw new Error('not you');
+        },
+      },
+      ...room,
+    });
+    // Not by mm, which keeps the arguments of every call.
+    Object.assign(running.app.coreLogger, { error() {}, warn() {} });
+    const friend = await running.connect('/room/1');
+    const { io: manager } = await running.connect('/');
+    let most = 0;
+    for (let i = 0; i < 2000; ) {
+      const wave = Array.from({ length: 100 }, () => manager.socket(`/room/bad-${i++}`));
+      const heard = await Promise.all(wave.map(refused));
+      most = Math.max(most, names(running).length);
+      assert.deepEqual(new Set(heard.map(({ message }) => message)), new Set(['not you', 'too many namespaces']));
+    }
+    assert.equal(most, 20);
+    assert.equal(await friend.emitWithAck('where'), '1');
+    // Whoever is welcome finds a place again.
+    await running.connect('/room/2');
+  });
+
+  it('should not take the place of one that code has just asked for', async () => {
+    const running = await startInline({ io, router: both });
+    const { io: server } = running.app;
+    for (const prefix of ['/room/', '/any-']) {
+      for (const id of [1, 2, 3, 1, 4]) server.of(prefix + id);
+      assert.deepEqual(
+        names(running).sort(),
+        [1, 3, 4].map((id) => prefix + id),
+      );
+      for (const { sockets } of server._nsps.values()) assert.equal(sockets.size, 0);
+    }
+  });
+
+  it('should not keep code from what it asks for, nor let that grow', async () => {
+    const open: string[] = [];
+    const running = await startInline({ io: { ...io, ...noting(open) }, ...room });
+    const clients = await Promise.all(['1', '2', '3'].map((id) => running.connect(`/room/${id}`)));
+    for (let i = 0; i < 100; i++) running.app.io.of(`/room/code-${i}`).emit('x');
+    assert.equal(names(running).length, 4);
+    assert.equal(open.length, 5);
+    const heard = next(clients[0] as Socket, 'news');
+    running.app.io.of('/room/1').emit('news');
+    await heard;
+  });
+
+  it('should not count what is configured, and stays', async () => {
+    const running = await startInline({
+      io: { ...io, maxNamespaces: 1, namespace: { '/any-1': {}, '/any-2': {}, '/room/lobby': {}, '/room/:id': {} } },
+      router: both,
+    });
+    for (const name of ['/any-1', '/any-2', '/room/lobby', '/room/1']) await running.connect(name);
+    assert.equal((await refused(running.client('/room/2'))).message, 'too many namespaces');
+  });
+
+  for (const wrong of [0, -1, 1.5, '10', Number.NaN]) {
+    it(`should be a whole number, and not ${JSON.stringify(wrong)}`, () => {
+      assert.throws(() => resolveConfig({ maxNamespaces: wrong as number }), /config\.io\.maxNamespaces is invalid/);
+      assert.equal(resolveConfig({ maxNamespaces: Infinity }).maxNamespaces, Infinity);
+      assert.equal(resolveConfig({}).maxNamespaces, 10_000);
+    });
+  }
+});
+
+describe('a thousand children that have come and gone', () => {
+  /** Has children come and go, a wave at a time, over connections that stay. */
+  async function comeAndGo(running: Running, count: number): Promise<void> {
+    const { io } = await running.connect('/');
+    const made: Array<WeakRef<Namespace>> = [];
+    const note = (nsp: Namespace) => void made.push(new WeakRef(nsp));
+    running.app.io.on('new_namespace', note);
+    for (let id = 0; id < count; ) {
+      const wave = Array.from({ length: 50 }, () => io.socket(`/room/${id++}`));
+      await within('a wave', Promise.all(wave.map(visit)));
+    }
+    await gone(running);
+    assert.equal(childrenOf(running.app, '/room/:id').children.size, 0);
+    running.app.io.off('new_namespace', note);
+    assert(made.length >= count);
+    const left = () => made.filter((each) => each.deref() !== undefined).length;
+    // What came last may still be on somebody's stack, or in what a client has kept.
+    await until('nobody holds them', () => {
+      collect();
+      return left() < 5;
+    }).catch((err) => assert.fail(`${err.message}: ${left()} of ${made.length}`));
+  }
+
+  it('should leave nothing', async () => {
+    mm(Children, 'idle', 1);
+    const open: string[] = [];
+    const running = await startInline({ io: noting(open), ...room });
+    await comeAndGo(running, 1000);
+    assert.deepEqual(open, ['/']);
+  });
+
+  it('should leave nothing with connectionStateRecovery', async () => {
+    mm(Children, 'idle', 1);
+    const running = await startInline({
+      io: { init: { connectionStateRecovery: { maxDisconnectionDuration: 1 } } },
+      ...room,
+    });
+    await comeAndGo(running, 1000);
+  });
+
+  it('should leave nothing with the adapter of several workers', async () => {
+    mm(Children, 'idle', 1);
+    const open = new Map<string, LinkAdapter>();
+    const exchange = {
+      tag: 'x',
+      size: 0,
+      add: (name: string, adapter: LinkAdapter) => open.set(name, adapter),
+      remove: (name: string, adapter: LinkAdapter) => open.get(name) === adapter && open.delete(name),
+    } as unknown as Exchange;
+    const running = await startInline({
+      io: {
+        adapter: () =>
+          class extends LinkAdapter {
+            constructor(nsp: Namespace) {
+              super(nsp, exchange);
+            }
+          },
+      },
+      ...room,
+    });
+    await comeAndGo(running, 1000);
+    assert.deepEqual([...open.keys()], ['/']);
+  });
+
+  describe('with Redis', function () {
+    this.timeout(60_000);
+    let redis: RedisServer;
+    before(async () => {
+      redis = await startRedis();
+    });
+    after(() => redis.stop());
+
+    const adapters: Array<[string, IoConfig]> = [
+      ['redis', {}],
+      ['redis-sharded', {}],
+      ['redis-streams', {}],
+      ['redis-streams', { init: { connectionStateRecovery: { maxDisconnectionDuration: 1 } } }],
+    ];
+    for (const [adapter, rest] of adapters) {
+      it(`should leave nothing with ${adapter}${rest.init ? ' and recovery' : ''}`, async () => {
+        mm(Children, 'idle', 1);
+        const running = await startInline({
+          io: { ...rest, adapter: adapter as IoConfig['adapter'], redis: redis.config },
+          ...room,
+        });
+        const { error } = logs(running.app);
+        const channels = async () =>
+          (
+            await Promise.all(
+              [['CHANNELS'], ['SHARDCHANNELS'], ['NUMPAT']].map((args) => redis.command('PUBSUB', ...args)),
+            )
+          ).flat();
+        const before = (await channels()).sort();
+        await comeAndGo(running, 1000);
+        await until('the channels are gone', async () => (await channels()).length === before.length);
+        assert.deepEqual((await channels()).sort(), before);
+        // A client whose child goes and comes again is heard by others as before.
+        const client = await running.connect('/room/1');
+        const heard = next(client, 'news');
+        running.app.io.of('/room/1').emit('news');
+        await heard;
+        assert.deepEqual(error, []);
+        await running.close();
+      });
+    }
+  });
+});

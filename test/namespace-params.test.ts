@@ -1,0 +1,409 @@
+// Namespaces with parameters: '/room/:id' stands for all that match, and ctx.params says for which.
+import assert from 'node:assert/strict';
+import type { Application, Context } from 'egg';
+import type { Socket } from 'socket.io-client';
+import type { IoConfig } from '../lib';
+import { connected, logs, refused } from './support/app';
+import { bootError, type Inline, startInline } from './support/inline';
+import { next, signal } from './support/wait';
+
+const connectOld = require('socket.io-client2') as (url: string, options: object) => Socket;
+
+/** Answers with the parameters, and with the namespace. */
+const where = (ctx: Context) => ctx.args[0]([ctx.params && { ...ctx.params }, ctx.socket.nsp.name]);
+
+/** What a client of the namespace is answered. */
+const asked = async ({ connect }: Awaited<ReturnType<typeof startInline>>, nsp: string) =>
+  (await connect(nsp)).emitWithAck('where');
+
+const routed = (...names: Array<string | RegExp>) => ({
+  router: (app: Application) => {
+    for (const name of names) app.io.of(name).route('where', where);
+  },
+});
+
+describe('a namespace with parameters', () => {
+  it('should have its chains and routes in every child, and ctx.params in all of them', async () => {
+    const seen: string[] = [];
+    const left = signal();
+    const note = (name: string) => async (ctx: Context, next: () => Promise<void>) => {
+      seen.push(`${name} ${ctx.params.id}`);
+      await next();
+    };
+    const { connect } = await startInline({
+      io: {
+        connectionMiddleware: ['c'],
+        namespace: { '/room/:id': { connectionMiddleware: ['a'], packetMiddleware: ['b'] } },
+      },
+      middleware: { a: note('connection'), b: note('packet'), c: note('everywhere') },
+      router: (app) => {
+        app.io.of('/room/:id').route('where', where);
+        app.io.of('/room/:id').route('disconnect', (ctx) => {
+          seen.push(`system ${ctx.params.id}`);
+          left.resolve();
+        });
+      },
+    });
+    for (const id of ['5', '6']) {
+      const client = await connect(`/room/${id}`);
+      assert.deepEqual(await client.emitWithAck('where'), [{ id }, `/room/${id}`]);
+      if (id === '6') client.disconnect();
+    }
+    await left.promise;
+    const each = (id: string) => [`everywhere ${id}`, `connection ${id}`, `packet ${id}`];
+    assert.deepEqual(seen, [...each('5'), ...each('6'), 'system 6']);
+  });
+
+  it('should decode parameters, and know several, optional and repeated ones', async () => {
+    const running = await startInline(routed('/room/:id', '/a/:x{/to/:y}', '/files/:owner/*path'));
+    assert.deepEqual(await asked(running, '/room/a%2Fb%20%C3%BC'), [{ id: 'a/b ü' }, '/room/a%2Fb%20%C3%BC']);
+    assert.deepEqual(await asked(running, '/room/ü'), [{ id: 'ü' }, '/room/ü']);
+    assert.deepEqual(await asked(running, '/a/1/to/2'), [{ x: '1', y: '2' }, '/a/1/to/2']);
+    assert.deepEqual(await asked(running, '/a/1'), [{ x: '1' }, '/a/1']);
+    assert.deepEqual((await asked(running, '/files/me/x/y%2Fz'))[0], { owner: 'me', path: ['x', 'y/z'] });
+  });
+
+  it('should take names letter by letter, and no others', async () => {
+    const { client } = await startInline(routed('/room/:id'));
+    for (const name of ['/Room/5', '/room/5/', '/room/', '/room', '/room/5/6', '/x/room/5', '/room/:id']) {
+      assert.equal((await refused(client(name))).message, 'Invalid namespace', name);
+    }
+  });
+
+  it('should refuse what is wrongly encoded or too long, and nobody else notices', async () => {
+    const { app, client, connect } = await startInline(routed('/room/:id', /^\/any-/));
+    const friend = await connect('/room/5');
+    assert.equal((await refused(client('/room/%E0%A4%A'))).message, 'Invalid namespace: URI malformed');
+    for (const name of ['/room/', '/any-']) {
+      assert.equal((await refused(client(name + 'x'.repeat(1100)))).message, 'Invalid namespace');
+    }
+    assert.deepEqual(await friend.emitWithAck('where'), [{ id: '5' }, '/room/5']);
+    assert.deepEqual([...app.io._nsps.keys()], ['/', '/room/5']);
+    assert.throws(() => app.io.of('/room/100%'), URIError);
+    assert(!app.io._nsps.has('/room/100%'));
+  });
+
+  it('should be the same namespace each time, whose later routes reach the children that are here', async () => {
+    const { app, connect } = await startInline(routed('/room/:id'));
+    const client = await connect('/room/5');
+    assert.equal(app.io.of('/room/:id'), app.io.of('room/:id'));
+    app.io.of('room/:id').route('later', (ctx) => ctx.args[0](ctx.params.id));
+    assert.equal(await client.emitWithAck('later'), '5');
+    const heard: string[] = [];
+    app.io.of('/room/:id', (socket) => heard.push(socket.nsp.name));
+    await connect('/room/6');
+    assert.deepEqual(heard, ['/room/6']);
+  });
+
+  it('should be bound when its first route comes after its first client', async () => {
+    const { app, connect } = await startInline({ router: (app) => void app.io.of('/room/:id') });
+    await connect('/room/5');
+    app.io.of('/room/:id').route('where', where);
+    assert.deepEqual(await (await connect('/room/5')).emitWithAck('where'), [{ id: '5' }, '/room/5']);
+  });
+
+  it('should reach the clients of all children, and of one', async () => {
+    const { app, connect } = await startInline(routed('/room/:id'));
+    const heard: string[] = [];
+    const clients = await Promise.all(['5', '6'].map((id) => connect(`/room/${id}`)));
+    for (const [i, client] of clients.entries()) client.onAny((event) => heard.push(`${event} ${i}`));
+    const last = Promise.all(clients.map((client) => next(client, 'last')));
+    app.io.of('/room/:id').emit('all');
+    app.io.of('/room/5').emit('one');
+    app.io
+      .of('/room/6')
+      .to(clients[1]?.id as string)
+      .emit('room');
+    app.io.of('/room/:id').emit('last');
+    await last;
+    assert.deepEqual(heard.sort(), ['all 0', 'all 1', 'last 0', 'last 1', 'one 0', 'room 1']);
+    assert.equal((await app.io.of('/room/5').fetchSockets()).length, 1);
+  });
+
+  it('should reach a client on a child that code has asked for before there was anything', async () => {
+    const { app, client } = await startInline({
+      io: { namespace: { '/room/:id': { connectionMiddleware: ['a'] } } },
+      middleware: {
+        a: async (ctx, next) => {
+          ctx.data.id = ctx.params.id;
+          await next();
+        },
+      },
+      router: (app) => {
+        app.io.of('/room/5').on('connection', (socket) => socket.emit('hello', socket.data.id));
+        app.io.of('/room/:id').route('where', where);
+      },
+    });
+    assert.deepEqual(await next(client('/room/5'), 'hello'), ['5']);
+    assert.deepEqual(app.io.names(), ['/', '/room/:id']);
+  });
+
+  it('should be there, once, for who hears of it from new_namespace, whatever that does', async () => {
+    const seen: string[] = [];
+    const running = await startInline({
+      io: { connectionMiddleware: ['a'] },
+      middleware: { a: (ctx) => void seen.push(ctx.socket.nsp.name) },
+      router: (app) => {
+        app.io.on('new_namespace', ({ name }) => {
+          app.io.of(name);
+          if (name.endsWith('bad')) throw new Error('not that one');
+        });
+        app.io.of('/room/:id').route('where', where);
+        app.io.of(/^\/any-(.*)/).route('where', where);
+      },
+    });
+    const { io } = running.app;
+    assert.deepEqual(await asked(running, '/room/5'), [{ id: '5' }, '/room/5']);
+    assert.deepEqual(await asked(running, '/any-5'), [{ 0: '5' }, '/any-5']);
+    for (const name of ['/room/bad', '/any-bad']) {
+      assert.throws(() => io.of(name), /not that one/);
+      assert.equal((await asked(running, name))[1], name);
+    }
+    assert.deepEqual(seen, ['/room/5', '/any-5', '/room/bad', '/any-bad']);
+  });
+
+  it('should give way to a namespace of its own, wherever that stands in the configuration', async () => {
+    for (const names of [
+      ['/room/:id', '/room/lobby'],
+      ['/room/lobby', '/room/:id'],
+    ]) {
+      const seen: string[] = [];
+      const running = await startInline({
+        io: {
+          namespace: Object.fromEntries(
+            names.map((name) => [name, { connectionMiddleware: [name.includes(':') ? 'a' : 'b'] }]),
+          ),
+        },
+        middleware: {
+          a: () => void seen.push('pattern'),
+          b: () => void seen.push('own'),
+        },
+        router: (app) => {
+          app.io.of('/room/:id').route('where', where);
+          app.io.of('/room/lobby').route('where', (ctx) => ctx.args[0](['own', ctx.params]));
+        },
+      });
+      assert.deepEqual(await asked(running, '/room/lobby'), ['own', null]);
+      assert.deepEqual(await asked(running, '/room/5'), [{ id: '5' }, '/room/5']);
+      assert.deepEqual(seen, ['own', 'pattern']);
+    }
+  });
+
+  it('should give way to a pattern that comes first: in the configuration, then in the code', async () => {
+    const io: IoConfig = { namespace: { '/x/:config': {}, '/:first/y': {} } };
+    const running = await startInline({
+      io,
+      ...routed('/:code/z', '/:first/y', /^\/q\/(.)/, '/q/:late', '/x/:config'),
+    });
+    assert.deepEqual((await asked(running, '/x/y'))[0], { config: 'y' });
+    assert.deepEqual((await asked(running, '/x/z'))[0], { config: 'z' });
+    assert.deepEqual((await asked(running, '/w/z'))[0], { code: 'w' });
+    assert.deepEqual((await asked(running, '/q/z'))[0], { code: 'q' });
+    assert.deepEqual((await asked(running, '/q/a'))[0], { 0: 'a' });
+  });
+
+  it('should take routes of its own alone, not of a child', async () => {
+    const error = await bootError(routed('/room/:id', '/room/lobby'));
+    assert.match(
+      error.message,
+      /\/room\/lobby comes and goes .*app\.io\.of\('\/room\/lobby'\).* app\.io\.of\('\/room\/:id'\)\.route\(\).*config\.io\.namespace/,
+    );
+  });
+
+  it('should be named by the line at boot, by the warning of what is open, and by those of routes', async () => {
+    const all = signal<{ warn: string[] }>();
+    const { app } = await startInline({
+      io: { namespace: { '/': { connectionMiddleware: ['a'] } } },
+      middleware: { a: async (_ctx, next) => next() },
+      boot: (app) => all.resolve(logs(app)),
+      router: (app) => {
+        for (let i = 0; i < 2; i++) app.io.of('/room/:id').route('where', where);
+      },
+    });
+    const { warn } = await all.promise;
+    assert(
+      warn.some((text) => /does not guard \/room\/:id: since/.test(text)),
+      `${warn}`,
+    );
+    assert(
+      warn.some((text) => text.includes("app.io.of('/room/:id').route('where', handler) is ignored")),
+      `${warn}`,
+    );
+    assert.deepEqual(app.io.names(), ['/', '/room/:id']);
+  });
+
+  it('should have the ids that generateId makes, and let clients of Socket.IO 2 in behind /', async () => {
+    const steps: string[] = [];
+    const note = async (ctx: Context, next: () => Promise<void>) => {
+      steps.push(ctx.socket.nsp.name);
+      await new Promise(setImmediate);
+      if (ctx.query.pass === 'no') throw new Error('not you');
+      await next();
+    };
+    let count = 0;
+    const { app, connect, url } = await startInline({
+      io: {
+        init: { allowEIO3: true },
+        generateId: () => `id${++count}`,
+        connectionMiddleware: ['a'],
+        namespace: { '/room/:id': {} },
+      },
+      middleware: { a: note },
+      ...routed('/room/:id'),
+    });
+    logs(app);
+    assert.equal((await connect('/room/5')).id, '/room/5#id1');
+    const old = (query: object) => connectOld(`${url}/room/6`, { forceNew: true, reconnection: false, query });
+    const friend = old({});
+    await next(friend, 'connect');
+    assert.equal(friend.id, '/room/6#id2');
+    assert.deepEqual(await new Promise((done) => friend.emit('where', done)), [{ id: '6' }, '/room/6']);
+    friend.close();
+    const other = old({ pass: 'no' });
+    assert.deepEqual(await next(other, 'error'), ['not you']);
+    other.close();
+    assert.deepEqual(steps, ['/room/5', '/', '/room/6', '/']);
+  });
+
+  it('should recover a client, with what it has missed', async () => {
+    const { app, client } = await startInline({
+      io: { init: { connectionStateRecovery: { maxDisconnectionDuration: 60_000 } } },
+      ...routed('/room/:id'),
+    });
+    const socket = client('/room/5', { reconnection: true, reconnectionDelay: 1 });
+    await connected(socket);
+    const first = next(socket, 'news');
+    app.io.of('/room/5').emit('news', 1);
+    await first;
+    const missed = next(socket, 'news');
+    for (const [, each] of app.io.of('/room/5').sockets) {
+      each.on('disconnect', () => app.io.of('/room/5').emit('news', 2));
+    }
+    socket.io.engine.close();
+    assert.deepEqual((await missed)[0], 2);
+    assert.equal(socket.recovered, true);
+  });
+});
+
+describe('ctx.params', () => {
+  it('should be what the groups of a regular expression have caught, by name and by number', async () => {
+    const running = await startInline(routed(/^\/(\w+)-(?<day>\d+)(-x)?$/, /^\/plain/, /^\/raw\/(.+)/));
+    assert.deepEqual((await asked(running, '/room-7'))[0], { 0: 'room', 1: '7', day: '7' });
+    assert.deepEqual((await asked(running, '/raw/100%'))[0], { 0: '100%' });
+    assert.deepEqual(await asked(running, '/plain'), [null, '/plain']);
+  });
+
+  it('should be undefined in a namespace without, and in those of a function, which have routes and chains too', async () => {
+    const seen: string[] = [];
+    const running = await startInline({
+      io: { connectionMiddleware: ['a'], packetMiddleware: ['b'] },
+      middleware: {
+        a: (ctx) => void seen.push(`a ${ctx.socket.nsp.name} ${ctx.params}`),
+        b: async (ctx, next) => {
+          seen.push(`b ${ctx.socket.nsp.name} ${ctx.params}`);
+          await next();
+        },
+      },
+      router: (app) => {
+        app.io.route('where', where);
+        app.io.of((name, _auth, done) => setImmediate(() => done(null, name === '/f'))).route('where', where);
+      },
+    });
+    assert.deepEqual(await asked(running, '/'), [null, '/']);
+    assert.deepEqual(await asked(running, '/f'), [null, '/f']);
+    assert.deepEqual(seen, ['a / undefined', 'b / undefined', 'a /f undefined', 'b /f undefined']);
+  });
+
+  it("should be nobody's to change for others, and one's own to replace", async () => {
+    const { connect } = await startInline({
+      router: (app) => {
+        app.io.of('/room/:id').route('change', (ctx) => ctx.args[0](Reflect.set(ctx.params, 'id', 'other')));
+        app.io.of('/room/:id').route('replace', (ctx) => {
+          ctx.params = { id: 'own' };
+          ctx.args[0](ctx.params.id);
+        });
+        app.io.of('/room/:id').route('where', where);
+        app.io.of('/:__proto__').route('where', (ctx) => ctx.args[0](Object.entries(ctx.params)));
+      },
+    });
+    const client = await connect('/room/5');
+    assert.equal(await client.emitWithAck('change'), false);
+    assert.equal(await client.emitWithAck('replace'), 'own');
+    assert.deepEqual((await client.emitWithAck('where'))[0], { id: '5' });
+    assert.deepEqual(await (await connect('/x')).emitWithAck('where'), [['__proto__', 'x']]);
+  });
+
+  it("should be there with an application's own createContext, and be left alone where its contexts have their own", async () => {
+    const own: Inline = {
+      ...routed('/room/:id'),
+      boot: (app) => {
+        const { createContext } = app;
+        app.createContext = function create(this: Application, ...args: unknown[]) {
+          return (createContext as (...args: unknown[]) => unknown).apply(this, args);
+        } as never;
+      },
+    };
+    assert.deepEqual((await asked(await startInline(own), '/room/5'))[0], { id: '5' });
+    const extended: Inline = {
+      ...routed('/room/:id'),
+      boot: (app) => void Object.defineProperty(app.context, 'params', { get: () => ({ mine: 1 }) }),
+    };
+    assert.deepEqual((await asked(await startInline(extended), '/room/5'))[0], { mine: 1 });
+  });
+
+  it("should be Egg's own in HTTP", async () => {
+    const { url } = await startInline({
+      router: (app) => {
+        app.router.get('/http/:id', async (ctx: any) => {
+          ctx.body = { ...ctx.params };
+        });
+      },
+    });
+    assert.deepEqual(await (await fetch(`${url}/http/7`)).json(), { id: '7' });
+  });
+});
+
+describe('a name without parameters', () => {
+  for (const name of ['/a.b', '/chat-1', '/a(b)', '/chat:lobby', '/*', '/a*b', '/:', '/a/:1', '/a+b?', '/{x}']) {
+    it(`should be the name of one namespace: ${name}`, async () => {
+      const steps: string[] = [];
+      const running = await startInline({
+        io: { namespace: { [name]: { connectionMiddleware: ['a'] } } },
+        middleware: { a: (ctx) => void steps.push(ctx.socket.nsp.name) },
+        ...routed(name),
+      });
+      // The client parses a URL.
+      const socket = (await running.connect('/')).io.socket(name);
+      await connected(socket);
+      assert.deepEqual(await socket.emitWithAck('where'), [null, name]);
+      assert.deepEqual(steps, [name]);
+    });
+  }
+});
+
+describe('config.io.namespace with parameters', () => {
+  const wrong: Array<[string, RegExp]> = [
+    ['/room/:id(\\d+)', /Unexpected \( at index/],
+    ['/room/:id?', /Unexpected \? at index/],
+    ['/room/:a:b', /Missing text before "b"/],
+    ['/room/:id/{x', /Unexpected end/],
+    ['/room/:id/:id', /two parameters are called id/],
+  ];
+  for (const [name, words] of wrong) {
+    it(`should fail the boot for ${name}, and name it`, async () => {
+      const { message } = await bootError({ io: { namespace: { [name]: {} } } });
+      assert.match(message, words);
+      assert(message.includes("can't read the parameters of a namespace"), message);
+      assert(message.includes(`config.io.namespace['${name}']`), message);
+      const { message: routing } = await bootError(routed(name));
+      assert.match(routing, words);
+      assert(routing.includes(`app.io.of('${name}')`), routing);
+    });
+  }
+
+  it('should name it where its chain has a middleware that is not there', async () => {
+    const { message } = await bootError({ io: { namespace: { '/room/:id': { packetMiddleware: ['nope'] } } } });
+    assert(message.includes("can't find middleware: nope !"), message);
+    assert(message.includes("config.io.namespace['/room/:id'].packetMiddleware"), message);
+  });
+});
