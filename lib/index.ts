@@ -10,4 +10,6 @@ export type { Handler } from './route';
 export type { Routed, RouteTail } from './router';
 export type { IoServer } from './server';
 export type { AckError } from './told';
-export type { IoContext, IoController, IoMiddleware, IoNamespace, IoSocket } from './typings';
+export type { IoContext, IoController, IoMiddleware, IoNamespace, IoSocket, RouteOf } from './typings';
+export type { ControllerPath } from './typings/controllers';
+export type { EventContext, EventsMap, HandlerOf, NamespaceTypes, SocketOf } from './typings/events';

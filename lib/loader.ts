@@ -8,7 +8,7 @@ import type { IoServer } from './server';
 
 /** What of Egg's application is needed here, as both majors have it: synchronous on Egg 3, asynchronous on Egg 4. */
 interface LoadingApp {
-  readonly io: IoServer;
+  readonly io: { middleware: Record<string, unknown>; controller: IoServer['controller'] };
   readonly loader: Loader;
   readonly config: { controller?: { supportParams?: boolean } };
   controller: IoServer['controller'];
@@ -88,7 +88,7 @@ function loadController(app: LoadingApp): unknown {
 }
 
 function generators(app: LoadingApp): [name: string, middleware: Middleware][] {
-  const middlewares: [string, Middleware][] = Object.entries(app.io.middleware);
+  const middlewares = Object.entries(app.io.middleware) as [string, Middleware][];
   return middlewares.filter(([, middleware]) => types.isGeneratorFunction(middleware));
 }
 

@@ -11,8 +11,9 @@ import { passDefaultFirst } from './old-clients';
 import { type ParentName, Parents } from './parents';
 import { isPattern, Pattern } from './pattern';
 import { Refused } from './refused';
-import { type Routed, type RouteLog, Router, type RouteTail, routerOf, setRouter } from './router';
-import type { IoController, IoMiddleware, IoNamespace } from './typings';
+import { type Routed, type RouteLog, Router, routerOf, setRouter } from './router';
+import type { IoController, IoMiddleware, IoNamespace, RouteOf } from './typings';
+import type { ClientEventsOf, DataOf, InterServerEventsOf, ServerEventsOf, SocketOf } from './typings/events';
 
 // biome-ignore lint/suspicious/noExplicitAny: as Socket.IO declares it
 type OnConnection = (socket: any) => void;
@@ -37,7 +38,7 @@ export type NamespaceOptions = Pick<ResolvedConfig, 'generateId' | 'maxNamespace
  * app.io.of('/admin').route('kick', app.io.controller.admin.kick);
  * app.io.of('/room/:id').route('enter', (ctx) => ctx.emit('welcome to', ctx.params?.id));
  */
-export class IoServer extends Server {
+export class IoServer extends Server<ClientEventsOf<'/'>, ServerEventsOf<'/'>, InterServerEventsOf<'/'>, DataOf<'/'>> {
   /** What `app/io/middleware` exports, by name. */
   middleware = {} as IoMiddleware;
   /** What `app/io/controller` exports, by name. */
@@ -85,6 +86,10 @@ export class IoServer extends Server {
    * @throws {ConfigError} where its parameters can't be read
    * @throws {URIError} where it matches such a name, and its percent-encoding is wrong
    */
+  override of<N extends string>(name: N, onConnection?: (socket: SocketOf<N>) => void): IoNamespace<N>;
+  override of(name: ParentName, onConnection?: OnConnection): IoNamespace;
+  // biome-ignore lint/suspicious/noExplicitAny: for Socket.IO, which knows of one kind of namespace only
+  override of(name: string | ParentName, onConnection?: OnConnection): any;
   override of(name: string | ParentName, onConnection?: OnConnection): IoNamespace {
     if (!(#refused in this)) return super.of(name, onConnection) as IoNamespace;
     const refused = this.#refused;
@@ -109,30 +114,14 @@ export class IoServer extends Server {
   }
 
   /**
-   * Routes an event of the default namespace: `app.io.of('/').route`.
-   *
-   * @param event - the event's name; `disconnecting`, `disconnect` and `error` are Socket.IO's own, `'*'` is any that no route
-   *   names
-   * @param tail - middlewares of the route, if any, and a method of `app.io.controller` or its path, such as `'chat.say'`
-   * @throws {ConfigError} where the event is no string, or the handler is none
+   * Routes events of the default namespace: `app.io.of('/').route`.
    *
    * @example
    * app.io.route('chat', 'chat.say');
    * app.io.route('ban', app.io.middleware.admin, app.io.controller.chat.ban);
-   */
-  route(event: string, ...tail: RouteTail): void;
-  /**
-   * Routes several events of the default namespace.
-   *
-   * @param handlers - methods of `app.io.controller` or their paths, by event
-   *
-   * @example
    * app.io.route({ chat: 'chat.say', join: app.io.controller.room.join });
    */
-  route(handlers: Record<string, Routed>): void;
-  route(event: string | Record<string, Routed>, ...tail: unknown[]): void {
-    (this.of('/').route as (...args: unknown[]) => void)(event, ...tail);
-  }
+  readonly route: RouteOf<'/'> = (...args: unknown[]) => (this.of('/').route as (...args: unknown[]) => void)(...args);
 
   /** The names of the namespaces, and for the children of parents what those stand for. */
   names(): string[] {
@@ -194,8 +183,8 @@ export class IoServer extends Server {
     if (this.#generateId) giveIds(nsp, this.#generateId, this.#failures);
     const find = (path: string, where: string) => controllerAt(path, this.controller, where);
     const router = setRouter(nsp, new Router(this.#parents.nameOf(nsp), this.#failures.log, find));
-    nsp.route = (event: string | Record<string, Routed>, ...tail: unknown[]) => {
-      router.add(event, ...tail);
+    nsp.route = (event: unknown, ...tail: unknown[]) => {
+      router.add(event as string | Record<string, Routed>, ...tail);
       this.#bindings.bind(nsp);
     };
     this.#bindings.add(nsp);

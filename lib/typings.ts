@@ -1,11 +1,22 @@
 // What `egg` gains by the plugin: app.io, ctx.socket and what else a context has in app/io, config.io.
 import type { Socket as TcpSocket } from 'node:net';
-import type { CustomController, CustomMiddleware } from 'egg';
 import type { Namespace, Socket } from 'socket.io';
 import type { AgentIo } from './agent/io';
+import type { Middleware } from './chain';
 import type { IoConfig } from './config';
-import type { Routed, RouteTail } from './router';
 import type { IoServer } from './server';
+import type { ControllerPath } from './typings/controllers';
+import type {
+  ClientEventsOf,
+  DataOf,
+  HandlerOf,
+  InterServerEventsOf,
+  PlainHandlerOf,
+  RoutableEvent,
+  ServerEventsOf,
+} from './typings/events';
+
+export type { IoController, IoMiddleware } from './typings/controllers';
 
 /** `ctx.socket`: Socket.IO's socket, with the handshake's address. */
 export type IoSocket = Socket & { readonly remoteAddress: string };
@@ -19,8 +30,8 @@ export type ContextSocket = IoSocket &
 
 type RequestSocket = TcpSocket & { encrypted: boolean };
 
-/** What `app.io.of()` gives: Socket.IO's namespace, with routes. */
-export interface IoNamespace extends Namespace {
+/** The routes of a namespace, as `app.io.of(name).route` and, for `/`, `app.io.route`. */
+export interface RouteOf<N extends string> {
   /**
    * Routes an event of this namespace. The first route of an event stays.
    *
@@ -33,7 +44,11 @@ export interface IoNamespace extends Namespace {
    * app.io.of('/chat').route('say', app.io.controller.chat.say);
    * app.io.of('/chat').route('ban', app.io.middleware.admin, 'chat.ban');
    */
-  route(event: string, ...tail: RouteTail): void;
+  <E extends RoutableEvent<N>>(event: E, ...tail: [...middlewares: Middleware[], handler: HandlerOf<N, E>]): void;
+  <E extends RoutableEvent<N>>(
+    event: E,
+    ...tail: [...middlewares: Middleware[], handler: PlainHandlerOf<N, E> | ControllerPath]
+  ): void;
   /**
    * Routes several events of this namespace.
    *
@@ -42,16 +57,14 @@ export interface IoNamespace extends Namespace {
    * @example
    * app.io.of('/chat').route({ say: 'chat.say', join: app.io.controller.room.join });
    */
-  route(handlers: Record<string, Routed>): void;
+  (handlers: { [E in RoutableEvent<N>]?: HandlerOf<N, E> | ControllerPath }): void;
 }
 
-/** The type of `app.io.middleware`: applications add their own by declaration merging, or use the index. */
-// biome-ignore lint/suspicious/noExplicitAny: an application declares what it has
-export type IoMiddleware = CustomMiddleware & Record<string, any>;
-
-/** The type of `app.io.controller`, likewise. */
-// biome-ignore lint/suspicious/noExplicitAny: an application declares what it has
-export type IoController = CustomController & Record<string, any>;
+/** What `app.io.of()` gives: Socket.IO's namespace, with routes. */
+export interface IoNamespace<N extends string = string>
+  extends Namespace<ClientEventsOf<N>, ServerEventsOf<N>, InterServerEventsOf<N>, DataOf<N>> {
+  route: RouteOf<N>;
+}
 
 /** What a context of `app/io` has beside what every Egg context has. */
 export interface IoContext {
@@ -129,6 +142,9 @@ declare module 'egg' {
     /** The configuration of egg-socket.io. */
     io: IoConfig;
   }
+
+  /** The events of the application's namespaces, by name: see `NamespaceTypes` of egg-socket.io. */
+  interface IoNamespaces {}
 
   interface CustomMiddleware {}
 

@@ -36,7 +36,7 @@ describe('router', () => {
   });
 
   it('should refuse a handler that is no function, naming event and namespace', async () => {
-    const missing = (app: Application) => app.io.of('/chat').route('say', app.io.controller.nobody?.say);
+    const missing = (app: Application) => app.io.of('/chat').route('say', (app.io.controller as any).nobody?.say);
     await fails(
       missing,
       /handler must be function!.*app\.io\.of\('\/chat'\)\.route\('say'.*undefined.*app\/io\/controller/,

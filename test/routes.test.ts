@@ -45,7 +45,7 @@ describe('routes of an application', () => {
   });
 
   it('should fail the boot for a path that leads to no controller, with those that there are', () => {
-    const route = (path: string) => () => running.app.io.route('x', path);
+    const route = (path: string) => () => running.app.io.route('x', path as 'chat.say');
     const known =
       /can't find controller: .* !.*app\.io\.of\('\/'\)\.route\('x'.*: admin\.user\.kick, chat\.leave, chat\.say/;
     for (const path of [
@@ -161,7 +161,7 @@ describe('middlewares of a route', () => {
   });
 
   it('should fail the boot where one is no function, naming the route', async () => {
-    const missing = (app: Application) => app.io.of('/chat').route('say', app.io.middleware.nobody, () => {});
+    const missing = (app: Application) => app.io.of('/chat').route('say', (app.io.middleware as any).nobody, () => {});
     await bootFails(
       missing,
       /middleware must be function!.*app\.io\.of\('\/chat'\)\.route\('say'.*undefined.*app\/io\/middleware/,

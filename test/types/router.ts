@@ -1,6 +1,6 @@
 // app/router.ts of an application: app.io, its namespaces and their routes.
 import type { Application, Context } from 'egg';
-import type { Handler, IoNamespace, IoServer } from 'egg-socket.io';
+import type { IoServer } from 'egg-socket.io';
 import type { Namespace, Server } from 'socket.io';
 import type { ChatController } from './chat';
 import type { Equal, Expect } from './expect';
@@ -18,8 +18,13 @@ export default (app: Application): void => {
   io.route('this', async function (this: Context) {
     this.socket.emit('pong');
   });
-  // What is not declared can be used all the same.
-  io.route('undeclared', controller.news.nested.list);
+  io.route('say', 'chat.say');
+  io.route({ say: 'chat.say', enter: controller.room.enter, inline: async (ctx) => ctx.args.length });
+  io.route('say', io.middleware.auth, async (_ctx, next) => next(), controller.chat.say);
+  io.of('/chat').route('*', io.middleware.auth, 'room.enter');
+  // A namespace of which no events are declared takes any.
+  io.of('/undeclared').emit('anything', 1);
+  io.of('/undeclared').route('anything', (ctx) => ctx.args[0].whatever);
 
   // @ts-expect-error the event is no string
   io.route(1, controller.chat.say);
@@ -31,8 +36,16 @@ export default (app: Application): void => {
   io.of('/chat').route('say');
   // @ts-expect-error a controller is no handler
   io.route('say', controller.chat);
-  // @ts-expect-error the name of a method is no handler
-  io.route('say', 'chat.say');
+  // @ts-expect-error where controllers are declared, others are mistakes
+  io.route('say', controller.chta.say);
+  // @ts-expect-error in a path, too
+  io.route('say', 'chta.say');
+  // @ts-expect-error and in a table of routes
+  io.route({ say: 'chta.say' });
+  // @ts-expect-error where middlewares are declared, others are mistakes
+  io.route('say', io.middleware.atuh, controller.chat.say);
+  // @ts-expect-error a middleware of a route is no name
+  io.route('say', 'auth', controller.chat.say);
   // @ts-expect-error a declared controller has the methods that it has (Egg 4's class takes any name)
   io.route('say', controller.room.nope);
   // @ts-expect-error it is called with a context
@@ -55,9 +68,8 @@ type Io = Application['io'];
 
 export type Checks = [
   Expect<Equal<Io, IoServer>>,
-  Expect<Equal<ReturnType<Io['of']>, IoNamespace>>,
   Expect<Equal<Io['controller']['chat'], ChatController>>,
   Expect<Equal<Io['controller']['chat']['say'], () => Promise<string>>>,
-  Expect<Equal<Parameters<Io['route']>, [event: string, handler: Handler]>>,
-  Expect<Equal<ReturnType<Io['middleware']['auth']>, (ctx: Context, next: () => Promise<any>) => Promise<void>>>,
+  // Declared as the function that makes it, it is what that makes.
+  Expect<Equal<Io['middleware']['auth'], (ctx: Context, next: () => Promise<any>) => Promise<void>>>,
 ];

@@ -1,0 +1,34 @@
+// The events of an application's namespaces, declared once.
+import type { AckError } from 'egg-socket.io';
+
+export interface Message {
+  text: string;
+  by: string;
+}
+
+/** What clients of /chat send. */
+export interface ClientEvents {
+  say: (text: string, ack: (answer: Message | { error: AckError }) => void) => void;
+  typing: (isTyping: boolean) => void;
+  count: (ack: (count: number) => void) => void;
+}
+
+/** What /chat sends to clients. */
+export interface ServerEvents {
+  said: (message: Message) => void;
+  left: (who: string, when: number) => void;
+}
+
+declare module 'egg' {
+  interface IoNamespaces {
+    '/': { client: { hello: (name: string) => void }; server: { welcome: (name: string) => void } };
+    '/chat': {
+      client: ClientEvents;
+      server: ServerEvents;
+      interServer: { ping: (n: number) => void };
+      data: { user?: string };
+    };
+    '/room/:id': { client: { enter: (seat: number) => void }; server: { entered: (id: string) => void } };
+    '/data': { data: { n: number } };
+  }
+}

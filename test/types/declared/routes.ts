@@ -1,0 +1,157 @@
+// app/router.ts of an application that has declared its events.
+import { type Application, Controller } from 'egg';
+import type { EventContext, Middleware } from 'egg-socket.io';
+import type { Socket as ClientSocket } from 'socket.io-client';
+import type { Equal, Expect } from '../expect';
+import type { ClientEvents, Message, ServerEvents } from './events';
+
+export class ChatController extends Controller {
+  async say(ctx: EventContext<'/chat', 'say'>): Promise<Message> {
+    const [text] = ctx.args;
+    ctx.emit('left', text.toUpperCase(), Date.now());
+    return { text, by: ctx.data.user ?? 'somebody' };
+  }
+
+  async typing(ctx: EventContext<'/chat', 'typing'>): Promise<void> {
+    const [isTyping] = ctx.args;
+    ctx.broadcast.emit('left', isTyping ? 'typing' : 'idle', 0);
+  }
+
+  /** As controllers were written before there were types. */
+  async old() {
+    const [anything] = this.ctx.args;
+    this.ctx.emit('anything', anything.whatever);
+  }
+}
+
+declare module 'egg' {
+  interface CustomController {
+    chat: ChatController;
+    nested: { deep: { run: (ctx: Context) => void } };
+  }
+}
+
+export default (app: Application): void => {
+  const { io } = app;
+  const { chat, nested } = io.controller;
+  const guard: Middleware = (_ctx, next) => next();
+  const nsp = io.of('/chat');
+
+  // The names of events, and handlers of each kind.
+  nsp.route('say', chat.say);
+  nsp.route('typing', chat.typing);
+  nsp.route('say', guard, chat.say);
+  nsp.route('typing', 'chat.typing');
+  nsp.route('typing', guard, 'nested.deep.run');
+  nsp.route('typing', chat.old);
+  nsp.route('typing', nested.deep.run);
+  nsp.route({ say: chat.say, typing: 'chat.typing' });
+  // @ts-expect-error no client of /chat sends it
+  nsp.route('shout', chat.old);
+  // @ts-expect-error in a table of routes, too
+  nsp.route({ shout: chat.old });
+  // @ts-expect-error it is the controller of another event
+  nsp.route('typing', chat.say);
+  // @ts-expect-error behind a middleware, too
+  nsp.route('typing', guard, chat.say);
+  // @ts-expect-error there is no such controller
+  nsp.route('say', 'chta.say');
+  // @ts-expect-error it is sent to /chat, not to /
+  io.route('say', chat.old);
+  io.route('hello', chat.old);
+
+  // What a handler has: arguments, ack, packet, what it may send.
+  nsp.route('say', (ctx) => {
+    const [text, ack] = ctx.args;
+    ack({ text, by: 'me' });
+    ack({ error: { message: text } });
+    ctx.socket.emit('said', { text, by: ctx.id });
+    ctx.to('room').except('other').emit('left', 'ada', 1);
+    ctx.packet[1] = text.trim();
+    const event: 'say' = ctx.packet[0];
+    const user: string | undefined = ctx.socket.data.user;
+    // What every context of Egg has.
+    ctx.logger.info(ctx.ip, event, user, ctx.session);
+    // @ts-expect-error the text is a string
+    text.toFixed();
+    // @ts-expect-error the answer is a message
+    ack(5);
+    // @ts-expect-error the server doesn't send it
+    ctx.emit('say', text);
+    // @ts-expect-error of the socket, too
+    ctx.socket.emit('shout');
+    // @ts-expect-error its arguments are others
+    ctx.to('room').emit('left', 1, 'ada');
+    // @ts-expect-error the data is declared
+    ctx.data.nope;
+  });
+  nsp.route('disconnect', (ctx) => {
+    const [reason] = ctx.args;
+    // @ts-expect-error one of Socket.IO's reasons
+    reason === 'because';
+  });
+  nsp.route('*', (ctx) => ctx.args.at(-1));
+
+  // What it returns is the answer.
+  nsp.route('count', () => 1);
+  nsp.route('count', async () => 1);
+  nsp.route('count', async (ctx) => ctx.args[0](1));
+  nsp.route('typing', () => 'whatever: nobody waits for it');
+  // @ts-expect-error the answer is a number
+  nsp.route('count', () => 'one');
+  // @ts-expect-error of a promise, too
+  nsp.route('count', async () => 'one');
+
+  // What the server sends, from anywhere.
+  nsp.emit('said', { text: '', by: '' });
+  nsp.to('room').emit('left', 'ada', 1);
+  io.to('room').emit('welcome', 'ada');
+  io.emit('welcome', 'ada');
+  nsp.serverSideEmit('ping', 1);
+  nsp.on('connection', (socket) => {
+    socket.on('typing', (isTyping) => isTyping === true);
+    // @ts-expect-error no client sends it
+    socket.on('shout', () => {});
+  });
+  io.of('/chat', (socket) => socket.emit('left', 'ada', 1));
+  // @ts-expect-error it is an event of /chat
+  io.to('room').emit('said', { text: '', by: '' });
+  // @ts-expect-error the name is a string
+  io.emit('welcome', 1);
+  // @ts-expect-error there is no such event
+  nsp.emit('shout');
+  // @ts-expect-error its arguments are others
+  nsp.to('room').emit('said', 'text');
+
+  // Parameters.
+  io.of('/room/:id').route('enter', (ctx) => {
+    const { id } = ctx.params;
+    ctx.emit('entered', id.toUpperCase());
+    // @ts-expect-error there is no such parameter
+    ctx.params.name;
+  });
+
+  // Nothing is declared of it.
+  io.of('/other').route('anything', (ctx) => ctx.args[0].whatever);
+  io.of(/^\/dynamic/).route('anything', chat.old);
+  io.of('/data').route('anything', (ctx) => ctx.args[0].whatever);
+};
+
+export function client(socket: ClientSocket<ServerEvents, ClientEvents>): void {
+  socket.on('said', ({ text }) => text.trim());
+  socket.emit('typing', true);
+  socket.emitWithAck('count').then((count) => count.toFixed());
+  // @ts-expect-error the server doesn't send it
+  socket.on('typing', () => {});
+  // @ts-expect-error a client doesn't send it
+  socket.emit('said', { text: '', by: '' });
+}
+
+type Say = EventContext<'/chat', 'say'>;
+
+export type Checks = [
+  Expect<Equal<Say['args'], Parameters<ClientEvents['say']>>>,
+  Expect<Equal<EventContext<'/chat', 'typing'>['args'], [isTyping: boolean]>>,
+  Expect<Equal<EventContext<'/room/:id', 'enter'>['params'], Readonly<{ id: string }>>>,
+  Expect<Equal<EventContext<'/data', 'x'>['data'], { n: number }>>,
+];
