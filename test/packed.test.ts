@@ -4,14 +4,14 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { EGG_MAJOR } from './support/app';
-import { application, cleanUp, compile, contents, install, pack, sources, talk } from './support/packed';
+import { application, cleanUp, compile, contents, generateTypes, install, pack, sources, talk } from './support/packed';
 
 const MINUTE = 60_000;
 
 /** Makes an application one of ES modules. */
-function makeEsm(baseDir: string): void {
+function makeEsm(baseDir: string, more: object = {}): void {
   const file = path.join(baseDir, 'package.json');
-  fs.writeFileSync(file, JSON.stringify({ ...JSON.parse(fs.readFileSync(file, 'utf8')), type: 'module' }));
+  fs.writeFileSync(file, JSON.stringify({ ...JSON.parse(fs.readFileSync(file, 'utf8')), type: 'module', ...more }));
 }
 
 if (EGG_MAJOR === 3) {
@@ -81,6 +81,53 @@ if (EGG_MAJOR === 3) {
           const router = path.join(baseDir, 'app/router.ts');
           fs.appendFileSync(router, "\nexport const wrong = (app: Application) => app.io.route('say');\n");
           await assert.rejects(compile(baseDir), { stdout: /app\/router\.ts.*No overload matches this call/ });
+        });
+
+        describe('with egg-ts-helper', () => {
+          let types = '';
+
+          before(async function () {
+            this.timeout(3 * MINUTE);
+            types = await install([tarball, `egg@${major}`, 'typescript@5', `egg-ts-helper@${major - 1}`]);
+          });
+
+          const check = async (prepare: (baseDir: string) => void = () => {}) => {
+            const baseDir = application(types, 'packed-ts');
+            prepare(baseDir);
+            const chat = path.join(baseDir, 'app/io/controller/chat.ts');
+            fs.writeFileSync(chat, fs.readFileSync(chat, 'utf8').replace(/declare module.*$/s, ''));
+            await generateTypes(baseDir);
+            const routes = (...lines: string[]) => {
+              const text = [
+                "import type { Application } from 'egg';",
+                'export default ({ io }: Application): void => {',
+              ];
+              fs.writeFileSync(path.join(baseDir, 'app/router.ts'), [...text, ...lines, '};'].join('\n'));
+            };
+            routes("io.route('say', io.middleware.count, io.controller.chat.say);", "io.route('say', 'chat.say');");
+            await compile(baseDir);
+            routes("io.route('say', io.controller.chta.say);", "io.route('say', 'chta.say');", 'io.middleware.cuont;');
+            const { stdout } = await compile(baseDir).then(
+              () => assert.fail('it compiles'),
+              (err) => err,
+            );
+            assert.deepEqual(stdout.match(/router\.ts\(\d,/g), ['router.ts(3,', 'router.ts(4,', 'router.ts(5,']);
+          };
+
+          it('should have typed controllers and middlewares without configuration', async function () {
+            this.timeout(MINUTE);
+            await check();
+          });
+
+          // egg-ts-helper finds no plugin where it can't load config/plugin.ts.
+          if (major === 4) {
+            it('should have them in ES modules by what docs/types.md says', async function () {
+              this.timeout(MINUTE);
+              const docs = fs.readFileSync(path.join(__dirname, '../docs/types.md'), 'utf8');
+              const { egg } = JSON.parse(/```json\n(\{[^`]*tsHelper[^`]*)```/.exec(docs)?.[1] ?? '');
+              await check((baseDir) => makeEsm(baseDir, { egg }));
+            });
+          }
         });
       });
     }

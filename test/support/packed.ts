@@ -84,6 +84,12 @@ export async function compile(baseDir: string): Promise<void> {
   await run(process.execPath, [path.join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', '.'], baseDir);
 }
 
+/** Lets egg-ts-helper write the types of an application. */
+export async function generateTypes(baseDir: string): Promise<void> {
+  const manifest = require.resolve('egg-ts-helper/package.json', { paths: [baseDir] });
+  await run(process.execPath, [path.join(path.dirname(manifest), 'dist/bin.js')], baseDir);
+}
+
 /** Runs a command to its end, or fails with what it printed. */
 async function run(command: string, args: string[], cwd: string): Promise<void> {
   const options = { cwd, timeout: 2 * MINUTE };
