@@ -1,0 +1,40 @@
+// app.io.controller and app.io.middleware as types: what the application has declared, by hand or by egg-ts-helper.
+import type { Controller, CustomController, CustomMiddleware } from 'egg';
+
+/**
+ * The type of `app.io.controller`: what the application has declared in `CustomController`. Where it has declared nothing, any
+ * name.
+ */
+// biome-ignore lint/suspicious/noExplicitAny: nothing is known of them
+export type IoController = keyof CustomController extends never ? Record<string, any> : CustomController;
+
+/**
+ * The type of `app.io.middleware`, likewise, of `CustomMiddleware`. A file of `app/io/middleware` exports a function that makes the
+ * middleware; declared may be either.
+ */
+export type IoMiddleware = keyof CustomMiddleware extends never
+  ? // biome-ignore lint/suspicious/noExplicitAny: likewise
+    Record<string, any>
+  : { [K in keyof CustomMiddleware]: Made<CustomMiddleware[K]> };
+
+// biome-ignore lint/suspicious/noExplicitAny: a factory may declare any application
+type Made<M> = M extends (app: any) => infer R ? (R extends (...args: any[]) => any ? R : M) : M;
+
+/** What each controller inherits, and is no method of its own. */
+type Inherited = keyof Controller extends infer K ? (K extends string ? (string extends K ? never : K) : never) : never;
+
+type Depth = [never, 0, 1, 2, 3];
+
+type Paths<T, D extends number> = D extends 0
+  ? never
+  : {
+      // biome-ignore lint/suspicious/noExplicitAny: any function is a method
+      [K in Exclude<keyof T & string, Inherited | 'ctx' | 'app'>]: T[K] extends (...args: any[]) => any
+        ? K
+        : T[K] extends object
+          ? `${K}.${Paths<T[K], Depth[D] & number>}`
+          : never;
+    }[Exclude<keyof T & string, Inherited | 'ctx' | 'app'>];
+
+/** The paths of the declared controllers' methods, such as `'chat.say'`; any text where none is declared. */
+export type ControllerPath = keyof CustomController extends never ? string : Paths<CustomController, 4>;
