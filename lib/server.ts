@@ -7,7 +7,7 @@ import { controllerAt } from './controllers';
 import type { ErrorLog } from './errors';
 import type { Failures } from './failures';
 import { giveIds } from './ids';
-import { passDefaultFirst } from './old-clients';
+import { treatOldClients } from './old-clients';
 import { type ParentName, Parents } from './parents';
 import { isPattern, Pattern } from './pattern';
 import { Refused } from './refused';
@@ -179,7 +179,7 @@ export class IoServer extends Server<ClientEventsOf<'/'>, ServerEventsOf<'/'>, I
 
   #adopt(nsp: IoNamespace): void {
     if (routerOf(nsp) || this.#parents.finish(nsp)) return;
-    if (this.#allowsOldClients) passDefaultFirst(nsp);
+    if (this.#allowsOldClients) treatOldClients(nsp);
     if (this.#generateId) giveIds(nsp, this.#generateId, this.#failures);
     const find = (path: string, where: string) => controllerAt(path, this.controller, where);
     const router = setRouter(nsp, new Router(this.#parents.nameOf(nsp), this.#failures.log, find));

@@ -1,63 +1,153 @@
-// Clients of Socket.IO 2, let in by init.allowEIO3: they hear and send what they did.
+// Clients of Socket.IO 1 and 2, let in by init.allowEIO3: they hear and send what they did. What they have in common with new
+// ones is in the tests of parity: see support/clients.ts.
 import assert from 'node:assert/strict';
 import type { Socket } from 'socket.io-client';
 import { WebSocket } from 'ws';
-import { logs } from './support/app';
-import { type Inline, startInline } from './support/inline';
+import { connected, logs } from './support/app';
+import { NEW, OLD, parityOf } from './support/clients';
+import { startInline } from './support/inline';
 import { next, signal, until } from './support/wait';
 
-const connectOld = require('socket.io-client2') as (url: string, options: object) => Socket;
-
-describe('clients of Socket.IO 2', () => {
-  const open: Socket[] = [];
-  afterEach(() => {
-    for (const socket of open.splice(0)) socket.close();
-  });
-
-  const connect = (url: string, options: object = {}) => {
-    const socket = connectOld(url, { forceNew: true, reconnection: false, ...options });
-    open.push(socket);
-    return socket;
-  };
-
-  /** An application that lets old clients in, and a way for them. */
-  const startApp = async (inline: Inline) => {
-    const running = await startInline({ ...inline, io: { ...inline.io, init: { allowEIO3: true } } });
-    return { ...running, old: (nsp = '/', options?: object) => connect(running.url + nsp, options) };
-  };
-
-  /** A client that speaks the old protocol by hand, what it has heard, and its end. */
-  const raw = async (url: string) => {
-    const ws = new WebSocket(`${url.replace('http', 'ws')}/socket.io/?EIO=3&transport=websocket`);
-    const heard: string[] = [];
-    ws.on('message', (data) => heard.push(String(data)));
-    await next(ws, 'open');
-    return { ws, heard };
-  };
-
+parityOf(OLD, 'clients of Socket.IO 1 and 2', (kind) => {
   it('should connect, be answered, and have the ids they had', async () => {
-    const { old } = await startApp({
+    const { connect } = await startInline({
       router: (app) => {
         for (const name of ['/', '/chat']) {
-          app.io.of(name).route('who', (ctx) => ctx.args.at(-1)(ctx.id, ctx.handshake.query.token, ctx.args.length));
+          const { route } = app.io.of(name);
+          route('who', (ctx) => ctx.args.at(-1)(ctx.id, ctx.conn.protocol, ctx.handshake.query.token, ctx.args.length));
         }
       },
     });
     for (const transports of [['polling', 'websocket'], ['polling'], ['websocket']]) {
-      const root = old('/', { transports, query: { token: 't' } });
-      await next(root, 'connect');
+      const root = await connect('/', { transports, query: { token: 't' } });
       const ask = (socket: Socket) => new Promise((done) => socket.emit('who', (...all: unknown[]) => done(all)));
-      assert.deepEqual(await ask(root), [root.id, 't', 1]);
-      const chat = old('/chat', { transports, query: { token: 't' } });
-      await next(chat, 'connect');
-      assert.deepEqual(await ask(chat), [chat.id, 't', 1]);
-      assert.match(chat.id as string, /^\/chat#/);
+      assert.deepEqual(await ask(root), [root.id, 3, 't', 1]);
+      const chat = await connect('/chat', { transports, query: { token: 't' } });
+      const [id, ...rest] = (await ask(chat)) as [string, ...unknown[]];
+      assert.equal(id, `/chat#${chat.io.engine.id}`);
+      assert.equal(chat.id, kind.idOf(id));
+      assert.deepEqual(rest, [3, 't', 1]);
+    }
+  });
+
+  describe('the query of a socket', () => {
+    const showing = () =>
+      startInline({
+        io: { namespace: { '/': {}, '/chat': { connectionMiddleware: ['a'] } } },
+        middleware: {
+          a: async (ctx, next) => {
+            const { query } = ctx.handshake;
+            ctx.data.query = query;
+            await next();
+          },
+        },
+        router: (app) => {
+          app.io.route('query', (ctx) => ctx.args[0](ctx.handshake.query));
+          app.io.of('/chat').route('query', (ctx) => ctx.args[0](ctx.data.query, ctx.handshake.query, ctx.query));
+        },
+      });
+    const ask = (socket: Socket) =>
+      new Promise<Record<string, unknown>[]>((done) => socket.emit('query', (...all: never[]) => done(all)));
+    /** Another namespace on the connection of a client. */
+    const join = (client: Socket, nsp: string, query: string) =>
+      connected(client.io.socket(nsp, { query } as never) as Socket);
+
+    it('should be in its handshake.query with that of the connection, which it hides', async () => {
+      const { connect } = await showing();
+      const root = await connect('/', { query: { token: 'root', page: '1' } });
+      const chat = await join(root, '/chat', 'token=chat&room=a%20b&room=c+d&empty=');
+      for (const query of (await ask(chat)).slice(0, 2)) {
+        const { token, page, room, empty, EIO } = query;
+        assert.deepEqual(
+          { token, page, room, empty, EIO },
+          { token: 'chat', page: '1', room: ['a b', 'c d'], empty: '', EIO: '3' },
+        );
+      }
+    });
+
+    it('should be in no other handshake, nor in ctx.query', async () => {
+      const { connect } = await showing();
+      const root = await connect('/', { query: { token: 'root' } });
+      const chat = await join(root, '/chat', 'token=chat');
+      const [own] = await ask(root);
+      const [, , http] = await ask(chat);
+      assert.deepEqual([own?.token, http?.token], ['root', 'root']);
+      const other = await connect('/chat');
+      const [query] = await ask(other);
+      assert.equal(query?.token, undefined);
+    });
+
+    it('should be data, whatever its names are', async () => {
+      const { connect } = await showing();
+      const chat = await join(await connect('/'), '/chat', '__proto__=x&constructor=y&%E0%A4%A=z&=w');
+      const [query] = await ask(chat);
+      assert.equal(query?.constructor, 'y');
+      assert.equal(({} as { x?: unknown }).x, undefined);
+      assert.equal(Object.getPrototypeOf({}), Object.prototype);
+    });
+  });
+
+  it('should come into a namespace of any name', async () => {
+    const { connect } = await startInline({
+      router: (app) => {
+        for (const name of ['/聊天', '/a b', '/a%20b', '/a/../b', '//c']) {
+          app.io.of(name).route('where', (ctx) => ctx.args[0](ctx.socket.nsp.name));
+        }
+      },
+    });
+    const root = await connect();
+    for (const name of ['/聊天', '/a b', '/a%20b', '/a/../b', '//c']) {
+      const client = await connected(root.io.socket(name));
+      assert.equal(await client.emitWithAck('where'), name);
+      client.disconnect();
+    }
+  });
+
+  it('should hear a text when there is no such namespace', async () => {
+    const { connect, client } = await startInline({});
+    const { io } = await connect();
+    const heard = [client('/nowhere'), io.socket('/nirgendwo')].map((socket) => next(socket, 'error'));
+    assert.deepEqual(await Promise.all(heard), [['Invalid namespace'], ['Invalid namespace']]);
+  });
+
+  it('should share rooms with new clients, for texts and bytes', async () => {
+    const { url, connect, app } = await startInline({
+      router: (app) => {
+        app.io.route('enter', async (ctx) => {
+          await ctx.join('room');
+          ctx.args[0]();
+        });
+        app.io.route('say', (ctx) => ctx.to('room').emit('said', ...ctx.args));
+      },
+    });
+    const recent = NEW.connect(url, { transports: ['websocket'], reconnection: false, forceNew: true });
+    try {
+      await next(recent, 'connect');
+      const [one, other, outsider] = [await connect(), await connect(), await connect()];
+      outsider.on('said', () => assert.fail('it is in no room'));
+      for (const client of [one, other, recent]) await client.emitWithAck('enter');
+      for (const [from, to] of [
+        [one, [other, recent]],
+        [recent, [one, other]],
+      ] as const) {
+        const heard = Promise.all(to.map((client) => next(client, 'said')));
+        from.on('said', () => assert.fail('it hears itself'));
+        from.emit('say', 'hello', { deep: [Buffer.from([1, 0, 255])] });
+        for (const [text, { deep }] of await heard) {
+          assert.equal(text, 'hello');
+          assert.deepEqual([...deep[0]], [1, 0, 255]);
+        }
+        from.off('said');
+      }
+      assert.equal((await app.io.in('room').fetchSockets()).length, 3);
+    } finally {
+      recent.disconnect();
     }
   });
 
   it('should hear error with data or message when the connection is refused', async () => {
     let thrown: Error & { data?: unknown } = new Error('not you');
-    const { old, app } = await startApp({
+    const { client, app } = await startInline({
       io: { namespace: { '/': { connectionMiddleware: ['a'] } } },
       middleware: {
         a: () => {
@@ -66,13 +156,13 @@ describe('clients of Socket.IO 2', () => {
       },
     });
     logs(app);
-    assert.deepEqual(await next(old(), 'error'), ['not you']);
+    assert.deepEqual(await next(client(), 'error'), ['not you']);
     thrown = Object.assign(new Error('not you'), { data: { code: 1 } });
-    assert.deepEqual(await next(old(), 'error'), [{ code: 1 }]);
+    assert.deepEqual(await next(client(), 'error'), [{ code: 1 }]);
   });
 
   it('should hear error when a packet fails, and stay', async () => {
-    const { old, app } = await startApp({
+    const { connect, app } = await startInline({
       router: (app) => {
         app.io.route('bad', async () => {
           throw Object.assign(new Error('bad'), { data: [1] });
@@ -84,8 +174,7 @@ describe('clients of Socket.IO 2', () => {
       },
     });
     logs(app);
-    const client = old();
-    await next(client, 'connect');
+    const client = await connect();
     let heard = next(client, 'error');
     client.emit('bad');
     assert.deepEqual(await heard, [[1]]);
@@ -97,7 +186,7 @@ describe('clients of Socket.IO 2', () => {
 
   it('should run the connection chain of / and unwind it when they leave', async () => {
     const steps: string[] = [];
-    const { old } = await startApp({
+    const { client } = await startInline({
       io: { namespace: { '/': { connectionMiddleware: ['a'] }, '/chat': { connectionMiddleware: ['a'] } } },
       middleware: {
         a: async (ctx, next) => {
@@ -107,7 +196,7 @@ describe('clients of Socket.IO 2', () => {
         },
       },
     });
-    const chat = old('/chat');
+    const chat = client('/chat');
     await next(chat, 'connect');
     // As ever, a client of Socket.IO 2 passes / before any other namespace.
     assert.deepEqual(steps, ['in /', 'in /chat']);
@@ -118,7 +207,7 @@ describe('clients of Socket.IO 2', () => {
   for (const name of ['/chat', '/native', '/room-1']) {
     it(`should pass / before ${name}: who is refused there gets no further`, async () => {
       const answered: string[] = [];
-      const { old, app } = await startApp({
+      const { client, app } = await startInline({
         io: { namespace: { '/': { connectionMiddleware: ['a'] } } },
         middleware: {
           a: async (ctx, next) => {
@@ -134,13 +223,14 @@ describe('clients of Socket.IO 2', () => {
           app.io.of('/native').on('connection', (socket) => socket.on('secret', () => answered.push('native')));
         },
       });
-      logs(app);
-      const intruder = old(name);
+      const { error } = logs(app);
+      const intruder = client(name);
       intruder.on('connect', () => assert.fail('it was let in'));
       intruder.emit('secret');
-      assert.deepEqual(await next(intruder, 'error'), ['not you']);
+      if (kind.hearsOfDefault) assert.deepEqual(await next(intruder, 'error'), ['not you']);
+      await until('it is refused', () => error.length === 1);
       intruder.close();
-      const friend = old(name, { query: { pass: 'yes' } });
+      const friend = client(name, { query: { pass: 'yes' } });
       await next(friend, 'connect');
       friend.emit('secret');
       await until('the friend is heard', () => answered.length === 1);
@@ -150,10 +240,21 @@ describe('clients of Socket.IO 2', () => {
       assert.equal(pending.size, 0);
     });
   }
+});
+
+parityOf(OLD.slice(0, 1), 'what speaks the old protocol by hand', () => {
+  /** A client that speaks the old protocol by hand, what it has heard, and its end. */
+  const raw = async (url: string) => {
+    const ws = new WebSocket(`${url.replace('http', 'ws')}/socket.io/?EIO=3&transport=websocket`);
+    const heard: string[] = [];
+    ws.on('message', (data) => heard.push(String(data)));
+    await next(ws, 'open');
+    return { ws, heard };
+  };
 
   it('should be refused a namespace that they ask for twice before they are in /', async () => {
     const go = signal();
-    const { url } = await startApp({
+    const { url } = await startInline({
       io: { namespace: { '/': { connectionMiddleware: ['a'] }, '/chat': {} } },
       middleware: {
         a: async (_ctx, next) => {
@@ -173,7 +274,7 @@ describe('clients of Socket.IO 2', () => {
 
   it('should not be in another namespace when the chain of / has disconnected them', async () => {
     const answered: unknown[] = [];
-    const { url, app } = await startApp({
+    const { url, app } = await startInline({
       io: { namespace: { '/': { connectionMiddleware: ['a'] } } },
       middleware: {
         a: async (ctx, next) => {
@@ -185,7 +286,7 @@ describe('clients of Socket.IO 2', () => {
       },
       router: (app) => {
         app.io.of('/chat').route('secret', (ctx) => answered.push(ctx.args));
-        app.io.route('ping', (ctx) => ctx.args[0]('pong'));
+        app.io.route('hail', (ctx) => ctx.args[0]('pong'));
       },
     });
     const { ws, heard } = await raw(url);
@@ -198,7 +299,7 @@ describe('clients of Socket.IO 2', () => {
   });
 
   it('should pass / again when they were sent away from it', async () => {
-    const { url, app } = await startApp({ io: { namespace: { '/': {}, '/chat': {} } } });
+    const { url, app } = await startInline({ io: { namespace: { '/': {}, '/chat': {} } } });
     const { ws, heard } = await raw(url);
     await until('it is in /', () => heard.includes('40'));
     ws.send('40/chat,');
@@ -219,7 +320,7 @@ describe('clients of Socket.IO 2', () => {
 
   it('should run no chain, and leave nothing, when they leave before they are in /', async () => {
     const steps: string[] = [];
-    const { url, app } = await startApp({
+    const { url, app } = await startInline({
       io: { namespace: { '/': { connectionMiddleware: ['a'] }, '/chat': { connectionMiddleware: ['b'] } } },
       middleware: {
         a: () => {
@@ -248,11 +349,15 @@ describe('clients of Socket.IO 2', () => {
     await until('nothing is left of these', () => pending.size === 0 && app.io.engine.clientsCount === 0);
     assert.deepEqual(new Set(steps), new Set(['/']));
   });
+});
 
-  it('should be kept out without allowEIO3, and the log should say how to let them in', async () => {
+for (const { name, connect } of OLD) {
+  it(`should keep clients of Socket.IO 1 and 2 out without allowEIO3, and log how to let them in: ${name}`, async () => {
     const { url, app } = await startInline({});
     const { warn } = logs(app);
-    await next(connect(url), 'connect_error');
+    const socket = connect(url, { forceNew: true, reconnection: false });
+    await next(socket, 'connect_error');
+    socket.disconnect();
     assert.match(warn[0], /Unsupported protocol version.*config\.io\.init\.allowEIO3 = true/);
   });
-});
+}

@@ -5,7 +5,8 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import type { Application } from 'egg';
-import { io as connectClient, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client';
+import type { Socket } from 'socket.io-client';
+import { asError, type ClientOptions, connectClient, kind } from './clients';
 import { freePort } from './port';
 import { next } from './wait';
 
@@ -16,9 +17,8 @@ export const ROOT = path.resolve(__dirname, '../..');
 // Both majors' egg-mock have what is used here; their types differ.
 const { default: mm } = require('egg-mock') as { default: any };
 
+export type { ClientOptions };
 export { mm };
-
-export type ClientOptions = Partial<ManagerOptions & SocketOptions>;
 
 /** A fixture application that listens. */
 export interface Running {
@@ -46,12 +46,15 @@ export function fixture(name: string): string {
 export async function start(name: string, options: Record<string, unknown> = {}): Promise<Running> {
   const own = { baseDir: fixture(name), framework: FRAMEWORK, cache: false, beforeInit: keepPort };
   // Another file may have the same fixture running, and be about to write into its directories.
+  if (kind().protocol === 3) process.env.EGG_APP_CONFIG = JSON.stringify({ io: { init: { allowEIO3: true } } });
   const app = mm.app({ ...own, clean: false, ...options });
   try {
     await app.ready();
   } catch (err) {
     await app.close?.().catch(() => {});
     throw err;
+  } finally {
+    delete process.env.EGG_APP_CONFIG;
   }
   const started = await listen(app);
   running.set(started, inTest);
@@ -91,7 +94,7 @@ async function listen(app: Application): Promise<Running> {
 
 /** A client of any server; it is closed after the test. */
 export function track(url: string, options: ClientOptions = {}): Socket {
-  const socket = connectClient(url, { forceNew: true, reconnection: false, transports: ['websocket'], ...options });
+  const socket = connectClient(url, options);
   clients.add(socket);
   return socket;
 }
@@ -99,16 +102,22 @@ export function track(url: string, options: ClientOptions = {}): Socket {
 /** Waits until the client is connected, or fails with what the server said. */
 export async function connected(socket: Socket): Promise<Socket> {
   if (socket.connected) return socket;
-  const [refusal] = await Promise.race([next(socket, 'connect'), next(socket, 'connect_error')]);
+  const refusal = await outcome(socket);
   if (refusal) throw refusal;
   return socket;
 }
 
 /** Waits until the client is refused, and returns the error. */
 export async function refused(socket: Socket): Promise<Error & { data?: unknown }> {
-  const outcome = await Promise.race([next(socket, 'connect_error'), next(socket, 'connect').then(() => [undefined])]);
-  assert(outcome[0], 'the client was let in');
-  return outcome[0];
+  const refusal = await outcome(socket);
+  assert(refusal, 'the client was let in');
+  return refusal;
+}
+
+async function outcome(socket: Socket): Promise<(Error & { data?: unknown }) | undefined> {
+  const refusals = kind().protocol === 3 ? ['error', 'connect_error'] : ['connect_error'];
+  const refusal = refusals.map((event) => next(socket, event).then(([heard]) => asError(heard)));
+  return await Promise.race([...refusal, next(socket, 'connect').then(() => undefined)]);
 }
 
 export function testBegins(): void {
