@@ -1,10 +1,11 @@
 // The end of an application: its clients hear of it, and nothing of ours is left open.
 import assert from 'node:assert/strict';
 import { refused } from './support/app';
+import { parity } from './support/clients';
 import { startInline } from './support/inline';
 import { next, signal } from './support/wait';
 
-describe('closing the application', () => {
+parity('closing the application', () => {
   it('should close the connections so that clients come back by themselves, and end their onions', async () => {
     const over = signal<boolean>();
     const reasons: string[] = [];

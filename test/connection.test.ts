@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import type { Context } from 'egg';
 import { connected, logs, refused } from './support/app';
+import { assertRefusal, parity } from './support/clients';
 import { noting, startInline } from './support/inline';
 import { next, signal, until } from './support/wait';
 
@@ -9,7 +10,7 @@ type Next = () => Promise<void>;
 
 const chain = (...connectionMiddleware: string[]) => ({ namespace: { '/': { connectionMiddleware } } });
 
-describe('connection chain', () => {
+parity('connection chain', (kind) => {
   it('should run as an onion, in order, and unwind when the socket has disconnected', async () => {
     const steps: string[] = [];
     const over = signal();
@@ -57,7 +58,7 @@ describe('connection chain', () => {
       service: 'object',
       helper: 'object',
       logger: 'function',
-      auth: 'ann',
+      auth: kind.protocol === 3 ? undefined : 'ann',
       id: true,
     });
   });
@@ -96,8 +97,7 @@ describe('connection chain', () => {
       const { client, app } = await throwing(error);
       const { error: errors } = logs(app);
       const heard = await refused(client());
-      assert.equal(heard.message, 'not you');
-      assert.deepEqual(heard.data, { code: 401 });
+      assertRefusal(heard, 'not you', { code: 401 });
       assert.deepEqual(errors, [error]);
     });
 
@@ -112,8 +112,7 @@ describe('connection chain', () => {
         const { client, app } = await throwing(thrown);
         const { error: errors } = logs(app);
         const heard = await refused(client());
-        assert.equal(heard.message, message);
-        assert.deepEqual(heard.data, (thrown as { data?: unknown } | null)?.data);
+        assertRefusal(heard, message, (thrown as { data?: unknown } | null)?.data);
         assert.equal(errors.length, 1);
         assert(errors[0] instanceof Error);
       });
@@ -125,8 +124,7 @@ describe('connection chain', () => {
       const { client, app } = await throwing(Object.assign(new Error('round'), { data }));
       logs(app);
       const heard = await refused(client());
-      assert.equal(heard.message, 'round');
-      assert.equal(heard.data, undefined);
+      assertRefusal(heard, 'round');
       assert.equal((await refused(client())).message, 'round');
     });
 

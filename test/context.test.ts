@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import type { Application, Context } from 'egg';
 import type { Socket } from 'socket.io';
 import { connected, logs, refused } from './support/app';
+import { parity } from './support/clients';
 import { startInline } from './support/inline';
 import { next, signal, until } from './support/wait';
 
@@ -30,7 +31,7 @@ async function contexts(config: Record<string, unknown> = {}, extraHeaders: Reco
   return { ...running, socket: client, connection: await connection.promise, packet: await packet.promise };
 }
 
-describe('context', () => {
+parity('context', (kind) => {
   it('should have the Socket.IO socket in ctx.socket and ctx.request.socket', async () => {
     const { app, connection, packet } = await contexts();
     const [socket] = app.io.of('/').sockets.values();
@@ -159,7 +160,9 @@ describe('context', () => {
     const one = await connect('/one');
     const two = await connected(one.io.socket('/two'));
     const ask = (client: typeof one, event: string) =>
-      new Promise((done) => client.emit(event, (...all: unknown[]) => done(all)));
+      new Promise((done) => {
+        client.emit(event, (name: string, id: string, ip: string) => done([name, kind.idOf(id), ip]));
+      });
     const slow = ask(one, 'slow');
     assert.deepEqual(await ask(two, 'quick'), ['/two', two.id, '127.0.0.1']);
     hold.resolve();
@@ -230,7 +233,7 @@ describe('context', () => {
         }) as typeof create;
       },
       router: (app) => {
-        app.io.route('ping', (ctx) => ctx.args[0]('pong'));
+        app.io.route('hail', (ctx) => ctx.args[0]('pong'));
         app.io.route('disconnect', () => assert.fail('without a context'));
       },
     });
@@ -238,13 +241,13 @@ describe('context', () => {
     const [one, other] = [await connect(), await connect()];
     broken = true;
     const heard = next(one, 'error');
-    one.emit('ping');
+    one.emit('hail');
     assert.deepEqual(await heard, ['no context']);
     assert.equal((await refused(client())).message, 'no context');
     one.disconnect();
     await until('all are logged', () => errors.length === 3);
     broken = false;
-    assert.equal(await other.emitWithAck('ping'), 'pong');
+    assert.equal(await other.emitWithAck('hail'), 'pong');
   });
 
   it('should take a body and headers without a response, and harm nobody', async () => {

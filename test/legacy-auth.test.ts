@@ -3,9 +3,10 @@
 import assert from 'node:assert/strict';
 import type { EventEmitter } from 'node:events';
 import { type ClientOptions, type Running, start } from './support/app';
+import { parity } from './support/clients';
 import { next, until } from './support/wait';
 
-describe('legacy: an auth middleware that disconnects', () => {
+parity('legacy: an auth middleware that disconnects', (kind) => {
   let running: Running;
 
   before(async () => {
@@ -23,6 +24,8 @@ describe('legacy: an auth middleware that disconnects', () => {
     ['in another namespace', '/chat', {}],
   ];
   for (const [name, nsp, query, options] of cases) {
+    // It doesn't get past /, and then hears nothing of /chat: see old-clients.test.ts.
+    if (kind.protocol === 3 && nsp === '/chat') continue;
     it(`should throw the client out: ${name}`, async () => {
       const app = running.app as unknown as EventEmitter;
       const client = running.client(nsp, { query, ...options });

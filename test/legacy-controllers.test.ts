@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import type { Socket } from 'socket.io-client';
 import { logs, mm, type Running, start } from './support/app';
+import { parity } from './support/clients';
 import { next, times } from './support/wait';
 
-describe('legacy: controllers', () => {
+parity('legacy: controllers', () => {
   let running: Running;
 
   before(async () => {

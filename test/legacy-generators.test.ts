@@ -1,6 +1,7 @@
 // Generator functions in app/io: Egg 3 still takes them, Egg 4 refuses to boot with them.
 import assert from 'node:assert/strict';
 import { EGG_MAJOR, logs, type Running, refused, start } from './support/app';
+import { parity } from './support/clients';
 import { next, times } from './support/wait';
 
 const FORMS = { class: 'chat.js', object: 'chat.js', file: 'fail.js|ping.js', middleware: '' };
@@ -26,7 +27,7 @@ if (EGG_MAJOR === 4) {
     });
   });
 } else {
-  describe('legacy: generators on Egg 3', () => {
+  parity('legacy: generators on Egg 3', () => {
     for (const form of ['class', 'object', 'file']) {
       it(`should run a generator controller: ${form}`, async () => {
         const running = await start(`legacy-generator-${form}`);

@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import type { EventEmitter } from 'node:events';
 import { logs, type Running, refused, start } from './support/app';
+import { parity } from './support/clients';
 import { next, times, until } from './support/wait';
 
-describe('legacy: middleware and system events', () => {
+parity('legacy: middleware and system events', () => {
   let running: Running;
   let app: EventEmitter;
 

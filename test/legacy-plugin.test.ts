@@ -1,9 +1,10 @@
 // Middleware and controllers of a plugin of the application, and arguments for controllers: contract section 2.
 import assert from 'node:assert/strict';
 import { type Running, start } from './support/app';
+import { parity } from './support/clients';
 import { next, until } from './support/wait';
 
-describe('legacy: app/io of a plugin', () => {
+parity('legacy: app/io of a plugin', () => {
   let running: Running;
 
   before(async () => {

@@ -1,9 +1,10 @@
 // The application of egg-socket.io 4's README, as it stands there.
 import assert from 'node:assert/strict';
 import { type Running, start } from './support/app';
+import { parity } from './support/clients';
 import { times, until } from './support/wait';
 
-describe('legacy: the application of the README', () => {
+parity('legacy: the application of the README', () => {
   let running: Running;
   /** What the application has written with console.log. */
   const printed: unknown[] = [];

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import type { Context } from 'egg';
 import type { Middleware } from '../lib';
 import { logs } from './support/app';
+import { ALL, parityOf } from './support/clients';
 import { type Inline, noting, startInline } from './support/inline';
 import { next, signal, times, until } from './support/wait';
 
@@ -16,12 +17,12 @@ const withMiddleware = (a: Middleware, more: Inline = {}) =>
     middleware: { a },
     ...more,
     router: (app) => {
-      app.io.route('ping', (ctx) => ctx.args.at(-1)('pong'));
+      app.io.route('hail', (ctx) => ctx.args.at(-1)('pong'));
       more.router?.(app);
     },
   });
 
-describe('packet chain', () => {
+parityOf(ALL, 'packet chain', () => {
   it('should run session, middleware in order, controller, and unwind when the controller has finished', async () => {
     const steps: string[] = [];
     const [working, finish, over] = [signal(), signal(), signal()];
@@ -53,9 +54,9 @@ describe('packet chain', () => {
     });
     const client = await connect();
     client.emit('nobody knows', 1);
-    assert.equal(await client.emitWithAck('ping'), 'pong');
+    assert.equal(await client.emitWithAck('hail'), 'pong');
     await until('both onions are over', () => seen.length === 2);
-    assert.deepEqual(seen, ['nobody knows', 'ping']);
+    assert.deepEqual(seen, ['nobody knows', 'hail']);
   });
 
   it('should give the controller the arguments, the ack last, in ctx.args and ctx.req.args', async () => {
@@ -148,13 +149,13 @@ describe('packet chain', () => {
     );
     const client = await connect();
     client.emit('secret');
-    assert.equal(await client.emitWithAck('ping'), 'pong');
+    assert.equal(await client.emitWithAck('hail'), 'pong');
     assert.deepEqual(reached, []);
   });
 
   it('should let a middleware answer the ack itself', async () => {
     const { connect } = await withMiddleware((ctx) => ctx.args.at(-1)('from the middleware'));
-    assert.equal(await (await connect()).emitWithAck('ping'), 'from the middleware');
+    assert.equal(await (await connect()).emitWithAck('hail'), 'from the middleware');
   });
 
   it("should be the middleware's ctx in the controller", async () => {
@@ -246,7 +247,7 @@ describe('packet chain', () => {
           if (event !== 'bad middleware' && thrown instanceof Error) assert(errors[0].message.startsWith(PREFIX));
           errors.length = 0;
         }
-        assert.equal(await client.emitWithAck('ping'), 'pong');
+        assert.equal(await client.emitWithAck('hail'), 'pong');
       });
     }
 
@@ -275,7 +276,7 @@ describe('packet chain', () => {
       const heard = next(one, 'error');
       one.emit('bad controller');
       await heard;
-      assert.equal(await other.emitWithAck('ping'), 'pong');
+      assert.equal(await other.emitWithAck('hail'), 'pong');
     });
 
     it('should send the message where the data cannot be sent', async () => {
@@ -320,7 +321,7 @@ describe('packet chain', () => {
       const client = await connect();
       client.on('error', () => assert.fail('the client heard of it'));
       assert.deepEqual(await client.emitWithAck('bad'), { caught: `${PREFIX}inside` });
-      assert.equal(await client.emitWithAck('ping'), 'pong');
+      assert.equal(await client.emitWithAck('hail'), 'pong');
       assert.deepEqual(errors, []);
     });
 
@@ -345,7 +346,7 @@ describe('packet chain', () => {
   it('should hand events to middlewares of a socket that are put on by hand', async () => {
     const seen: unknown[] = [];
     const { app, connect } = await startInline({
-      router: (app) => app.io.route('ping', (ctx) => ctx.args[0]('pong')),
+      router: (app) => app.io.route('hail', (ctx) => ctx.args[0]('pong')),
       boot: (app) =>
         app.io.on('connection', (socket) => {
           process.nextTick(() =>
@@ -357,9 +358,9 @@ describe('packet chain', () => {
         }),
     });
     const client = await connect();
-    assert.equal(await client.emitWithAck('ping'), 'pong');
+    assert.equal(await client.emitWithAck('hail'), 'pong');
     await until('it has seen the event', () => seen.length > 0);
-    assert.deepEqual(seen, ['ping']);
+    assert.deepEqual(seen, ['hail']);
     assert.equal(app.io.sockets.sockets.size, 1);
   });
 
@@ -375,7 +376,7 @@ describe('packet chain', () => {
               steps.push('disconnect');
               left.resolve();
             });
-            app.io.of('/other').route('ping', (ctx) => ctx.args[0]('pong'));
+            app.io.of('/other').route('hail', (ctx) => ctx.args[0]('pong'));
           },
         });
         const options = { transports: [...transports], forceNew: false, multiplex: true };
@@ -384,7 +385,7 @@ describe('packet chain', () => {
         await next(other, 'connect');
         for (const packet of ['2["x"]', '1', '2["x"]']) client.io.engine.write(packet);
         await left.promise;
-        assert.equal(await other.emitWithAck('ping'), 'pong');
+        assert.equal(await other.emitWithAck('hail'), 'pong');
         assert.deepEqual(steps, ['x true', 'disconnect']);
       });
     }

@@ -1,11 +1,12 @@
 // What the handshake read of a session is never written when the socket closes: HTTP requests have written since.
 import assert from 'node:assert/strict';
 import { type SessionApp, startSession } from './fixtures/apps/session-app/kit';
+import { parity } from './support/clients';
 import { signal, until } from './support/wait';
 
 const HOUR = 3_600_000;
 
-describe('session at the end of a connection', () => {
+parity('session at the end of a connection', () => {
   /** A connection middleware that changes the session before and after `await next()`, and says when it has ended. */
   function touch(app: SessionApp) {
     const ended = signal<unknown>();

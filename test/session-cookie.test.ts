@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { ask, itShowsTheLogin, type SessionApp, startSession } from './fixtures/apps/session-app/kit';
 import { connected } from './support/app';
+import { parity } from './support/clients';
 
-describe('session in the cookie', () => {
+parity('session in the cookie', () => {
   let app: SessionApp;
 
   before(async () => {

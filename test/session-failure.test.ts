@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import { ask, type SessionApp, startSession } from './fixtures/apps/session-app/kit';
 import { logs, refused } from './support/app';
+import { assertRefusal, parity } from './support/clients';
 import { next, signal } from './support/wait';
 
-describe('session in a store that fails', () => {
+parity('session in a store that fails', () => {
   let app: SessionApp;
 
   before(async () => {
@@ -34,8 +35,7 @@ describe('session in a store that fails', () => {
       return next();
     };
     const err = await refused(app.client('/', { extraHeaders: { cookie: ann } }));
-    assert.equal(err.message, "the store can't get");
-    assert.deepEqual(err.data, { call: 'get' });
+    assertRefusal(err, "the store can't get", { call: 'get' });
     assert.equal(ran, 0, 'no middleware has run');
     assert.deepEqual(
       error.map(({ message }) => message),
@@ -56,7 +56,7 @@ describe('session in a store that fails', () => {
       });
     };
     const err = await refused(app.client('/', { extraHeaders: { cookie: ann } }));
-    assert.equal(err.message, "the store can't set");
+    assertRefusal(err, "the store can't set", { call: 'set' });
     assert.equal(((await thrown.promise) as Error).message, "the store can't set");
     assert.deepEqual(await ask(await app.enter(bob), 'read'), { user: 'bob', visit: 'first' });
     assert.equal(error.length, 1);

@@ -1,9 +1,10 @@
 // Sessions in an external store: read for each packet, saved when a handler has changed them. Contract section 7.
 import assert from 'node:assert/strict';
 import { ask, itShowsTheLogin, type SessionApp, startSession } from './fixtures/apps/session-app/kit';
+import { parity } from './support/clients';
 import { next, signal, until } from './support/wait';
 
-describe('session in an external store', () => {
+parity('session in an external store', () => {
   let app: SessionApp;
 
   before(async () => {
