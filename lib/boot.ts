@@ -8,6 +8,7 @@ import { DONE, packetCore } from './packet';
 import { type Router, routerOf } from './router';
 import type { NamespaceScope } from './scope';
 import { type Session, sessionOf, sessionProperties } from './session';
+import { statsOf } from './stats';
 import type { IoNamespace } from './typings';
 import { workOf } from './work';
 
@@ -59,6 +60,7 @@ function scopeMaker(app: Application, config: ResolvedConfig) {
     return (router: Router): NamespaceScope => ({
       ...common,
       router,
+      counts: statsOf(app.io).countsOf(router.name),
       acks: auto || timeout !== undefined ? { auto, timeout, log: app.coreLogger, namespace: name } : undefined,
       connection: connection.length > 0 ? composeChain(connection) : undefined,
       packet: packet.length > 0 ? composeChain([...packet, packetCore(router, DONE)]) : packetCore(router),

@@ -17,6 +17,7 @@ export function connect(scope: SocketScope, decide: Decide): void {
     ctx = contexts.ofConnection(scope);
   } catch (thrown) {
     // An application may have its own createContext. Socket.IO catches nothing here.
+    scope.nsp.counts.of(scope.socket).refused++;
     decide(connectionFailed(scope.nsp, thrown));
     return;
   }
@@ -105,6 +106,7 @@ class Connection {
   #keepOut(thrown: unknown): void {
     const { scope } = this;
     this.#failure ??= { thrown };
+    scope.nsp.counts.of(scope.socket).refused++;
     this.#say(connectionFailed(scope.nsp, thrown, this.ctx));
     // Refused, and the connection with it where the chain has asked for that; after the client has been told.
     if (scope.dismissed?.close) process.nextTick(() => disconnectClient(scope.socket));
@@ -125,22 +127,26 @@ class Connection {
 function runChain(chain: NonNullable<SocketScope['nsp']['connection']>, connection: Connection): void {
   let current: Connection | undefined = connection;
   let isRefused = false;
-  const { log, work } = connection.scope.nsp;
+  const { nsp, socket } = connection.scope;
+  const counted = nsp.counts.of(socket);
   connection.release = (refused) => {
     current = undefined;
     isRefused = refused;
   };
-  work.chains.begin();
+  nsp.work.chains.begin();
   chain(connection.ctx, () => (current === undefined ? new Promise<void>(() => {}) : current.core())).then(
     () => {
-      work.chains.end();
+      nsp.work.chains.end();
       current?.over();
     },
     (thrown) => {
-      work.chains.end();
+      nsp.work.chains.end();
       if (current) current.over({ thrown });
       // A client that was kept out has heard why.
-      else if (!isRefused) logFailure(log, thrown);
+      else if (!isRefused) {
+        counted.errors++;
+        logFailure(nsp.log, thrown);
+      }
     },
   );
 }

@@ -4,6 +4,7 @@ import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node
 import type { Application } from 'egg';
 import { shareSessions } from './cluster';
 import { resolveConfig } from './config';
+import { statsOf } from './stats';
 
 /** What to do, by Engine.IO's code of a refused request. */
 const ADVICE: Record<number, string> = {
@@ -71,6 +72,7 @@ export function attach(app: Application, server: HttpServer): void {
     engine.generateId = (request) => (isOld(request) ? generateId(request) : random.call(engine, request));
   }
   engine.on('connection_error', (err) => logRefused(app, err));
+  statsOf(io).watch(io.engine as never);
 }
 
 /** The engines of `app.io`. */

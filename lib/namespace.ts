@@ -30,7 +30,12 @@ export function bindNamespace(nsp: Namespace, scope: NamespaceScope): void {
   nsp.on('connection', (socket: Socket) => {
     // A recovered socket may have skipped the middlewares of the namespace.
     const made = scopeOf(socket) ?? make(socket);
-    if (made.dismissed) return;
+    const counted = scope.counts.of(socket);
+    if (made.dismissed) {
+      counted.refused++;
+      return;
+    }
+    counted.total++;
     socket.use((packet, next) => receive(made, packet, next));
     listenToSystem(made);
   });

@@ -35,12 +35,14 @@ export function receive(scope: SocketScope, packet: unknown[], dispatch: () => v
   if (scope.work.leaving) return;
   // What it has sent together with its leaving comes behind it.
   if (!scope.socket.connected) return;
-  const { contexts, acks } = scope.nsp;
+  const { contexts, acks, counts } = scope.nsp;
+  counts.of(scope.socket).events++;
   let ctx: PacketContext;
   try {
     ctx = contexts.ofPacket(scope, packet);
   } catch (thrown) {
     // An application may have its own createContext. Socket.IO catches nothing here.
+    counts.of(scope.socket).errors++;
     packetFailed(scope.nsp, scope.socket, thrown);
     return;
   }
@@ -107,6 +109,7 @@ function end(run: PacketRun, failure: Failure | undefined): void {
 }
 
 function failed({ scope, ctx, ack }: PacketRun, thrown: unknown): void {
+  scope.nsp.counts.of(scope.socket).errors++;
   if (ack?.isOpen) ackFailed(scope.nsp, ack, thrown, ctx);
   // The client has been told that its time was up.
   else if (ack?.isTooLate && scope.nsp.acks?.auto) logFailure(scope.nsp.log, thrown);

@@ -8,6 +8,7 @@ import type { ContextFactory } from './context';
 import type { Failures } from './failures';
 import type { Router } from './router';
 import type { Session } from './session';
+import type { Counts } from './stats/counts';
 import type { ConnectionWork, Work } from './work';
 
 /** A namespace with its chains, as connection.ts, packet.ts and system.ts need it. */
@@ -18,6 +19,7 @@ export interface NamespaceScope extends Failures {
   /** What is under way in the application. */
   readonly work: Work;
   readonly router: Router;
+  readonly counts: Counts;
   /** Egg's session. */
   readonly session: Session;
   /** The connection chain, without the session; undefined where it is empty. */

@@ -12,6 +12,7 @@ import { type ParentName, Parents } from './parents';
 import { isPattern, Pattern } from './pattern';
 import { Refused } from './refused';
 import { type Routed, type RouteLog, Router, routerOf, setRouter } from './router';
+import { type IoStats, statsOf } from './stats';
 import type { IoController, IoMiddleware, IoNamespace, RouteOf } from './typings';
 import type { ClientEventsOf, DataOf, InterServerEventsOf, ServerEventsOf, SocketOf } from './typings/events';
 
@@ -122,6 +123,18 @@ export class IoServer extends Server<ClientEventsOf<'/'>, ServerEventsOf<'/'>, I
    * app.io.route({ chat: 'chat.say', join: app.io.controller.room.join });
    */
   readonly route: RouteOf<'/'> = (...args: unknown[]) => (this.of('/').route as (...args: unknown[]) => void)(...args);
+
+  /**
+   * How many clients of which protocol are connected to this worker and have been, over which transports, and what they did in
+   * each namespace. Looks at every connection and socket: not for every request.
+   *
+   * @example
+   * const { connections } = app.io.stats();
+   * app.logger.info('clients of Socket.IO 2: %d, the last one came %s', connections[3].now, connections[3].last);
+   */
+  stats(): IoStats {
+    return statsOf(this).read(this._nsps.values(), (nsp) => routerOf(nsp)?.name ?? nsp.name);
+  }
 
   /** The names of the namespaces, and for the children of parents what those stand for. */
   names(): string[] {

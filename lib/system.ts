@@ -39,7 +39,7 @@ function routed(scope: SocketScope | undefined, event: string, arg: unknown): bo
 }
 
 function handle(scope: SocketScope, route: Route, args: unknown[]): void {
-  const { contexts, log, work } = scope.nsp;
+  const { contexts, log, work, counts } = scope.nsp;
   const run = async (): Promise<void> => {
     const ctx = contexts.ofPacket(scope);
     setArgs(ctx, args);
@@ -48,6 +48,9 @@ function handle(scope: SocketScope, route: Route, args: unknown[]): void {
   };
   work.handlers.begin();
   run()
-    .catch((thrown) => logFailure(log, thrown))
+    .catch((thrown) => {
+      counts.of(scope.socket).errors++;
+      logFailure(log, thrown);
+    })
     .finally(() => work.handlers.end());
 }

@@ -5,6 +5,7 @@ import { Agent } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Socket } from 'socket.io-client';
+import type { IoStats } from '../lib';
 import { type ClientOptions, connected, track } from './support/app';
 import { type Cluster, startCluster } from './support/cluster';
 import { examples, type Nginx, startNginx } from './support/nginx';
@@ -185,6 +186,18 @@ describe('handover', function () {
           return pid;
         });
         assert.equal(new Set(await Promise.all(pids)).size, 2);
+        // Each worker has counted its own, and one of them has asked the other.
+        const stats = await new Promise<IoStats[]>((done) => clients[0]?.emit('stats', done));
+        assert.deepEqual(stats.map(({ pid }) => pid).sort(), [...new Set(await Promise.all(pids))].sort());
+        const old = stats.map(({ connections }) => connections[3]);
+        assert.equal(
+          old.reduce((sum, { now }) => sum + now, 0),
+          12,
+        );
+        assert.equal(
+          old.reduce((sum, { websocket }) => sum + websocket, 0),
+          12,
+        );
       } finally {
         for (const client of clients) client.close();
       }

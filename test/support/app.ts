@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import type { Application } from 'egg';
 import type { Socket } from 'socket.io-client';
-import { asError, type ClientOptions, connectClient, kind } from './clients';
+import { asError, type ClientOptions, connectClient, type Kind, kind } from './clients';
 import { freePort } from './port';
 import { next } from './wait';
 
@@ -92,9 +92,9 @@ async function listen(app: Application): Promise<Running> {
   return started;
 }
 
-/** A client of any server; it is closed after the test. */
-export function track(url: string, options: ClientOptions = {}): Socket {
-  const socket = connectClient(url, options);
+/** A client of any server, of the kind that is used now or of another; it is closed after the test. */
+export function track(url: string, options: ClientOptions = {}, of?: Kind): Socket {
+  const socket = connectClient(url, options, of);
   clients.add(socket);
   return socket;
 }

@@ -75,9 +75,8 @@ export function parityOf(kinds: Kind[], title: string, suite: (kind: Kind) => vo
   }
 }
 
-/** A new client of the kind that is used now. */
-export function connectClient(url: string, options: ClientOptions): Socket {
-  const { connect, transport } = current;
+/** A new client, of the kind that is used now unless another is named. */
+export function connectClient(url: string, options: ClientOptions, { connect, transport } = current): Socket {
   return connect(url, { forceNew: true, reconnection: false, transports: [transport], ...options });
 }
 

@@ -1,0 +1,211 @@
+// app.io.stats(): what a worker counts of its clients, by protocol.
+import assert from 'node:assert/strict';
+import type { Socket } from 'socket.io-client';
+import type { IoStats } from '../lib';
+import { type ClientOptions, connected, logs, type Running, track } from './support/app';
+import { type Kind, NEW, OLD } from './support/clients';
+import { type Inline, startInline } from './support/inline';
+import { next, until } from './support/wait';
+
+const [TWO, ONE] = OLD as [Kind, Kind];
+const NONE = { now: 0, total: 0, refused: 0, events: 0, errors: 0 };
+
+describe('app.io.stats()', () => {
+  /** An application that lets all in, and clients of it of any kind. */
+  const startAll = async (inline: Inline) => {
+    const running = await startInline({
+      ...inline,
+      io: { ...inline.io, init: { allowEIO3: true, ...inline.io?.init } },
+    });
+    const enter = (kind: Kind, nsp = '/', options?: ClientOptions) =>
+      connected(track(running.url + nsp, options, kind));
+    const attempt = (kind: Kind, nsp: string, options: ClientOptions) => track(running.url + nsp, options, kind);
+    return { ...running, enter, attempt };
+  };
+
+  const leave = async ({ app }: Pick<Running, 'app'>, ...clients: Socket[]) => {
+    for (const client of clients) client.disconnect();
+    await until('all have left', () => app.io.engine.clientsCount === 0);
+  };
+
+  it('should be nothing at first', async () => {
+    const { app } = await startInline({});
+    const none = { now: 0, polling: 0, websocket: 0, webtransport: 0, total: 0, last: null };
+    const { since, ...stats } = app.io.stats();
+    assert.deepEqual(stats, {
+      pid: process.pid,
+      connections: { 3: none, 4: none },
+      refusedOld: 0,
+      namespaces: { '/': { 3: NONE, 4: NONE } },
+    });
+    assert(Date.now() - Date.parse(since) < 60_000);
+  });
+
+  it('should tell connections by protocol and transport, those that are open and all since the start', async () => {
+    const running = await startAll({});
+    const { app, enter } = running;
+    const begin = Date.now();
+    const clients = [await enter(NEW), await enter(NEW, '/', { transports: ['polling'] })];
+    assert.equal(app.io.stats().connections[3].last, null);
+    clients.push(await enter(TWO), await enter(ONE), await enter(TWO, '/', { transports: ['polling'] }));
+    const { connections } = app.io.stats();
+    const { last, ...three } = connections[3];
+    assert.deepEqual(three, { now: 3, polling: 1, websocket: 2, webtransport: 0, total: 3 });
+    assert(Date.parse(last as string) >= begin && Date.parse(last as string) <= Date.now(), String(last));
+    const { last: _last, ...four } = connections[4];
+    assert.deepEqual(four, { now: 2, polling: 1, websocket: 1, webtransport: 0, total: 2 });
+
+    // The last old one goes, and new ones come: what is said of the old ones stays as it is.
+    await leave(running, ...clients);
+    await enter(NEW);
+    const after = app.io.stats().connections;
+    assert.deepEqual(after[3], { now: 0, polling: 0, websocket: 0, webtransport: 0, total: 3, last });
+    assert.deepEqual([after[4].now, after[4].total], [1, 3]);
+  });
+
+  it('should tell the transport after the upgrade, and a connection once for all its namespaces', async () => {
+    const { app, enter } = await startAll({ io: { namespace: { '/': {}, '/chat': {} } } });
+    for (const [kind, protocol] of [
+      [NEW, 4],
+      [TWO, 3],
+    ] as const) {
+      const client = await enter(kind, '/', { transports: ['polling', 'websocket'] });
+      await connected(client.io.socket('/chat') as Socket);
+      await until('it has upgraded', () => app.io.stats().connections[protocol].websocket === 1);
+      const { now, polling, total } = app.io.stats().connections[protocol];
+      assert.deepEqual({ now, polling, total }, { now: 1, polling: 0, total: 1 });
+    }
+    const { namespaces } = app.io.stats();
+    for (const protocol of [3, 4] as const) {
+      assert.deepEqual(namespaces['/']?.[protocol], { ...NONE, now: 1, total: 1 });
+      assert.deepEqual(namespaces['/chat']?.[protocol], { ...NONE, now: 1, total: 1 });
+    }
+  });
+
+  it('should be what JSON takes', async () => {
+    const { app, enter } = await startAll({});
+    await enter(TWO);
+    const stats = app.io.stats();
+    assert.deepEqual(JSON.parse(JSON.stringify(stats)), stats);
+  });
+
+  it('should be another one each time', async () => {
+    const { app } = await startInline({});
+    const stats = app.io.stats();
+    stats.connections[4].total = 7;
+    (stats.namespaces['/'] as IoStats['namespaces'][string])[4].events = 7;
+    assert.equal(app.io.stats().connections[4].total, 0);
+    assert.deepEqual(app.io.stats().namespaces, { '/': { 3: NONE, 4: NONE } });
+  });
+
+  for (const [kind, protocol, other] of [
+    [NEW, 4, 3],
+    [TWO, 3, 4],
+  ] as const) {
+    it(`should count what happens in a namespace: ${kind.name}`, async () => {
+      let broken = false;
+      const running = await startAll({
+        io: { namespace: { '/': {}, '/chat': { connectionMiddleware: ['a'], packetMiddleware: ['b'] } } },
+        boot: (app) => {
+          const create = app.createContext;
+          app.createContext = ((req, res) => {
+            if (broken && req.url?.includes('broken')) throw new Error('no context');
+            return create.call(app, req, res);
+          }) as typeof create;
+        },
+        middleware: {
+          a: async (ctx, next) => {
+            if (ctx.query.how === 'throw') throw new Error('not you');
+            if (ctx.query.how === 'disconnect') return ctx.disconnect() as never;
+            await next();
+            if (ctx.query.how === 'late') throw new Error('too late');
+          },
+          b: async (ctx, next) => {
+            if (ctx.packet[0] === 'bad') throw new Error('bad');
+            if (ctx.packet[0] !== 'swallowed') await next();
+          },
+        },
+        router: (app) => {
+          const chat = app.io.of('/chat');
+          chat.route('hail', (ctx) => ctx.args[0]('you'));
+          chat.route('worse', () => {
+            throw new Error('worse');
+          });
+          chat.route('disconnect', (ctx) => {
+            if (ctx.query.how === 'late') throw new Error('at the end');
+          });
+        },
+      });
+      const { app, enter, attempt } = running;
+      const { error } = logs(app);
+      const chat = () => app.io.stats().namespaces['/chat'];
+      const here = await enter(kind, '/chat');
+      for (const event of ['bad', 'worse', 'swallowed', 'nobody knows']) here.emit(event);
+      assert.equal(await here.emitWithAck('hail'), 'you');
+      await until('both have failed', () => error.length === 2);
+      assert.deepEqual(chat(), { [other]: NONE, [protocol]: { now: 1, total: 1, refused: 0, events: 5, errors: 2 } });
+
+      const refusal = protocol === 3 ? 'error' : 'connect_error';
+      await next(attempt(kind, '/chat', { query: { how: 'throw' } }), refusal);
+      await next(attempt(kind, '/chat', { query: { how: 'disconnect' } }), 'disconnect');
+      assert.deepEqual(chat()?.[protocol], { now: 1, total: 1, refused: 2, events: 5, errors: 2 });
+
+      const late = await enter(kind, '/chat', { query: { how: 'late', broken: '' } });
+      assert.equal(chat()?.[protocol].now, 2);
+      late.disconnect();
+      await until('the end is logged', () => error.length === 5);
+      assert.deepEqual(chat()?.[protocol], { now: 1, total: 2, refused: 2, events: 5, errors: 4 });
+
+      broken = true;
+      attempt(kind, '/chat', { query: { broken: '' } });
+      await until('it is refused', () => error.length === 6);
+      // An old client gets no further than /.
+      const where = protocol === 3 ? '/' : '/chat';
+      assert.equal(app.io.stats().namespaces[where]?.[protocol].refused, protocol === 3 ? 1 : 3);
+      assert.deepEqual(chat()?.[other], NONE);
+    });
+  }
+
+  it('should count the children of a parent namespace under its pattern, those that came first as well', async () => {
+    const { app, enter } = await startAll({
+      router: (app) => {
+        app.io.of(/^\/native-\d+$/);
+        app.io.of('/early');
+      },
+    });
+    const rooms = app.io.of(/^\/room-\d+$/);
+    const early = await enter(TWO, '/room-0');
+    rooms.route('hail', (ctx) => ctx.args[0]('you'));
+    for (let i = 0; i < 20; i++) {
+      assert.equal(await (await enter(NEW, `/room-${i}`)).emitWithAck('hail'), 'you');
+      await enter(NEW, `/native-${i}`);
+    }
+    early.disconnect();
+    await until('it has left', () => app.io.stats().connections[3].now === 0);
+    const { namespaces } = app.io.stats();
+    assert.deepEqual(Object.keys(namespaces).sort(), ['/', '/^\\/native-\\d+$/', '/^\\/room-\\d+$/', '/early']);
+    assert.deepEqual(namespaces['/^\\/room-\\d+$/']?.[4], { ...NONE, now: 20, total: 20, events: 20 });
+    assert.deepEqual(namespaces['/^\\/native-\\d+$/']?.[4], { ...NONE, now: 20 });
+  });
+
+  it('should tell how often old clients knock where they are not let in', async () => {
+    const { app, url } = await startInline({});
+    const { warn } = logs(app);
+    for (const kind of [TWO, ONE]) await next(track(url, {}, kind), 'connect_error');
+    await next(track(url, { transports: ['polling'] }, TWO), 'connect_error');
+    assert.equal((await fetch(`${url}/socket.io/?EIO=4&transport=carrier-pigeon`)).status, 400);
+    assert.equal(warn.length, 4);
+    const { refusedOld, connections } = app.io.stats();
+    assert.equal(refusedOld, 3);
+    assert.equal(connections[3].total, 0);
+  });
+
+  it('should keep the numbers when the application closes', async () => {
+    const { app, enter } = await startAll({});
+    await enter(TWO);
+    await app.close();
+    const { connections, namespaces } = app.io.stats();
+    assert.deepEqual([connections[3].now, connections[3].total], [0, 1]);
+    assert.deepEqual(namespaces['/']?.[3], { ...NONE, total: 1 });
+  });
+});
