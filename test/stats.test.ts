@@ -152,13 +152,17 @@ describe('app.io.stats()', () => {
 
       const late = await enter(kind, '/chat', { query: { how: 'late', broken: '' } });
       assert.equal(chat()?.[protocol].now, 2);
+      broken = true;
+      late.emit('hail');
+      await until('it has no context', () => error.length === 4);
+      broken = false;
       late.disconnect();
-      await until('the end is logged', () => error.length === 5);
-      assert.deepEqual(chat()?.[protocol], { now: 1, total: 2, refused: 2, events: 5, errors: 4 });
+      await until('the end is logged', () => error.length === 6);
+      assert.deepEqual(chat()?.[protocol], { now: 1, total: 2, refused: 2, events: 6, errors: 5 });
 
       broken = true;
       attempt(kind, '/chat', { query: { broken: '' } });
-      await until('it is refused', () => error.length === 6);
+      await until('it is refused', () => error.length === 7);
       // An old client gets no further than /.
       const where = protocol === 3 ? '/' : '/chat';
       assert.equal(app.io.stats().namespaces[where]?.[protocol].refused, protocol === 3 ? 1 : 3);
