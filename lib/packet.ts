@@ -47,7 +47,12 @@ export function receive(scope: SocketScope, packet: unknown[], dispatch: () => v
     return;
   }
   const run: PacketRun = { scope, ctx, dispatch, ack: undefined };
-  if (acks !== undefined) run.ack = Ack.of(acks, packet, (ack, err) => ackFailed(scope.nsp, ack, err, ctx));
+  if (acks !== undefined) {
+    run.ack = Ack.of(acks, packet, (ack, err) => {
+      scope.nsp.counts.of(scope.socket).errors++;
+      ackFailed(scope.nsp, ack, err, ctx);
+    });
+  }
   ctx[RUN] = run;
   contexts.run(ctx, start, run);
 }

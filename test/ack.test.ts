@@ -4,6 +4,7 @@ import type { Context } from 'egg';
 import type { Socket } from 'socket.io-client';
 import type { IoConfig } from '../lib';
 import { logs, type Running, start } from './support/app';
+import { parity } from './support/clients';
 import { bootError, type Inline, startInline } from './support/inline';
 import { next, signal, until } from './support/wait';
 
@@ -21,7 +22,7 @@ function errorsOf(client: Socket): unknown[] {
   return seen;
 }
 
-describe('ack: auto', () => {
+parity('ack: auto', () => {
   it('should answer with what the controller returns', async () => {
     const binary = Buffer.from('bytes');
     const values: unknown[] = ['text', 0, false, null, { a: [1] }, [], binary];
@@ -359,7 +360,7 @@ describe('ackTimeout', () => {
   });
 });
 
-describe('ack: manual', () => {
+parity('ack: manual', () => {
   it("should be Socket.IO's own ack, which the controller calls", async () => {
     const { connect, app } = await startInline({
       router: (app) => {

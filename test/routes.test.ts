@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import type { Application, Context } from 'egg';
 import { logs, type Running, start } from './support/app';
+import { parity } from './support/clients';
 import { bootError, noting, startInline } from './support/inline';
 import { next, signal, until } from './support/wait';
 
@@ -12,7 +13,7 @@ const bootFails = async (router: Router, expected: RegExp) => {
   assert.match((await bootError({ router })).message, expected);
 };
 
-describe('routes of an application', () => {
+parity('routes of an application', () => {
   let running: Running;
   before(async () => {
     running = await start('routes');
@@ -77,7 +78,7 @@ describe('a path without controllers', () => {
   });
 });
 
-describe('middlewares of a route', () => {
+parity('middlewares of a route', () => {
   it('should run inside the packet chain, in order, around the controller', async () => {
     const steps: string[] = [];
     const over = signal();
@@ -170,7 +171,7 @@ describe('middlewares of a route', () => {
   });
 });
 
-describe('a catch-all route', () => {
+parity('a catch-all route', () => {
   const router: Router = (app) => {
     app.io.route('*', (ctx) => ctx.args.at(-1)(['rest', ctx.packet[0], ctx.args.length]));
     app.io.route('known', (ctx) => ctx.args[0]('known'));
