@@ -5,7 +5,7 @@ import type { IoStats } from '../lib';
 import { type ClientOptions, connected, logs, type Running, track } from './support/app';
 import { type Kind, NEW, OLD } from './support/clients';
 import { type Inline, startInline } from './support/inline';
-import { next, until } from './support/wait';
+import { next, signal, until } from './support/wait';
 
 const [TWO, ONE] = OLD as [Kind, Kind];
 const NONE = { now: 0, total: 0, refused: 0, events: 0, errors: 0 };
@@ -169,6 +169,26 @@ describe('app.io.stats()', () => {
       assert.deepEqual(chat()?.[other], NONE);
     });
   }
+
+  it('should count an error that an ack tells, be it that its time was up', async () => {
+    const go = signal();
+    const { app, enter } = await startAll({
+      io: { ack: 'auto', ackTimeout: 20 },
+      router: (app) => {
+        app.io.route('fail', () => {
+          throw new Error('no');
+        });
+        app.io.route('late', () => go.promise);
+      },
+    });
+    logs(app);
+    const client = await enter(TWO);
+    assert.match((await client.emitWithAck('fail')).error.message, /no/);
+    assert.match((await client.emitWithAck('nobody')).error.message, /no route/);
+    assert.match((await client.emitWithAck('late')).error.message, /no answer/);
+    go.resolve();
+    assert.deepEqual(app.io.stats().namespaces['/']?.[3], { ...NONE, now: 1, total: 1, events: 3, errors: 3 });
+  });
 
   it('should count the children of a parent namespace under its pattern, those that came first as well', async () => {
     const { app, enter } = await startAll({
