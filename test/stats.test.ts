@@ -1,8 +1,11 @@
 // app.io.stats(): what a worker counts of its clients, by protocol.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { format } from 'node:util';
 import type { Socket } from 'socket.io-client';
 import type { IoStats } from '../lib';
-import { type ClientOptions, connected, logs, type Running, track } from './support/app';
+import { type ClientOptions, connected, logs, ROOT, type Running, track } from './support/app';
 import { type Kind, NEW, OLD } from './support/clients';
 import { type Inline, startInline } from './support/inline';
 import { next, signal, until } from './support/wait';
@@ -222,6 +225,37 @@ describe('app.io.stats()', () => {
     const { refusedOld, connections } = app.io.stats();
     assert.equal(refusedOld, 3);
     assert.equal(connections[3].total, 0);
+  });
+
+  it('should be logged by the schedule of the README', async () => {
+    const readme = readFileSync(path.join(ROOT, 'README.md'), 'utf8');
+    const code = /```js\n(.*?)```/s.exec(readme.slice(readme.indexOf('`app/schedule/old-clients.js`')))?.[1];
+    const module = { exports: {} as { schedule: object; task(ctx: object): Promise<void> } };
+    new Function('module', code as string)(module);
+    assert.deepEqual(module.exports.schedule, { interval: '10m', type: 'all' });
+    const { app, enter } = await startAll({});
+    await enter(TWO);
+    const lines: string[] = [];
+    await module.exports.task({ app, logger: { info: (...args: unknown[]) => lines.push(format(...args)) } });
+    assert.equal(lines.length, 1);
+    assert.match(
+      lines[0] as string,
+      /^\[old clients\] worker \d+: \{"now":1,"polling":0,"websocket":1,.*"total":1,"last":".+"\}$/,
+    );
+  });
+
+  it('should have the form that the README shows', async () => {
+    const readme = readFileSync(path.join(ROOT, 'README.md'), 'utf8');
+    const code = /```js\n(\{\n {2}pid.*?)```/s.exec(readme)?.[1];
+    const shown = new Function(`return ${code}`)() as IoStats;
+    const { app } = await startInline({});
+    const stats = app.io.stats();
+    assert.deepEqual(Object.keys(shown), Object.keys(stats));
+    for (const protocol of [3, 4] as const) {
+      assert.deepEqual(Object.keys(shown.connections[protocol]), Object.keys(stats.connections[protocol]));
+      const [one, other] = [shown.namespaces['/chat'], stats.namespaces['/']];
+      assert.deepEqual(Object.keys(one?.[protocol] ?? {}), Object.keys(other?.[protocol] ?? {}));
+    }
   });
 
   it('should keep the numbers when the application closes', async () => {

@@ -1,6 +1,6 @@
 // app/io/controller/chat.ts and app/io/middleware/auth.ts of an application, and how it declares them.
 import { type Application, type Context, Controller } from 'egg';
-import type { IoServer, Middleware } from 'egg-socket.io';
+import type { IoServer, IoStats, Middleware } from 'egg-socket.io';
 import type { Equal, Expect } from './expect';
 
 export class ChatController extends Controller {
@@ -11,6 +11,10 @@ export class ChatController extends Controller {
     app.io.of('/chat').to('everybody').emit('said', message);
     // @ts-expect-error Socket.IO's server has no such member
     app.io.nope;
+    const stats: IoStats = app.io.stats();
+    type Now = Expect<Equal<(typeof stats.connections)[3]['now'], number>>;
+    // @ts-expect-error clients speak 3 or 4
+    stats.connections[2];
     // @ts-expect-error an event has a name
     ctx.socket.emit();
     return app.io.controller.chat.say();
