@@ -12,9 +12,9 @@ export class ChatController extends Controller {
     // @ts-expect-error Socket.IO's server has no such member
     app.io.nope;
     const stats: IoStats = app.io.stats();
-    type Now = Expect<Equal<(typeof stats.connections)[3]['now'], number>>;
+    const now: number = stats.connections[3].now;
     // @ts-expect-error clients speak 3 or 4
-    stats.connections[2];
+    stats.connections[now < 2 ? 2 : 3];
     // @ts-expect-error an event has a name
     ctx.socket.emit();
     return app.io.controller.chat.say();
