@@ -4,6 +4,7 @@ import { WebSocket, Server as WsServer } from 'ws';
 import type { IoConfig } from '../lib';
 import { resolveConfig } from '../lib/config';
 import { connected, logs, mm, refused } from './support/app';
+import { OLD, parity, parityOf } from './support/clients';
 import { bootError, startInline } from './support/inline';
 import { next, signal, until } from './support/wait';
 
@@ -189,7 +190,7 @@ describe('config.io.init', () => {
   });
 });
 
-describe('config.io.generateId', () => {
+parity('config.io.generateId', (kind) => {
   it('should make the id of the socket, as client and server see it', async () => {
     let count = 0;
     const seen: string[] = [];
@@ -205,7 +206,7 @@ describe('config.io.generateId', () => {
     assert.equal(client.id, 'ann-1');
     assert.equal(await client.emitWithAck('id'), 'ann-1');
     const chat = await connected(client.io.socket('/chat'));
-    assert.equal(chat.id, '/chat#ann-1');
+    assert.equal(chat.id, kind.idOf('/chat#ann-1'));
     assert.equal(await chat.emitWithAck('id'), '/chat#ann-1');
     assert.deepEqual(seen, ['ann-1']);
     // The socket is in the room of its id.
@@ -237,6 +238,46 @@ describe('config.io.generateId', () => {
     }
   });
 
+  it('should make the ids of all namespaces, before any middleware sees a socket', async () => {
+    const { connect, app } = await startInline({
+      io: { generateId: () => 'made', namespace: { '/': {}, '/chat': {} } },
+      router: (app) => {
+        app.io.of('/native').on('connection', () => {});
+        app.io.of('/chat').use((socket, next) => {
+          socket.join('room');
+          next();
+        });
+      },
+    });
+    assert.equal((await connect('/native')).id, kind.idOf('/native#made'));
+    const chat = await connect('/chat');
+    const heard = next(chat, 'x');
+    app.io.of('/chat').to('room').emit('x');
+    await heard;
+    chat.disconnect();
+    await until('nothing is left', () => app.io.of('/chat').adapter.rooms.size === 0);
+    assert.equal(app.io.of('/chat').adapter.sids.size, 0);
+  });
+});
+
+parityOf(OLD, 'config.io.generateId that fails', () => {
+  it('should refuse the client, and log it', async () => {
+    let answer: () => unknown = () => undefined;
+    const { client, connect, app } = await startInline({ io: { generateId: () => answer() as string } });
+    const { warn } = logs(app);
+    await refused(client());
+    answer = () => {
+      throw new Error('no id');
+    };
+    await refused(client());
+    assert.match(warn[0], /refused: .*it returned undefined.*config\.io\.generateId/);
+    assert.match(warn[1], /refused: .* no id/);
+    answer = () => 'good';
+    assert.equal((await connect()).id, 'good');
+  });
+});
+
+describe('config.io.generateId with new clients', () => {
   it('should refuse the client, and log it, when it returns no string or throws', async () => {
     let answer: () => unknown = () => undefined;
     const { client, connect, app } = await startInline({ io: { generateId: () => answer() as string } });
@@ -262,27 +303,6 @@ describe('config.io.generateId', () => {
     assert.notEqual(client.io.engine.id, 'known-to-all');
     const query = 'EIO=4&transport=polling&sid=known-to-all';
     assert.equal((await fetch(`${url}/socket.io/?${query}`, { method: 'POST', body: '42["x"]' })).status, 400);
-  });
-
-  it('should make the ids of all namespaces, before any middleware sees a socket', async () => {
-    const { connect, app } = await startInline({
-      io: { generateId: () => 'made', namespace: { '/': {}, '/chat': {} } },
-      router: (app) => {
-        app.io.of('/native').on('connection', () => {});
-        app.io.of('/chat').use((socket, next) => {
-          socket.join('room');
-          next();
-        });
-      },
-    });
-    assert.equal((await connect('/native')).id, '/native#made');
-    const chat = await connect('/chat');
-    const heard = next(chat, 'x');
-    app.io.of('/chat').to('room').emit('x');
-    await heard;
-    chat.disconnect();
-    await until('nothing is left', () => app.io.of('/chat').adapter.rooms.size === 0);
-    assert.equal(app.io.of('/chat').adapter.sids.size, 0);
   });
 
   it('should make one socket of a client that connects to a namespace twice at once', async () => {
