@@ -215,6 +215,23 @@ describe('app.io.stats()', () => {
     assert.deepEqual(namespaces['/^\\/native-\\d+$/']?.[4], { ...NONE, now: 20 });
   });
 
+  it('should count the children of a namespace with parameters under its name, those that have gone as well', async () => {
+    const { app, enter } = await startAll({
+      io: { maxNamespaces: 2 },
+      router: (app) => app.io.of('/room/:id').route('hail', (ctx) => ctx.args[0](ctx.params?.id)),
+    });
+    for (const [i, kind] of [NEW, TWO, ONE, NEW].entries()) {
+      const client = await enter(kind, `/room/${i}`);
+      assert.equal(await client.emitWithAck('hail'), String(i));
+      client.disconnect();
+      await until('it has left', () => app.io.engine.clientsCount === 0);
+    }
+    const { namespaces } = app.io.stats();
+    assert.deepEqual(Object.keys(namespaces), ['/', '/room/:id']);
+    const both = { ...NONE, total: 2, events: 2 };
+    assert.deepEqual(namespaces['/room/:id'], { 3: both, 4: both });
+  });
+
   it('should tell how often old clients knock where they are not let in', async () => {
     const { app, url } = await startInline({});
     const { warn } = logs(app);
