@@ -1,6 +1,7 @@
 // A client's ack as handlers get it where config.io.ack or config.io.ackTimeout asks for more than Socket.IO's own: sent once,
 // with what a controller returns, with an error, or when its time is up. Made by packet.ts for each packet that asks for one.
 import { inspect } from 'node:util';
+import type { Socket } from 'socket.io';
 import type { AckConfig } from './ack/config';
 import { toError } from './errors';
 
@@ -12,24 +13,26 @@ export interface AckLog {
 /** What all acks of a namespace have in common. */
 export interface Acks extends AckConfig {
   readonly log: AckLog;
-  /** The namespace's name, for messages. */
-  readonly namespace: string;
 }
 
 type Send = (...args: unknown[]) => void;
-/** What happens when the time of an ack is up. */
-type Fail = (ack: Ack, err: Error) => void;
+/** What happens when the time of an ack is up, or its controller fails when the chain is over. */
+type Fail = (thrown: unknown) => void;
 
 /** No answer in `config.io.ackTimeout` ms. */
 export class AckTimeoutError extends Error {
   override name = 'AckTimeoutError';
   readonly code = 'ACK_TIMEOUT';
+  /** Clients may be told, as of the errors of `ctx.throw`. */
+  readonly expose = true;
 }
 
 /** A client waits for an answer to an event that has neither a route nor a listener. */
 export class NoRouteError extends Error {
   override name = 'NoRouteError';
   readonly code = 'NO_ROUTE';
+  /** Clients may be told, as of the errors of `ctx.throw`. */
+  readonly expose = true;
 }
 
 /** The ack of one packet. */
@@ -38,7 +41,11 @@ export class Ack {
   #by: string | undefined = undefined;
   #hasReturned = false;
   #value: unknown = undefined;
+  /** Whether the packet has got past all middlewares. */
+  #isReached = false;
   #isUnheard = false;
+  /** Whether the chain is over. */
+  #isSettled = false;
   /** Whether its time was up before anything answered. */
   isTooLate = false;
   #timer: NodeJS.Timeout | undefined = undefined;
@@ -49,26 +56,27 @@ export class Ack {
    * @param fail - is called when its time is up
    * @returns undefined where the packet asks for no ack
    */
-  static of(acks: Acks, packet: unknown[], fail: Fail): Ack | undefined {
+  static of(acks: Acks, socket: Socket, packet: unknown[], fail: Fail): Ack | undefined {
     const last = packet.length - 1;
     const send = packet[last];
     if (last === 0 || typeof send !== 'function') return undefined;
-    const ack = new Ack(acks, packet[0], send as Send, fail);
+    const ack = new Ack(acks, socket, packet[0], send as Send, fail);
     packet[last] = (...args: unknown[]) => ack.send(args, 'its ack was called');
     return ack;
   }
 
   private constructor(
     private readonly acks: Acks,
+    private readonly socket: Socket,
     private readonly event: unknown,
     private readonly answer: Send,
-    fail: Fail,
+    private readonly fail: Fail,
   ) {
     const { timeout } = acks;
     if (timeout === undefined) return;
     this.#timer = setTimeout(() => {
       this.isTooLate = true;
-      fail(this, new AckTimeoutError(`no answer to ${this.#what} in ${timeout} ms`));
+      fail(new AckTimeoutError(`no answer to ${this.#what} in ${timeout} ms`));
     }, timeout);
     this.#timer.unref();
   }
@@ -78,20 +86,42 @@ export class Ack {
     return this.acks.auto && this.#by === undefined;
   }
 
-  /** The event and its namespace, for messages: a client may have sent any name. */
+  /** The event and its namespace, for messages: a client may have sent any name, with some parsers anything at all. */
   get #what(): string {
-    return `${inspect(String(this.event).slice(0, 100))} in ${this.acks.namespace}`;
+    const { event } = this;
+    const name =
+      typeof event === 'string' ? inspect(event.slice(0, 100)) : `an event that is no string (${typeof event})`;
+    return `${name} in ${this.socket.nsp.name}`;
+  }
+
+  /** The packet has got past all middlewares, and its event is routed. */
+  routed(): void {
+    this.#isReached = true;
+  }
+
+  /**
+   * The packet has got past all middlewares, and no route has its event.
+   *
+   * @param isHeard - whether there are listeners
+   */
+  unrouted(isHeard: boolean): void {
+    this.#isReached = true;
+    this.#isUnheard = !isHeard;
   }
 
   /** A controller has ended with that value. */
-  readonly returned = (value: unknown): void => {
+  returned(value: unknown): void {
     this.#hasReturned = true;
     this.#value = value;
-  };
+    // Its middlewares have not waited for it.
+    if (this.#isSettled) this.#settleLate();
+  }
 
-  /** The event has neither a route nor a listener. */
-  unheard(): void {
-    this.#isUnheard = true;
+  /** A controller has failed. Whether that is answered here, since its middlewares have not waited for it. */
+  failed(thrown: unknown): boolean {
+    if (!this.#isSettled || !this.isOpen) return false;
+    this.fail(thrown);
+    return true;
   }
 
   /**
@@ -100,7 +130,10 @@ export class Ack {
    * @throws where nobody listens to the event, or the answer can't be sent
    */
   settle(): void {
-    if (!this.isOpen) return;
+    this.#isSettled = true;
+    // A middleware has swallowed it: it has its answer, or none is meant to come.
+    if (!this.#isReached) clearTimeout(this.#timer);
+    if (!this.isOpen && !(this.acks.auto && this.isTooLate)) return;
     if (this.#isUnheard) throw new NoRouteError(`no route for ${this.#what}`);
     if (!this.#hasReturned) return;
     try {
@@ -108,6 +141,14 @@ export class Ack {
     } catch (err) {
       const { message } = toError(err);
       throw new Error(`what the controller of ${this.#what} returned can't be sent: ${message}`, { cause: err });
+    }
+  }
+
+  #settleLate(): void {
+    try {
+      this.settle();
+    } catch (thrown) {
+      this.fail(thrown);
     }
   }
 

@@ -61,7 +61,7 @@ function scopeMaker(app: Application, config: ResolvedConfig) {
       ...common,
       router,
       counts: statsOf(app.io).countsOf(router.name),
-      acks: auto || timeout !== undefined ? { auto, timeout, log: app.coreLogger, namespace: name } : undefined,
+      acks: auto || timeout !== undefined ? { auto, timeout, log: app.coreLogger } : undefined,
       connection: connection.length > 0 ? composeChain(connection) : undefined,
       packet: packet.length > 0 ? composeChain([...packet, packetCore(router, DONE)]) : packetCore(router),
     });

@@ -2,22 +2,38 @@
 // connection.ts, packet.ts and ids.ts with what they caught.
 import type { Context } from 'egg';
 import type { Socket } from 'socket.io';
-import type { Ack } from './ack';
-import { type ErrorLog, heard, toError, withoutPrefix } from './errors';
-import { connectErrorOf, toldOfSaid, toldOfThrown } from './told';
+import { type Ack, NoRouteError } from './ack';
+import { ConfigError, type ErrorLog, heard, isError, isPromise, toError, withoutPrefix } from './errors';
+import { type AckError, connectErrorOf, toldOfSaid, toldOfThrown } from './told';
+
+/** An error as it was thrown, with what else it may have. */
+export interface ThrownError extends Error {
+  code?: unknown;
+  data?: unknown;
+  errors?: unknown;
+  /** Whether clients may be told: of errors of `ctx.throw` with a status below 500. */
+  expose?: boolean;
+  status?: number;
+  /** What was thrown, where that was no error. */
+  thrown?: unknown;
+}
 
 /**
  * What a client is told of an error: `config.io.onerror`.
  *
  * @param err - what was thrown; where that is no error, an error of its text that has it as `thrown`
  * @param ctx - the context of the packet, or of the connection, where `ctx.packet` is undefined
- * @returns a text, or an object with `message` and, where the client shall hear more, `code`, `data` and `errors`
+ * @returns a text, or an object with `message` and, where the client shall hear more, `code`, `data` and `errors`; no promise
  */
-export type OnError = (err: Error, ctx: Context) => unknown;
+export type OnError = (
+  err: ThrownError,
+  ctx: Context,
+) => // biome-ignore lint/suspicious/noConfusingVoidType: a function that says nothing
+string | (object & { then?: never }) | null | undefined | void;
 
 /** Where errors go. */
 export interface Failures {
-  readonly log: ErrorLog;
+  readonly log: ErrorLog & { warn(message: string): void };
   /** `config.io.onerror`; undefined where the client is told `err.data || err.message`. */
   readonly onerror?: OnError | undefined;
 }
@@ -27,8 +43,7 @@ const INTERNAL = 'internal error';
 /** The chain or the controller of a packet failed: its client gets the event `error`, the log one line. */
 export function packetFailed(failures: Failures, socket: Socket, thrown: unknown, ctx?: Context): void {
   failures.log.error(toError(thrown));
-  const { message, data } = heard(thrown);
-  const [said, safe] = failures.onerror ? [decided(failures, thrown, ctx), INTERNAL] : [data || message, message];
+  const [said, safe] = failures.onerror ? [decided(failures, thrown, ctx).said, INTERNAL] : heardOf(thrown);
   try {
     socket.emit('error', said);
   } catch (err) {
@@ -40,9 +55,11 @@ export function packetFailed(failures: Failures, socket: Socket, thrown: unknown
 
 /** The same, where the client's ack takes the place of the event. */
 export function ackFailed(failures: Failures, ack: Ack, thrown: unknown, ctx: Context): void {
-  failures.log.error(toError(thrown));
+  // That one is the client's mistake.
+  if (thrown instanceof NoRouteError) failures.log.warn(`[egg-socket.io] ${thrown.message}`);
+  else failures.log.error(toError(thrown));
   const by = ack.isTooLate ? 'its time was up' : 'it failed';
-  const error = failures.onerror ? toldOfSaid(decided(failures, thrown, ctx)) : toldOfThrown(thrown);
+  const error = failures.onerror ? decided(failures, thrown, ctx).told : toldOfThrown(thrown);
   try {
     ack.send([{ error }], by);
   } catch (err) {
@@ -56,7 +73,7 @@ export function connectionFailed(failures: Failures, thrown: unknown, ctx?: Cont
   const { log } = failures;
   const error = toError(thrown);
   log.error(error);
-  if (failures.onerror) return sendable(connectErrorOf(toldOfSaid(decided(failures, thrown, ctx))), log);
+  if (failures.onerror) return sendable(connectErrorOf(decided(failures, thrown, ctx).told, isOld(ctx)), log);
   const { message, data } = heard(thrown);
   if (message === error.message && data === undefined) return error;
   return sendable(Object.assign(new Error(message), { data }), log);
@@ -67,15 +84,45 @@ export function logFailure(log: ErrorLog, thrown: unknown): void {
   log.error(toError(thrown));
 }
 
-/** What `onerror` says; a text that tells nothing where it says nothing, fails itself, or has no context to go by. */
-function decided({ log, onerror }: Failures, thrown: unknown, ctx: Context | undefined): unknown {
-  if (ctx === undefined) return INTERNAL;
+/** The same, where it may be the log itself that has failed: there is nowhere left to say that. */
+export function logLast(log: ErrorLog, thrown: unknown): void {
   try {
-    return onerror?.(withoutPrefix(toError(thrown)), ctx) ?? INTERNAL;
+    logFailure(log, thrown);
+  } catch {}
+}
+
+/** What `onerror` says, as it is and as an ack has it. */
+interface Decision {
+  readonly said: unknown;
+  readonly told: AckError;
+}
+
+/** A text that tells nothing where `onerror` says nothing, fails itself, or has no context to go by. */
+function decided({ log, onerror }: Failures, thrown: unknown, ctx: Context | undefined): Decision {
+  try {
+    const said: unknown = ctx && onerror?.(withoutPrefix(toError(thrown)), ctx);
+    if (typeof said === 'function' || isPromise(said)) {
+      Promise.resolve(said).catch((err) => logFailure(log, err));
+      throw new ConfigError('config.io.onerror', said, 'a plain function that returns a text or an object');
+    }
+    if (said !== undefined && said !== null) {
+      const told = toldOfSaid(said);
+      // An error has more in it than was meant for clients.
+      return { said: isError(said) ? told : said, told };
+    }
   } catch (err) {
     log.error(toError(err));
-    return INTERNAL;
   }
+  return { said: INTERNAL, told: { message: INTERNAL } };
+}
+
+function heardOf(thrown: unknown): [said: unknown, safe: string] {
+  const { message, data } = heard(thrown);
+  return [data || message, message];
+}
+
+function isOld(ctx: Context | undefined): boolean {
+  return ctx?.socket.conn.protocol === 3;
 }
 
 /** Socket.IO sends it from a callback of its own, where an error of the encoder would end the process. */

@@ -1,11 +1,11 @@
 // The public entry: types and error classes, nothing that runs.
-export { AckTimeoutError } from './ack';
+export { AckTimeoutError, NoRouteError } from './ack';
 export type { AdapterConstructor, AdapterName } from './adapter/config';
 export type { AgentIo, AgentNamespace } from './agent/io';
 export type { Middleware } from './chain';
 export type { AdapterConfig, DrainConfig, InitConfig, IoConfig, NamespaceConfig, RedisConfig } from './config';
 export { ConfigError } from './errors';
-export type { OnError } from './failures';
+export type { OnError, ThrownError } from './failures';
 export type { Handler } from './route';
 export type { Routed, RouteTail } from './router';
 export type { IoServer } from './server';

@@ -2,7 +2,8 @@
 // no promise is made for what is done at once.
 import type { Context } from 'egg';
 import { Ack } from './ack';
-import { ackFailed, logFailure, packetFailed } from './failures';
+import { isPromise } from './errors';
+import { ackFailed, logFailure, logLast, packetFailed } from './failures';
 import { isReserved } from './reserved';
 import type { Router } from './router';
 import type { SocketScope } from './scope';
@@ -35,7 +36,7 @@ export function receive(scope: SocketScope, packet: unknown[], dispatch: () => v
   if (scope.work.leaving) return;
   // What it has sent together with its leaving comes behind it.
   if (!scope.socket.connected) return;
-  const { contexts, acks, counts } = scope.nsp;
+  const { contexts, counts } = scope.nsp;
   counts.of(scope.socket).events++;
   let ctx: PacketContext;
   try {
@@ -47,17 +48,11 @@ export function receive(scope: SocketScope, packet: unknown[], dispatch: () => v
     return;
   }
   const run: PacketRun = { scope, ctx, dispatch, ack: undefined };
-  if (acks !== undefined) {
-    run.ack = Ack.of(acks, packet, (ack, err) => {
-      scope.nsp.counts.of(scope.socket).errors++;
-      ackFailed(scope.nsp, ack, err, ctx);
-    });
-  }
   ctx[RUN] = run;
   contexts.run(ctx, start, run);
 }
 
-/** Without an async function, which would make promises of its own for each packet. */
+/** Without an async function, which would make promises of its own for each packet. Throws nothing: nobody would catch it. */
 function start(run: PacketRun): void {
   const { scope, ctx } = run;
   const { nsp } = scope;
@@ -65,6 +60,7 @@ function start(run: PacketRun): void {
   nsp.work.handlers.begin();
   let running: unknown;
   try {
+    if (nsp.acks !== undefined) run.ack = Ack.of(nsp.acks, scope.socket, ctx.packet, (err) => ackOver(run, err));
     // A session in a cookie is nobody's business until somebody asks for it.
     running = nsp.session.isStored()
       ? nsp.session.around(ctx, async () => void (await nsp.packet(ctx)))
@@ -73,43 +69,67 @@ function start(run: PacketRun): void {
     save(run, { thrown });
     return;
   }
-  if (running === undefined) save(run);
-  else
-    (running as Promise<void>).then(
+  if (isPromise(running)) {
+    running.then(
       () => save(run),
       (thrown) => save(run, { thrown }),
     );
+  } else save(run);
 }
 
 /** The chain has ended: saves a session that somebody has asked for. */
 function save(run: PacketRun, failure?: Failure): void {
   const { session } = run.scope.nsp;
-  let saving: Promise<void> | undefined;
+  let saving: unknown;
   try {
     saving = session.isStored() ? undefined : session.save(run.ctx);
   } catch (thrown) {
     end(run, { thrown });
     return;
   }
-  if (saving === undefined) end(run, failure);
-  else
+  if (isPromise(saving)) {
     saving.then(
       () => end(run, failure),
       (thrown) => end(run, { thrown }),
     );
+  } else end(run, failure);
 }
 
 function end(run: PacketRun, failure: Failure | undefined): void {
-  const { scope, ctx, ack } = run;
+  const { scope, ctx } = run;
   try {
-    if (failure) failed(run, failure.thrown);
-    else ack?.settle();
+    keepCookies(ctx, scope);
+    settle(run, failure);
   } catch (thrown) {
-    failed(run, thrown);
+    logLast(scope.nsp.log, thrown);
   } finally {
     scope.work.end();
     scope.nsp.work.handlers.end();
-    keepCookies(ctx, scope);
+  }
+}
+
+function settle(run: PacketRun, failure: Failure | undefined): void {
+  if (failure) {
+    failed(run, failure.thrown);
+    return;
+  }
+  try {
+    run.ack?.settle();
+  } catch (thrown) {
+    failed(run, thrown);
+  }
+}
+
+/** The time of an ack is up, or its controller has failed when the chain was over. */
+function ackOver({ scope, ctx, ack }: PacketRun, err: unknown): void {
+  const { nsp, socket } = scope;
+  // Nobody is there to hear it.
+  if (!socket.connected || ack === undefined) return;
+  nsp.counts.of(socket).errors++;
+  try {
+    ackFailed(nsp, ack, err, ctx);
+  } catch (thrown) {
+    logLast(nsp.log, thrown);
   }
 }
 
@@ -141,7 +161,7 @@ export function packetCore(router: Router, done?: Promise<void>): (ctx: Context)
     if (isHeard) dispatch();
     const route = router.find(event);
     if (route !== undefined) return route.run(ctx, packet, ack) ?? done;
-    if (!isHeard && ack !== undefined && scope.socket.listenersAny().length === 0) ack.unheard();
+    ack?.unrouted(isHeard || scope.socket.listenersAny().length > 0);
     return done;
   };
 }

@@ -4,7 +4,7 @@ import type { Ack } from './ack';
 import { composeChain, type Middleware, type Onion } from './chain';
 import { setArgs } from './context';
 import { directly } from './direct';
-import { controllerError } from './errors';
+import { controllerError, isPromise } from './errors';
 
 /**
  * What answers an event: a method of `app.io.controller`, or any function. Called with the packet's context as `this` and as
@@ -45,6 +45,7 @@ export class Route {
   }
 
   #call(ctx: Context, packet: unknown[] | undefined, ack: Ack | undefined): Promise<void> | undefined {
+    ack?.routed();
     if (packet !== undefined) setArgs(ctx, packet.slice(1));
     let result: unknown;
     try {
@@ -57,8 +58,18 @@ export class Route {
       return undefined;
     }
     this.running++;
-    const ended = Promise.resolve(result).then(ack === undefined ? this.#done : ack.returned, this.#failed);
-    return ack === undefined ? ended : ended.then(this.#done);
+    if (ack === undefined) return Promise.resolve(result).then(this.#done, this.#failed);
+    return Promise.resolve(result).then(
+      (value) => {
+        this.running--;
+        ack.returned(value);
+      },
+      (thrown) => {
+        this.running--;
+        const err = controllerError(thrown);
+        if (!ack.failed(err)) throw err;
+      },
+    );
   }
 
   readonly #done = (): void => {
@@ -69,8 +80,4 @@ export class Route {
     this.running--;
     throw controllerError(thrown);
   };
-}
-
-function isPromise(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as PromiseLike<unknown> | undefined)?.then === 'function';
 }

@@ -94,7 +94,9 @@ export class Router {
 
   /** The route of an event that a client has sent. */
   find(event: unknown): Route | undefined {
-    return isSystemEvent(event) ? undefined : (this.#routes.get(event) ?? this.#rest);
+    if (isSystemEvent(event)) return undefined;
+    // Some parsers let anything through for a name.
+    return this.#routes.get(event) ?? (typeof event === 'string' ? this.#rest : undefined);
   }
 
   /** The events whose handlers are running, and how many are, for messages. */
@@ -119,7 +121,9 @@ export function setRouter(nsp: Namespace, router: Router): Router {
 }
 
 function isTable(value: unknown): value is Record<string, Routed> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 function checkMiddleware(middleware: unknown, where: string): Middleware {

@@ -14,20 +14,28 @@ export interface AckError {
 
 /** Of whatever was thrown: its message, without the prefix of controllers, and what else an ack tells of it. */
 export function toldOfThrown(thrown: unknown): AckError {
-  const { message, data } = heard(isError(thrown) ? withoutPrefix(thrown) : thrown);
-  return complete(message, data, thrown);
+  const meant = isError(thrown) ? withoutPrefix(thrown) : thrown;
+  const { message, data } = heard(meant);
+  return complete(message, data, meant);
 }
 
-/** Of what `config.io.onerror` has said: a text, an object with a message, or anything else, which becomes `data`. */
+/** Of what `config.io.onerror` has said: a text, an error, an object with a message, or anything else, which becomes `data`. */
 export function toldOfSaid(said: unknown): AckError {
   if (typeof said === 'string') return { message: said };
   const { message, data } = said as { message?: unknown; data?: unknown };
-  return typeof message === 'string' ? complete(message, data, said) : { message: 'error', data: said };
+  if (isError(said)) return complete(message as string, data, said);
+  return typeof message === 'string' ? { ...(said as AckError) } : { message: 'error', data: said };
 }
 
-/** What `connect_error` tells, which has a message and `data` and nothing else. */
-export function connectErrorOf({ message, data, code, errors }: AckError): Error & { data?: unknown } {
-  const more = data ?? (code === undefined && errors === undefined ? undefined : { code, errors });
+/**
+ * What `connect_error` tells, which has a message and `data` and nothing else.
+ *
+ * @param isOld - whether the client is one of Socket.IO 2, which is told `data || message`
+ */
+export function connectErrorOf(told: AckError, isOld: boolean): Error & { data?: unknown } {
+  const { message, data, code, errors } = told;
+  const rest = code === undefined && errors === undefined ? undefined : isOld ? told : { code, errors };
+  const more = data ?? rest;
   return Object.assign(new Error(message), more === undefined ? {} : { data: more });
 }
 
@@ -36,7 +44,8 @@ function complete(message: string, data: unknown, of: unknown): AckError {
   const { code, errors } = read(of);
   if (typeof code === 'string' || typeof code === 'number') told.code = code;
   if (data !== undefined) told.data = data;
-  if (errors !== undefined) told.errors = errors;
+  // Errors in a list (of an AggregateError, say) have more in them than was meant for clients.
+  if (errors !== undefined && !(Array.isArray(errors) && errors.some(isError))) told.errors = errors;
   return told;
 }
 

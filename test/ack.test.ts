@@ -6,6 +6,7 @@ import type { IoConfig } from '../lib';
 import { logs, type Running, start } from './support/app';
 import { parity } from './support/clients';
 import { bootError, type Inline, startInline } from './support/inline';
+import { lenientParser } from './support/parser';
 import { next, signal, until } from './support/wait';
 
 const PREFIX = '[egg-socket.io] controller execute error: ';
@@ -123,6 +124,48 @@ parity('ack: auto', () => {
     assert.equal(error.length, 6);
   });
 
+  it('should tell all of an error that can not be changed, and nothing of the errors in a list', async () => {
+    const { connect } = await auto({
+      frozen: async () => {
+        throw Object.freeze(Object.assign(new Error('frozen'), { code: 'E_F', data: 1, errors: [1] }));
+      },
+      getter: async () => {
+        throw new (class extends Error {
+          code = 'E_G';
+          override get message() {
+            return 'got';
+          }
+        })();
+      },
+      list: async () => {
+        throw new AggregateError([Object.assign(new Error('inner'), { address: 'secret' })], 'all failed');
+      },
+    });
+    const client = await connect();
+    const answer = (event: string) => client.emitWithAck(event);
+    assert.deepEqual(await answer('frozen'), { error: { message: 'frozen', code: 'E_F', data: 1, errors: [1] } });
+    assert.deepEqual(await answer('getter'), { error: { message: 'got', code: 'E_G' } });
+    assert.deepEqual(await answer('list'), { error: { message: 'all failed' } });
+  });
+
+  it('should answer with what a controller returns or throws when its chain is over', async () => {
+    const finish = signal();
+    const after = async (ctx: Context) => {
+      await finish.promise;
+      if (ctx.args[0]) throw new Error('in the end');
+      return 'late';
+    };
+    const { connect } = await auto(
+      { after, last: () => finish.resolve() },
+      { packetMiddleware: ['a'] },
+      { middleware: { a: async (_ctx, next) => void next() } },
+    );
+    const client = await connect();
+    const answers = [client.emitWithAck('after', false), client.emitWithAck('after', true)];
+    client.emit('last');
+    assert.deepEqual(await Promise.all(answers), ['late', { error: { message: 'in the end' } }]);
+  });
+
   it('should log an error of a controller with its prefix, once', async () => {
     const { connect, app } = await auto({
       fail: async () => {
@@ -226,14 +269,16 @@ parity('ack: auto', () => {
 
   it('should answer an event that nobody listens to with an error', async () => {
     const { connect, app } = await auto({ known: () => 1 });
-    const { error } = logs(app);
+    const { error, warn } = logs(app);
     const client = await connect();
     assert.deepEqual(await client.emitWithAck('unknown', 1), {
       error: { message: "no route for 'unknown' in /", code: 'NO_ROUTE' },
     });
     const long = await client.emitWithAck('x'.repeat(100_000));
     assert(long.error.message.length < 200);
-    assert.equal(error.length, 2);
+    // It is the client's mistake: a line each, and no stack.
+    assert.deepEqual([warn.length, error.length], [2, 0]);
+    assert.match(warn[0], /no route for 'unknown' in \//);
     assert.equal(await client.emitWithAck('known'), 1);
   });
 
@@ -355,8 +400,76 @@ describe('ackTimeout', () => {
     client.emit('never', () => over.resolve());
     await working.promise;
     client.disconnect();
-    await until('its time is up', () => error.length === 1);
-    assert.equal(await (await connect()).emitWithAck('ok'), 'ok');
+    const other = await connect();
+    // One that comes later has its time up later.
+    assert.equal((await other.emitWithAck('never')).error.code, 'ACK_TIMEOUT');
+    assert.equal(await other.emitWithAck('ok'), 'ok');
+    assert.equal(error.length, 1);
+  });
+
+  it('should warn of what is returned too late', async () => {
+    const finish = signal();
+    const { connect, app } = await auto(
+      {
+        slow: async () => {
+          await finish.promise;
+          return 'late';
+        },
+      },
+      { ackTimeout: 20 },
+    );
+    const { warn } = logs(app);
+    const client = await connect();
+    assert.equal((await client.emitWithAck('slow')).error.code, 'ACK_TIMEOUT');
+    finish.resolve();
+    await until('it is warned of', () => warn.length === 1);
+    assert.match(warn[0], /'slow' in \/ is dropped: its controller returned, but before, its time was up/);
+  });
+
+  it('should have the context as app.currentContext when onerror is asked', async () => {
+    const seen: unknown[] = [];
+    const { connect, app } = await auto(
+      { never: () => new Promise(() => {}) },
+      {
+        ackTimeout: 20,
+        onerror: (_err, ctx) => void seen.push((app as { currentContext?: unknown }).currentContext === ctx),
+      },
+    );
+    await (await connect()).emitWithAck('never');
+    assert.deepEqual(seen, [true]);
+  });
+
+  it('should not wait for an answer to what a middleware has swallowed', async () => {
+    const { connect, app } = await auto(
+      { never: () => new Promise(() => {}) },
+      { ackTimeout: 20, packetMiddleware: ['a'] },
+      { middleware: { a: (ctx, next) => (ctx.packet[0] === 'swallowed' ? undefined : next()) } },
+    );
+    const { error } = logs(app);
+    const client = await connect();
+    let answered = 0;
+    client.emit('swallowed', () => answered++);
+    assert.equal((await client.emitWithAck('never')).error.code, 'ACK_TIMEOUT');
+    assert.deepEqual([answered, error.length], [0, 1]);
+  });
+
+  it('should take anything for the name of an event, where the parser lets that through', async () => {
+    const parser = lenientParser();
+    const { connect, app } = await auto(
+      { '*': (ctx) => ctx.packet[0], never: () => new Promise(() => {}) },
+      { ackTimeout: 20, init: { parser }, packetMiddleware: ['a'] },
+      // What it holds back its time is up for.
+      { middleware: { a: (ctx, next) => (typeof ctx.packet[0] === 'string' ? next() : new Promise<void>(() => {})) } },
+    );
+    const { error } = logs(app);
+    const client = await connect('/', { parser });
+    const hostile = [{ toString: 1, valueOf: 1 }, null, 5, []];
+    for (const [id, name] of hostile.entries()) {
+      (client as unknown as { packet(packet: object): void }).packet({ type: 2, id: 100 + id, data: [name, 'x'] });
+    }
+    await until('their time is up', () => error.length === hostile.length);
+    assert.match(error[0].message, /no answer to an event that is no string \(object\) in \/ in 20 ms/);
+    assert.equal(await client.emitWithAck('anything'), 'anything');
   });
 });
 

@@ -56,11 +56,20 @@ describe('controllers called directly', () => {
     const { gen } = made({ *gen() {} });
     assert.equal(directly(gen), gen);
     function Old(this: unknown) {
-      '_classCallCheck';
+      (globalThis as any)._classCallCheck(this, Old);
     }
     Old.prototype.say = () => 'raw';
     const { say } = made(Old);
     assert.equal(await directly(say)(), "Egg's ");
+    // What compilers make of a generator.
+    const compiled = Object.setPrototypeOf(() => {}, { constructor: { name: 'GeneratorFunction' } });
+    const { gone } = made({ gone: compiled });
+    assert.equal(directly(gone), gone);
+    // A method that a class has as a getter: Egg has found the one that it hides.
+    class Getter extends Chat {}
+    Object.defineProperty(Getter.prototype, 'say', { get: () => assert.fail('the getter was called') });
+    const hidden = async () => {};
+    assert.equal(directly(remembering(() => ({ say: hidden }))(Getter, {}).say), hidden);
     assert.equal(directly(wrap), wrap);
   });
 });

@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict';
 import type { Context } from 'egg';
 import type { Middleware } from '../lib';
+import { workOf } from '../lib/work';
 import { logs } from './support/app';
 import { ALL, parityOf } from './support/clients';
 import { type Inline, noting, startInline } from './support/inline';
-import { next, signal, times, until } from './support/wait';
+import { next, signal, times, until, within } from './support/wait';
 
 const chain = (...packetMiddleware: string[]) => ({ namespace: { '/': { packetMiddleware } } });
 const PREFIX = '[egg-socket.io] controller execute error: ';
@@ -448,5 +449,28 @@ parityOf(ALL, 'packet chain', () => {
       await until('the error is logged', () => errors.length === 1);
       assert.equal(errors[0].message, `${PREFIX}alone`);
     });
+  });
+
+  it('should outlive what is no session middleware of koa, and a response that is none', async () => {
+    const { connect, app } = await startInline({
+      router: (app) => {
+        const middlewares = app.middleware as any[];
+        const at = middlewares.findIndex(({ _name }) => _name?.startsWith('session'));
+        const own = (_ctx: Context, next: () => void) => {
+          next();
+          return null;
+        };
+        middlewares[at] = Object.assign(own, { _name: 'session' });
+        app.io.route('respond', (ctx) => {
+          (ctx as any).res = {};
+        });
+        app.io.route('hail', (ctx) => ctx.args.at(-1)('pong'));
+      },
+    });
+    const client = await connect();
+    client.emit('respond');
+    assert.equal(await client.emitWithAck('hail'), 'pong');
+    // Nothing is counted that has ended.
+    await within('the end of all handlers', workOf(app.io).handlers.none());
   });
 });

@@ -4,6 +4,7 @@ import type { Context } from 'egg';
 import { logs } from './support/app';
 import { parity } from './support/clients';
 import { startInline } from './support/inline';
+import { lenientParser } from './support/parser';
 import { signal, until } from './support/wait';
 
 parity('system events', (kind) => {
@@ -154,20 +155,3 @@ parity('system events', (kind) => {
     });
   }
 });
-
-/** A parser that checks nothing, as Socket.IO lets applications bring one. */
-function lenientParser() {
-  const { EventEmitter } = require('node:events') as typeof import('node:events');
-  class Encoder {
-    encode(packet: unknown) {
-      return [JSON.stringify(packet)];
-    }
-  }
-  class Decoder extends EventEmitter {
-    add(chunk: string) {
-      this.emit('decoded', JSON.parse(chunk));
-    }
-    destroy() {}
-  }
-  return { Encoder, Decoder };
-}

@@ -33,9 +33,8 @@ export interface NamespaceTypes {
 export type DeclaredNamespace = keyof IoNamespaces & string;
 
 type Declared<N> = N extends DeclaredNamespace ? IoNamespaces[N] : object;
-type Part<N, K extends keyof NamespaceTypes> = Declared<N> extends { [P in K]: infer E extends EventsMap }
-  ? E
-  : DefaultEventsMap;
+type Part<N, K extends keyof NamespaceTypes> =
+  Declared<N> extends { [P in K]: infer E extends EventsMap } ? E : DefaultEventsMap;
 
 /** What clients send to a namespace. */
 export type ClientEventsOf<N> = Part<N, 'client'>;
@@ -83,6 +82,7 @@ export type ArgsOf<N, E> = Listener<N, E> extends (...args: infer A) => any ? A 
 type AnswerOf<Args> = Args extends [...any[], (answer: infer A, ...more: any[]) => any] ? A : never;
 
 /** What a handler may return: of an event with an ack its answer, or nothing where the handler calls the ack. */
+// biome-ignore lint/suspicious/noConfusingVoidType: what a function is of that returns nothing
 type Answer<A> = [A] extends [never] ? unknown : A | void | Promise<A> | Promise<void> | Promise<A | void>;
 
 /** What of a context the declared events make more precise. */
