@@ -10,6 +10,14 @@ export type { Handler } from './route';
 export type { Routed, RouteTail } from './router';
 export type { IoServer } from './server';
 export type { ConnectionStats, IoStats, NamespaceStats, Protocol } from './stats';
+export type {
+  IoClientFactory,
+  IoClientOptions,
+  IoRefusal,
+  IoTestClient,
+  MockIoContext,
+  MockIoContextOptions,
+} from './testkit/typings';
 export type { AckError } from './told';
 export type { IoContext, IoController, IoMiddleware, IoNamespace, IoSocket, RouteOf } from './typings';
 export type { ControllerPath } from './typings/controllers';

@@ -1,0 +1,95 @@
+// A client of a test: socket.io-client's own socket, with what tests need. Called by kit.ts.
+import assert from 'node:assert';
+import type { Application } from 'egg';
+import type { Socket } from 'socket.io-client';
+import { resolveConfig } from '../config';
+import { TIMEOUT, within } from './deadline';
+import { compare, Inbox, shown } from './inbox';
+import { loadClient } from './load';
+import type { IoClientOptions, IoRefusal, IoTestClient } from './typings';
+
+/** A client with what it has received. */
+export interface Opened {
+  readonly socket: Socket;
+  readonly inbox: Inbox;
+  /** Fulfilled when it is in; rejected with what the server said. */
+  readonly connected: Promise<void>;
+}
+
+/** Begins to connect. */
+export function open(app: Application, url: string, name: string, options: IoClientOptions): Opened {
+  const { Manager } = loadClient(app.baseDir);
+  const { session: _made, headers, timeout = TIMEOUT, auth, ...rest } = options;
+  const { path, transports, parser } = resolveConfig(app.config.io).init;
+  const hasWebSocket = transports === undefined || transports.includes('websocket');
+  const manager = new Manager(url, {
+    ...(path === undefined ? {} : { path }),
+    ...(parser === undefined ? {} : { parser }),
+    transports: hasWebSocket ? ['websocket'] : (transports as string[]),
+    reconnection: false,
+    extraHeaders: headers,
+    ...rest,
+  } as ConstructorParameters<typeof Manager>[1]);
+  const socket = manager.socket(name, { ...rest, auth } as never) as Socket;
+  const inbox = new Inbox(name);
+  socket.onAny((event, ...args) => inbox.add(event, args));
+  socket.on('connect', () => inbox.resume());
+  socket.on('disconnect', (reason) => {
+    inbox.add('disconnect', [reason]);
+    if (!(manager.reconnection() && socket.active)) inbox.end(reason);
+  });
+  const connected = new Promise<void>((resolve, reject) => {
+    socket.once('connect', resolve);
+    socket.once('connect_error', reject);
+  });
+  return { socket, inbox, connected: within(() => `${name} to let the client in or to refuse it`, connected, timeout) };
+}
+
+/** Gives a connected client its members of the test kit. */
+export function equip(
+  { socket, inbox }: Opened,
+  name: string,
+  timeout: number,
+  settle: (ms: number) => Promise<void>,
+): IoTestClient {
+  const { emitWithAck } = socket;
+  return Object.assign(socket, {
+    emitWithAck(event: string, ...args: unknown[]): Promise<unknown> {
+      const { flags } = socket as unknown as { flags: { timeout?: number } };
+      // Set by `chat.timeout(ms)`, which is a deadline of its own.
+      const isTimed = flags.timeout !== undefined;
+      const answer = emitWithAck.call(socket, event, ...args);
+      if (isTimed) return answer;
+      return within(() => `the ack of ${shown(event, args)} from ${name}; ${inbox.summary()}`, answer, timeout);
+    },
+    async expect(event: string, ...payload: unknown[]): Promise<unknown[]> {
+      const args = await inbox.take(event, timeout);
+      compare(name, event, args, payload);
+      return args;
+    },
+    async expectNothing(event: string): Promise<void> {
+      await settle(timeout);
+      const untaken = inbox.untaken(event).map((args) => shown(event, args));
+      assert(untaken.length === 0, `${name} has sent what was not to come: ${untaken.join(', ')}`);
+    },
+  }) as unknown as IoTestClient;
+}
+
+/** Closes a client's connection, and so its sockets in other namespaces. */
+export function shut(socket: Socket): void {
+  const manager = socket.io;
+  manager.reconnection(false);
+  socket.disconnect();
+  manager.engine?.close();
+}
+
+/** What a refusal says. */
+export function refusalOf(name: string, thrown: IoRefusal): IoRefusal {
+  const { message, data, description } = thrown as typeof thrown & { description?: { message?: string } };
+  const more = description?.message ? ` (${description.message})` : '';
+  const refusal: IoRefusal = new Error(`[egg-socket.io] ${name} has refused the client: ${message}${more}`, {
+    cause: thrown,
+  });
+  if (data !== undefined) refusal.data = data;
+  return refusal;
+}

@@ -1,0 +1,35 @@
+// A session for a test's client: a real one, in the cookie or the store that the application's own middleware uses. Called by
+// kit.ts.
+import type { Application } from 'egg';
+import { sessionOf } from '../session';
+
+/**
+ * Saves a session and returns the header that has its cookie.
+ *
+ * @param header - the `cookie` header that the client has besides
+ * @throws where the application saves no session
+ */
+export async function cookieOf(app: Application, session: object, header = ''): Promise<string> {
+  const around = sessionOf(app)?.around;
+  if (around === undefined) {
+    throw new Error('[egg-socket.io] app.ioClient() has a session, but app.middleware has no session middleware');
+  }
+  // As over TLS: the cookie of a session may be for that alone, and this one is not sent back by a browser.
+  const ctx = app.createAnonymousContext({ socket: { encrypted: true } } as never);
+  await around(ctx, async () => {
+    ctx.session = { ...session } as never;
+  });
+  const set = [ctx.response.get('set-cookie') ?? []].flat().map((cookie) => cookie.split(';', 1)[0] as string);
+  if (set.length === 0) {
+    throw new Error(
+      '[egg-socket.io] the session of app.ioClient() was not saved: it is empty, or app.mockSession() has taken its place',
+    );
+  }
+  const names = set.map(nameOf);
+  const others = header.split(';').filter((pair) => pair.trim() !== '' && !names.includes(nameOf(pair)));
+  return [...others.map((pair) => pair.trim()), ...set].join('; ');
+}
+
+function nameOf(pair: string): string {
+  return (pair.split('=', 1)[0] as string).trim();
+}

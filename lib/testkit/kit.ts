@@ -1,0 +1,163 @@
+// The test kit of one application: its server, its clients and its mocked contexts, and when they go. Made by
+// app/extend/application.unittest.ts when it is first asked for.
+import assert from 'node:assert';
+import type { Application } from 'egg';
+import type { Socket as ServerSocket } from 'socket.io';
+import type { Socket } from 'socket.io-client';
+import { ContextFactory } from '../context';
+import { sessionProperties } from '../session';
+import { workOf } from '../work';
+import { equip, type Opened, open, refusalOf, shut } from './client';
+import { mockContext } from './context';
+import { cookieOf } from './cookie';
+import { DeadlineError, TIMEOUT, turn, within } from './deadline';
+import { type Mm, onRestore } from './restore';
+import { TestServer } from './server';
+import type {
+  IoClientFactory,
+  IoClientOptions,
+  IoRefusal,
+  IoTestClient,
+  MockIoContext,
+  MockIoContextOptions,
+} from './typings';
+
+interface UnittestApplication {
+  /** Of egg-mock; an application may run in unittest without it. */
+  mm?: Mm;
+  lifecycle: { registerBeforeClose(close: () => Promise<void>): void };
+}
+
+export class TestKit {
+  readonly #server: TestServer;
+  readonly #clients = new Set<Socket>();
+  readonly #sockets = new Set<ServerSocket>();
+  #contexts: ContextFactory | undefined;
+  #closesItself = false;
+  /** Over when the clients of the test before have gone. */
+  #closing: Promise<unknown> = Promise.resolve();
+
+  constructor(private readonly app: Application) {
+    this.#server = new TestServer(app);
+    const { lifecycle } = app as unknown as UnittestApplication;
+    lifecycle.registerBeforeClose(async () => {
+      this.#closeAll();
+      await this.#closing;
+      await this.#server.close();
+    });
+  }
+
+  readonly ioClient: IoClientFactory = Object.assign(
+    (name?: string, options?: IoClientOptions) => this.#connect(name, options) as Promise<IoTestClient<never>>,
+    { expectRefused: this.#expectRefused.bind(this) },
+  );
+
+  mockIoContext(options: MockIoContextOptions = {}): MockIoContext {
+    this.#contexts ??= new ContextFactory(this.app, sessionProperties(this.app));
+    const { ctx, socket } = mockContext(this.app, this.#contexts, options);
+    this.#sockets.add(socket);
+    this.#closeItself();
+    return ctx;
+  }
+
+  async #connect(name = '/', options: IoClientOptions = {}): Promise<IoTestClient> {
+    const full = fullName(name);
+    const opened = await this.#open(full, options);
+    try {
+      await opened.connected;
+    } catch (err) {
+      shut(opened.socket);
+      throw err instanceof DeadlineError ? err : refusalOf(full, err as IoRefusal);
+    }
+    return equip(opened, full, options.timeout ?? TIMEOUT, (ms) => this.#settle(ms));
+  }
+
+  async #expectRefused(
+    name: string,
+    reason?: RegExp | string | ((refusal: IoRefusal) => unknown),
+    options: IoClientOptions = {},
+  ): Promise<IoRefusal> {
+    const full = fullName(name);
+    const opened = await this.#open(full, options);
+    const outcome = await opened.connected.catch((err: IoRefusal) => err).finally(() => shut(opened.socket));
+    if (outcome instanceof DeadlineError) throw outcome;
+    assert(outcome, `${full} has let the client in, and was to refuse it`);
+    check(full, outcome, reason);
+    return outcome;
+  }
+
+  async #open(name: string, options: IoClientOptions): Promise<Opened> {
+    await this.#closing;
+    const { session } = options;
+    const headers = { ...options.headers };
+    if (session !== undefined) {
+      const [key = 'cookie'] = Object.keys(headers).filter((header) => header.toLowerCase() === 'cookie');
+      headers[key] = await cookieOf(this.app, session, headers[key]);
+    }
+    const opened = open(this.app, await this.#server.url(), name, { ...options, headers });
+    this.#clients.add(opened.socket);
+    this.#closeItself();
+    return opened;
+  }
+
+  /** Waits until what the clients have sent is handled, and what the server has sent them has arrived. */
+  async #settle(ms: number): Promise<void> {
+    const { handlers } = workOf(this.app.io);
+    const arrived = () => Promise.all(Array.from(this.#clients, (socket) => this.#line(socket)?.roundTrip()));
+    await within(() => 'what the clients have sent to reach the server', arrived(), ms);
+    await turn();
+    await within(() => `the end of what is being handled (${handlers.running} packets)`, handlers.none(), ms);
+    await within(() => 'what the server has sent to reach the clients', arrived(), ms);
+    await turn();
+  }
+
+  #line(socket: Socket) {
+    return this.#server.line((socket.io.engine as { id?: string } | undefined)?.id);
+  }
+
+  /** With the test, which is over when egg-mock restores what was mocked. */
+  #closeItself(): void {
+    const { mm } = this.app as unknown as UnittestApplication;
+    if (this.#closesItself || mm === undefined) return;
+    this.#closesItself = true;
+    onRestore(mm, () => {
+      this.#closesItself = false;
+      this.#closeAll();
+    });
+  }
+
+  #closeAll(): void {
+    const lines = Array.from(this.#clients, (socket) => this.#line(socket)?.closed);
+    for (const socket of this.#clients) shut(socket);
+    for (const socket of this.#sockets) socket.disconnect();
+    this.#clients.clear();
+    this.#sockets.clear();
+    const { handlers } = workOf(this.app.io);
+    const gone = Promise.all([this.#closing, ...lines])
+      .then(turn)
+      .then(() => handlers.none());
+    // A handler that never ends is not the fault of the test that comes next.
+    this.#closing = within(() => 'the clients of a test to leave', gone, TIMEOUT).catch(() => {});
+  }
+}
+
+const kits = new WeakMap<object, TestKit>();
+
+/** The test kit of an application. */
+export function kitOf(app: Application): TestKit {
+  const made = kits.get(app) ?? new TestKit(app);
+  kits.set(app, made);
+  return made;
+}
+
+function fullName(name: string): string {
+  return name.startsWith('/') ? name : `/${name}`;
+}
+
+function check(name: string, refusal: IoRefusal, reason?: RegExp | string | ((refusal: IoRefusal) => unknown)): void {
+  if (reason === undefined) return;
+  const said = `${name} has refused the client for another reason: ${refusal.message}`;
+  if (typeof reason === 'function') assert(reason(refusal), said);
+  else if (typeof reason === 'string') assert.strictEqual(refusal.message, reason, said);
+  else assert.match(refusal.message, reason, said);
+}
