@@ -6,6 +6,7 @@ import { resolveConfig } from '../config';
 import { TIMEOUT, within } from './deadline';
 import { compare, Inbox, shown } from './inbox';
 import { loadClient } from './load';
+import { withoutOffset } from './offset';
 import type { IoClientOptions, IoRefusal, IoTestClient } from './typings';
 
 /** A client with what it has received. */
@@ -32,7 +33,7 @@ export function open(app: Application, url: string, name: string, options: IoCli
   } as ConstructorParameters<typeof Manager>[1]);
   const socket = manager.socket(name, { ...rest, auth } as never) as Socket;
   const inbox = new Inbox(name);
-  socket.onAny((event, ...args) => inbox.add(event, args));
+  socket.onAny((event, ...args) => inbox.add(event, withoutOffset(app.io._nsps.get(name), args)));
   socket.on('connect', () => inbox.resume());
   socket.on('disconnect', (reason) => {
     inbox.add('disconnect', [reason]);

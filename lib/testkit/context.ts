@@ -5,6 +5,7 @@ import { Socket as TcpSocket } from 'node:net';
 import type { Application } from 'egg';
 import { type Namespace, Socket } from 'socket.io';
 import type { ContextFactory } from '../context';
+import { withoutOffset } from './offset';
 import type { MockIoContext, MockIoContextOptions } from './typings';
 
 const ADDRESS = '127.0.0.1';
@@ -15,7 +16,7 @@ export function mockContext(app: Application, contexts: ContextFactory, options:
   const nsp = namespaceOf(app, namespace);
   const socket = socketIn(nsp, options);
   const emitted: unknown[][] = [];
-  socket.onAnyOutgoing((...sent) => emitted.push(sent.filter((arg) => typeof arg !== 'function')));
+  socket.onAnyOutgoing((...sent) => emitted.push(withoutAck(withoutOffset(nsp, sent))));
   const ctx = contexts.ofPacket({ socket, request: contexts.requestOf(socket) }, [...packet]);
   define(ctx, 'emitted', emitted);
   if (session !== undefined) define(ctx, 'session', session);
@@ -27,6 +28,7 @@ export function mockContext(app: Application, contexts: ContextFactory, options:
 function socketIn(nsp: Namespace, options: MockIoContextOptions): Socket {
   const client = stubClient(nsp, requestOf(options));
   const socket = new Socket(nsp, client as never, options.auth ?? {});
+  client._disconnect = () => socket.disconnect();
   Object.assign(socket, { remoteAddress: ADDRESS, encrypted: false });
   nsp.sockets.set(socket.id, socket);
   socket._onconnect();
@@ -56,7 +58,7 @@ function requestOf({ headers = {}, query = {} }: MockIoContextOptions): Incoming
 }
 
 /** Socket.IO's side of a connection, which sends nothing: what is sent the socket notes. */
-function stubClient(nsp: Namespace, request: IncomingMessage): object {
+function stubClient(nsp: Namespace, request: IncomingMessage) {
   const conn = Object.assign(new EventEmitter(), {
     id: 'mock',
     protocol: 4,
@@ -75,8 +77,12 @@ function stubClient(nsp: Namespace, request: IncomingMessage): object {
     _packet: nothing,
     writeToEngine: nothing,
     _remove: nothing,
-    _disconnect: nothing,
+    _disconnect: nothing as () => unknown,
   };
+}
+
+function withoutAck(sent: unknown[]): unknown[] {
+  return typeof sent.at(-1) === 'function' ? sent.slice(0, -1) : sent;
 }
 
 function define(ctx: object, property: string, value: unknown): void {

@@ -109,7 +109,9 @@ export function compare(name: string, event: string, args: unknown[], expected: 
     assert.deepStrictEqual(isOne ? given[0] : given, isOne ? first : expected);
   } catch (err) {
     const failure = err as Error;
-    failure.message = `the event '${event}' of ${name}: ${failure.message}`;
+    const { message } = failure;
+    failure.message = `the event '${event}' of ${name}: ${message}`;
+    failure.stack = failure.stack?.replace(message, () => failure.message);
     throw failure;
   }
 }

@@ -49,7 +49,7 @@ export class TestKit {
 
   readonly ioClient: IoClientFactory = Object.assign(
     (name?: string, options?: IoClientOptions) => this.#connect(name, options) as Promise<IoTestClient<never>>,
-    { expectRefused: this.#expectRefused.bind(this) },
+    { expectRefused: this.#expectRefused.bind(this), url: () => this.#server.url() },
   );
 
   mockIoContext(options: MockIoContextOptions = {}): MockIoContext {

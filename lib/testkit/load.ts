@@ -4,21 +4,18 @@ import path from 'node:path';
 
 type Module = typeof import('socket.io-client');
 
-/** The protocol of Socket.IO 3 and 4. */
-const PROTOCOL = 5;
-
 /**
  * Loads socket.io-client.
  *
  * @param baseDir - the application's directory; where it has none, the one beside this plugin is taken
- * @throws where there is none, or it is not version 3 or 4
+ * @throws where there is none, or it is too old
  */
 export function loadClient(baseDir: string): Module {
   const client = find([path.join(baseDir, 'package.json'), __filename]);
-  if (client === undefined || client.protocol !== PROTOCOL) {
-    const problem = client === undefined ? 'is not installed' : 'is there in another version';
+  if (client === undefined || !('emitWithAck' in client.Socket.prototype)) {
+    const problem = client === undefined ? 'is not installed' : 'is too old';
     throw new Error(
-      `[egg-socket.io] app.ioClient() connects by socket.io-client 4, which ${problem} in ${baseDir}: npm install --save-dev socket.io-client`,
+      `[egg-socket.io] app.ioClient() needs socket.io-client 4.6 or later, which ${problem} in ${baseDir}: npm install --save-dev socket.io-client`,
     );
   }
   return client;

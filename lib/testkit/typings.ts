@@ -86,6 +86,13 @@ export interface IoClientFactory {
     reason?: RegExp | string | ((refusal: IoRefusal) => unknown),
     options?: IoClientOptions,
   ): Promise<IoRefusal>;
+  /**
+   * Where the application listens for its clients and for HTTP, such as `http://127.0.0.1:12345`.
+   *
+   * @example
+   * await fetch(`${await app.ioClient.url()}/login`, { method: 'POST' });
+   */
+  url(): Promise<string>;
 }
 
 /** What `app.mockIoContext()` takes. */

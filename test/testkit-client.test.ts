@@ -1,0 +1,234 @@
+// app.ioClient(): clients that are connected or refused, what they are given, and when they go.
+import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
+import type { Context } from 'egg';
+import { mm, type Running } from './support/app';
+import { startInline } from './support/inline';
+import { next, signal, until } from './support/wait';
+
+const Module = createRequire(__filename)('node:module');
+
+describe('app.ioClient()', () => {
+  let running: Running;
+  let app: Running['app'];
+  let held: ReturnType<typeof signal<void>>;
+  const left: string[] = [];
+
+  before(async () => {
+    mm.env('unittest');
+    running = await startInline({
+      io: {
+        namespace: {
+          '/chat': { connectionMiddleware: ['guard'] },
+          '/held': { connectionMiddleware: ['a'] },
+          '/room/:id': {},
+        },
+      },
+      middleware: {
+        guard: async (ctx, next) => {
+          if (ctx.query.banned) throw Object.assign(new Error('you are banned'), { data: { until: 'noon' } });
+          await next();
+          left.push(ctx.id);
+        },
+        a: async (_ctx: unknown, next) => {
+          await held.promise;
+          await next();
+        },
+      },
+      router: (app) => {
+        app.get('/plain', async (ctx: Context) => {
+          ctx.body = 'plain';
+        });
+        app.io.route('say', async (ctx) => ctx.args[0]('in /'));
+        app.io.of('/chat').route('handshake', async ({ headers, query, handshake, args }) => {
+          const { 'x-name': header, cookie } = headers;
+          args[0]({ header, cookie, query: query.name, auth: handshake.auth.token });
+        });
+        app.io.of('/room/:id').route('which', async (ctx) => ctx.args[0](ctx.params?.id));
+      },
+    });
+    ({ app } = running);
+  });
+
+  beforeEach(() => {
+    held = signal();
+    left.length = 0;
+  });
+
+  afterEach(() => held.resolve());
+
+  const chatters = () => app.io.of('/chat').sockets.size;
+
+  it('should be a connected client', async () => {
+    const client = await app.ioClient();
+    assert.equal(client.connected, true);
+    assert.ok(app.io.sockets.sockets.has(client.id as string));
+    assert.equal(client.io.engine.transport.name, 'websocket');
+    assert.equal(await client.emitWithAck('say'), 'in /');
+  });
+
+  it('should give the handshake its headers, query and auth', async () => {
+    const options = { headers: { 'X-Name': 'h', cookie: 'a=b' }, query: { name: 'q' }, auth: { token: 'a' } };
+    const chat = await app.ioClient('/chat', options);
+    assert.deepEqual(await chat.emitWithAck('handshake'), { header: 'h', cookie: 'a=b', query: 'q', auth: 'a' });
+  });
+
+  it('should hand the options of socket.io-client to it', async () => {
+    const client = await app.ioClient('/chat', { transports: ['polling'] });
+    assert.equal(client.io.engine.transport.name, 'polling');
+  });
+
+  it('should take the name of a namespace without its slash, and one with parameters', async () => {
+    const room = await app.ioClient('room/7');
+    assert.equal(await room.emitWithAck('which'), '7');
+  });
+
+  it('should make a connection for each', async () => {
+    const clients = [await app.ioClient('/chat'), await app.ioClient('/chat')];
+    assert.notEqual(clients[0]?.io.engine.id, clients[1]?.io.engine.id);
+    assert.equal(chatters(), 2);
+  });
+
+  it('should have closed them after the test, and let the next one begin when they have left', async () => {
+    // The test before.
+    const before = chatters();
+    const chat = await app.ioClient('/chat');
+    assert.deepEqual([before === 0 || left.length === before, chatters()], [true, 1]);
+    const { id } = chat;
+    await mm.restore();
+    assert.equal(chat.connected, false);
+    await app.ioClient();
+    assert.deepEqual([left.at(-1), chatters()], [id, 0]);
+  });
+
+  it('should close those that come back by themselves, and the other namespaces on their connections', async () => {
+    const chat = await app.ioClient('/chat', { reconnection: true, reconnectionDelay: 1 });
+    const other = chat.io.socket('/');
+    await next(other as never, 'connect');
+    chat.io.engine.close();
+    await next(chat as never, 'connect');
+    await mm.restore();
+    assert.equal(chat.connected, false);
+    await until('the other has heard of it', () => !other.connected);
+    await until('the server has seen it', () => app.io.sockets.sockets.size === 0 && chatters() === 0);
+  });
+
+  it('should fail where it is refused, with what the server has said', async () => {
+    await assert.rejects(app.ioClient('/chat', { query: { banned: '1' } }), {
+      message: '[egg-socket.io] /chat has refused the client: you are banned',
+      data: { until: 'noon' },
+    });
+  });
+
+  it('should fail where the server does not answer', async () => {
+    await assert.rejects(
+      app.ioClient('/held', { timeout: 30 }),
+      /waited 30 ms in vain for \/held to let the client in or to refuse it/,
+    );
+  });
+
+  it('should fail where the HTTP request is refused, with its status', async () => {
+    await assert.rejects(app.ioClient('/chat', { path: '/nowhere' }), /\/chat has refused the client: websocket error/);
+  });
+
+  describe('expectRefused()', () => {
+    const banned = { query: { banned: '1' } };
+
+    it('should give the refusal', async () => {
+      const refusal = await app.ioClient.expectRefused('/chat', /banned/, banned);
+      assert.equal(refusal.message, 'you are banned');
+      assert.deepEqual(refusal.data, { until: 'noon' });
+      await app.ioClient.expectRefused('/chat', 'you are banned', banned);
+      await app.ioClient.expectRefused('/chat', ({ data }) => (data as { until: string }).until === 'noon', banned);
+      await app.ioClient.expectRefused('/chat', undefined, banned);
+      await app.ioClient.expectRefused('/nowhere', /Invalid namespace/);
+    });
+
+    it('should fail where the reason is another one', async () => {
+      const message = /\/chat has refused the client for another reason: you are banned/;
+      for (const reason of [/log in/, 'banned', () => false]) {
+        await assert.rejects(app.ioClient.expectRefused('/chat', reason, banned), { code: 'ERR_ASSERTION', message });
+      }
+    });
+
+    it('should fail where the client is let in, and close it', async () => {
+      await assert.rejects(app.ioClient.expectRefused('/chat', /banned/), /\/chat has let the client in/);
+      await until('it has left', () => chatters() === 0);
+    });
+
+    it('should fail where the server does not answer: that is no refusal', async () => {
+      await assert.rejects(app.ioClient.expectRefused('/held', undefined, { timeout: 30 }), /in vain for \/held/);
+    });
+  });
+
+  it('should be at a server of its own, which answers HTTP, too', async () => {
+    const url = await app.ioClient.url();
+    await app.ioClient();
+    assert.equal(await app.ioClient.url(), url);
+    assert.equal(await (await fetch(`${url}/plain`)).text(), 'plain');
+  });
+
+  it('should say what to install where there is no socket.io-client', async () => {
+    const { _resolveFilename: resolve } = Module;
+    mm(Module, '_resolveFilename', function (this: unknown, request: string, ...rest: unknown[]) {
+      return resolve.call(this, request === 'socket.io-client' ? 'socket.io-client-not-there' : request, ...rest);
+    });
+    await assert.rejects(
+      app.ioClient(),
+      /needs socket\.io-client .* not installed .*: npm install --save-dev socket\.io-client$/,
+    );
+  });
+
+  it('should say so where socket.io-client is an old one', async () => {
+    const { _resolveFilename: resolve } = Module;
+    mm(Module, '_resolveFilename', function (this: unknown, request: string, ...rest: unknown[]) {
+      return resolve.call(this, request === 'socket.io-client' ? 'socket.io-client2' : request, ...rest);
+    });
+    await assert.rejects(app.ioClient(), /needs socket\.io-client 4\.6 or later, which is too old in/);
+  });
+});
+
+describe('the test kit', () => {
+  it('should not be there in other environments', async () => {
+    mm.env('prod');
+    // With egg-mock's own variable Egg loads what is for unittest in any environment.
+    delete process.env.EGG_MOCK_SERVER_ENV;
+    const { app } = await startInline({});
+    assert.equal(app.config.env, 'prod');
+    assert.deepEqual(['ioClient' in app, 'mockIoContext' in app], [false, false]);
+  });
+
+  it('should close with the application, although nothing was restored', async () => {
+    mm.env('unittest');
+    const { app } = await startInline({});
+    const client = await app.ioClient();
+    const url = await app.ioClient.url();
+    const { mm: restoring } = app as unknown as { mm: { restore(): void } };
+    assert.ok(restoring);
+    await app.close();
+    assert.equal(client.connected, false);
+    await assert.rejects(fetch(url), { message: 'fetch failed' });
+  });
+
+  it('should hear what the application has sent where connections can be recovered', async () => {
+    mm.env('unittest');
+    const { app } = await startInline({
+      io: { init: { connectionStateRecovery: {} } },
+      router: (app) => app.io.route('say', async (ctx) => ctx.emit('said', ctx.args[0])),
+    });
+    const client = await app.ioClient();
+    client.emit('say', 'hello');
+    assert.deepEqual(await client.expect('said'), ['hello']);
+  });
+
+  it("should work where the application's init has another path and other transports", async () => {
+    mm.env('unittest');
+    const { app } = await startInline({
+      io: { init: { path: '/elsewhere', transports: ['polling'] } },
+      router: (app) => app.io.route('say', async (ctx) => ctx.args[0]('here')),
+    });
+    const client = await app.ioClient();
+    assert.equal(await client.emitWithAck('say'), 'here');
+    assert.equal(client.io.engine.transport.name, 'polling');
+  });
+});
