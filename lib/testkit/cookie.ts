@@ -19,7 +19,7 @@ export async function cookieOf(app: Application, session: object, header = ''): 
   await around(ctx, async () => {
     ctx.session = { ...session } as never;
   });
-  const set = [ctx.response.get('set-cookie') || []].flat().map((cookie) => cookie.split(';', 1)[0] as string);
+  const set = [ctx.response.get('set-cookie') || []].flat().map((cookie) => String(cookie).split(';', 1)[0] as string);
   if (set.length === 0) {
     throw new Error(
       '[egg-socket.io] the session of app.ioClient() was not saved: has app.mockSession() taken the place of all sessions?',

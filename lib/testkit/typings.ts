@@ -1,5 +1,6 @@
 // What `egg` gains in unittest: app.ioClient and app.mockIoContext. Types only, which need no socket.io-client until a test uses
 // them.
+import type {} from '@eggjs/core';
 import type { Context } from 'egg';
 import type { ManagerOptions, Socket, SocketOptions } from 'socket.io-client';
 import type { ClientEventsOf, DeclaredNamespace, ServerEventsOf } from '../typings/events';
@@ -20,7 +21,11 @@ export interface IoClientOptions extends Partial<Omit<ManagerOptions & SocketOpt
 
 /** What an event came with, without the function by which it is acknowledged. */
 type Payload<Args> = Args extends [...infer Rest, (...args: never[]) => unknown] ? Rest : Args;
-type Listener<N, E> = E extends keyof ServerEventsOf<N> ? ServerEventsOf<N>[E] : never;
+type Listener<N, E> = E extends 'disconnect'
+  ? (reason: string) => void
+  : E extends keyof ServerEventsOf<N>
+    ? ServerEventsOf<N>[E]
+    : never;
 // biome-ignore lint/suspicious/noExplicitAny: of an event that is not declared
 type ArgsOf<N, E> = Listener<N, E> extends (...args: infer A) => any ? A : any[];
 type EventOf<N> = (keyof ServerEventsOf<N> & string) | 'disconnect';
@@ -132,7 +137,7 @@ export interface TestKitMembers {
    *
    * @example
    * const ctx = app.mockIoContext({ packet: ['say', 'hello'], session: { user: 'ann' } });
-   * await app.io.controller.chat.say.call(ctx, ctx);
+   * await app.io.controller.chat.say.call(ctx);
    * assert.deepEqual(ctx.emitted, [['said', 'hello']]);
    */
   mockIoContext(options?: MockIoContextOptions): MockIoContext;
@@ -142,4 +147,9 @@ declare module 'egg' {
   interface Application extends TestKitMembers {}
 
   interface EggApplicationCore extends TestKitMembers {}
+}
+
+// What egg-mock's application is by type on Egg 4.
+declare module '@eggjs/core' {
+  interface EggCore extends TestKitMembers {}
 }
