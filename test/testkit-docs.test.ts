@@ -1,4 +1,4 @@
-// docs/testing.md, run as it stands: its application, its tests with mocha and with node:test.
+// docs/testing.md and the README's section on tests, run as they stand: the application, the tests with mocha and with node:test.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import fs from 'node:fs';
@@ -11,6 +11,7 @@ const MOCHA = require.resolve('mocha/bin/mocha.js');
 const run = promisify(execFile);
 
 const text = fs.readFileSync(path.join(ROOT, 'docs/testing.md'), 'utf8');
+const readme = fs.readFileSync(path.join(ROOT, 'README.md'), 'utf8');
 const baseDir = path.join(ROOT, `test/.tmp/testing-${EGG_MAJOR}`);
 
 function write(file: string, content: string): void {
@@ -31,30 +32,46 @@ async function node(args: string[], env: NodeJS.ProcessEnv = {}): Promise<string
   return stdout;
 }
 
-describe('docs/testing.md', () => {
-  before(() => {
-    fs.rmSync(baseDir, { recursive: true, force: true });
-    for (const [, file, code] of text.matchAll(/^`([\w./]+)`\n\n```\w+\n(.*?)^```/gms)) write(file!, code!);
-    write('package.json', JSON.stringify({ name: 'testing', egg: { typescript: true } }));
-    write('config/plugin.js', "exports.io = { enable: true, package: 'egg-socket.io' };\n");
-    fs.mkdirSync(path.join(baseDir, 'node_modules'));
-    fs.symlinkSync(FRAMEWORK, path.join(baseDir, 'node_modules/egg'));
-    fs.symlinkSync(ROOT, path.join(baseDir, 'node_modules/egg-socket.io'));
+// As egg-bin does.
+const mocha = [
+  MOCHA,
+  '--no-config',
+  '--timeout',
+  '20000',
+  '--exit',
+  '--require',
+  'egg-mock/register',
+  'test/chat.test.ts',
+];
+
+/** An application of the files that a text has. */
+function makeApplication(of: string): void {
+  fs.rmSync(baseDir, { recursive: true, force: true });
+  for (const [, file, code] of of.matchAll(/^`([\w./]+)`\n\n```\w+\n(.*?)^```/gms)) write(file!, code!);
+  write('package.json', JSON.stringify({ name: 'testing', egg: { typescript: true } }));
+  write('config/plugin.js', "exports.io = { enable: true, package: 'egg-socket.io' };\n");
+  fs.mkdirSync(path.join(baseDir, 'node_modules'));
+  fs.symlinkSync(FRAMEWORK, path.join(baseDir, 'node_modules/egg'));
+  fs.symlinkSync(ROOT, path.join(baseDir, 'node_modules/egg-socket.io'));
+}
+
+function remove(): void {
+  fs.rmSync(baseDir, { recursive: true, force: true });
+}
+
+describe('the README', () => {
+  after(remove);
+
+  it('should teach a test of its first event', async () => {
+    const section = (title: string) => new RegExp(`^## ${title}\n(.*?)^## `, 'ms').exec(readme)?.[1] ?? '';
+    makeApplication(section('The first event').split('<details>')[0]! + section('Testing an application'));
+    assert.match(await node(mocha, { NODE_ENV: 'test' }), / 2 passing/);
   });
+});
 
-  after(() => fs.rmSync(baseDir, { recursive: true, force: true }));
-
-  // As egg-bin does.
-  const mocha = [
-    MOCHA,
-    '--no-config',
-    '--timeout',
-    '20000',
-    '--exit',
-    '--require',
-    'egg-mock/register',
-    'test/chat.test.ts',
-  ];
+describe('docs/testing.md', () => {
+  before(() => makeApplication(text));
+  after(remove);
 
   it('should teach tests with mocha', async () => {
     assert.match(await node(mocha, { NODE_ENV: 'test' }), / 4 passing/);
