@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import type { Context } from 'egg';
-import { mm, type Running } from './support/app';
+import { connected, mm, type Running, track } from './support/app';
 import { startInline } from './support/inline';
 import { next, signal, until } from './support/wait';
 
@@ -44,6 +44,7 @@ describe('app.ioClient()', () => {
           const { 'x-name': header, cookie } = headers;
           args[0]({ header, cookie, query: query.name, auth: handshake.auth.token });
         });
+        app.io.of('/leaving').route('disconnect', () => held.promise);
         app.io.of('/room/:id').route('which', async (ctx) => ctx.args[0](ctx.params?.id));
       },
     });
@@ -99,6 +100,20 @@ describe('app.ioClient()', () => {
     assert.equal(chat.connected, false);
     await app.ioClient();
     assert.deepEqual([left.at(-1), chatters()], [id, 0]);
+  });
+
+  it('should let the next test begin when the handlers of their end have ended', async () => {
+    await app.ioClient('/leaving');
+    await mm.restore();
+    let isIn = false;
+    const next = app.ioClient().then(() => {
+      isIn = true;
+    });
+    // Others connect meanwhile, one after the other.
+    for (let i = 0; i < 3; i++) await connected(track(await app.ioClient.url()));
+    assert.equal(isIn, false);
+    held.resolve();
+    await next;
   });
 
   it('should close those that come back by themselves, and the other namespaces on their connections', async () => {
@@ -208,6 +223,15 @@ describe('the test kit', () => {
     await app.close();
     assert.equal(client.connected, false);
     await assert.rejects(fetch(url), { message: 'fetch failed' });
+  });
+
+  it('should close with the application although others are connected', async () => {
+    mm.env('unittest');
+    const { app } = await startInline({});
+    const other = track(await app.ioClient.url());
+    await connected(other);
+    await app.close();
+    await until('it has heard of it', () => !other.connected);
   });
 
   it('should hear what the application has sent where connections can be recovered', async () => {

@@ -42,8 +42,7 @@ export class TestKit {
     const { lifecycle } = app as unknown as UnittestApplication;
     lifecycle.registerBeforeClose(async () => {
       this.#closeAll();
-      await this.#closing;
-      await this.#server.close();
+      this.#server.close();
     });
   }
 
