@@ -7,7 +7,7 @@ import { TIMEOUT, within } from './deadline';
 import { compare, Inbox, shown } from './inbox';
 import { loadClient } from './load';
 import { withoutOffset } from './offset';
-import type { IoClientOptions, IoRefusal, IoTestClient } from './typings';
+import type { IoClientOptions, IoTestClient } from './typings';
 
 /** A client with what it has received. */
 export interface Opened {
@@ -82,15 +82,4 @@ export function shut(socket: Socket): void {
   manager.reconnection(false);
   socket.disconnect();
   manager.engine?.close();
-}
-
-/** What a refusal says. */
-export function refusalOf(name: string, thrown: IoRefusal): IoRefusal {
-  const { message, data, description } = thrown as typeof thrown & { description?: { message?: string } };
-  const more = description?.message ? ` (${description.message})` : '';
-  const refusal: IoRefusal = new Error(`[egg-socket.io] ${name} has refused the client: ${message}${more}`, {
-    cause: thrown,
-  });
-  if (data !== undefined) refusal.data = data;
-  return refusal;
 }

@@ -7,10 +7,11 @@ import type { Socket } from 'socket.io-client';
 import { ContextFactory } from '../context';
 import { sessionProperties } from '../session';
 import { workOf } from '../work';
-import { equip, type Opened, open, refusalOf, shut } from './client';
+import { equip, type Opened, open, shut } from './client';
 import { mockContext } from './context';
 import { cookieOf } from './cookie';
 import { DeadlineError, TIMEOUT, turn, within } from './deadline';
+import { checkRefusal, type Reason, refusalOf } from './refusal';
 import { type Mm, onRestore } from './restore';
 import { TestServer } from './server';
 import type {
@@ -71,17 +72,13 @@ export class TestKit {
     return equip(opened, full, options.timeout ?? TIMEOUT, (ms) => this.#settle(ms));
   }
 
-  async #expectRefused(
-    name: string,
-    reason?: RegExp | string | ((refusal: IoRefusal) => unknown),
-    options: IoClientOptions = {},
-  ): Promise<IoRefusal> {
+  async #expectRefused(name: string, reason?: Reason, options: IoClientOptions = {}): Promise<IoRefusal> {
     const full = fullName(name);
     const opened = await this.#open(full, options);
     const outcome = await opened.connected.catch((err: IoRefusal) => err).finally(() => shut(opened.socket));
     if (outcome instanceof DeadlineError) throw outcome;
     assert(outcome, `${full} has let the client in, and was to refuse it`);
-    check(full, outcome, reason);
+    checkRefusal(full, outcome, reason);
     return outcome;
   }
 
@@ -151,12 +148,4 @@ export function kitOf(app: Application): TestKit {
 
 function fullName(name: string): string {
   return name.startsWith('/') ? name : `/${name}`;
-}
-
-function check(name: string, refusal: IoRefusal, reason?: RegExp | string | ((refusal: IoRefusal) => unknown)): void {
-  if (reason === undefined) return;
-  const said = `${name} has refused the client for another reason: ${refusal.message}`;
-  if (typeof reason === 'function') assert(reason(refusal), said);
-  else if (typeof reason === 'string') assert.strictEqual(refusal.message, reason, said);
-  else assert.match(refusal.message, reason, said);
 }

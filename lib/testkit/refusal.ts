@@ -1,0 +1,26 @@
+// Why a server has not let a client in: as an error, and as what a test expects. Called by kit.ts.
+import assert from 'node:assert';
+import type { IoRefusal } from './typings';
+
+/** What `app.ioClient.expectRefused()` takes. */
+export type Reason = RegExp | string | ((refusal: IoRefusal) => unknown);
+
+/** The error of a client that was to get in. */
+export function refusalOf(name: string, thrown: IoRefusal): IoRefusal {
+  const { message, data, description } = thrown as typeof thrown & { description?: { message?: string } };
+  const more = description?.message ? ` (${description.message})` : '';
+  const refusal: IoRefusal = new Error(`[egg-socket.io] ${name} has refused the client: ${message}${more}`, {
+    cause: thrown,
+  });
+  if (data !== undefined) refusal.data = data;
+  return refusal;
+}
+
+/** @throws {AssertionError} where it was refused for another reason */
+export function checkRefusal(name: string, refusal: IoRefusal, reason?: Reason): void {
+  if (reason === undefined) return;
+  const said = `${name} has refused the client for another reason: ${refusal.message}`;
+  if (typeof reason === 'function') assert(reason(refusal), said);
+  else if (typeof reason === 'string') assert.strictEqual(refusal.message, reason, said);
+  else assert.match(refusal.message, reason, said);
+}
