@@ -4,7 +4,7 @@ import type { Context } from 'egg';
 import type { IoTestClient } from '../lib';
 import { mm, type Running } from './support/app';
 import { startInline } from './support/inline';
-import { signal, until } from './support/wait';
+import { next, signal, until } from './support/wait';
 
 describe('a client of app.ioClient()', () => {
   let app: Running['app'];
@@ -53,7 +53,7 @@ describe('a client of app.ioClient()', () => {
   afterEach(() => held.resolve());
 
   const emits = (...packets: unknown[][]) => chat.emit('emit', packets);
-  const impatient = () => app.ioClient('/chat', { timeout: 30 });
+  const impatient = () => app.ioClient('/chat', { timeout: 300 });
 
   describe('expect()', () => {
     it('should give the arguments of an event that comes', async () => {
@@ -127,9 +127,10 @@ describe('a client of app.ioClient()', () => {
     it('should fail after its time, with what came meanwhile', async () => {
       chat = await impatient();
       emits(['a', 1], ['b', { c: 'd' }]);
+      await next(chat as never, 'b');
       await assert.rejects(chat.expect('said'), {
         message:
-          "[egg-socket.io] waited 30 ms in vain for the event 'said' of /chat; received and not expected: a(1), b({ c: 'd' })",
+          "[egg-socket.io] waited 300 ms in vain for the event 'said' of /chat; received and not expected: a(1), b({ c: 'd' })",
       });
       // It waits no more: the next is for the next.
       emits(['said', 2]);
@@ -241,9 +242,10 @@ describe('a client of app.ioClient()', () => {
     it('should fail where none comes, with what came instead', async () => {
       chat = await impatient();
       emits(['error', 'no']);
+      await next(chat as never, 'error');
       await assert.rejects(chat.emitWithAck('silent', 'x'), {
         message:
-          "[egg-socket.io] waited 30 ms in vain for the ack of silent('x') from /chat; received and not expected: error('no')",
+          "[egg-socket.io] waited 300 ms in vain for the ack of silent('x') from /chat; received and not expected: error('no')",
       });
     });
 
