@@ -1,6 +1,7 @@
 // config.io.redis: what an application may write, and what fails its boot. No message shows a password.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Application } from 'egg';
 import { ConfigError, type IoConfig } from '../lib';
@@ -112,9 +113,11 @@ describe('config.io.redis', () => {
       log = logs(app);
     };
     const redis = { host: '127.0.0.1', port: await freePort(), auth_pass: 'the secret' };
-    const { app } = await startInline({ io: { redis }, boot });
+    // The application's own directory belongs to others as well, who run at the same time.
+    const rundir = mkdtempSync(path.join(tmpdir(), 'egg-socket.io-run-'));
+    await startInline({ io: { redis }, boot, config: { rundir } });
     for (const name of ['application', 'agent']) {
-      const file = path.join(app.config.rundir, `${name}_config.json`);
+      const file = path.join(rundir, `${name}_config.json`);
       const written = await until(`${file} is written`, () => {
         const content = readFileSync(file, 'utf8');
         return content.includes(`"port": ${redis.port}`) ? content : '';
@@ -122,5 +125,6 @@ describe('config.io.redis', () => {
       assert.doesNotMatch(written, /the secret/, name);
     }
     assert.doesNotMatch(JSON.stringify(log), /the secret/);
+    rmSync(rundir, { recursive: true });
   });
 });
