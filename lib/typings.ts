@@ -6,6 +6,7 @@ import type { Middleware } from './chain';
 import type { IoConfig } from './config';
 import type { IoServer } from './server';
 import type { ControllerPath } from './typings/controllers';
+import type { DECLARED } from './typings/declared';
 import type {
   ClientEventsOf,
   DataOf,
@@ -118,6 +119,8 @@ declare module 'egg' {
   interface Application {
     /** Socket.IO's server of this worker, with routes. */
     io: IoServer;
+    /** For the compiler alone. */
+    [DECLARED]?: { namespaces: IoNamespaces; controllers: CustomController; middlewares: CustomMiddleware };
   }
 
   interface Agent {

@@ -104,14 +104,38 @@ if (EGG_MAJOR === 3) {
               ];
               fs.writeFileSync(path.join(baseDir, 'app/router.ts'), [...text, ...lines, '};'].join('\n'));
             };
-            routes("io.route('say', io.middleware.count, io.controller.chat.say);", "io.route('say', 'chat.say');");
-            await compile(baseDir);
-            routes("io.route('say', io.controller.chta.say);", "io.route('say', 'chta.say');", 'io.middleware.cuont;');
-            const { stdout } = await compile(baseDir).then(
-              () => assert.fail('it compiles'),
-              (err) => err,
+            const events = path.join(baseDir, 'app/io/events.ts');
+            fs.writeFileSync(
+              events,
+              "import 'egg-socket.io';\ndeclare module 'egg' {\n  interface IoNamespaces {\n    '/chat': { client: { say: (text: string) => void }; server: { said: (text: string) => void } };\n  }\n}\n",
             );
-            assert.deepEqual(stdout.match(/router\.ts\(\d,/g), ['router.ts(3,', 'router.ts(4,', 'router.ts(5,']);
+            const right = [
+              "io.route('say', io.middleware.count, io.controller.chat.say);",
+              "io.route('say', 'chat.say');",
+            ];
+            const wrong = [
+              "io.route('say', io.controller.chta.say);",
+              "io.route('say', 'chta.say');",
+              'io.middleware.cuont;',
+            ];
+            right.push("io.of('/chat').route('say', (ctx) => ctx.emit('said', ctx.args[0]));");
+            wrong.push("io.of('/chat').route('shout', () => {});");
+            wrong.push("io.of('/chat').route('say', (ctx) => ctx.emit('said', 5));");
+            // The README installs TypeScript 5.
+            for (const compiler of ['its own', 'ours'] as const) {
+              routes(...right);
+              await compile(baseDir, compiler);
+              routes(...wrong);
+              const { stdout } = await compile(baseDir, compiler).then(
+                () => assert.fail('it compiles'),
+                (err) => err,
+              );
+              assert.deepEqual(
+                stdout.match(/router\.ts\(\d,/g),
+                wrong.map((_line, i) => `router.ts(${i + 3},`),
+                compiler,
+              );
+            }
           };
 
           it('should have typed controllers and middlewares without configuration', async function () {

@@ -1,21 +1,22 @@
 // app.io.controller and app.io.middleware as types: what the application has declared, by hand or by egg-ts-helper.
-import type { Controller, CustomController, CustomMiddleware } from 'egg';
+import type { Controller } from 'egg';
+import type { DeclaredControllers, DeclaredMiddlewares } from './declared';
 
 /**
  * The type of `app.io.controller`: what the application has declared in `CustomController`. Where it has declared nothing, any
  * name.
  */
 // biome-ignore lint/suspicious/noExplicitAny: nothing is known of them
-export type IoController = keyof CustomController extends never ? Record<string, any> : CustomController;
+export type IoController = keyof DeclaredControllers extends never ? Record<string, any> : DeclaredControllers;
 
 /**
  * The type of `app.io.middleware`, likewise, of `CustomMiddleware`. A file of `app/io/middleware` exports a function that makes the
  * middleware; declared may be either.
  */
-export type IoMiddleware = keyof CustomMiddleware extends never
+export type IoMiddleware = keyof DeclaredMiddlewares extends never
   ? // biome-ignore lint/suspicious/noExplicitAny: likewise
     Record<string, any>
-  : { [K in keyof CustomMiddleware]: Made<CustomMiddleware[K]> };
+  : { [K in keyof DeclaredMiddlewares]: Made<DeclaredMiddlewares[K]> };
 
 // biome-ignore lint/suspicious/noExplicitAny: a factory may declare any application
 type Made<M> = M extends (app: any) => infer R ? (R extends (...args: any[]) => any ? R : M) : M;
@@ -37,4 +38,4 @@ type Paths<T, D extends number> = D extends 0
     }[Exclude<keyof T & string, Inherited | 'ctx' | 'app'>];
 
 /** The paths of the declared controllers' methods, such as `'chat.say'`; any text where none is declared. */
-export type ControllerPath = keyof CustomController extends never ? string : Paths<CustomController, 4>;
+export type ControllerPath = keyof DeclaredControllers extends never ? string : Paths<DeclaredControllers, 4>;

@@ -1,7 +1,8 @@
 // The events that an application declares of its namespaces, and what follows from them for app.io, routes and contexts.
-import type { Context, IoNamespaces } from 'egg';
+import type { Context } from 'egg';
 import type { DefaultEventsMap, DisconnectReason, Namespace, Socket } from 'socket.io';
 import type { ContextSocket, IoContext } from '../typings';
+import type { DeclaredNamespaces } from './declared';
 import type { ParamsOf } from './params';
 
 /** Events by name, in Socket.IO's own style: `{ say: (text: string, ack: (answer: string) => void) => void }`. */
@@ -30,9 +31,9 @@ export interface NamespaceTypes {
 }
 
 /** The names of the namespaces that an application has declared. */
-export type DeclaredNamespace = keyof IoNamespaces & string;
+export type DeclaredNamespace = keyof DeclaredNamespaces & string;
 
-type Declared<N> = N extends DeclaredNamespace ? IoNamespaces[N] : object;
+type Declared<N> = N extends DeclaredNamespace ? DeclaredNamespaces[N] : object;
 type Part<N, K extends keyof NamespaceTypes> =
   Declared<N> extends { [P in K]: infer E extends EventsMap } ? E : DefaultEventsMap;
 

@@ -79,9 +79,10 @@ function copyTree(from: string, to: string): void {
   fs.cpSync(from, to, { recursive: true, filter });
 }
 
-/** Compiles an application in place with the repository's TypeScript, or fails with what that says. */
-export async function compile(baseDir: string): Promise<void> {
-  await run(process.execPath, [path.join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', '.'], baseDir);
+/** Compiles an application in place, or fails with what the compiler says: the repository's TypeScript, or that of its own. */
+export async function compile(baseDir: string, compiler: 'ours' | 'its own' = 'ours'): Promise<void> {
+  const manifest = require.resolve('typescript/package.json', { paths: [compiler === 'ours' ? ROOT : baseDir] });
+  await run(process.execPath, [path.join(path.dirname(manifest), 'bin/tsc'), '-p', '.'], baseDir);
 }
 
 /** Lets egg-ts-helper write the types of an application. */
