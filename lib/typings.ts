@@ -139,6 +139,9 @@ declare module 'egg' {
   interface Context extends Omit<IoContext, 'socket'> {
     /** In `app/io` the Socket.IO socket. */
     socket: ContextSocket;
+    /** The session. Egg 3 declares it, Egg 4 does not. */
+    // biome-ignore lint/suspicious/noExplicitAny: as Egg 3 declares it
+    session: any;
   }
 
   interface EggAppConfig {
