@@ -2,6 +2,7 @@
 import type { Namespace } from 'socket.io';
 import type { Middleware } from './chain';
 import { ConfigError } from './errors';
+import type { Names } from './names';
 import { isReserved, isSystemEvent } from './reserved';
 import { type Handler, Route } from './route';
 
@@ -28,12 +29,12 @@ export class Router {
   /**
    * @param name - the namespace's name, for messages
    * @param log - for the warning of a second route
-   * @param controllerAt - finds a controller by its path, or throws
+   * @param names - finds what a route names
    */
   constructor(
     readonly name: string,
     private readonly log: RouteLog,
-    private readonly controllerAt: (path: string, where: string) => Handler,
+    private readonly names: Names,
   ) {}
 
   /**
@@ -52,11 +53,16 @@ export class Router {
       throw new ConfigError(`event of app.io.of('${this.name}').route()`, event, 'a string', 'event must be string!');
     }
     const where = `app.io.of('${this.name}').route('${event}', handler)`;
-    const handler = this.#handler(tail.at(-1), where);
-    const middlewares = tail.slice(0, -1).map((middleware) => checkMiddleware(middleware, where));
+    const handler = this.names.handler(tail.at(-1), where);
+    const middlewares = tail.slice(0, -1).map((middleware) => this.names.middleware(middleware, where));
     if (isReserved(event) && !isSystemEvent(event)) {
       this.log.warn(
         `[egg-socket.io] ${where} never runs: Socket.IO keeps that name for itself, and no client can send it`,
+      );
+    }
+    if (event === 'connection') {
+      this.log.warn(
+        `[egg-socket.io] ${where} runs where a client sends an event of that name: for what belongs to a connection there is connectionMiddleware`,
       );
     }
     const first = this.#routes.get(event);
@@ -69,17 +75,6 @@ export class Router {
         `[egg-socket.io] ${where} is ignored: the event has a route already. First: ${nameOf(first.handler)}, ignored: ${nameOf(handler)}`,
       );
     }
-  }
-
-  #handler(handler: unknown, where: string): Handler {
-    if (typeof handler === 'string') return this.controllerAt(handler, where);
-    if (typeof handler === 'function') return handler as Handler;
-    throw new ConfigError(
-      `handler of ${where}`,
-      handler,
-      "a function, such as a method of app.io.controller (see app/io/controller for its name), or its path, such as 'chat.say'",
-      'handler must be function!',
-    );
   }
 
   /** How many events are routed. */
@@ -124,16 +119,6 @@ function isTable(value: unknown): value is Record<string, Routed> {
   if (typeof value !== 'object' || value === null) return false;
   const prototype = Object.getPrototypeOf(value);
   return prototype === null || Object.getPrototypeOf(prototype) === null;
-}
-
-function checkMiddleware(middleware: unknown, where: string): Middleware {
-  if (typeof middleware === 'function') return middleware as Middleware;
-  throw new ConfigError(
-    `middleware of ${where}`,
-    middleware,
-    'a function (ctx, next), such as one of app.io.middleware: see app/io/middleware for its name',
-    'middleware must be function!',
-  );
 }
 
 /** Egg's loader writes a controller method's file and name under this symbol. */

@@ -3,10 +3,10 @@ import { Server, type ServerOptions } from 'socket.io';
 import { type Binding, Bindings } from './bindings';
 import { Children, type Parent } from './children';
 import type { ResolvedConfig } from './config';
-import { controllerAt } from './controllers';
 import type { ErrorLog } from './errors';
 import type { Failures } from './failures';
 import { giveIds } from './ids';
+import { Names } from './names';
 import { treatOldClients } from './old-clients';
 import { type ParentName, Parents } from './parents';
 import { isPattern, Pattern } from './pattern';
@@ -54,6 +54,7 @@ export class IoServer extends Server<ClientEventsOf<'/'>, ServerEventsOf<'/'>, I
   readonly #children: Children;
   readonly #parents: Parents;
   readonly #bindings: Bindings;
+  readonly #names = new Names(this);
   /** What Socket.IO gets for the client on whose behalf it asks next. */
   #refused: Refused | undefined;
 
@@ -194,8 +195,7 @@ export class IoServer extends Server<ClientEventsOf<'/'>, ServerEventsOf<'/'>, I
     if (routerOf(nsp) || this.#parents.finish(nsp)) return;
     if (this.#allowsOldClients) treatOldClients(nsp);
     if (this.#generateId) giveIds(nsp, this.#generateId, this.#failures);
-    const find = (path: string, where: string) => controllerAt(path, this.controller, where);
-    const router = setRouter(nsp, new Router(this.#parents.nameOf(nsp), this.#failures.log, find));
+    const router = setRouter(nsp, new Router(this.#parents.nameOf(nsp), this.#failures.log, this.#names));
     nsp.route = (event: unknown, ...tail: unknown[]) => {
       router.add(event as string | Record<string, Routed>, ...tail);
       this.#bindings.bind(nsp);

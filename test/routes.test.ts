@@ -67,6 +67,7 @@ parity('routes of an application', () => {
     const { io } = running.app;
     assert.throws(() => io.of('/x').route({ a: 'chat.say', b: undefined as never }), /handler must be function!.*'b'/);
     assert.throws(() => io.route([] as never), /event must be string!/);
+    assert.throws(() => io.route(new Map() as never), /event must be string!/);
     assert.throws(() => io.route(null as never), /event must be string!/);
     assert.throws(() => io.route({ a: 'chat.say' } as never, 'chat.say'), /event must be string!/);
   });
@@ -168,6 +169,25 @@ parity('middlewares of a route', () => {
       /middleware must be function!.*app\.io\.of\('\/chat'\)\.route\('say'.*undefined.*app\/io\/middleware/,
     );
     await bootFails((app) => app.io.route('say', 'auth' as never, () => {}), /middleware must be function!.*'auth'/);
+  });
+
+  it('should say what was meant, where that is known', async () => {
+    const handler = () => {};
+    await bootFails(
+      (app) => app.io.route('say', 'guard' as never, handler),
+      /must be function! Write app\.io\.middleware\.guard .*: a, b, c, guard/,
+    );
+    await bootFails(
+      (app) => app.io.route('say', Promise.resolve() as never, handler),
+      /It was called: leave out the \(\)/,
+    );
+  });
+
+  it('should warn of a route for what is no event of a socket', async () => {
+    const { app } = await startInline({});
+    const { warn } = logs(app);
+    app.io.route('connection', () => {});
+    assert.match(warn[0], /route\('connection'.*connectionMiddleware/);
   });
 });
 

@@ -158,4 +158,8 @@ describe('app.mockIoContext()', () => {
     ctx.emit('said', 'hi');
     assert.deepEqual(ctx.emitted, [['said', 'hi']]);
   });
+
+  it('should find a misspelt option', () => {
+    assert.throws(() => app.mockIoContext({ sesion: {} } as never), /unknown option sesion.*session/);
+  });
 });

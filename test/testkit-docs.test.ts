@@ -93,8 +93,7 @@ describe('docs/testing.md', () => {
       const own = restores ? whole : whole.replace('  afterEach(() => mm.restore());\n', '');
       assert.equal(own === whole, restores);
       write('test/chat.test.js', own);
-      const exit = EGG_MAJOR === 3 ? ['--test-force-exit'] : [];
-      const output = await node(['--test', ...exit, '--test-reporter=tap', 'test/chat.test.js']);
+      const output = await node(['--test', '--test-force-exit', '--test-reporter=tap', 'test/chat.test.js']);
       assert.match(output, /^# fail 0$/m);
       assert.match(output, /should tell the others what is said/);
     });

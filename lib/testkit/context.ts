@@ -4,14 +4,17 @@ import { IncomingMessage } from 'node:http';
 import { Socket as TcpSocket } from 'node:net';
 import type { Application } from 'egg';
 import { type Namespace, Socket } from 'socket.io';
+import { onlyKeys } from '../check';
 import type { ContextFactory } from '../context';
 import { withoutOffset } from './offset';
 import type { MockIoContext, MockIoContextOptions } from './typings';
 
 const ADDRESS = '127.0.0.1';
+const OPTIONS = ['packet', 'session', 'namespace', 'headers', 'query', 'auth', 'params'];
 
 /** @returns the context, and its socket, which somebody has to disconnect */
 export function mockContext(app: Application, contexts: ContextFactory, options: MockIoContextOptions) {
+  onlyKeys('app.mockIoContext() options', options, OPTIONS);
   const { packet = ['mock'], session, namespace = '/', params } = options;
   const nsp = namespaceOf(app, namespace);
   const socket = socketIn(nsp, options);
