@@ -5,23 +5,21 @@ import type { IncomingMessage } from 'node:http';
 import { types } from 'node:util';
 import { type AckConfig, resolveAck } from './ack/config';
 import { type AdapterConfig, resolveAdapter } from './adapter/config';
-import { list, object, onlyKeys } from './check';
+import { object, onlyKeys } from './check';
 import { type DrainConfig, resolveDrain } from './drain/config';
 import { ConfigError } from './errors';
 import type { OnError } from './failures';
 import { type InitConfig, resolveInit } from './init';
-import { isPattern, Pattern } from './pattern';
+import {
+  type Chains,
+  type NamespaceConfig,
+  resolveChains,
+  resolveMaxNamespaces,
+  resolveNamespaces,
+} from './namespace/config';
 import { type RedisConfig, type ResolvedRedis, resolveRedis } from './redis/config';
 
-export type { AdapterConfig, DrainConfig, InitConfig, RedisConfig };
-
-/** The two chains of a namespace: names of files of `app/io/middleware`, in the order in which they run. */
-export interface NamespaceConfig {
-  /** Run around each connection of a client to the namespace. */
-  connectionMiddleware?: string[];
-  /** Run around each event that a client sends to the namespace. */
-  packetMiddleware?: string[];
-}
+export type { AdapterConfig, Chains, DrainConfig, InitConfig, NamespaceConfig, RedisConfig };
 
 /** The type of `config.io`. */
 export interface IoConfig {
@@ -73,9 +71,6 @@ export interface IoConfig {
   onerror?: OnError;
 }
 
-/** A namespace's chains, checked and complete. */
-export type Chains = Required<NamespaceConfig>;
-
 /** `config.io`, checked and complete. */
 export interface ResolvedConfig {
   init: InitConfig;
@@ -110,10 +105,6 @@ const KEYS = [
   'ackTimeout',
   'onerror',
 ];
-/** An empty child takes about 3 KiB: 30 MiB at most. One with a client takes less than its client does. */
-const MAX_NAMESPACES = 10_000;
-const CHAIN_KEYS = ['connectionMiddleware', 'packetMiddleware'];
-
 /**
  * Checks `config.io` and completes it.
  *
@@ -138,35 +129,6 @@ export function resolveConfig(config: IoConfig | undefined): ResolvedConfig {
     ack: resolveAck(raw.ack, raw.ackTimeout),
     onerror: resolveOnError(raw.onerror),
     warnings,
-  };
-}
-
-function resolveNamespaces(raw: IoConfig['namespace']): Map<string, Chains> {
-  const namespaces = new Map<string, Chains>();
-  for (const [key, value] of Object.entries(object('config.io.namespace', raw) ?? {})) {
-    const where = `config.io.namespace['${key}']`;
-    const chains = object(where, value) ?? {};
-    onlyKeys(where, chains, CHAIN_KEYS);
-    const name = key.startsWith('/') ? key : `/${key}`;
-    if (namespaces.has(name)) {
-      throw new ConfigError(where, key, `one entry for ${name}, but there are two: with and without the slash`);
-    }
-    if (isPattern(name)) new Pattern(name, where);
-    namespaces.set(name, resolveChains(where, chains));
-  }
-  return namespaces;
-}
-
-function resolveMaxNamespaces(value: unknown): number {
-  if (value === undefined || value === null) return MAX_NAMESPACES;
-  if (value === Infinity || (Number.isInteger(value) && (value as number) > 0)) return value as number;
-  throw new ConfigError('config.io.maxNamespaces', value, 'a whole number of at least 1, or Infinity');
-}
-
-function resolveChains(where: string, raw: NamespaceConfig): Chains {
-  return {
-    connectionMiddleware: list(where, 'connectionMiddleware', raw.connectionMiddleware),
-    packetMiddleware: list(where, 'packetMiddleware', raw.packetMiddleware),
   };
 }
 
