@@ -37,6 +37,9 @@ const config: { io: IoConfig } = {
     /** `(request) => string`: makes the ids of sockets. Unset: Socket.IO's random ids. */
     generateId: undefined,
 
+    /** `(ctx) =>` the id of the client's user, for app.io.user(id). true: ctx.userId. Unset: clients are nobody's. */
+    user: undefined,
+
     /**
      * How a worker that closes lets go of its clients, in ms: `{ timeout, spread }`. Unset: it waits for what is running for
      * at most 80 % of the time that Egg gives it, and spreads its clients over at most half of that. false: closes at once.

@@ -10,6 +10,7 @@ import type { NamespaceScope } from './scope';
 import { type Session, sessionOf, sessionProperties } from './session';
 import { statsOf } from './stats';
 import type { IoNamespace } from './typings';
+import { Users } from './users';
 import { workOf } from './work';
 
 /**
@@ -27,7 +28,7 @@ export function bindNamespaces(app: Application): void {
     bindNamespace(nsp, scope(routerOf(nsp) as Router));
   };
   const { connectionMiddleware, packetMiddleware } = config.everywhere;
-  const all = connectionMiddleware.length + packetMiddleware.length > 0;
+  const all = connectionMiddleware.length + packetMiddleware.length > 0 || config.user !== undefined;
   app.io.startBinding({ bind, all }, config.namespace.keys());
   warnOfOpen(app, config);
 }
@@ -42,12 +43,15 @@ function scopeMaker(app: Application, config: ResolvedConfig) {
       '[egg-socket.io] no session middleware among app.middleware: ctx.session is not loaded in app/io; see config.coreMiddleware',
     );
   }
+  const users = config.user && new Users(app, config.user);
+  users?.check();
   const common = {
     log: app.coreLogger,
     onerror: config.onerror,
     contexts: new ContextFactory(app, sessionProperties(app)),
     work: workOf(app.io),
     session: session ?? NO_SESSION,
+    users,
   };
   const { auto, timeout } = config.ack;
   const chain = (name: string, key: keyof NamespaceConfig): Middleware[] => [

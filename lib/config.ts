@@ -18,6 +18,7 @@ import {
   resolveNamespaces,
 } from './namespace/config';
 import { type RedisConfig, type ResolvedRedis, resolveRedis } from './redis/config';
+import { type FindUser, resolveUser } from './users';
 
 export type { AdapterConfig, Chains, DrainConfig, InitConfig, NamespaceConfig, RedisConfig };
 
@@ -53,6 +54,14 @@ export interface IoConfig {
    * generateId: () => crypto.randomUUID()
    */
   generateId?: (request: IncomingMessage) => string;
+  /**
+   * Whose client it is, for `app.io.user(id)`: asked once for each connection to a namespace, after its connection middleware. The
+   * id is a string, a number or a bigint; nobody is undefined, null, false or ''. `true` stands for `ctx.userId`.
+   *
+   * @example
+   * user: (ctx) => ctx.session.userId
+   */
+  user?: FindUser | boolean;
   /** How a worker that closes lets go of its clients; false closes their connections at once. */
   drain?: DrainConfig | false;
   /**
@@ -83,6 +92,8 @@ export interface ResolvedConfig {
   adapter: AdapterConfig | undefined;
   redis: ResolvedRedis | undefined;
   generateId: ((request: IncomingMessage) => string) | undefined;
+  /** Undefined where clients are nobody's. */
+  user: FindUser | undefined;
   /** Undefined where connections are closed at once. */
   drain: DrainConfig | undefined;
   ack: AckConfig;
@@ -100,6 +111,7 @@ const KEYS = [
   'adapter',
   'redis',
   'generateId',
+  'user',
   'drain',
   'ack',
   'ackTimeout',
@@ -125,6 +137,7 @@ export function resolveConfig(config: IoConfig | undefined): ResolvedConfig {
     adapter: resolveAdapter(raw.adapter, init, redis !== undefined, warnings),
     redis,
     generateId: resolveGenerateId(raw.generateId, warnings),
+    user: resolveUser(raw.user),
     drain: resolveDrain(raw.drain),
     ack: resolveAck(raw.ack, raw.ackTimeout),
     onerror: resolveOnError(raw.onerror),

@@ -4,6 +4,9 @@ import { awaitOthers, disconnectClient, endWith, holdDisconnect } from './admiss
 import { connectionFailed, logFailure } from './failures';
 import type { SocketScope } from './scope';
 import { keepCookies } from './session';
+import type { Users } from './users';
+
+type Chain = NonNullable<SocketScope['nsp']['connection']>;
 
 /** Socket.IO's callback of a namespace middleware: admits, or refuses with an error. */
 type Decide = (err?: Error) => void;
@@ -76,15 +79,23 @@ class Connection {
     process.nextTick(awaitOthers, scope);
   }
 
-  /** Starts the onion; done when it has reached its core or has ended without. */
+  /** Starts the onion; done when it has reached its core or has ended without, and it is known who the client is. */
   #enter(): Promise<void> {
-    const { connection } = this.scope.nsp;
-    if (connection === undefined) return Promise.resolve();
+    const { connection, users } = this.scope.nsp;
+    const entered = connection === undefined ? Promise.resolve() : this.#begin(connection);
+    return users === undefined ? entered : entered.then(() => this.#join(users));
+  }
+
+  #begin(chain: Chain): Promise<void> {
     const entered = new Promise<void>((resolve) => {
       this.#entered = resolve;
     });
-    runChain(connection, this);
+    runChain(chain, this);
     return entered;
+  }
+
+  #join(users: Users): Promise<void> | undefined {
+    return this.#failure ? undefined : users.join(this.ctx, this.scope.socket);
   }
 
   /** The middle of the onion: what middlewares wait for in `await next()`. */
@@ -124,7 +135,7 @@ class Connection {
 }
 
 /** Runs a chain, of which little is left for the hours of a connection: a promise for its core, and one for its end. */
-function runChain(chain: NonNullable<SocketScope['nsp']['connection']>, connection: Connection): void {
+function runChain(chain: Chain, connection: Connection): void {
   let current: Connection | undefined = connection;
   let isRefused = false;
   const { nsp, socket } = connection.scope;

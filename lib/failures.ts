@@ -73,6 +73,8 @@ export function connectionFailed(failures: Failures, thrown: unknown, ctx?: Cont
   const { log } = failures;
   const error = toError(thrown);
   log.error(error);
+  // A mistake in the configuration is for the log.
+  if (thrown instanceof ConfigError) return new Error(INTERNAL);
   if (failures.onerror) return sendable(connectErrorOf(decided(failures, thrown, ctx).told, isOld(ctx)), log);
   const { message, data } = heard(thrown);
   if (message === error.message && data === undefined) return error;

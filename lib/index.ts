@@ -19,6 +19,7 @@ export type {
   MockIoContextOptions,
 } from './testkit/typings';
 export type { AckError } from './told';
-export type { IoContext, IoController, IoMiddleware, IoNamespace, IoSocket, RouteOf } from './typings';
+export type { IoContext, IoController, IoMiddleware, IoNamespace, IoSocket, RouteOf, UserOf } from './typings';
 export type { ControllerPath } from './typings/controllers';
 export type { EventContext, EventsMap, HandlerOf, NamespaceTypes, SocketOf } from './typings/events';
+export type { FindUser, FoundUser, UserId } from './users';

@@ -79,12 +79,17 @@ export class Parents {
 
   /** What a namespace goes by: of a parent what it stands for. */
   nameOf(nsp: IoNamespace): string {
-    return this.#kinds.get(nsp)?.name ?? nsp.name;
+    return this.standsFor(nsp) ?? nsp.name;
   }
 
   /** Whether `config.io.namespace` may name it, and its children have no names of their own there. */
   isPattern(nsp: IoNamespace): boolean {
     return this.#kinds.get(nsp)?.pattern !== undefined;
+  }
+
+  /** What a parent stands for; undefined of a namespace that is none. */
+  standsFor(nsp: IoNamespace): string | undefined {
+    return this.#kinds.get(nsp)?.name;
   }
 
   names(): string[] {
@@ -109,6 +114,7 @@ export class Parents {
       // It runs what its parent is bound to, and has its routes.
       setRouter(child, routerOf(parent) as Router);
       child.route = kind.pattern ? (...args: unknown[]) => noRoute(name, kind.name, args[0]) : parent.route;
+      child.user = parent.user;
       if (params) setParams(child, params);
       this.children.add(child, parent, this.#lifeOf(kind));
     });

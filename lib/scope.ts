@@ -9,6 +9,7 @@ import type { Failures } from './failures';
 import type { Router } from './router';
 import type { Session } from './session';
 import type { Counts } from './stats/counts';
+import type { Users } from './users';
 import type { ConnectionWork, Work } from './work';
 
 /** A namespace with its chains, as connection.ts, packet.ts and system.ts need it. */
@@ -22,6 +23,8 @@ export interface NamespaceScope extends Failures {
   readonly counts: Counts;
   /** Egg's session. */
   readonly session: Session;
+  /** Undefined where clients are nobody's. */
+  readonly users: Users | undefined;
   /** The connection chain, without the session; undefined where it is empty. */
   readonly connection: Onion | undefined;
   /** The packet chain from the first middleware to the controller. What it returns is a promise, or undefined when it is done. */

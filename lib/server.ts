@@ -13,8 +13,9 @@ import { isPattern, Pattern } from './pattern';
 import { Refused } from './refused';
 import { type Routed, type RouteLog, Router, routerOf, setRouter } from './router';
 import { type IoStats, statsOf } from './stats';
-import type { IoController, IoMiddleware, IoNamespace, RouteOf } from './typings';
+import type { IoController, IoMiddleware, IoNamespace, RouteOf, UserOf } from './typings';
 import type { ClientEventsOf, DataOf, InterServerEventsOf, ServerEventsOf, SocketOf } from './typings/events';
+import type { UserId, Users } from './users';
 
 // biome-ignore lint/suspicious/noExplicitAny: as Socket.IO declares it
 type OnConnection = (socket: any) => void;
@@ -28,7 +29,7 @@ interface ServerFailures extends Failures {
 }
 
 /** What of `config.io` concerns namespaces; `names` are those that are configured. */
-export type NamespaceOptions = Pick<ResolvedConfig, 'generateId' | 'maxNamespaces'> & { names: string[] };
+export type NamespaceOptions = Pick<ResolvedConfig, 'generateId' | 'maxNamespaces'> & { names: string[]; users: Users };
 
 /**
  * Socket.IO's server, with the middleware and the controllers of `app/io` and with routes.
@@ -51,6 +52,7 @@ export class IoServer extends Server<ClientEventsOf<'/'>, ServerEventsOf<'/'>, I
   readonly #failures: ServerFailures;
   readonly #generateId: NamespaceOptions['generateId'];
   readonly #allowsOldClients: boolean;
+  readonly #userOf: IoNamespace['user'];
   readonly #children: Children;
   readonly #parents: Parents;
   readonly #bindings: Bindings;
@@ -68,6 +70,11 @@ export class IoServer extends Server<ClientEventsOf<'/'>, ServerEventsOf<'/'>, I
     this.#failures = failures;
     this.#generateId = options.generateId;
     this.#allowsOldClients = init.allowEIO3 === true;
+    const inNamespace = (nsp: IoNamespace, id: UserId) => options.users.in(nsp, id, this.#parents.standsFor(nsp));
+    // One for all namespaces.
+    this.#userOf = function (this: IoNamespace, id) {
+      return inNamespace(this, id);
+    };
     // Socket.IO has completed it.
     const { opts } = this as unknown as { opts: { connectionStateRecovery?: { maxDisconnectionDuration: number } } };
     this.away = opts.connectionStateRecovery?.maxDisconnectionDuration;
@@ -124,6 +131,16 @@ export class IoServer extends Server<ClientEventsOf<'/'>, ServerEventsOf<'/'>, I
    * app.io.route({ chat: 'chat.say', join: app.io.controller.room.join });
    */
   readonly route: RouteOf<'/'> = (...args: unknown[]) => (this.of('/').route as (...args: unknown[]) => void)(...args);
+
+  /**
+   * All sockets of a user in the default namespace: `app.io.of('/').user`.
+   *
+   * @throws {ConfigError} where `config.io.user` is not set
+   *
+   * @example
+   * app.io.user(42).emit('news', 'for you');
+   */
+  readonly user: UserOf<'/'> = (id) => this.of('/').user(id);
 
   /**
    * How many clients of which protocol are connected to this worker and have been, over which transports, and what they did in
@@ -200,6 +217,7 @@ export class IoServer extends Server<ClientEventsOf<'/'>, ServerEventsOf<'/'>, I
       router.add(event as string | Record<string, Routed>, ...tail);
       this.#bindings.bind(nsp);
     };
+    nsp.user = this.#userOf;
     this.#bindings.add(nsp);
   }
 }

@@ -12,10 +12,12 @@ import type {
   DataOf,
   HandlerOf,
   InterServerEventsOf,
+  NamespaceOf,
   PlainHandlerOf,
   RoutableEvent,
   ServerEventsOf,
 } from './typings/events';
+import type { UserId } from './users';
 
 export type { IoController, IoMiddleware } from './typings/controllers';
 
@@ -61,10 +63,25 @@ export interface RouteOf<N extends string> {
   (handlers: { [E in RoutableEvent<N>]?: HandlerOf<N, E> | ControllerPath }): void;
 }
 
+/** How to reach a user: `app.io.of(name).user` and, for `/`, `app.io.user`. */
+export type UserOf<N extends string> = (id: UserId) => ReturnType<NamespaceOf<N>['in']>;
+
 /** What `app.io.of()` gives: Socket.IO's namespace, with routes. */
 export interface IoNamespace<N extends string = string>
   extends Namespace<ClientEventsOf<N>, ServerEventsOf<N>, InterServerEventsOf<N>, DataOf<N>> {
   route: RouteOf<N>;
+  /**
+   * All sockets of a user in this namespace, on all workers, and on all hosts with Redis. `config.io.user` says who a client is.
+   *
+   * @param id - as `config.io.user` gives it; `42` and `'42'` are one
+   * @throws {ConfigError} where `config.io.user` is not set
+   * @throws {TypeError} where the id is no string, number or bigint, or the namespace stands for many (`/room/:id`)
+   *
+   * @example
+   * app.io.of('/chat').user(42).emit('news', 'for you');
+   * app.io.of('/chat').user(42).disconnectSockets(true);
+   */
+  user: UserOf<N>;
 }
 
 /** What a context of `app/io` has beside what every Egg context has. */

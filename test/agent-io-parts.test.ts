@@ -4,12 +4,15 @@ import { EventEmitter } from 'node:events';
 import type { Agent, Application } from 'egg';
 import { Server } from 'socket.io';
 import { Adapter } from 'socket.io-adapter';
-import { ACTION } from '../lib/agent/command';
+import { ACTION, decodeCommand } from '../lib/agent/command';
 import { AgentIo } from '../lib/agent/io';
 import { sender } from '../lib/agent/messenger';
 import { listenToAgent } from '../lib/agent/relay';
+import { Users } from '../lib/users';
 import { FRAMEWORK, fixture } from './support/app';
 import { next, until } from './support/wait';
+
+const NO_USERS = new Users({ config: {} }, undefined);
 
 describe('the parts of agent.io', () => {
   it('should tell the other workers, whatever a listener here does', async () => {
@@ -32,24 +35,38 @@ describe('the parts of agent.io', () => {
     io.on('news', () => {
       throw bug;
     });
-    new AgentIo((command) => messenger.emit(ACTION, command)).serverSideEmit('news', 1);
+    new AgentIo((command) => messenger.emit(ACTION, command), NO_USERS).serverSideEmit('news', 1);
     await until('it is logged', () => logged.length > 0);
     assert.deepEqual([told, logged], [[['news', 1]], [bug]]);
   });
 
   it('should refuse a namespace that is no name', () => {
-    const io = new AgentIo(() => assert.fail('nothing is sent'));
+    const io = new AgentIo(() => assert.fail('nothing is sent'), NO_USERS);
     for (const name of [/x/, undefined])
       assert.throws(() => io.of(name as never), /agent\.io\.of: the name of a namespace/);
   });
 
   it('should say what it does not do', async () => {
-    const io = new AgentIo(() => assert.fail('nothing is sent')) as AgentIo & Server;
+    const io = new AgentIo(() => assert.fail('nothing is sent'), NO_USERS) as AgentIo & Server;
     const answers = /agent\.io emits, and gets no answers/;
     await assert.rejects(io.fetchSockets(), answers);
     await assert.rejects(io.emitWithAck('news'), answers);
     await assert.rejects(io.timeout(100).emitWithAck('news'), answers);
     assert.throws(() => io.local.emit('news'), /agent\.io has no clients of its own/);
+  });
+
+  it('should reach the users of one namespace, or say why not', () => {
+    const sent: string[] = [];
+    const users = new Users({ config: { keys: 'a secret' } }, () => 1);
+    const io = new AgentIo((command) => sent.push(command), users);
+    io.user(42).emit('news', 1);
+    io.of('chat').user('42').emit('news', 2);
+    const [{ rooms }, ofChat] = sent.map((text) => decodeCommand(text).opts) as [{ rooms: string[] }, object];
+    assert.equal(rooms.length, 1);
+    assert.deepEqual(rooms, (ofChat as { rooms: string[] }).rooms);
+    assert.throws(() => io.of('/room/:id').user(42), /\/room\/:id stands for many namespaces/);
+    assert.throws(() => io.user('' as never), TypeError);
+    assert.throws(() => new AgentIo(() => {}, NO_USERS).user(42), /user\(\) needs config\.io\.user/);
   });
 
   for (const workers of [1, 2]) {

@@ -84,7 +84,7 @@ describe('the link to redis', () => {
   it('should keep no message in an outage', async () => {
     const { link: made, pub, sub, log } = await link();
     await redis.kill();
-    await until('the outage is noticed', () => !made.up);
+    await until('the outage is noticed on both sides', () => !made.publisher.up && !made.subscriber.up);
     for (let n = 0; n < 10_000; n++) made.publisher.publish('channel', Buffer.alloc(1000));
     assert.equal(queued(pub) + queued(sub), 0);
     await redis.start();

@@ -3,6 +3,7 @@ import type { Application } from 'egg';
 import { resolveConfig } from '../../lib/config';
 import { loadWsEngine } from '../../lib/init';
 import { IoServer } from '../../lib/server';
+import { Users } from '../../lib/users';
 
 const IO = Symbol('egg-socket.io:io');
 
@@ -11,9 +12,10 @@ export default {
   get io(): IoServer {
     const app = this as unknown as Application & { [IO]?: IoServer };
     if (app[IO] === undefined) {
-      const { init, onerror, namespace, ...rest } = resolveConfig(app.config.io);
+      const { init, onerror, namespace, user, ...rest } = resolveConfig(app.config.io);
       const failures = { log: app.coreLogger, onerror };
-      app[IO] = new IoServer(loadWsEngine(init, app.baseDir), failures, { ...rest, names: [...namespace.keys()] });
+      const options = { ...rest, names: [...namespace.keys()], users: new Users(app, user) };
+      app[IO] = new IoServer(loadWsEngine(init, app.baseDir), failures, options);
     }
     return app[IO];
   },

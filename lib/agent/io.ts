@@ -2,6 +2,8 @@
 // its own code had asked. Made by app/extend/agent.ts when it is first asked for.
 import { Namespace, Server } from 'socket.io';
 import { Adapter, type BroadcastOptions } from 'socket.io-adapter';
+import { isPattern } from '../pattern';
+import type { UserId, Users } from '../users';
 import { type Command, encodeCommand } from './command';
 
 /** How the agent emits to the clients of a namespace. */
@@ -20,7 +22,10 @@ export type AgentNamespace = Pick<
   | 'socketsLeave'
   | 'disconnectSockets'
   | 'serverSideEmit'
->;
+> & {
+  /** All sockets of a user in this namespace; see `app.io.of(name).user`. */
+  user(id: UserId): ReturnType<Namespace['in']>;
+};
 
 /** What sends a command to one worker. */
 export type Send = (command: string) => void;
@@ -86,8 +91,14 @@ export class AgentIo {
   readonly #server: Server;
   readonly #default: Namespace;
 
-  /** @param send - sends to one worker, in order */
-  constructor(send: Send) {
+  /**
+   * @param send - sends to one worker, in order
+   * @param users - for `user()`
+   */
+  constructor(
+    send: Send,
+    private readonly users: Users,
+  ) {
     class Relay extends RelayAdapter {
       constructor(nsp: Namespace) {
         super(nsp, send);
@@ -102,7 +113,9 @@ export class AgentIo {
     if (typeof name !== 'string')
       throw new TypeError('[egg-socket.io] agent.io.of: the name of a namespace is a string');
     // Not kept: there may be as many names as an application likes.
-    return new Namespace(this.#server, name.startsWith('/') ? name : `/${name}`);
+    const nsp = new Namespace(this.#server, name.startsWith('/') ? name : `/${name}`);
+    const parent = isPattern(nsp.name) ? nsp.name : undefined;
+    return Object.assign(nsp, { user: (id: UserId) => this.users.in(nsp, id, parent) });
   }
 
   /** Emits to all clients of the default namespace. */
@@ -115,6 +128,8 @@ export class AgentIo {
   in: AgentNamespace['in'] = (room) => this.#default.in(room);
   /** Not the sockets in these rooms. */
   except: AgentNamespace['except'] = (room) => this.#default.except(room);
+  /** All sockets of a user in the default namespace. */
+  user: AgentNamespace['user'] = (id) => this.users.in(this.#default, id);
   compress: AgentNamespace['compress'] = (compress) => this.#default.compress(compress);
   get volatile(): AgentNamespace['volatile'] {
     return this.#default.volatile;

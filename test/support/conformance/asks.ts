@@ -58,12 +58,13 @@ export function asks(world: () => World, { tellOthers, binaryAnswers }: Unable):
               .in(nsp)
               .find((each) => each.id === id) as Client;
             const odd = [...client.kind].flatMap((kind) => [kind, ODD_ROOMS[kind as 'a' | 'b']]);
-            assert.deepEqual(rooms, [id, ...odd]);
+            assert.deepEqual(client.without(rooms), [id, ...odd]);
             assert.equal(data.pid, world().pids[client.worker]);
             const isJson = binaryAnswers && client.worker !== me.worker;
             assert.deepEqual(data.file, isJson ? { type: 'Buffer', data: [0, 255] } : Buffer.from([0, 255]));
-            assert.deepEqual(data.words, { label: client.label });
-            assert.deepEqual(auth, { label: client.label });
+            const { label, user } = client;
+            assert.deepEqual(data.words, user === undefined ? { label } : { label, user });
+            assert.deepEqual(auth, data.words);
             assert.match(url, /^\/socket\.io\/\?/);
             assert.equal(query.from, 'conformance');
           }

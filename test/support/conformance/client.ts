@@ -1,4 +1,5 @@
 // A client of a worker: what it tells that worker to do, and what it has heard. Made by world.ts.
+import assert from 'node:assert/strict';
 import type { Socket } from 'socket.io-client';
 
 /** A property, or a call with its arguments. `{ payload: name }` is a payload of the fixture application. */
@@ -40,6 +41,11 @@ export type Kind = (typeof KINDS)[number];
 /** The event that is sent to know that all before it has arrived. */
 export const LAST_WORD = 'the last word';
 
+/** The user whose client the connection of that number is; of four, so that each has some on each of three workers. */
+export function userOf(count: number): string | undefined {
+  return ['ann', 'bob', 'ann', undefined][count % 4];
+}
+
 export class Client implements Doer {
   /** The events that it has heard, each with its arguments. */
   readonly heard: unknown[][] = [];
@@ -49,6 +55,7 @@ export class Client implements Doer {
   /**
    * @param label - of the connection
    * @param worker - the index of its worker
+   * @param user - whose it is
    */
   constructor(
     readonly socket: Socket,
@@ -56,6 +63,7 @@ export class Client implements Doer {
     readonly label: string,
     readonly worker: number,
     readonly kind: Kind,
+    readonly user: string | undefined,
   ) {
     socket.onAny((...event: unknown[]) => {
       if (event[0] === LAST_WORD) this.words.add(event[1]);
@@ -72,6 +80,13 @@ export class Client implements Doer {
 
   get id(): string {
     return this.socket.id as string;
+  }
+
+  /** Its rooms without that of its user, whose name nobody knows. */
+  without(rooms: Array<string | number>): Array<string | number> {
+    const others = rooms.filter((room) => !String(room).startsWith('egg-socket.io:user:'));
+    assert.equal(rooms.length - others.length, this.user === undefined ? 0 : 1);
+    return others;
   }
 
   is(kind: 'a' | 'b'): boolean {

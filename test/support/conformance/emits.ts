@@ -27,6 +27,13 @@ export const TARGETS: Target[] = [
   target('io.except([room, room])', ['io', ['except', ['a', 'b']]], ({ kind }) => kind === ''),
   target('io.to(room).except(room)', ['io', ['to', 'a'], ['except', 'b']], ({ kind }) => kind === 'a'),
   target('io.except(room).to(room)', ['io', ['except', 'a'], ['to', ['a', 'b']]], ({ kind }) => kind === 'b'),
+  target('io.user(id)', ['io', ['user', 'ann']], ({ user }) => user === 'ann'),
+  target('io.user(no such user)', ['io', ['user', 'nobody']], () => false),
+  target(
+    'io.user(id).except(room)',
+    ['io', ['user', 'bob'], ['except', 'a']],
+    (client) => client.user === 'bob' && !client.is('a'),
+  ),
   {
     title: 'io.to(id of a socket)',
     to: (_me, far) => ['io', ['to', far.id]],

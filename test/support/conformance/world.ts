@@ -12,7 +12,7 @@ import { connected } from '../app';
 import { type Cluster, startCluster } from '../cluster';
 import { type RedisServer, startRedis } from '../redis';
 import { next, until } from '../wait';
-import { type Chain, Client, type Doer, doerIn, KINDS, type Kind, LAST_WORD } from './client';
+import { type Chain, Client, type Doer, doerIn, KINDS, type Kind, LAST_WORD, userOf } from './client';
 
 /** The default one, a named one, a child of one that is a regular expression, a child of one with parameters. */
 export const NAMESPACES = ['/', '/chat', '/child-everywhere', '/kid/everywhere'];
@@ -70,6 +70,7 @@ export class World {
   /** The sockets of each connection, that of `/` first. */
   readonly #connections = new Set<Socket[]>();
   #count = 0;
+  #dialled = 0;
 
   constructor(readonly options: WorldOptions) {}
 
@@ -118,27 +119,28 @@ export class World {
     const wanted = Array.from({ length: this.options.workers }, () => [...kinds]);
     while (wanted.flat().length > 0) {
       assert(this.#connections.size < 200, 'there are connections to all workers');
-      const { sockets, worker, label } = await this.#dial();
+      const { sockets, worker, label, user } = await this.#dial();
       const [socket] = sockets as [Socket];
       const kind = wanted[worker]?.shift();
       if (kind === undefined) await this.#hangUp(sockets);
       else {
         for (const nsp of namespaces(worker)) {
-          if (nsp !== '/') sockets.push(await connected(socket.io.socket(nsp, { auth: { label } })));
-          clients.push(new Client(sockets.at(-1) as Socket, nsp, label, worker, kind));
+          if (nsp !== '/') sockets.push(await connected(socket.io.socket(nsp, { auth: { label, user } })));
+          clients.push(new Client(sockets.at(-1) as Socket, nsp, label, worker, kind, user));
         }
       }
     }
     return clients;
   }
 
-  async #dial(): Promise<{ sockets: Socket[]; worker: number; label: string }> {
+  async #dial(): Promise<{ sockets: Socket[]; worker: number; label: string; user: string | undefined }> {
+    const user = userOf(this.#dialled++);
     const label = `client ${this.#count++}`;
     const socket = io(this.#cluster?.url ?? '', {
       forceNew: true,
       reconnection: false,
       transports: ['websocket'],
-      auth: { label },
+      auth: { label, user },
       query: { from: 'conformance' },
       parser: { ...parser, Decoder },
     });
@@ -147,7 +149,7 @@ export class World {
     await connected(socket);
     const pid = await socket.emitWithAck('pid');
     if (!this.pids.includes(pid)) this.pids.push(pid);
-    return { sockets, label, worker: this.pids.indexOf(pid) };
+    return { sockets, label, user, worker: this.pids.indexOf(pid) };
   }
 
   /** The worker closes the connection: it has no such sockets any more when that is heard of. */

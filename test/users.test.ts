@@ -1,0 +1,369 @@
+// config.io.user and app.io.user(): whose client it is, and how all of theirs are reached.
+import assert from 'node:assert/strict';
+import type { Context } from 'egg';
+import type { Socket } from 'socket.io-client';
+import type { IoConfig } from '../lib';
+import { logs, mm, type Running, refused, start } from './support/app';
+import { parity } from './support/clients';
+import { bootError, startInline } from './support/inline';
+import { comeBack, cut } from './support/recovery';
+import { type RedisServer, startRedis, startWorker } from './support/redis';
+import { next, until } from './support/wait';
+
+const byQuery = (ctx: Context) => ctx.query.user;
+
+/** What clients hear of `news`, in order, up to the last word that all of them hear. */
+async function heardBy(app: Running['app'], clients: Socket[], emit: () => unknown, nsp = '/'): Promise<unknown[][]> {
+  const heard = clients.map(() => [] as unknown[]);
+  clients.forEach((client, i) => {
+    client.on('news', (what) => heard[i]?.push(what));
+  });
+  const last = Promise.all(clients.map((client) => next(client, 'last word')));
+  await emit();
+  app.io.of(nsp).emit('last word');
+  await last;
+  return heard;
+}
+
+parity('the sockets of a user', () => {
+  it('should all be reached, and no other', async () => {
+    const { app, connect } = await startInline({ io: { user: byQuery } });
+    const clients = [];
+    for (const user of ['42', '42', '43', '']) clients.push(await connect('/', { query: { user } }));
+    assert.deepEqual(await heardBy(app, clients, () => app.io.user(42).emit('news', 1)), [[1], [1], [], []]);
+    assert.deepEqual(await heardBy(app, clients, () => app.io.of('/').user('43').emit('news', 2)), [[], [], [2], []]);
+    assert.deepEqual(await heardBy(app, clients, () => app.io.user(44).emit('news', 3)), [[], [], [], []]);
+  });
+
+  it('should be those of one namespace', async () => {
+    const { app, connect } = await startInline({ io: { user: byQuery, namespace: { '/chat': {} } } });
+    // One that has neither routes nor configuration.
+    app.io.of('/plain');
+    const [home, chat, plain] = [
+      await connect('/', { query: { user: 'ann' } }),
+      await connect('/chat', { query: { user: 'ann' } }),
+      await connect('/plain', { query: { user: 'ann' } }),
+    ];
+    for (const [client, nsp] of [
+      [home, '/'],
+      [chat, '/chat'],
+      [plain, '/plain'],
+    ] as const) {
+      const emit = () => app.io.of(nsp).user('ann').emit('news', nsp);
+      assert.deepEqual(await heardBy(app, [client], emit, nsp), [[nsp]]);
+    }
+    assert.deepEqual(await heardBy(app, [home], () => app.io.of('/chat').user('ann').emit('news', 1)), [[]]);
+  });
+
+  it('should be those of one child of a namespace with parameters', async () => {
+    const { app, connect } = await startInline({ io: { user: byQuery, namespace: { '/room/:id': {} } } });
+    const [five, six] = [
+      await connect('/room/5', { query: { user: 'ann' } }),
+      await connect('/room/6', { query: { user: 'ann' } }),
+    ];
+    const emit = () => {
+      app.io.of('/room/6').user('ann').emit('news', 6);
+      app.io.of('/room/5').emit('last word');
+    };
+    const heard = heardBy(app, [five], () => {}, '/room/5');
+    assert.deepEqual(await heardBy(app, [six], emit, '/room/6'), [[6]]);
+    assert.deepEqual(await heard, [[]]);
+    assert.throws(() => app.io.of('/room/:id').user('ann'), /\/room\/:id stands for many namespaces: name one of them/);
+  });
+
+  it('should be disconnected, fetched and left out', async () => {
+    const { app, connect } = await startInline({ io: { user: byQuery } });
+    const ann = await connect('/', { query: { user: 'ann' } });
+    const bob = await connect('/', { query: { user: 'bob' } });
+    const [found, ...others] = await app.io.user('ann').fetchSockets();
+    assert.equal(found?.id, ann.id);
+    assert.equal(others.length, 0);
+    const emit = () =>
+      app.io
+        .user('ann')
+        .except(ann.id as string)
+        .emit('news', 1);
+    assert.deepEqual(await heardBy(app, [ann, bob], emit), [[], []]);
+    const gone = next(ann, 'disconnect');
+    app.io.user('ann').disconnectSockets(true);
+    assert.match((await gone)[0], /io server disconnect|transport close/);
+    assert(bob.connected);
+    assert.equal((await app.io.user('ann').fetchSockets()).length, 0);
+  });
+});
+
+describe('config.io.user', () => {
+  it('should be asked once for each connection, after the connection middleware and before the client is in', async () => {
+    const steps: string[] = [];
+    const { app, connect } = await startInline({
+      io: {
+        connectionMiddleware: ['a'],
+        user: async (ctx) => {
+          await new Promise(setImmediate);
+          steps.push(`asked ${ctx.data.by}`);
+          return ctx.data.by;
+        },
+      },
+      middleware: {
+        a: async (ctx, next) => {
+          ctx.data.by = 'a';
+          steps.push('a');
+          await next();
+        },
+      },
+      router: ({ io }) => {
+        io.on('connection', ({ rooms }) => steps.push(`in, rooms: ${rooms.size}`));
+        io.route('echo', ({ args: [what, ack] }) => ack(what));
+      },
+    });
+    const client = await connect();
+    assert.equal(await client.emitWithAck('echo', 1), 1);
+    assert.equal(await client.emitWithAck('echo', 2), 2);
+    assert.deepEqual(steps, ['a', 'asked a', 'in, rooms: 2']);
+    assert.equal((await app.io.user('a').fetchSockets()).length, 1);
+  });
+
+  it('should be asked where the chain ends without next()', async () => {
+    const io: IoConfig = { connectionMiddleware: ['a'], user: (ctx) => ctx.data.by };
+    const middleware = { a: (ctx: Context) => Object.assign(ctx.data, { by: 'a' }) };
+    const { app, connect } = await startInline({ io, middleware });
+    await connect();
+    assert.equal((await app.io.user('a').fetchSockets()).length, 1);
+  });
+
+  it('should not be asked where the chain refuses', async () => {
+    let asked = 0;
+    const { app, client } = await startInline({
+      io: {
+        connectionMiddleware: ['a'],
+        user: () => {
+          asked++;
+          return 1;
+        },
+      },
+      middleware: {
+        a: async (_ctx, next) => {
+          // Nobody waits for it.
+          void next();
+          throw new Error('no entry');
+        },
+      },
+    });
+    logs(app);
+    assert.equal((await refused(client())).message, 'no entry');
+    assert.equal(asked, 0);
+  });
+
+  it('should be ctx.userId where it is true', async () => {
+    const { app, connect } = await startInline({
+      io: { user: true, connectionMiddleware: ['a'] },
+      middleware: {
+        a: async (ctx, next) => {
+          Object.assign(ctx, { userId: 7 });
+          await next();
+        },
+      },
+    });
+    await connect();
+    assert.equal((await app.io.user(7).fetchSockets()).length, 1);
+  });
+
+  for (const nobody of [undefined, null, false, ''] as const) {
+    it(`should leave a client nobody's with ${JSON.stringify(nobody)}`, async () => {
+      const { app, connect } = await startInline({ io: { user: () => nobody } });
+      const client = await connect();
+      const [socket] = await app.io.fetchSockets();
+      assert.deepEqual([...(socket?.rooms ?? [])], [client.id]);
+    });
+  }
+
+  for (const id of [0, -1.5, 10n ** 20n, 'ü'] as const) {
+    it(`should take the id ${id}, and its text`, async () => {
+      const { app, connect } = await startInline({ io: { user: () => id } });
+      await connect();
+      assert.equal((await app.io.user(id).fetchSockets()).length, 1);
+      assert.equal((await app.io.user(String(id)).fetchSockets()).length, 1);
+    });
+  }
+
+  it('should refuse the client where it throws, and end the chain', async () => {
+    let seen: unknown;
+    const { app, client } = await startInline({
+      io: {
+        connectionMiddleware: ['a'],
+        user: () => {
+          throw Object.assign(new Error('who?'), { data: { code: 'WHO' } });
+        },
+      },
+      middleware: {
+        a: async (_ctx, next) => {
+          await Promise.resolve(next()).catch((err) => {
+            seen = err.message;
+          });
+        },
+      },
+    });
+    const { error } = logs(app);
+    const refusal = await refused(client());
+    assert.deepEqual([refusal.message, refusal.data], ['who?', { code: 'WHO' }]);
+    await until('the chain has heard of it', () => seen === 'who?');
+    assert.deepEqual(
+      error.map(({ message }) => message),
+      ['who?'],
+    );
+    assert.equal(app.io.of('/').adapter.rooms.size, 0);
+  });
+
+  for (const [what, id] of Object.entries({ 'an object': { id: 1 }, NaN, true: true, 'a list': [1] })) {
+    it(`should refuse the client where it gives ${what}, and tell the log alone`, async () => {
+      const { app, client } = await startInline({ io: { user: () => id as never } });
+      const { error } = logs(app);
+      assert.equal((await refused(client())).message, 'internal error');
+      assert.equal(error.length, 1);
+      assert.match(
+        error[0].message,
+        /it gave .*config\.io\.user is \[Function.*allowed: a function that gives a string/,
+      );
+    });
+  }
+
+  it('should be asked again where a client comes back, which then is nobody else’s', async () => {
+    const recovery = { maxDisconnectionDuration: 60_000 };
+    let user = 'ann';
+    const { app, connect, url } = await startInline({
+      io: { user: () => user, init: { connectionStateRecovery: recovery } },
+    });
+    const client = await connect('/', { transports: ['websocket'] });
+    const [socket] = app.io.of('/').sockets.values();
+    // Socket.IO takes whatever is given for a room.
+    await socket?.join(['mine', 42 as never]);
+    app.io.emit('hello');
+    await next(client, 'hello');
+    await cut(client);
+    user = 'bob';
+    await comeBack(client, url);
+    assert(client.recovered);
+    assert.equal((await app.io.user('ann').fetchSockets()).length, 0);
+    const [found] = await app.io.user('bob').fetchSockets();
+    assert.equal(found?.id, client.id);
+    assert(found?.rooms.has('mine'));
+    assert.equal(found?.rooms.size, 4);
+  });
+
+  it('should make rooms that nobody can guess', async () => {
+    const router = ({ io }: Running['app']) =>
+      io.route('enter', async (ctx) => {
+        await ctx.join(ctx.args[0]);
+        ctx.args[1]();
+      });
+    const one = await startInline({ io: { user: byQuery }, config: { keys: 'one' }, router });
+    const two = await startInline({ io: { user: byQuery }, config: { keys: 'two' }, router });
+    const rooms = [];
+    for (const { connect, app } of [one, two]) {
+      await connect('/', { query: { user: 'ann' } });
+      const [socket] = await app.io.user('ann').fetchSockets();
+      rooms.push([...(socket?.rooms ?? [])].find((room) => room !== socket?.id) as string);
+    }
+    const [ofOne, ofTwo] = rooms as [string, string];
+    assert.notEqual(ofOne, ofTwo);
+    const eve = await one.connect();
+    for (const room of ['ann', 'user:ann', 'egg-socket.io:user:ann', ofTwo]) await eve.emitWithAck('enter', room);
+    assert.deepEqual(await heardBy(one.app, [eve], () => one.app.io.user('ann').emit('news', 1)), [[]]);
+  });
+
+  it('should fail the boot where it is no function, or there are no keys to keep the rooms secret', async () => {
+    assert.match(
+      (await bootError({ io: { user: 'userId' as never } })).message,
+      /config\.io\.user is 'userId'; allowed: a function/,
+    );
+    assert.match(
+      (await bootError({ io: { user: function* () {} as never } })).message,
+      /config\.io\.user is \[GeneratorFunction/,
+    );
+    const { message } = await bootError({ io: { user: () => 1 }, config: { keys: ' , ' } });
+    assert.match(message, /config\.io\.user needs config\.keys/);
+  });
+});
+
+describe('app.io.user()', () => {
+  it('should say what is missing where config.io.user is not set, or is false', async () => {
+    for (const user of [undefined, false] as const) {
+      const { app, connect } = await startInline({ io: { user } });
+      assert.throws(() => app.io.user(1), {
+        name: 'EggSocketIOConfigError',
+        message: /user\(\) needs config\.io\.user/,
+      });
+      const client = await connect();
+      assert.deepEqual([...(app.io.of('/').adapter.sids.get(client.id as string) ?? [])], [client.id]);
+    }
+  });
+
+  it('should reach nobody rather than everybody with what is no id', async () => {
+    const { app } = await startInline({ io: { user: byQuery } });
+    for (const id of [undefined, null, '', Number.NaN, {}, ['a'], true, Symbol('a')]) {
+      assert.throws(() => app.io.user(id as never), { name: 'TypeError', message: /the id of a user is a string/ });
+      assert.throws(() => app.io.of('/chat').user(id as never), TypeError);
+    }
+  });
+});
+
+describe('a user of the session', () => {
+  it('should be reached from HTTP controllers, services, schedules and the agent', async () => {
+    // Where schedules run on demand.
+    mm.env('unittest');
+    const { app, url, connect } = await start('users');
+    const clients: Socket[] = [];
+    for (const user of [42, 43]) {
+      const { headers } = await fetch(`${url}/login/${user}`, { method: 'POST' });
+      const cookie = headers
+        .getSetCookie()
+        .map((each) => each.split(';')[0])
+        .join('; ');
+      clients.push(await connect('/', { extraHeaders: { cookie } }));
+    }
+    const heard: unknown[] = [];
+    clients[0]?.on('news', (from) => heard.push(from));
+    const [, byOther] = await heardBy(app, clients, async () => {
+      assert.equal((await fetch(`${url}/notify/42`, { method: 'POST' })).status, 200);
+      await (app as unknown as { runSchedule(name: string): Promise<void> }).runSchedule('remind');
+      await until('that is heard', () => heard.length === 3);
+      app.messenger.sendToAgent('notify', 42);
+      await until('the agent is heard', () => heard.length === 4);
+    });
+    assert.deepEqual(heard, ['HTTP controller', 'service', 'schedule', 'agent']);
+    assert.deepEqual(byOther, []);
+  });
+});
+
+describe('users of several hosts', () => {
+  let redis: RedisServer;
+
+  before(async () => {
+    redis = await startRedis();
+  });
+  after(() => redis.stop());
+
+  it('should be reached from all of them, also while their keys are being changed', async () => {
+    const io: IoConfig = { user: byQuery };
+    const hosts = [];
+    for (const keys of ['old', 'new, old', 'new'])
+      hosts.push(await startWorker(redis.config, { io, config: { keys } }));
+    const [old, both, young] = hosts as [Running, Running, Running];
+    const clients: Socket[] = [];
+    for (const host of hosts) clients.push(await host.connect('/', { query: { user: 'ann' } }));
+    const stranger = await both.connect('/', { query: { user: 'bob' } });
+    const emit = async (from: Running) => {
+      from.app.io.user('ann').emit('news', 1);
+      // What one host has sent comes in order.
+      const last = Promise.all([...clients, stranger].map((client) => next(client, 'end')));
+      from.app.io.emit('end');
+      await last;
+    };
+    const heard = (from: Running) => heardBy(both.app, [...clients, stranger], () => emit(from));
+    assert.deepEqual(await heard(both), [[1], [1], [1], []]);
+    // One who has the old key only, and one who has the new one only, are not there at the same time.
+    assert.deepEqual(await heard(old), [[1], [1], [], []]);
+    assert.deepEqual(await heard(young), [[], [1], [1], []]);
+    assert.equal((await both.app.io.user('ann').fetchSockets()).length, 3);
+  });
+});
