@@ -91,6 +91,34 @@ describe('the example chat', () => {
     await reads(grace, '#people .name', ['Ada', 'Grace (you)']);
   });
 
+  it('lets people wave at each other, on all of their pages', async () => {
+    const ada = await enter('Ada');
+    const again = await ada.context().newPage();
+    await again.goto(`${chat.url}/#Help`);
+    await again.getByRole('heading', { name: 'Help' }).waitFor();
+    const grace = await enter('Grace');
+    const linus = await enter('Linus');
+    await grace.getByRole('button', { name: 'Wave at Ada' }).click();
+    await reads(grace, '.news', ['Linus joined', 'You wave at Ada']);
+    await reads(ada, '.news', ['Grace joined', 'Linus joined', 'Grace waves at you']);
+    await reads(again, '.news', ['Grace waves at you']);
+    await say(grace, 'Hello');
+    await reads(linus, '.text', ['Hello']);
+    await reads(linus, '.news', []);
+  });
+
+  it('lets nobody wave who is nobody, or at nobody', async () => {
+    const wave = async (cookie: string, to: unknown) => {
+      const token = { 'x-csrf-token': /csrfToken=([^;]+)/.exec(cookie)?.[1] ?? '' };
+      const headers = { cookie, 'content-type': 'application/json', ...token };
+      return (await fetch(`${chat.url}/wave`, { method: 'POST', headers, body: JSON.stringify({ to }) })).status;
+    };
+    const cookie = await cookiesOf('Mallory');
+    assert.equal(await wave(cookie, 'Mallory'), 204);
+    for (const to of [undefined, '', ['Ada'], { $ne: 1 }]) assert.equal(await wave(cookie, to), 422);
+    assert.equal(await wave(cookie.replace(/chat_sess|EGG_SESS/, 'none'), 'Mallory'), 403);
+  });
+
   it('shows an error to the one who caused it', async () => {
     const { error } = logs(chat.app);
     const ada = await enter('Ada');

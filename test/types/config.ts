@@ -18,6 +18,7 @@ export default (): PowerPartial<EggAppConfig> => {
     },
     redis: { host: '127.0.0.1', port: 6379, auth_pass: 'password', db: 1, maxRetriesPerRequest: 3 },
     generateId: (request) => `${request.headers['x-id']}`,
+    user: async (ctx) => (ctx.session.user ? Number(ctx.session.user.id) : undefined),
   };
   return config;
 };
@@ -43,6 +44,12 @@ export function wrong(config: PowerPartial<EggAppConfig>, app: Application): voi
   config.io = { generateId: () => 1 };
   // @ts-expect-error which is there at once
   config.io = { generateId: async () => 'id' };
+  config.io = { user: true };
+  config.io = { user: (ctx) => ctx.session.userId };
+  // @ts-expect-error an id is a text or a number
+  config.io = { user: () => ({ id: 1 }) };
+  // @ts-expect-error the name of a property is none
+  config.io = { user: 'userId' };
   // @ts-expect-error a buffer has a size
   config.io = { init: { maxHttpBufferSize: '1mb' } };
   // @ts-expect-error the merged configuration has no such option, either

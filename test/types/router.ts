@@ -57,6 +57,14 @@ export default (app: Application): void => {
 
   io.emit('news', 1);
   io.to('room').except('other').emit('news');
+  io.user(42).emit('news');
+  io.of('/chat').user('ada').except('other').disconnectSockets(true);
+  // @ts-expect-error it would be everybody
+  io.user();
+  // @ts-expect-error an id is a text or a number
+  io.of('/chat').user(undefined);
+  // @ts-expect-error of each user there is one
+  io.user([1, 2]);
   io.of('/chat').use((socket, next) => next(socket.handshake.auth.ok ? undefined : new Error('no')));
   io.on('connection', (socket) => socket.join('room'));
   const server: Server = io;

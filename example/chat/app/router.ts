@@ -7,6 +7,7 @@ export default (app: Application) => {
   router.get('/', controller.home.index);
   router.post('/join', controller.home.join);
   router.post('/leave', controller.home.leave);
+  router.post('/wave', controller.home.wave);
 
   const chat = io.of('/chat');
   chat.route('join', io.controller.chat.join);

@@ -105,6 +105,12 @@ export default (app: Application): void => {
   // What the server sends, from anywhere.
   nsp.emit('said', { text: '', by: '' });
   nsp.to('room').emit('left', 'ada', 1);
+  nsp.user(42).except('room').emit('left', 'ada', 1);
+  // @ts-expect-error /chat doesn't send it
+  nsp.user(42).emit('welcome', 'ada');
+  io.user('ada').emit('welcome', 'ada');
+  // @ts-expect-error / doesn't send it
+  io.user('ada').emit('left', 'ada', 1);
   io.to('room').emit('welcome', 'ada');
   io.emit('welcome', 'ada');
   nsp.serverSideEmit('ping', 1);

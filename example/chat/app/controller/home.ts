@@ -32,6 +32,17 @@ export default class HomeController extends Controller {
     this.ctx.redirect('/');
   }
 
+  /** Tells somebody who is waving: over HTTP in, by Socket.IO out. */
+  async wave() {
+    const { ctx, app } = this;
+    const { nickname } = ctx.session as Session;
+    const { to } = ctx.request.body;
+    if (!nickname) ctx.throw(403, 'Choose a nickname first.');
+    if (!isName(to)) ctx.throw(422, `A nickname has ${NAME_RULE}.`);
+    app.io.of('/chat').user(to).emit('wave', nickname);
+    ctx.status = 204;
+  }
+
   /** Sends a page of app/view. A larger application would use a view engine. */
   async #show(name: string, values: Record<string, string> = {}) {
     const { ctx } = this;

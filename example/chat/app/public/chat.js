@@ -47,6 +47,8 @@ socket.on('people', (where, people) => {
   if (where === room) view.showPeople(people, me);
 });
 
+socket.on('wave', (nickname) => view.announce(`${nickname} waves at you`));
+
 socket.on('message', (message) => {
   if (message.room === room) view.addMessage(message, me);
 });
@@ -57,6 +59,18 @@ socket.on('typing', (where, nickname) => {
 
 // What a packet middleware or a controller threw: the error's message, or its data.
 socket.on('error', (problem) => view.showProblem(problem.message ?? problem));
+
+view.onWave(async (to) => {
+  view.showProblem('');
+  // An ordinary HTTP request: app/controller/home.ts
+  const response = await fetch('/wave', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'x-csrf-token': document.querySelector('[name=_csrf]').value },
+    body: JSON.stringify({ to }),
+  }).catch(() => ({ ok: false }));
+  if (response.ok) view.announce(`You wave at ${to}`);
+  else view.showProblem(`${to} could not be reached.`);
+});
 
 window.addEventListener('hashchange', join);
 

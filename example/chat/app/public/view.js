@@ -66,9 +66,20 @@ export function showPeople(now, me) {
   const rows = now.map(({ nickname, workers }) => {
     const name = element('span', { class: 'name' }, nickname === me ? `${nickname} (you)` : nickname);
     const worker = element('span', { class: 'worker', title: WORKER }, `worker ${workers.join(', ')}`);
-    return element('li', {}, avatar(nickname), name, worker);
+    return element('li', {}, avatar(nickname), name, ...(nickname === me ? [] : [waveAt(nickname)]), worker);
   });
   at('people').replaceChildren(...rows);
+}
+
+function waveAt(nickname) {
+  return element('button', { class: 'wave', 'data-to': nickname, 'aria-label': `Wave at ${nickname}` }, 'wave');
+}
+
+/** Whom somebody waves at. */
+export function onWave(listener) {
+  at('people').addEventListener('click', ({ target }) => {
+    if (target.dataset.to !== undefined) listener(target.dataset.to);
+  });
 }
 
 export function addMessage({ from, text, at: time }, me) {
@@ -88,7 +99,7 @@ export function addMessage({ from, text, at: time }, me) {
   add(line);
 }
 
-function announce(text) {
+export function announce(text) {
   add(element('p', { class: 'news' }, text));
 }
 

@@ -31,8 +31,8 @@ export default class PeopleService extends Service {
   }
 
   async isTaken(nickname: string): Promise<boolean> {
-    const sockets = await this.#chat.fetchSockets();
-    return sockets.some((socket) => socket.data.nickname === nickname);
+    const sockets = await this.#chat.user(nickname).fetchSockets();
+    return sockets.length > 0;
   }
 
   /** Tells everybody which rooms there are, and the people of these rooms who is in them. */
