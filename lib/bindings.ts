@@ -20,6 +20,11 @@ export class Bindings {
 
   constructor(private readonly parents: Parents) {}
 
+  /** Whether Egg has loaded the routes. */
+  get isStarted(): boolean {
+    return this.#binding !== undefined;
+  }
+
   /** A namespace is there. */
   add(nsp: IoNamespace): void {
     if (this.#binding?.all) this.bind(nsp);

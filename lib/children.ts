@@ -1,7 +1,9 @@
 // The children of parent namespaces, which are made when somebody asks for them: how many there are, and which of them nobody
 // needs any more. Made by server.ts.
 import { Namespace, type Socket } from 'socket.io';
+import { Empty } from './children/empty';
 import type { ErrorLog } from './errors';
+import { Refusals, Refused } from './refused';
 import type { IoNamespace } from './typings';
 
 /** Socket.IO's parent namespace. */
@@ -28,6 +30,9 @@ interface Child {
 /** How many go in one turn of the event loop: one client may have left all of them at once. */
 const BATCH = 100;
 
+/** The longest timer that Node has, in ms. */
+const LONGEST = 2 ** 31 - 1;
+
 const { _add, _remove } = innerOf(Namespace.prototype as never);
 
 export class Children {
@@ -38,10 +43,8 @@ export class Children {
   static idle = 30_000;
 
   readonly #all = new Map<IoNamespace, Child>();
-  /** The empty ones that go after a while, with the time at which they were last needed, in that order. */
-  readonly #idle = new Map<IoNamespace, number>();
-  /** The empty ones that stay until their place is needed. */
-  readonly #spare = new Set<IoNamespace>();
+  readonly #empty = new Empty();
+  readonly #refusals: Refusals;
   readonly #wait: number;
   #timer: NodeJS.Timeout | undefined;
   #isOver = false;
@@ -54,23 +57,26 @@ export class Children {
   constructor(
     readonly max: number,
     away: number | undefined,
-    private readonly log: ErrorLog,
+    private readonly log: ErrorLog & { warn(message: string): void },
     private readonly again: (name: string) => Namespace,
   ) {
-    this.#wait = Math.max(Children.idle, away ?? 0);
+    this.#wait = Math.min(Math.max(Children.idle, away ?? 0), LONGEST);
+    this.#refusals = new Refusals(log);
   }
 
   has(nsp: IoNamespace): boolean {
     return this.#all.has(nsp);
   }
 
-  /** Makes place for one more: the child that has been empty longest goes. Whether there is one now. */
+  /** Makes place for one more: those that have been empty longest go. Whether there is one now. */
   makePlace(): boolean {
-    if (this.#all.size < this.max) return true;
-    const [spare = this.#spare.values().next().value] = this.#idle.keys();
-    if (spare === undefined) return false;
-    this.#remove(spare);
-    return true;
+    return this.#shrink(this.max - 1);
+  }
+
+  /** What a client gets for whom there is no place. */
+  refuse(name: string): Refused {
+    this.#refusals.add(this.max);
+    return new Refused(name, 'too many namespaces');
   }
 
   /** Takes care of a child that was just made. */
@@ -80,10 +86,14 @@ export class Children {
     // Those of Socket.IO, in place of what cleanupEmptyChildNamespaces has put there: that one doesn't look who is coming.
     const inner = innerOf(nsp);
     inner._add = async (...args) => {
+      const isFirst = isEmpty(inner, child);
       child.arriving++;
       this.#settle(nsp);
       try {
-        await _add.apply(inner, args);
+        // One that code has asked for when all places were taken.
+        const fits = !isFirst || this.#shrink(this.max);
+        if (fits) await _add.apply(inner, args);
+        else this.refuse(nsp.name)._add(args[0] as Socket['client']);
       } finally {
         child.arriving--;
         this.#settle(nsp);
@@ -94,7 +104,7 @@ export class Children {
       this.#settle(nsp);
     };
     // One that code has asked for may have listeners of its own; Socket.IO looks at it when its first client leaves.
-    if (life === 'in use') this.#spare.add(nsp);
+    if (life === 'in use') this.#empty.add(nsp, true);
     else this.#settle(nsp);
   }
 
@@ -109,8 +119,7 @@ export class Children {
 
   /** Somebody has asked for it, and may be about to use it. */
   touch(nsp: IoNamespace): void {
-    if (this.#idle.delete(nsp)) this.#idle.set(nsp, performance.now());
-    if (this.#spare.delete(nsp)) this.#spare.add(nsp);
+    this.#empty.touch(nsp);
   }
 
   /** From now on none goes: all of them do. */
@@ -122,36 +131,43 @@ export class Children {
   #settle(nsp: IoNamespace): void {
     const child = this.#all.get(nsp);
     if (child === undefined || this.#isOver) return;
-    this.#idle.delete(nsp);
-    this.#spare.delete(nsp);
+    this.#empty.delete(nsp);
     if (!isEmpty(innerOf(nsp), child)) return;
-    if (child.life === 'long') this.#spare.add(nsp);
-    else this.#idle.set(nsp, performance.now());
-    if (child.life === 'in use') setImmediate(() => this.#idle.has(nsp) && this.#remove(nsp));
+    this.#empty.add(nsp, child.life === 'long');
+    if (child.life === 'in use') setImmediate(() => this.#empty.isGoing(nsp) && this.#remove(nsp));
     else this.#schedule();
   }
 
   #schedule(): void {
-    const [since] = this.#idle.values();
+    const [, since] = this.#empty.next() ?? [];
     if (this.#timer !== undefined || since === undefined) return;
     this.#timer = setTimeout(() => this.#sweep(), Math.max(1, since + this.#wait - performance.now())).unref();
   }
 
   #sweep(): void {
     this.#timer = undefined;
-    let left = BATCH;
-    for (const [nsp, since] of this.#idle) {
-      if (since + this.#wait > performance.now() || left-- === 0) break;
+    for (let left = BATCH; left > 0; left--) {
+      const [nsp, since] = this.#empty.next() ?? [];
+      if (nsp === undefined || since === undefined || since + this.#wait > performance.now()) break;
       this.#remove(nsp);
     }
     this.#schedule();
   }
 
+  /** Empty ones go until there are no more than so many. Whether that was possible. */
+  #shrink(size: number): boolean {
+    while (this.#all.size > size) {
+      const oldest = this.#empty.oldest();
+      if (oldest === undefined) return false;
+      this.#remove(oldest);
+    }
+    return true;
+  }
+
   #forget(nsp: IoNamespace): Child | undefined {
     const child = this.#all.get(nsp);
     this.#all.delete(nsp);
-    this.#idle.delete(nsp);
-    this.#spare.delete(nsp);
+    this.#empty.delete(nsp);
     return child;
   }
 

@@ -1,11 +1,12 @@
 // Parent namespaces, which stand for many: '/room/:id', a regular expression, a function. Their children are made when a client
 // or code asks for one. Made by server.ts.
 import type { Server } from 'socket.io';
+import { FamilyAdapter } from './adapter/family';
 import type { Children, Life, Parent } from './children';
 import { ConfigError } from './errors';
 import { captures, type Params, Pattern, setParams } from './pattern';
-import { Refusals, Refused } from './refused';
-import { type RouteLog, type Router, routerOf, setRouter } from './router';
+import { Refused } from './refused';
+import { type Router, routerOf, setRouter } from './router';
 import type { IoNamespace } from './typings';
 
 /** What Socket.IO takes for a parent. */
@@ -30,7 +31,6 @@ export class Parents {
   /** Whether it is code that asks for a namespace now, and no client. */
   isAsked = false;
   readonly #kinds = new Map<IoNamespace, Kind>();
-  readonly #refusals: Refusals;
   /** By name, what is to be done with a child that is being made. */
   readonly #unfinished = new Map<string, (child: IoNamespace) => void>();
   /** Those of names with parameters. */
@@ -39,21 +39,18 @@ export class Parents {
   /**
    * @param children - keeps what is made
    * @param isCleaned - `init.cleanupEmptyChildNamespaces`
-   * @param log - for clients that are refused
    */
   constructor(
     private readonly children: Children,
     private readonly isCleaned: boolean,
-    log: RouteLog,
-  ) {
-    this.#refusals = new Refusals(log);
-  }
+  ) {}
 
   /** Takes care of a parent that was just made. */
   add(parent: Parent, by: ParentName | Pattern): void {
     const kind = kindOf(by);
     this.#kinds.set(parent, kind);
     if (kind.pattern) this.#patterns.set(kind.name, parent);
+    parent.adapter = new FamilyAdapter(parent);
     // Socket.IO makes all children by it, those that clients ask for and those that code asks for.
     const { createChild } = parent;
     parent.createChild = (name) => this.#make(parent, kind, name, createChild);
@@ -70,6 +67,14 @@ export class Parents {
   /** The parent for a name with parameters. */
   pattern(name: string): IoNamespace | undefined {
     return this.#patterns.get(name);
+  }
+
+  /** @throws {ConfigError} where a name with parameters is one that another stands for */
+  mustBeNew(name: string): void {
+    const other = [...this.#kinds.values()].find(({ pattern }) => pattern?.regexp.test(name));
+    if (other === undefined) return;
+    const allowed = 'a name without parameters: encodeURIComponent(id) in place of an id that begins with a colon';
+    throw new ConfigError('app.io.of()', name, allowed, `${other.name} stands for such names already`);
   }
 
   /** Whether a name is that of a child of one of those. */
@@ -103,17 +108,14 @@ export class Parents {
       params = kind.params(name);
     } catch (err) {
       if (isAsked) throw err;
-      return refuse(name, `Invalid namespace: ${(err as Error).message}`);
+      return given(new Refused(name, `Invalid namespace: ${(err as Error).message}`));
     }
-    // Code always gets one. It is empty, and the first to go for the next.
-    if (!this.children.makePlace() && !isAsked) {
-      this.#refusals.add(this.children.max);
-      return refuse(name, 'too many namespaces');
-    }
+    // Code always gets one, and what it sends reaches other workers. Clients get in where there is a place for it by then.
+    if (!this.children.makePlace() && !isAsked) return given(this.children.refuse(name));
     this.#unfinished.set(name, (child) => {
       // It runs what its parent is bound to, and has its routes.
       setRouter(child, routerOf(parent) as Router);
-      child.route = kind.pattern ? (...args: unknown[]) => noRoute(name, kind.name, args[0]) : parent.route;
+      child.route = (...args: unknown[]) => noRoute(name, kind, args[0]);
       child.user = parent.user;
       if (params) setParams(child, params);
       this.children.add(child, parent, this.#lifeOf(kind));
@@ -133,16 +135,22 @@ export class Parents {
 }
 
 /** Socket.IO has it given to the client. */
-function refuse(name: string, message: string): IoNamespace {
-  return new Refused(name, message) as unknown as IoNamespace;
+function given(refused: Refused): IoNamespace {
+  return refused as unknown as IoNamespace;
 }
 
-function noRoute(name: string, pattern: string, event: unknown): never {
+function noRoute(name: string, { name: parent, pattern }: Kind, event: unknown): never {
+  const own = `, or an entry ${name} in config.io.namespace, which makes it a namespace of its own`;
+  const allowed = pattern
+    ? `app.io.of('${parent}').route(), which holds for all that match${own}`
+    : 'route() of what app.io.of() gave for the parent, which holds for all of its children';
   throw new ConfigError(
     `app.io.of('${name}').route()`,
     event,
-    `app.io.of('${pattern}').route(), which holds for all that match; or an entry ${name} in config.io.namespace, which makes it a namespace of its own`,
-    `${name} comes and goes with its clients, and has the routes of ${pattern}`,
+    allowed,
+    pattern
+      ? `${name} comes and goes with its clients, and has the routes of ${parent}`
+      : `${name} has the routes of ${parent}, as its other children have`,
   );
 }
 

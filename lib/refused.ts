@@ -2,7 +2,10 @@
 import type { Socket } from 'socket.io';
 import { PacketType } from 'socket.io-parser';
 
-type Client = Socket['client'] & { _packet(packet: object): void };
+/** What of Socket.IO's client is private. */
+interface Client {
+  _packet(packet: object): void;
+}
 
 /** Stands where Socket.IO expects the namespace, and says why there is none. */
 export class Refused {
@@ -12,11 +15,11 @@ export class Refused {
   ) {}
 
   /** Called by Socket.IO instead of a namespace's own. */
-  _add(client: Client): void {
+  _add(client: Socket['client']): void {
     const { message } = this;
     // As Socket.IO says that a chain has refused a client, also to those of Socket.IO 2.
     const data = client.conn.protocol === 3 ? message : { message };
-    client._packet({ type: PacketType.CONNECT_ERROR, nsp: this.name, data });
+    (client as unknown as Client)._packet({ type: PacketType.CONNECT_ERROR, nsp: this.name, data });
   }
 }
 

@@ -14,7 +14,14 @@ import { Refused } from './refused';
 import { type Routed, type RouteLog, Router, routerOf, setRouter } from './router';
 import { type IoStats, statsOf } from './stats';
 import type { IoController, IoMiddleware, IoNamespace, RouteOf, UserOf } from './typings';
-import type { ClientEventsOf, DataOf, InterServerEventsOf, ServerEventsOf, SocketOf } from './typings/events';
+import type {
+  ClientEventsOf,
+  DataOf,
+  DeclaredAs,
+  InterServerEventsOf,
+  ServerEventsOf,
+  SocketOf,
+} from './typings/events';
 import type { UserId, Users } from './users';
 
 // biome-ignore lint/suspicious/noExplicitAny: as Socket.IO declares it
@@ -57,6 +64,8 @@ export class IoServer extends Server<ClientEventsOf<'/'>, ServerEventsOf<'/'>, I
   readonly #parents: Parents;
   readonly #bindings: Bindings;
   readonly #names = new Names(this);
+  /** The configured namespaces without parameters. */
+  readonly #plain: string[];
   /** What Socket.IO gets for the client on whose behalf it asks next. */
   #refused: Refused | undefined;
 
@@ -79,11 +88,14 @@ export class IoServer extends Server<ClientEventsOf<'/'>, ServerEventsOf<'/'>, I
     const { opts } = this as unknown as { opts: { connectionStateRecovery?: { maxDisconnectionDuration: number } } };
     this.away = opts.connectionStateRecovery?.maxDisconnectionDuration;
     this.#children = new Children(options.maxNamespaces, this.away, failures.log, (name) => this.of(name));
-    this.#parents = new Parents(this.#children, init.cleanupEmptyChildNamespaces === true, failures.log);
+    this.#parents = new Parents(this.#children, init.cleanupEmptyChildNamespaces === true);
     this.#bindings = new Bindings(this.#parents);
     // Socket.IO's constructor made the default namespace before this class had a field.
     this.#adopt(this.sockets as IoNamespace);
-    this.#makeConfigured(options.names);
+    this.#plain = options.names.filter((name) => !isPattern(name));
+    for (const name of options.names) {
+      if (isPattern(name)) this.#makeParent(new Pattern(name, `config.io.namespace['${name}']`));
+    }
   }
 
   /**
@@ -92,10 +104,14 @@ export class IoServer extends Server<ClientEventsOf<'/'>, ServerEventsOf<'/'>, I
    *
    * @param name - with or without its leading slash, or what Socket.IO takes for a parent namespace
    * @param onConnection - listens to the namespace's connections
-   * @throws {ConfigError} where its parameters can't be read
+   * @throws {ConfigError} where its parameters can't be read, or where another stands for such names already, once the application
+   *   has booted: an id that begins with a colon has to be encoded
    * @throws {URIError} where it matches such a name, and its percent-encoding is wrong
    */
-  override of<N extends string>(name: N, onConnection?: (socket: SocketOf<N>) => void): IoNamespace<N>;
+  override of<N extends string>(
+    name: N,
+    onConnection?: (socket: SocketOf<DeclaredAs<N>>) => void,
+  ): IoNamespace<DeclaredAs<N>>;
   override of(name: ParentName, onConnection?: OnConnection): IoNamespace;
   // biome-ignore lint/suspicious/noExplicitAny: for Socket.IO, which knows of one kind of namespace only
   override of(name: string | ParentName, onConnection?: OnConnection): any;
@@ -109,11 +125,16 @@ export class IoServer extends Server<ClientEventsOf<'/'>, ServerEventsOf<'/'>, I
     const parent = this.#parents.pattern(full);
     if (parent) return onConnection ? (parent.on('connect', onConnection) as IoNamespace) : parent;
     if (!this._nsps.has(full)) {
-      if (isPattern(full)) return this.#makeParent(new Pattern(full, `app.io.of('${full}')`), onConnection);
+      if (isPattern(full)) {
+        if (this.#bindings.isStarted) this.#parents.mustBeNew(full);
+        return this.#makeParent(new Pattern(full, `app.io.of('${full}')`), onConnection);
+      }
       this.#parents.isAsked = true;
     }
     try {
-      const nsp = super.of(full, onConnection) as IoNamespace;
+      const nsp = super.of(full) as IoNamespace;
+      // Not by Socket.IO, which forgets it where it makes a child.
+      if (onConnection) nsp.on('connect', onConnection);
       this.#children.touch(nsp);
       this.#adopt(nsp);
       return nsp;
@@ -183,8 +204,8 @@ export class IoServer extends Server<ClientEventsOf<'/'>, ServerEventsOf<'/'>, I
 
   /** Called by Socket.IO where a client asks for a namespace that isn't there. */
   override _checkNamespace(name: Check[0], auth: Check[1], fn: Check[2]): void {
-    // A child that is called like its parent would be taken for it.
-    if (name.length > MAX_NAME || this.#parents.pattern(name)) {
+    // One that is called like a parent would be taken for it.
+    if (name.length > MAX_NAME || isPattern(name)) {
       fn(false);
       return;
     }
@@ -194,14 +215,9 @@ export class IoServer extends Server<ClientEventsOf<'/'>, ServerEventsOf<'/'>, I
     });
   }
 
-  /** Those with parameters come first, in the order of the configuration; one whose name they match is none of theirs. */
-  #makeConfigured(names: string[]): void {
-    const patterns = names.filter(isPattern).map((name) => new Pattern(name, `config.io.namespace['${name}']`));
-    for (const name of names) if (patterns.some(({ regexp }) => regexp.test(name)) && !isPattern(name)) this.of(name);
-    for (const pattern of patterns) this.#makeParent(pattern);
-  }
-
   #makeParent(by: ParentName | Pattern, onConnection?: OnConnection): IoNamespace {
+    // One that is configured by its very name is no child.
+    if (by instanceof Pattern) for (const name of this.#plain) if (by.regexp.test(name)) this.of(name);
     const parent = super.of(by instanceof Pattern ? by.regexp : by, onConnection) as Parent;
     this.#parents.add(parent, by);
     this.#adopt(parent);

@@ -60,7 +60,7 @@ export interface RouteOf<N extends string> {
    * @example
    * app.io.of('/chat').route({ say: 'chat.say', join: app.io.controller.room.join });
    */
-  (handlers: { [E in RoutableEvent<N>]?: HandlerOf<N, E> | ControllerPath }): void;
+  (handlers: { [E in RoutableEvent<N>]?: HandlerOf<N, E> | PlainHandlerOf<N, E> | ControllerPath }): void;
 }
 
 /** How to reach a user: `app.io.of(name).user` and, for `/`, `app.io.user`. */

@@ -7,14 +7,19 @@ import type { Namespace } from 'socket.io';
 import { Adapter } from 'socket.io-adapter';
 import type { Socket } from 'socket.io-client';
 import type { IoConfig } from '../lib';
+import { recoveryAdapter } from '../lib/adapter/recovery';
 import { Children } from '../lib/children';
 import { LinkAdapter } from '../lib/cluster/adapter';
 import type { Exchange } from '../lib/cluster/exchange';
 import { resolveConfig } from '../lib/config';
+import { Refusals } from '../lib/refused';
 import { connected, logs, mm, type Running, refused } from './support/app';
 import { type Inline, startInline } from './support/inline';
 import { type RedisServer, startRedis } from './support/redis';
 import { next, signal, until, within } from './support/wait';
+
+/** What Socket.IO's adapter keeps. */
+type RecoveryAdapter = Adapter & { sessions: Map<string, unknown>; packets: unknown[] };
 
 const connectOld = require('socket.io-client2') as (url: string, options: object) => Socket;
 
@@ -52,6 +57,53 @@ async function visit(socket: Socket): Promise<void> {
   socket.disconnect();
 }
 
+describe('what is kept of children', () => {
+  it('should be forgotten by the adapter of recovery when it is too old', () => {
+    let now = 1_000_000;
+    let sweep = () => {};
+    mm(Date, 'now', () => now);
+    mm(globalThis, 'setInterval', (run: () => void) => {
+      sweep = run;
+      return { unref: () => undefined };
+    });
+    const nsp = { server: { encoder: { encode: () => [] } }, sockets: new Map() };
+    const adapter = new (recoveryAdapter(1000) as never as new (nsp: unknown) => RecoveryAdapter)(nsp);
+    const kept = () => [adapter.sessions.size, adapter.packets.length];
+    const keep = () => {
+      adapter.persistSession({ sid: `${now}`, pid: `${now}`, rooms: [], data: {}, missedPackets: [] } as never);
+      adapter.broadcast({ type: 2, nsp: '/', data: ['news'] } as never, { rooms: new Set(), except: new Set() });
+    };
+    keep();
+    now += 600;
+    keep();
+    sweep();
+    assert.deepEqual(kept(), [2, 2]);
+    now += 600;
+    sweep();
+    assert.deepEqual(kept(), [1, 1]);
+    now += 600;
+    sweep();
+    assert.deepEqual(kept(), [0, 0]);
+  });
+
+  it('should say once a minute how many clients found no place', () => {
+    let now = 0;
+    mm(performance, 'now', () => now);
+    const lines: string[] = [];
+    const refusals = new Refusals({ warn: (line) => void lines.push(line) });
+    for (let n = 0; n < 5; n++) refusals.add(3);
+    now += 59_000;
+    refusals.add(3);
+    assert.equal(lines.length, 1);
+    now += 2000;
+    refusals.add(3);
+    assert.deepEqual(
+      lines.map((line) => line.match(/last said: (\d+)/)?.[1]),
+      ['1', '6'],
+    );
+  });
+});
+
 describe('an empty child of a namespace with parameters', () => {
   it('should go after a while, and its adapter with it', async () => {
     mm(Children, 'idle', 20);
@@ -75,6 +127,27 @@ describe('an empty child of a namespace with parameters', () => {
     const child = io._nsps.get('/room/1');
     await running.connect('/room/1');
     assert(child && io._nsps.get('/room/1') === child);
+  });
+
+  it('should stay as long as its client may be away and be recovered', async () => {
+    mm(Children, 'idle', 1);
+    const warnings: Error[] = [];
+    const note = (warning: Error) => void warnings.push(warning);
+    process.on('warning', note);
+    try {
+      const recovered = { init: { connectionStateRecovery: { maxDisconnectionDuration: 2 ** 40 } } };
+      const [long, short] = [await startInline({ io: recovered, ...room }), await startInline(room)];
+      for (const running of [long, short]) {
+        await visit(await running.connect('/room/1'));
+        await until('its client has left', () => !running.app.io._nsps.get('/room/1')?.sockets.size);
+      }
+      await gone(short);
+      assert.deepEqual(names(long), ['/room/1']);
+      // Of Node, which has no timer that is so long.
+      assert.deepEqual(warnings, []);
+    } finally {
+      process.off('warning', note);
+    }
   });
 
   it('should go when its client was refused, has left while the chain ran, or was never there', async () => {
@@ -320,8 +393,7 @@ describe('config.io.maxNamespaces', () => {
       await visit(await running.connect(name));
       await until('it is empty', () => running.app.io._nsps.get(name)?.sockets.size === 0);
     }
-    assert.equal(names(running).length, 3);
-    assert(names(running).includes('/room/slow') && names(running).includes('/room/4'), `${names(running)}`);
+    assert.deepEqual(names(running), ['/room/slow', '/room/3', '/room/4']);
     go.resolve();
     assert.equal(await (await connected(slow)).emitWithAck('where'), 'slow');
   });
@@ -377,6 +449,17 @@ describe('config.io.maxNamespaces', () => {
     const heard = next(clients[0] as Socket, 'news');
     running.app.io.of('/room/1').emit('news');
     await heard;
+    // A client gets in where there is a place for it, and no sooner.
+    logs(running.app);
+    for (let i = 0; i < 5; i++) {
+      running.app.io.of(`/room/invited-${i}`).emit('x');
+      assert.equal((await refused(running.client(`/room/invited-${i}`))).message, 'too many namespaces');
+    }
+    clients[2]?.disconnect();
+    await until('one has left', () => running.app.io._nsps.get('/room/3')?.sockets.size === 0);
+    running.app.io.of('/room/invited').emit('x');
+    await running.connect('/room/invited');
+    assert.deepEqual(names(running), ['/room/1', '/room/2', '/room/invited']);
   });
 
   it('should not count what is configured, and stays', async () => {

@@ -120,6 +120,45 @@ describe('a namespace with parameters', () => {
     assert.equal((await app.io.of('/room/5').fetchSockets()).length, 1);
   });
 
+  it('should have the sockets of all children join, leave and disconnect, and say what it does not do', async () => {
+    // With what keeps messages, each child has something of its own to say with an event.
+    const { app, connect } = await startInline({
+      io: { init: { connectionStateRecovery: {} } },
+      ...routed('/room/:id'),
+    });
+    const clients = await Promise.all(['5', '6', '7'].map((id) => connect(`/room/${id}`)));
+    const all = app.io.of('/room/:id');
+    all.socketsJoin(['x', 'y']);
+    all.in('x').socketsLeave('y');
+    const heard = clients.map((client) => {
+      const events: unknown[][] = [];
+      client.onAny((...event) => events.push(event.filter((each) => each === 'x' || each === 'y' || each === 'news')));
+      client.on('news', (...args) => assert.equal(args.length, 3));
+      return events;
+    });
+    const last = Promise.all(clients.map((client) => next(client, 'last')));
+    all.to('x').emit('news', 'x', 1);
+    all.to('y').emit('news', 'y', 1);
+    all.to('x').emit('last');
+    await last;
+    assert.deepEqual(heard, Array(3).fill([['news', 'x'], []]));
+    assert.throws(() => all.fetchSockets(), /not supported on parent namespaces/);
+    await assert.rejects(all.in('x').fetchSockets(), /name one of them for fetchSockets/);
+    await assert.rejects(async () => all.timeout(100).emitWithAck('news'), /name one of them for acknowledgements/);
+    const gone = Promise.all(clients.map((client) => next(client, 'disconnect')));
+    all.in('x').disconnectSockets();
+    for (const [reason] of await gone) assert.equal(reason, 'io server disconnect');
+  });
+
+  it('should call each listener that is given for one of the children', async () => {
+    const { app, connect } = await startInline(routed('/room/:id'));
+    const heard: string[] = [];
+    app.io.of('/room/5', (socket) => heard.push(`first ${socket.nsp.name}`));
+    app.io.of('/room/5', (socket) => heard.push(`second ${socket.nsp.name}`));
+    await connect('/room/5');
+    assert.deepEqual(heard, ['first /room/5', 'second /room/5']);
+  });
+
   it('should reach a client on a child that code has asked for before there was anything', async () => {
     const { app, client } = await startInline({
       io: { namespace: { '/room/:id': { connectionMiddleware: ['a'] } } },
@@ -187,6 +226,37 @@ describe('a namespace with parameters', () => {
       assert.deepEqual(await asked(running, '/room/5'), [{ id: '5' }, '/room/5']);
       assert.deepEqual(seen, ['own', 'pattern']);
     }
+  });
+
+  it('should give way to a configured namespace, also where the code alone names the pattern', async () => {
+    const seen: string[] = [];
+    const running = await startInline({
+      io: { namespace: { '/room/lobby': { connectionMiddleware: ['b'] } } },
+      middleware: { b: () => void seen.push('own') },
+      router: (app) => {
+        app.io.of('/room/:id').route('where', where);
+        app.io.of('/room/lobby').route('where', (ctx) => ctx.args[0](['own', ctx.params]));
+      },
+    });
+    assert.deepEqual(await asked(running, '/room/lobby'), ['own', null]);
+    assert.deepEqual(await asked(running, '/room/5'), [{ id: '5' }, '/room/5']);
+    assert.deepEqual(seen, ['own']);
+  });
+
+  it('should take no value for a pattern, from a client or from code', async () => {
+    const { app, client, connect } = await startInline(routed('/room/:id'));
+    for (const name of ['/room/:id', '/room/:other', '/any/:other']) {
+      assert.equal((await refused(client(name))).message, 'Invalid namespace', name);
+    }
+    const before = app.io.names();
+    assert.throws(() => app.io.of('/room/:other'), {
+      name: 'EggSocketIOConfigError',
+      message: /\/room\/:id stands for such names already .*'\/room\/:other'.*encodeURIComponent/,
+    });
+    assert.deepEqual(app.io.names(), before);
+    // Encoded it is a value as any other.
+    const name = `/room/${encodeURIComponent(':other')}`;
+    assert.deepEqual((await (await connect(name)).emitWithAck('where'))[0], { id: ':other' });
   });
 
   it('should give way to a pattern that comes first: in the configuration, then in the code', async () => {

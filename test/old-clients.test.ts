@@ -272,6 +272,61 @@ parityOf(OLD.slice(0, 1), 'what speaks the old protocol by hand', () => {
     await next(ws, 'close');
   });
 
+  it('should be refused a namespace that they ask for twice before its chain has decided', async () => {
+    const go = signal();
+    let [begun, ended] = [0, 0];
+    const { url, app } = await startInline({
+      io: { namespace: { '/room/:id': { connectionMiddleware: ['a'] } } },
+      middleware: {
+        a: async (_ctx, next) => {
+          begun++;
+          await go.promise;
+          await next();
+          ended++;
+        },
+      },
+      router: ({ io }) => io.of('/room/:id').route('where', (ctx) => ctx.args.at(-1)(ctx.params.id)),
+    });
+    const { ws, heard } = await raw(url);
+    ws.send('40/room/1,');
+    ws.send('40/room/1?t=other,');
+    await until('the second is refused', () => heard.some((text) => text.startsWith('44/room/1,')));
+    go.resolve();
+    await until('the first is in', () => heard.some((text) => text.startsWith('40/room/1')));
+    ws.send('42/room/1,7["where"]');
+    await until('it is answered', () => heard.includes('43/room/1,7["1"]'));
+    assert.deepEqual([begun, app.io.of('/room/1').sockets.size], [1, 1]);
+    ws.close();
+    await until('its chain has ended', () => ended === 1);
+    assert.equal(app.io.of('/room/1').sockets.size, 0);
+  });
+
+  it('should hold no place in other namespaces when / has refused them, and may come back', async () => {
+    let isOpen = false;
+    const { url, app } = await startInline({
+      io: { maxNamespaces: 4, namespace: { '/': { connectionMiddleware: ['a'] }, '/room/:id': {} } },
+      middleware: {
+        a: (_ctx, next) => {
+          if (!isOpen) throw new Error('not you');
+          return next();
+        },
+      },
+    });
+    logs(app);
+    const { ws, heard } = await raw(url);
+    const hears = (text: string) => until(`it hears ${text}`, () => heard.includes(text));
+    for (const id of [1, 2, 3, 4]) ws.send(`40/room/${id},`);
+    await hears('44"not you"');
+    for (const id of [1, 2, 3, 4]) await hears(`44/room/${id},"refused in /"`);
+    ws.send('40/room/5,');
+    await hears('44/room/5,"refused in /"');
+    isOpen = true;
+    ws.send('40');
+    ws.send('40/room/6,');
+    await until('it is in', () => heard.some((text) => text.startsWith('40/room/6')));
+    ws.close();
+  });
+
   it('should not be in another namespace when the chain of / has disconnected them', async () => {
     const answered: unknown[] = [];
     const { url, app } = await startInline({
@@ -320,12 +375,13 @@ parityOf(OLD.slice(0, 1), 'what speaks the old protocol by hand', () => {
 
   it('should run no chain, and leave nothing, when they leave before they are in /', async () => {
     const steps: string[] = [];
+    const go = signal();
     const { url, app } = await startInline({
       io: { namespace: { '/': { connectionMiddleware: ['a'] }, '/chat': { connectionMiddleware: ['b'] } } },
       middleware: {
-        a: () => {
+        a: async () => {
           steps.push('/');
-          throw new Error('no');
+          await go.promise;
         },
         b: (_ctx, next) => {
           steps.push('/chat');
@@ -347,6 +403,7 @@ parityOf(OLD.slice(0, 1), 'what speaks the old protocol by hand', () => {
       await fetch(`${endpoint}&sid=${sid}`, { method: 'POST', body: '8:40/chat,1:1' });
     }
     await until('nothing is left of these', () => pending.size === 0 && app.io.engine.clientsCount === 0);
+    go.resolve();
     assert.deepEqual(new Set(steps), new Set(['/']));
   });
 });

@@ -1,6 +1,7 @@
 // Routes: contract section 3, and that an event's name is data.
 import assert from 'node:assert/strict';
 import type { Application } from 'egg';
+import type { IoConfig } from '../lib';
 import { connected, logs, refused, track } from './support/app';
 import { parity } from './support/clients';
 import { bootError, startInline } from './support/inline';
@@ -119,16 +120,32 @@ parity('router', (kind) => {
       },
       router: (app) => {
         app.io.of(/^\/room-\d+$/).route('x', (ctx) => ctx.args[0](ctx.socket.nsp.name));
-        app.io.of('/room-1').route('y', (ctx) => ctx.args[0]('by the child'));
+        app.io.of('/room-1');
       },
     });
     for (const name of ['/room-1', '/room-2', '/room-3']) {
       const client = await connect(name);
       assert.equal(await client.emitWithAck('x'), name);
-      assert.equal(await client.emitWithAck('y'), 'by the child');
     }
     // An old client passes / before.
     assert.equal(guarded, kind.protocol === 3 ? 6 : 3);
+  });
+
+  it('should take no route of one child, which the others would have, too', async () => {
+    const namespaces: IoConfig['namespace'][] = [{}, { '/room-1': { connectionMiddleware: ['guard'] } }];
+    for (const namespace of namespaces) {
+      const { message } = await bootError({
+        io: { namespace },
+        router: (app) => {
+          app.io.of(/^\/room-\d+$/).route('x', () => {});
+          app.io.of('/room-1').route('y', () => {});
+        },
+      });
+      assert.match(
+        message,
+        /\/room-1 has the routes of \/\^\\\/room-\\d\+\$\/, as its other children.*route\(\) of what app\.io\.of/,
+      );
+    }
   });
 
   it('should guard a configured child of a parent namespace however often it has been empty', async () => {

@@ -30,12 +30,15 @@ type Paths<T, D extends number> = D extends 0
   ? never
   : {
       // biome-ignore lint/suspicious/noExplicitAny: any function is a method
-      [K in Exclude<keyof T & string, Inherited | 'ctx' | 'app'>]: T[K] extends (...args: any[]) => any
+      [K in Own<T, D>]: T[K] extends (...args: any[]) => any
         ? K
         : T[K] extends object
           ? `${K}.${Paths<T[K], Depth[D] & number>}`
           : never;
-    }[Exclude<keyof T & string, Inherited | 'ctx' | 'app'>];
+    }[Own<T, D>];
+
+/** What a file or a folder has of its own. Files may be called as what controllers inherit. */
+type Own<T, D> = Exclude<keyof T & string, D extends 4 ? never : Inherited | 'ctx' | 'app'>;
 
 /** The paths of the declared controllers' methods, such as `'chat.say'`; any text where none is declared. */
 export type ControllerPath = keyof DeclaredControllers extends never ? string : Paths<DeclaredControllers, 4>;

@@ -33,6 +33,24 @@ export interface NamespaceTypes {
 /** The names of the namespaces that an application has declared. */
 export type DeclaredNamespace = keyof DeclaredNamespaces & string;
 
+/** The declared namespace whose last segment is a parameter, and of which this may be a child: `'/room/:id'` of `'/room/5'`. */
+type ParentOf<N extends string, P = DeclaredNamespace> = P extends `${infer Head}/:${infer Name}`
+  ? Name extends `${string}/${string}`
+    ? never
+    : N extends `${Head}/${infer Value}`
+      ? Value extends `${string}/${string}`
+        ? never
+        : P
+      : never
+  : never;
+
+/** The name under which a namespace is declared, or its own. */
+export type DeclaredAs<N extends string> = N extends DeclaredNamespace
+  ? N
+  : [ParentOf<N>] extends [never]
+    ? N
+    : ParentOf<N>;
+
 type Declared<N> = N extends DeclaredNamespace ? DeclaredNamespaces[N] : object;
 type Part<N, K extends keyof NamespaceTypes> =
   Declared<N> extends { [P in K]: infer E extends EventsMap } ? E : DefaultEventsMap;
@@ -79,12 +97,16 @@ type Listener<N, E> = E extends keyof OtherEvents
 export type ArgsOf<N, E> = Listener<N, E> extends (...args: infer A) => any ? A : any[];
 
 /** What an ack takes first. */
-// biome-ignore lint/suspicious/noExplicitAny: whatever comes before the ack
-type AnswerOf<Args> = Args extends [...any[], (answer: infer A, ...more: any[]) => any] ? A : never;
+type AnswerOf<Args extends unknown[]> =
+  // biome-ignore lint/suspicious/noExplicitAny: whatever comes before the ack, which may be optional
+  Required<Args> extends [...any[], (answer: infer A, ...more: any[]) => any] ? A : never;
 
 /** What a handler may return: of an event with an ack its answer, or nothing where the handler calls the ack. */
 // biome-ignore lint/suspicious/noConfusingVoidType: what a function is of that returns nothing
 type Answer<A> = [A] extends [never] ? unknown : A | void | Promise<A> | Promise<void> | Promise<A | void>;
+
+/** What the handler of an event may return. */
+type Returned<N, E> = IsDeclared<N> extends true ? Answer<AnswerOf<ArgsOf<N, E>>> : unknown;
 
 /** What of a context the declared events make more precise. */
 interface Precise<N, E> {
@@ -127,16 +149,15 @@ export type EventContext<N extends string, E extends string = string> = Omit<
   };
 
 /** What answers an event of a namespace. */
-export type HandlerOf<N extends string, E extends string> =
-  IsDeclared<N> extends true
-    ? // biome-ignore lint/suspicious/noExplicitAny: a controller's method may declare any `this`
-      (this: any, ctx: EventContext<N, E>) => Answer<AnswerOf<ArgsOf<N, E>>>
-    : // biome-ignore lint/suspicious/noExplicitAny: likewise
-      (this: any, ctx: Context) => unknown;
+export type HandlerOf<N extends string, E extends string> = N extends DeclaredNamespace
+  ? // biome-ignore lint/suspicious/noExplicitAny: a controller's method may declare any `this`
+    (this: any, ctx: EventContext<N, E>) => Returned<N, E>
+  : // biome-ignore lint/suspicious/noExplicitAny: likewise
+    (this: any, ctx: Context) => unknown;
 
 /** The same, of a controller that takes Egg's own context. */
 export type PlainHandlerOf<N extends string, E extends string> = (
   // biome-ignore lint/suspicious/noExplicitAny: likewise
   this: any,
   ctx: Context,
-) => IsDeclared<N> extends true ? Answer<AnswerOf<ArgsOf<N, E>>> : unknown;
+) => Returned<N, E>;

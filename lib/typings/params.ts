@@ -1,18 +1,26 @@
 // ctx.params as a type, from the name of a namespace with parameters. Used by events.ts.
 
-type Segment<S extends string> = S extends `:${infer Name}` ? { [K in Name]: string } : object;
-type Segments<Path extends string> = Path extends `${infer Head}/${infer Tail}`
-  ? Segment<Head> & Segments<Tail>
-  : Segment<Path>;
+/** What ends the name of a parameter, or makes a name one that is read when the application runs. */
+type Odd = '-' | '.' | ':' | '~' | '!' | '@' | '%' | '&' | '=' | '+' | ',' | ';' | "'" | '{' | '*' | '"' | '\\';
 
-/** Whether each parameter is a segment of its own and no more: what else there is, is known when the application runs. */
-type IsPlain<Path> = Path extends `${string}${'{' | '*' | '"' | '\\'}${string}` ? false : true;
+/** The parameter that a segment is; unknown where there is more in it. */
+type Segment<S extends string> = S extends `:${infer Name}`
+  ? Name extends `${string}${Odd}${string}`
+    ? unknown
+    : { [K in Name]: string }
+  : S extends `${string}${':' | '{' | '*' | '"' | '\\'}${string}`
+    ? unknown
+    : object;
+type Segments<Path extends string> = Path extends `${infer Head}/${infer Tail}`
+  ? Both<Segment<Head>, Segments<Tail>>
+  : Segment<Path>;
+type Both<A, B> = unknown extends A ? unknown : unknown extends B ? unknown : A & B;
 
 /** The parameters of a namespace's name: `{ id: string }` of `/room/:id`. */
 export type ParamsOf<N> = string extends N
   ? Record<string, string> | undefined
   : N extends `${string}/:${string}`
-    ? IsPlain<N> extends true
-      ? Readonly<{ [K in keyof Segments<N>]: Segments<N>[K] }>
-      : Readonly<Record<string, string | readonly string[]>>
+    ? unknown extends Segments<N>
+      ? Readonly<Record<string, string | readonly string[]>>
+      : Readonly<{ [K in keyof Segments<N>]: Segments<N>[K] }>
     : undefined;

@@ -30,5 +30,7 @@ declare module 'egg' {
     };
     '/room/:id': { client: { enter: (seat: number) => void }; server: { entered: (id: string) => void } };
     '/data': { data: { n: number } };
+    '/server': { server: { news: (text: string) => void } };
+    '/optional': { client: { ask: (what: string, ack?: (answer: number) => void) => void } };
   }
 }

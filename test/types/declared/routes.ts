@@ -137,10 +137,59 @@ export default (app: Application): void => {
     ctx.params.name;
   });
 
+  io.of('/room/5').emit('entered', 'ada');
+  io.of(`/room/${Math.PI}`).user(42).emit('entered', 'ada');
+  // @ts-expect-error its argument is a text
+  io.of('/room/5').emit('entered', 1);
+  // @ts-expect-error of any of them
+  io.of(`/room/${Math.PI}`).to('x').emit('entered', 1);
+  io.of('/room/5/seats').emit('anything');
+
   // Nothing is declared of it.
   io.of('/other').route('anything', (ctx) => ctx.args[0].whatever);
   io.of(/^\/dynamic/).route('anything', chat.old);
-  io.of('/data').route('anything', (ctx) => ctx.args[0].whatever);
+
+  // Only one side of it is declared.
+  io.of('/data').route('anything', (ctx) => ctx.args[0].whatever + ctx.data.n);
+  // @ts-expect-error the data is declared
+  io.of('/data').route('anything', (ctx) => ctx.data.nope);
+  io.of('/server').route('anything', (ctx) => void ctx.emit('news', ctx.args[0].whatever));
+  // @ts-expect-error the server doesn't send it
+  io.of('/server').route('anything', (ctx) => void ctx.emit('shout'));
+  io.of('/server').route('anything', chat.old);
+  io.of('/optional').route('ask', () => 1);
+  // @ts-expect-error the answer is a number, whether or not the client asks for one
+  io.of('/optional').route('ask', () => 'one');
+  nsp.route({ typing: chat.old, disconnect: nested.deep.run });
+
+  // Each way of sending.
+  nsp.route('typing', (ctx) => {
+    ctx.broadcast.emit('left', 'ada', 1);
+    // @ts-expect-error
+    ctx.broadcast.emit('shout');
+    // @ts-expect-error
+    ctx.in('room').emit('shout');
+    // @ts-expect-error
+    ctx.except('room').emit('shout');
+    // @ts-expect-error
+    ctx.local.emit('shout');
+    // @ts-expect-error
+    ctx.volatile.emit('shout');
+    // @ts-expect-error
+    ctx.timeout(1).emit('shout');
+    // @ts-expect-error
+    ctx.emitWithAck('shout');
+  });
+  // @ts-expect-error workers don't send each other that
+  nsp.serverSideEmit('pong', 1);
+  // @ts-expect-error its argument is a number
+  nsp.serverSideEmit('ping', 'one');
+  nsp.on('connection', (socket) => {
+    // @ts-expect-error the data is declared
+    socket.data.nope;
+    // @ts-expect-error the argument is a boolean
+    socket.on('typing', (isTyping) => isTyping.length);
+  });
 };
 
 export function client(socket: ClientSocket<ServerEvents, ClientEvents>): void {
@@ -153,6 +202,8 @@ export function client(socket: ClientSocket<ServerEvents, ClientEvents>): void {
   socket.emit('said', { text: '', by: '' });
 }
 
+type ParamsOf<N extends string> = EventContext<N>['params'];
+type General = Readonly<Record<string, string | readonly string[]>>;
 type Say = EventContext<'/chat', 'say'>;
 
 export type Checks = [
@@ -160,4 +211,11 @@ export type Checks = [
   Expect<Equal<EventContext<'/chat', 'typing'>['args'], [isTyping: boolean]>>,
   Expect<Equal<EventContext<'/room/:id', 'enter'>['params'], Readonly<{ id: string }>>>,
   Expect<Equal<EventContext<'/data', 'x'>['data'], { n: number }>>,
+  Expect<Equal<ParamsOf<'/a/:b/c/:d'>, Readonly<{ b: string; d: string }>>>,
+  // What else there is in a name is read when the application runs.
+  Expect<Equal<ParamsOf<'/x/:from-:to'>, General>>,
+  Expect<Equal<ParamsOf<'/f/:name.json'>, General>>,
+  Expect<Equal<ParamsOf<'/lobby:a/:id'>, General>>,
+  Expect<Equal<ParamsOf<'/a{/:b}/:c'>, General>>,
+  Expect<Equal<ParamsOf<'/lobby:a'>, undefined>>,
 ];
