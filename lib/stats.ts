@@ -42,7 +42,7 @@ export interface IoStats {
 interface Engine {
   readonly clients: Record<string, Connection>;
   on(event: 'connection', listener: (conn: Connection) => void): void;
-  on(event: 'connection_error', listener: (err: { code: number }) => void): void;
+  on(event: 'connection_error', listener: (err: { code: number; req?: { _query?: { EIO?: string } } }) => void): void;
 }
 
 type Transport = 'polling' | 'websocket' | 'webtransport';
@@ -71,8 +71,8 @@ export class Stats {
       counted.total++;
       counted.last = Date.now();
     });
-    engine.on('connection_error', ({ code }) => {
-      if (code === UNSUPPORTED_PROTOCOL) this.#refusedOld++;
+    engine.on('connection_error', ({ code, req }) => {
+      if (code === UNSUPPORTED_PROTOCOL && req?._query?.EIO === '3') this.#refusedOld++;
     });
   }
 

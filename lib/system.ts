@@ -27,7 +27,9 @@ function onError(this: Socket, err: unknown): void {
   if (scope === undefined) return;
   // Socket.IO emits a client's packet named `error` on the same emitter. A client can't send an instance of Error.
   if (scope.saidError && !(err instanceof Error)) return;
-  if (!routed(scope, 'error', err)) logFailure(scope.nsp.log, err);
+  if (routed(scope, 'error', err)) return;
+  scope.nsp.counts.of(this).errors++;
+  logFailure(scope.nsp.log, err);
 }
 
 /** Calls the handler of a system event. Whether there is one. */

@@ -5,7 +5,7 @@ import type { Socket } from 'socket.io-client';
 import { WebSocket } from 'ws';
 import { connected, logs } from './support/app';
 import { NEW, OLD, parityOf } from './support/clients';
-import { startInline } from './support/inline';
+import { type Inline, startInline } from './support/inline';
 import { next, signal, until } from './support/wait';
 
 parityOf(OLD, 'clients of Socket.IO 1 and 2', (kind) => {
@@ -226,6 +226,8 @@ parityOf(OLD, 'clients of Socket.IO 1 and 2', (kind) => {
       const { error } = logs(app);
       const intruder = client(name);
       intruder.on('connect', () => assert.fail('it was let in'));
+      const heard: unknown[] = [];
+      intruder.on('error', (what: unknown) => heard.push(what));
       intruder.emit('secret');
       if (kind.hearsOfDefault) assert.deepEqual(await next(intruder, 'error'), ['not you']);
       await until('it is refused', () => error.length === 1);
@@ -238,6 +240,7 @@ parityOf(OLD, 'clients of Socket.IO 1 and 2', (kind) => {
       await until('all have gone', () => app.io.of(name).sockets.size === 0);
       const pending = (app.io.of(name) as unknown as { _preConnectSockets: Map<string, unknown> })._preConnectSockets;
       assert.equal(pending.size, 0);
+      assert.deepEqual(heard, kind.hearsOfDefault ? ['not you'] : []);
     });
   }
 });
@@ -249,7 +252,18 @@ parityOf(OLD.slice(0, 1), 'what speaks the old protocol by hand', () => {
     const heard: string[] = [];
     ws.on('message', (data) => heard.push(String(data)));
     await next(ws, 'open');
-    return { ws, heard };
+    const hears = (text: string) => until(`it hears ${text}`, () => heard.some((each) => each.startsWith(text)));
+    /** Asks for a namespace that it has to wait for: a second time, to hear that the first has arrived. */
+    const waits = async (name: string) => {
+      for (let i = 0; i < 2; i++) ws.send(`40${name},`);
+      await hears(`44${name},"already connecting to ${name}"`);
+    };
+    /** All that was sent before has arrived, on both sides. */
+    const settled = async () => {
+      ws.send('2');
+      await hears('3');
+    };
+    return { ws, heard, hears, waits, settled };
   };
 
   it('should be refused a namespace that they ask for twice before they are in /', async () => {
@@ -301,61 +315,145 @@ parityOf(OLD.slice(0, 1), 'what speaks the old protocol by hand', () => {
     assert.equal(app.io.of('/room/1').sockets.size, 0);
   });
 
-  it('should hold no place in other namespaces when / has refused them, and may come back', async () => {
+  const refusals: Record<string, Inline> = {
+    'its chain throws': {
+      middleware: {
+        a: async (ctx, next) => {
+          await gate?.promise;
+          if (ctx.query.pass !== 'yes') throw new Error('not you');
+          await next();
+        },
+      },
+    },
+    'its chain disconnects them': {
+      middleware: {
+        a: async (ctx, next) => {
+          await gate?.promise;
+          if (ctx.query.pass !== 'yes') ctx.disconnect();
+          else await next();
+        },
+      },
+    },
+    'a listener disconnects them': {
+      middleware: {
+        a: async (_ctx, next) => {
+          await gate?.promise;
+          await next();
+        },
+      },
+      router: ({ io }) => {
+        io.on('connection', (socket) => {
+          if (socket.handshake.query.pass !== 'yes') socket.disconnect();
+        });
+      },
+    },
+  };
+  let gate: ReturnType<typeof signal> | undefined;
+
+  for (const [how, inline] of Object.entries(refusals)) {
+    it(`should be in no other namespace, take no place in one, and hear nothing of it, when ${how} in /`, async () => {
+      gate = signal();
+      const answered: unknown[] = [];
+      const { url, app, connect } = await startInline({
+        ...inline,
+        io: { maxNamespaces: 1, namespace: { '/': { connectionMiddleware: ['a'] }, '/chat': {}, '/room/:id': {} } },
+        router: (app) => {
+          inline.router?.(app);
+          app.io.of('/chat').route('secret', (ctx) => answered.push(ctx.args));
+        },
+      });
+      logs(app);
+      const { ws, heard, hears, waits, settled } = await raw(url);
+      for (const name of ['/chat', '/room/1', '/room/2']) await waits(name);
+      heard.length = 0;
+      gate.resolve(undefined);
+      await hears(how === 'its chain throws' ? '44"not you"' : '41');
+      ws.send('40/room/3,');
+      await settled();
+      assert.equal(heard.filter((text) => text.startsWith('4') && text.includes('/')).length, 0, heard.join());
+      assert.deepEqual(Array.from(app.io._nsps.keys()), ['/', '/chat']);
+      const friend = await connect('/room/mine', { query: { pass: 'yes' } });
+      assert.deepEqual(Array.from(app.io._nsps.keys()), ['/', '/chat', '/room/mine']);
+      friend.close();
+      // What is not in a namespace and sends to it is cut off by Socket.IO.
+      const closed = next(ws, 'close');
+      ws.send('42/chat,["secret"]');
+      await closed;
+      assert.deepEqual(answered, []);
+    });
+  }
+
+  it('should come into what they have asked for when / lets them in after all', async () => {
     let isOpen = false;
     const { url, app } = await startInline({
-      io: { maxNamespaces: 4, namespace: { '/': { connectionMiddleware: ['a'] }, '/room/:id': {} } },
+      io: { namespace: { '/': { connectionMiddleware: ['a'] }, '/chat': {} } },
       middleware: {
         a: (_ctx, next) => {
           if (!isOpen) throw new Error('not you');
           return next();
         },
       },
+      router: ({ io }) => io.of('/chat').route('who', (ctx) => ctx.args[0](ctx.handshake.query.name)),
     });
     logs(app);
-    const { ws, heard } = await raw(url);
-    const hears = (text: string) => until(`it hears ${text}`, () => heard.includes(text));
-    for (const id of [1, 2, 3, 4]) ws.send(`40/room/${id},`);
+    const { ws, hears, waits } = await raw(url);
     await hears('44"not you"');
-    for (const id of [1, 2, 3, 4]) await hears(`44/room/${id},"refused in /"`);
-    ws.send('40/room/5,');
-    await hears('44/room/5,"refused in /"');
+    ws.send('40/chat?name=ada,');
+    await waits('/other');
     isOpen = true;
     ws.send('40');
-    ws.send('40/room/6,');
-    await until('it is in', () => heard.some((text) => text.startsWith('40/room/6')));
+    await hears('44/other,"Invalid namespace"');
+    await hears('40/chat');
+    ws.send('42/chat,1["who"]');
+    await hears('43/chat,1["ada"]');
     ws.close();
   });
 
-  it('should not be in another namespace when the chain of / has disconnected them', async () => {
-    const answered: unknown[] = [];
+  it('should be refused when they ask for too much before they are in /', async () => {
+    gate = signal();
+    const { url } = await startInline({
+      ...refusals['a listener disconnects them'],
+      io: { namespace: { '/': { connectionMiddleware: ['a'] }, '/chat': {} } },
+    });
+    const { ws, heard, hears } = await raw(url);
+    ws.send(`40/chat?${'x'.repeat(20_000)},`);
+    await hears('44/chat,"asked for too much');
+    for (let n = 0; n < 200; n++) ws.send(`40/room/${n},`);
+    await hears('44/room/199,"asked for too much');
+    assert.equal(heard.filter((text) => text.includes('asked for too much')).length, 102);
+    gate.resolve(undefined);
+    ws.close();
+  });
+
+  it('should keep their socket when they ask a second time and would be refused', async () => {
+    const go = signal();
     const { url, app } = await startInline({
-      io: { namespace: { '/': { connectionMiddleware: ['a'] } } },
+      io: { namespace: { '/chat': { connectionMiddleware: ['a'] } } },
       middleware: {
         a: async (ctx, next) => {
-          await new Promise(setImmediate);
-          if (ctx.query.pass === 'yes') return next();
-          ctx.emit('denied');
-          return ctx.disconnect();
+          await go.promise;
+          if (ctx.handshake.query.token !== 'good') throw new Error('not you');
+          await next();
         },
       },
-      router: (app) => {
-        app.io.of('/chat').route('secret', (ctx) => answered.push(ctx.args));
-        app.io.route('hail', (ctx) => ctx.args[0]('pong'));
-      },
     });
-    const { ws, heard } = await raw(url);
-    ws.send('40/chat,');
-    await until('it is out of /', () => heard.includes('41'));
-    ws.send('42/chat,["secret"]');
-    await until('it is gone', () => ws.readyState === WebSocket.CLOSED || app.io.engine.clientsCount === 0);
-    assert(!heard.some((text) => text.startsWith('40/chat')), heard.join());
-    assert.deepEqual(answered, []);
+    logs(app);
+    const { ws, hears, settled } = await raw(url);
+    await hears('40');
+    for (const token of ['good', 'bad']) ws.send(`40/chat?token=${token},`);
+    await hears('44/chat,"already connecting');
+    go.resolve();
+    await hears('40/chat');
+    await settled();
+    assert.equal((await app.io.of('/chat').fetchSockets()).length, 1);
+    app.io.of('/chat').disconnectSockets();
+    await hears('41/chat');
+    ws.close();
   });
 
   it('should pass / again when they were sent away from it', async () => {
     const { url, app } = await startInline({ io: { namespace: { '/': {}, '/chat': {} } } });
-    const { ws, heard } = await raw(url);
+    const { ws, heard, waits } = await raw(url);
     await until('it is in /', () => heard.includes('40'));
     ws.send('40/chat,');
     await until('it is in /chat', () => app.io.of('/chat').sockets.size === 1);
@@ -363,9 +461,7 @@ parityOf(OLD.slice(0, 1), 'what speaks the old protocol by hand', () => {
     await until('it has left /chat', () => app.io.of('/chat').sockets.size === 0);
     app.io.of('/').disconnectSockets();
     await until('it is out of /', () => heard.includes('41'));
-    ws.send('40/chat,');
-    ws.send('40/nowhere,');
-    await until('the sentinel is answered', () => heard.some((text) => text.startsWith('44/nowhere,')));
+    await waits('/chat');
     assert.equal(app.io.of('/chat').sockets.size, 0);
     ws.send('40');
     await until('it is in both', () => app.io.of('/chat').sockets.size === 1);
@@ -391,9 +487,8 @@ parityOf(OLD.slice(0, 1), 'what speaks the old protocol by hand', () => {
     });
     logs(app);
     const pending = (app.io.of('/chat') as unknown as { _preConnectSockets: Map<string, unknown> })._preConnectSockets;
-    const { ws } = await raw(url);
-    ws.send('40/chat,');
-    await until('/chat is asked for', () => pending.size === 1);
+    const { ws, waits } = await raw(url);
+    await waits('/chat');
     ws.close();
     await until('nothing is left', () => pending.size === 0);
     // One payload that asks for /chat and closes: the close comes before the namespace is asked.

@@ -173,6 +173,17 @@ describe('app.io.stats()', () => {
     });
   }
 
+  it('should count an error of the socket that nothing is routed for', async () => {
+    const { app, enter } = await startAll({
+      router: ({ io }) =>
+        io.on('connection', (socket) => socket.use((_packet, done) => done(new Error('by a function put on by hand')))),
+    });
+    const { error } = logs(app);
+    (await enter(NEW)).emit('anything');
+    await until('it is logged', () => error.length === 1);
+    assert.equal(app.io.stats().namespaces['/']?.[4].errors, 1);
+  });
+
   it('should count an error that an ack tells, be it that its time was up', async () => {
     const go = signal();
     const { app, enter } = await startAll({
@@ -238,7 +249,11 @@ describe('app.io.stats()', () => {
     for (const kind of [TWO, ONE]) await next(track(url, {}, kind), 'connect_error');
     await next(track(url, { transports: ['polling'] }, TWO), 'connect_error');
     assert.equal((await fetch(`${url}/socket.io/?EIO=4&transport=carrier-pigeon`)).status, 400);
-    assert.equal(warn.length, 4);
+    // What is no client at all.
+    for (const query of ['', 'EIO=5&']) {
+      assert.equal((await fetch(`${url}/socket.io/?${query}transport=polling`)).status, 400);
+    }
+    assert.equal(warn.length, 6);
     const { refusedOld, connections } = app.io.stats();
     assert.equal(refusedOld, 3);
     assert.equal(connections[3].total, 0);

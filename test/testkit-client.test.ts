@@ -142,8 +142,11 @@ describe('app.ioClient()', () => {
     );
   });
 
-  it('should fail where the HTTP request is refused, with its status', async () => {
-    await assert.rejects(app.ioClient('/chat', { path: '/nowhere' }), /\/chat has refused the client: websocket error/);
+  it('should fail where the HTTP request is refused, which is no refusal by the application', async () => {
+    const elsewhere = { path: '/nowhere' };
+    const message = /\/chat has refused the client: websocket error/;
+    await assert.rejects(app.ioClient('/chat', elsewhere), message);
+    await assert.rejects(app.ioClient.expectRefused('/chat', undefined, elsewhere), message);
   });
 
   describe('expectRefused()', () => {
@@ -156,12 +159,13 @@ describe('app.ioClient()', () => {
       await app.ioClient.expectRefused('/chat', 'you are banned', banned);
       await app.ioClient.expectRefused('/chat', ({ data }) => (data as { until: string }).until === 'noon', banned);
       await app.ioClient.expectRefused('/chat', undefined, banned);
+      await app.ioClient.expectRefused('/chat', async () => true, banned);
       await app.ioClient.expectRefused('/nowhere', /Invalid namespace/);
     });
 
     it('should fail where the reason is another one', async () => {
       const message = /\/chat has refused the client for another reason: you are banned/;
-      for (const reason of [/log in/, 'banned', () => false]) {
+      for (const reason of [/log in/, 'banned', () => false, async () => false]) {
         await assert.rejects(app.ioClient.expectRefused('/chat', reason, banned), { code: 'ERR_ASSERTION', message });
       }
     });

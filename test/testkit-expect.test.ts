@@ -118,6 +118,15 @@ describe('a client of app.ioClient()', () => {
       );
     });
 
+    it('should wait for what a function promises', async () => {
+      emits(['res', 1], ['res', 2]);
+      await chat.expect('res', async (n) => n === 1);
+      await assert.rejects(
+        chat.expect('res', async (n) => n === 1),
+        { code: 'ERR_ASSERTION', message: /the event of \/chat is not as expected: res\(2\)/ },
+      );
+    });
+
     it('should not compare the function that acknowledges', async () => {
       chat.emit('ask');
       const [text, ack] = await chat.expect('question', 'ok?');
@@ -212,6 +221,13 @@ describe('a client of app.ioClient()', () => {
       chat.emit('kick');
       await chat.expect('disconnect');
       await chat.expectNothing('said');
+    });
+
+    it('should fail where the client has been thrown out, and goes on sending', async () => {
+      chat.emit('kick');
+      await chat.expect('disconnect');
+      emits(['res']);
+      await assert.rejects(chat.expectNothing('res'), /a client of \/chat was disconnected: what it has sent since/);
     });
 
     it('should fail where a handler does not end', async () => {

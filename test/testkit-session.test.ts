@@ -38,6 +38,7 @@ for (const store of [false, true]) {
       assert.deepEqual(await ann.emitWithAck('read'), { user: 'ann' });
       assert.deepEqual(await bob.emitWithAck('read'), { user: 'bob' });
       assert.deepEqual(await nobody.emitWithAck('read'), {});
+      assert.deepEqual(await (await app.ioClient('/', { session: {} })).emitWithAck('read'), {});
     });
 
     it('should come beside other cookies, and in place of an older session', async () => {

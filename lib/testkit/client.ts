@@ -65,7 +65,7 @@ export function equip(
     },
     async expect(event: string, ...payload: unknown[]): Promise<unknown[]> {
       const args = await inbox.take(event, timeout);
-      compare(name, event, args, payload);
+      await compare(name, event, args, payload);
       return args;
     },
     async expectNothing(event: string): Promise<void> {

@@ -20,6 +20,8 @@ export async function cookieOf(app: Application, session: object, header = ''): 
     ctx.session = { ...session } as never;
   });
   const set = [ctx.response.get('set-cookie') || []].flat().map((cookie) => String(cookie).split(';', 1)[0] as string);
+  // Empty, it is as none.
+  if (set.length === 0 && Object.keys(session).length === 0) return header;
   if (set.length === 0) {
     throw new Error(
       '[egg-socket.io] the session of app.ioClient() was not saved: has app.mockSession() taken the place of all sessions?',

@@ -95,13 +95,13 @@ export class Inbox {
  * @param expected - the same arguments, or one function that says whether they are right
  * @throws {AssertionError} where they differ
  */
-export function compare(name: string, event: string, args: unknown[], expected: unknown[]): void {
+export async function compare(name: string, event: string, args: unknown[], expected: unknown[]): Promise<void> {
   if (expected.length === 0) return;
   const [first] = expected;
   // The ack that the server asks for is not among them.
   const given = typeof args.at(-1) === 'function' ? args.slice(0, -1) : args;
   if (expected.length === 1 && typeof first === 'function') {
-    assert(first(...args), `the event of ${name} is not as expected: ${shown(event, given)}`);
+    assert(await first(...args), `the event of ${name} is not as expected: ${shown(event, given)}`);
     return;
   }
   const isOne = expected.length === 1 && given.length === 1;

@@ -78,7 +78,7 @@ export class TestKit {
     const outcome = await opened.connected.catch((err: IoRefusal) => err).finally(() => shut(opened.socket));
     if (outcome instanceof DeadlineError) throw outcome;
     assert(outcome, `${full} has let the client in, and was to refuse it`);
-    checkRefusal(full, outcome, reason);
+    await checkRefusal(full, outcome, reason);
     return outcome;
   }
 
@@ -100,6 +100,11 @@ export class TestKit {
   async #settle(ms: number): Promise<void> {
     const { handlers } = workOf(this.app.io);
     const arrived = () => Promise.all(Array.from(this.#clients, (socket) => this.#line(socket)?.roundTrip()));
+    for (const socket of this.#clients) {
+      if (socket.connected || socket.sendBuffer.length === 0) continue;
+      const { nsp } = socket as unknown as { nsp: string };
+      throw new Error(`[egg-socket.io] a client of ${nsp} was disconnected: what it has sent since goes nowhere`);
+    }
     await within(() => 'what the clients have sent to reach the server', arrived(), ms);
     await turn();
     await within(() => `the end of what is being handled (${handlers.running} packets)`, handlers.none(), ms);

@@ -17,10 +17,15 @@ export function refusalOf(name: string, thrown: IoRefusal): IoRefusal {
 }
 
 /** @throws {AssertionError} where it was refused for another reason */
-export function checkRefusal(name: string, refusal: IoRefusal, reason?: Reason): void {
-  if (reason === undefined) return;
+export async function checkRefusal(name: string, refusal: IoRefusal, reason?: Reason): Promise<void> {
+  if (reason === undefined) {
+    // It never got as far as the application.
+    const { type } = refusal as { type?: string };
+    if (type === 'TransportError') throw refusalOf(name, refusal);
+    return;
+  }
   const said = `${name} has refused the client for another reason: ${refusal.message}`;
-  if (typeof reason === 'function') assert(reason(refusal), said);
+  if (typeof reason === 'function') assert(await reason(refusal), said);
   else if (typeof reason === 'string') assert.strictEqual(refusal.message, reason, said);
   else assert.match(refusal.message, reason, said);
 }

@@ -1,5 +1,5 @@
-// What `egg` gains in unittest: app.ioClient and app.mockIoContext. Types only, which need no socket.io-client until a test uses
-// them.
+// What `egg` gains in unittest: app.ioClient and app.mockIoContext. Types only; with `skipLibCheck` they need no socket.io-client
+// until a test uses them.
 import type {} from '@eggjs/core';
 import type { Context } from 'egg';
 import type { ManagerOptions, Socket, SocketOptions } from 'socket.io-client';
