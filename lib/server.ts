@@ -3,15 +3,13 @@ import { Server, type ServerOptions } from 'socket.io';
 import { type Binding, Bindings } from './bindings';
 import { Children, type Parent } from './children';
 import type { ResolvedConfig } from './config';
-import type { ErrorLog } from './errors';
+import { Equipment } from './equipment';
 import type { Failures } from './failures';
-import { giveIds } from './ids';
 import { Names } from './names';
-import { treatOldClients } from './old-clients';
 import { type ParentName, Parents } from './parents';
 import { isPattern, Pattern } from './pattern';
 import { Refused } from './refused';
-import { type Routed, type RouteLog, Router, routerOf, setRouter } from './router';
+import { routerOf } from './router';
 import { type IoStats, statsOf } from './stats';
 import type { IoController, IoMiddleware, IoNamespace, RouteOf, UserOf } from './typings';
 import type {
@@ -22,7 +20,7 @@ import type {
   ServerEventsOf,
   SocketOf,
 } from './typings/events';
-import type { UserId, Users } from './users';
+import type { Users } from './users';
 
 // biome-ignore lint/suspicious/noExplicitAny: as Socket.IO declares it
 type OnConnection = (socket: any) => void;
@@ -30,10 +28,6 @@ type Check = Parameters<Server['_checkNamespace']>;
 
 /** Longer names are no child's, in characters: clients would fill the memory with them. */
 const MAX_NAME = 1024;
-
-interface ServerFailures extends Failures {
-  readonly log: RouteLog & ErrorLog;
-}
 
 /** What of `config.io` concerns namespaces; `names` are those that are configured. */
 export type NamespaceOptions = Pick<ResolvedConfig, 'generateId' | 'maxNamespaces'> & { names: string[]; users: Users };
@@ -56,14 +50,10 @@ export class IoServer extends Server<ClientEventsOf<'/'>, ServerEventsOf<'/'>, I
   /** With connectionStateRecovery, how long a client may be away and be recovered, in ms. */
   readonly away: number | undefined;
 
-  readonly #failures: ServerFailures;
-  readonly #generateId: NamespaceOptions['generateId'];
-  readonly #allowsOldClients: boolean;
-  readonly #userOf: IoNamespace['user'];
   readonly #children: Children;
   readonly #parents: Parents;
   readonly #bindings: Bindings;
-  readonly #names = new Names(this);
+  readonly #equipment: Equipment;
   /** The configured namespaces without parameters. */
   readonly #plain: string[];
   /** What Socket.IO gets for the client on whose behalf it asks next. */
@@ -74,24 +64,18 @@ export class IoServer extends Server<ClientEventsOf<'/'>, ServerEventsOf<'/'>, I
    * @param failures - `app.coreLogger`, and `config.io.onerror`
    * @param options - the rest of `config.io` that concerns namespaces
    */
-  constructor(init: ResolvedConfig['init'], failures: ServerFailures, options: NamespaceOptions) {
+  constructor(init: ResolvedConfig['init'], failures: Failures, options: NamespaceOptions) {
     super(init as Partial<ServerOptions>);
-    this.#failures = failures;
-    this.#generateId = options.generateId;
-    this.#allowsOldClients = init.allowEIO3 === true;
-    const inNamespace = (nsp: IoNamespace, id: UserId) => options.users.in(nsp, id, this.#parents.standsFor(nsp));
-    // One for all namespaces.
-    this.#userOf = function (this: IoNamespace, id) {
-      return inNamespace(this, id);
-    };
     // Socket.IO has completed it.
     const { opts } = this as unknown as { opts: { connectionStateRecovery?: { maxDisconnectionDuration: number } } };
     this.away = opts.connectionStateRecovery?.maxDisconnectionDuration;
     this.#children = new Children(options.maxNamespaces, this.away, failures.log, (name) => this.of(name));
     this.#parents = new Parents(this.#children, init.cleanupEmptyChildNamespaces === true);
     this.#bindings = new Bindings(this.#parents);
+    const outfit = { ...options, failures, allowsOldClients: init.allowEIO3 === true };
+    this.#equipment = new Equipment(outfit, new Names(this), this.#parents, this.#bindings);
     // Socket.IO's constructor made the default namespace before this class had a field.
-    this.#adopt(this.sockets as IoNamespace);
+    this.#equipment.give(this.sockets as IoNamespace);
     this.#plain = options.names.filter((name) => !isPattern(name));
     for (const name of options.names) {
       if (isPattern(name)) this.#makeParent(new Pattern(name, `config.io.namespace['${name}']`));
@@ -136,7 +120,7 @@ export class IoServer extends Server<ClientEventsOf<'/'>, ServerEventsOf<'/'>, I
       // Not by Socket.IO, which forgets it where it makes a child.
       if (onConnection) nsp.on('connect', onConnection);
       this.#children.touch(nsp);
-      this.#adopt(nsp);
+      this.#equipment.give(nsp);
       return nsp;
     } finally {
       this.#parents.isAsked = false;
@@ -220,20 +204,7 @@ export class IoServer extends Server<ClientEventsOf<'/'>, ServerEventsOf<'/'>, I
     if (by instanceof Pattern) for (const name of this.#plain) if (by.regexp.test(name)) this.of(name);
     const parent = super.of(by instanceof Pattern ? by.regexp : by, onConnection) as Parent;
     this.#parents.add(parent, by);
-    this.#adopt(parent);
+    this.#equipment.give(parent);
     return parent;
-  }
-
-  #adopt(nsp: IoNamespace): void {
-    if (routerOf(nsp) || this.#parents.finish(nsp)) return;
-    if (this.#allowsOldClients) treatOldClients(nsp);
-    if (this.#generateId) giveIds(nsp, this.#generateId, this.#failures);
-    const router = setRouter(nsp, new Router(this.#parents.nameOf(nsp), this.#failures.log, this.#names));
-    nsp.route = (event: unknown, ...tail: unknown[]) => {
-      router.add(event as string | Record<string, Routed>, ...tail);
-      this.#bindings.bind(nsp);
-    };
-    nsp.user = this.#userOf;
-    this.#bindings.add(nsp);
   }
 }
