@@ -20,7 +20,7 @@ export function holdDisconnect(scope: SocketScope): void {
 /** The client is in: it goes again at once where the chain has disconnected it. Called before anybody else hears of it. */
 export function admitted(scope: SocketScope): void {
   const { socket, nsp, dismissed } = scope;
-  if (nsp.connection === undefined) return;
+  if (!nsp.decides) return;
   decided(scope);
   // Not by `delete`, which would make every later access to the socket slow.
   socket.disconnect = Object.getPrototypeOf(socket).disconnect;
@@ -37,13 +37,14 @@ export function disconnectClient({ client }: Socket): void {
  * Ends the core of a chain when its socket has disconnected. Socket.IO cleans a socket up whatever becomes of it: it has
  * disconnected, its client has left before it was in, a later middleware of the namespace has refused it.
  */
-export function endWith(scope: SocketScope, leave: () => void): void {
+export function endWith(scope: SocketScope, leave: (() => void) | undefined): void {
   scope.leave = leave;
   scope.isPending = true;
   (scope.socket as unknown as Cleaned)._cleanup = cleanUp;
 }
 
 interface Cleaned {
+  leaveAll(): void;
   _cleanup(): void;
 }
 
@@ -65,7 +66,12 @@ function decided(scope: SocketScope): void {
 /** A client that waits for a later middleware for ever leaves with its connection. */
 export function awaitOthers(scope: SocketScope): void {
   const { conn } = scope.socket;
-  if (!scope.isPending || scope.leave === undefined) return;
-  if (conn.readyState === 'closed') scope.leave();
-  else scope.decided = onClose(conn as never, scope.leave);
+  if (!scope.isPending) return;
+  const leave = () => {
+    // Socket.IO would have it do that when that middleware has decided.
+    (scope.socket as unknown as Cleaned).leaveAll();
+    scope.leave?.();
+  };
+  if (conn.readyState === 'closed') leave();
+  else scope.decided = onClose(conn as never, leave);
 }

@@ -1,5 +1,5 @@
 // What is called when a connection closes: one listener for each connection, however many wait. Called by admission.ts and
-// by cluster/passage.ts.
+// by cluster/passage.ts; by users.ts for what is no longer waited for then.
 import type { EventEmitter } from 'node:events';
 
 interface Closing {
@@ -26,6 +26,32 @@ export function onClose(emitter: EventEmitter, over: () => void): () => boolean 
     }
     return waited;
   };
+}
+
+/**
+ * What a promise gives; undefined where the connection closes first.
+ *
+ * @param tooLate - called with what the promise is rejected with after that
+ */
+export async function unlessClosed<T>(
+  emitter: EventEmitter,
+  promise: PromiseLike<T>,
+  tooLate: (thrown: unknown) => void,
+): Promise<T | undefined> {
+  let isClosed = false;
+  let stop = () => true;
+  const closed = new Promise<undefined>((resolve) => {
+    stop = onClose(emitter, () => {
+      isClosed = true;
+      resolve(undefined);
+    });
+  });
+  promise.then(undefined, (thrown) => isClosed && tooLate(thrown));
+  try {
+    return await Promise.race([promise, closed]);
+  } finally {
+    stop();
+  }
 }
 
 function listenToClose(emitter: EventEmitter): Closing {

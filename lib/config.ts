@@ -137,7 +137,7 @@ export function resolveConfig(config: IoConfig | undefined): ResolvedConfig {
     adapter: resolveAdapter(raw.adapter, init, redis !== undefined, warnings),
     redis,
     generateId: resolveGenerateId(raw.generateId, warnings),
-    user: resolveUser(raw.user),
+    user: resolveUser(raw.user, init, warnings),
     drain: resolveDrain(raw.drain),
     ack: resolveAck(raw.ack, raw.ackTimeout),
     onerror: resolveOnError(raw.onerror),

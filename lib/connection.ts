@@ -24,7 +24,7 @@ export function connect(scope: SocketScope, decide: Decide): void {
     decide(connectionFailed(scope.nsp, thrown));
     return;
   }
-  if (scope.nsp.connection) holdDisconnect(scope);
+  if (scope.nsp.decides) holdDisconnect(scope);
   contexts.run(ctx, () => void new Connection(scope, ctx, decide).run(), undefined);
 }
 
@@ -72,7 +72,7 @@ class Connection {
       work.chains.end();
     }
     keepCookies(ctx, scope);
-    if (this.#leave) endWith(scope, this.#leave);
+    if (this.#leave || scope.nsp.users) endWith(scope, this.#leave);
     this.#leave = this.#refuse = this.#inner = undefined;
     this.#say();
     // Most have no later middleware that takes its time: Socket.IO has let the client in by then.
@@ -95,7 +95,8 @@ class Connection {
   }
 
   #join(users: Users): Promise<void> | undefined {
-    return this.#failure ? undefined : users.join(this.ctx, this.scope.socket);
+    const { nsp, socket } = this.scope;
+    return this.#failure ? undefined : users.join(this.ctx, socket, nsp.log);
   }
 
   /** The middle of the onion: what middlewares wait for in `await next()`. */
@@ -116,6 +117,8 @@ class Connection {
 
   #keepOut(thrown: unknown): void {
     const { scope } = this;
+    // The chain has failed while it was asked whose client it is, and that has failed as well.
+    if (this.#failure && this.#failure.thrown !== thrown) logFailure(scope.nsp.log, this.#failure.thrown);
     this.#failure ??= { thrown };
     scope.nsp.counts.of(scope.socket).refused++;
     this.#say(connectionFailed(scope.nsp, thrown, this.ctx));

@@ -27,6 +27,8 @@ export interface NamespaceScope extends Failures {
   readonly users: Users | undefined;
   /** The connection chain, without the session; undefined where it is empty. */
   readonly connection: Onion | undefined;
+  /** Whether there is anything that decides about a connection: a chain, or config.io.user. */
+  readonly decides: boolean;
   /** The packet chain from the first middleware to the controller. What it returns is a promise, or undefined when it is done. */
   readonly packet: (ctx: Context) => unknown;
 }

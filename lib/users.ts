@@ -3,7 +3,9 @@
 import { createHmac } from 'node:crypto';
 import type { Context } from 'egg';
 import type { Namespace, Socket } from 'socket.io';
-import { ConfigError, isPromise } from './errors';
+import { unlessClosed } from './closing';
+import { ConfigError, type ErrorLog, isPromise, toError } from './errors';
+import type { InitConfig } from './init';
 
 /** The id of a user, as the application has it. `42` and `'42'` are one. */
 export type UserId = string | number | bigint;
@@ -68,13 +70,17 @@ export class Users {
   }
 
   /**
-   * Finds the user of a client that is being let in, and puts its socket in the room.
+   * Finds the user of a client that is being let in, and puts its socket in the room. Where the client leaves meanwhile, nobody
+   * waits for it.
    *
+   * @param log - for a failure of which nobody else hears
    * @throws {ConfigError} where what was found is no id
    */
-  async join(ctx: Context, socket: Socket): Promise<void> {
+  async join(ctx: Context, socket: Socket, log: ErrorLog): Promise<void> {
+    const { conn } = socket;
     const found = (this.find as FindUser)(ctx);
-    const id = isPromise(found) ? await found : found;
+    const id = isPromise(found) ? await unlessClosed(conn, found, (thrown) => log.error(toError(thrown))) : found;
+    if (conn.readyState === 'closed') return;
     if (!isNobody(id) && !isId(id)) {
       throw new ConfigError('config.io.user', this.find, `a function that gives ${ALLOWED}`, `it gave ${show(id)}`);
     }
@@ -82,7 +88,8 @@ export class Users {
     // Those of who it was before, where it was recovered. A room may be a number.
     const others = Array.from(socket.rooms).filter((room) => String(room).startsWith(PREFIX) && !rooms.includes(room));
     for (const room of others) await socket.leave(room);
-    if (rooms.length > 0) await socket.join(rooms);
+    // Its own comes first, as ever.
+    if (rooms.length > 0) await socket.join([socket.id, ...rooms]);
   }
 
   /**
@@ -91,7 +98,8 @@ export class Users {
    */
   #rooms(id: UserId): string[] {
     return this.#keys().map(
-      (key) => PREFIX + createHmac('sha256', key).update(`${PREFIX}\0${id}`).digest('base64url').slice(0, 22),
+      (key) =>
+        PREFIX + createHmac('sha256', key).update(`${PREFIX}\0${id}`, 'utf16le').digest('base64url').slice(0, 22),
     );
   }
 
@@ -110,8 +118,17 @@ export class Users {
 }
 
 /** @throws {ConfigError} for what `config.io.user` can't be */
-export function resolveUser(value: unknown): FindUser | undefined {
+export function resolveUser(
+  value: unknown,
+  { connectionStateRecovery: recovery }: InitConfig,
+  warnings: string[],
+): FindUser | undefined {
   if (value === undefined || value === null || value === false) return undefined;
+  if (typeof recovery === 'object' && recovery?.skipMiddlewares) {
+    warnings.push(
+      'config.io.user is not asked for a client that is recovered, since config.io.init.connectionStateRecovery has skipMiddlewares: the client stays whose it was, even if that user has lost access',
+    );
+  }
   // As Egg's own log line does.
   if (value === true) return (ctx) => (ctx as unknown as { userId: FoundUser }).userId;
   if (typeof value === 'function' && !/Generator/.test(Object.prototype.toString.call(value))) return value as FindUser;
@@ -127,13 +144,17 @@ function isNobody(id: unknown): id is undefined | null | false | '' {
 }
 
 function isId(id: unknown): id is UserId {
-  return (
-    (typeof id === 'string' && id !== '') || typeof id === 'bigint' || (typeof id === 'number' && !Number.isNaN(id))
-  );
+  return (typeof id === 'string' && id !== '') || typeof id === 'bigint' || Number.isFinite(id);
 }
 
 /** What kind of thing it is: what it says isn't for the log. */
 function show(value: unknown): string {
-  if (typeof value === 'object' && value !== null) return `an object (${value.constructor?.name ?? 'without a class'})`;
-  return value === '' ? 'an empty string' : String(value);
+  if (value === '') return 'an empty string';
+  if (typeof value === 'function' || typeof value === 'symbol') return `a ${typeof value}`;
+  if (typeof value !== 'object' || value === null) return String(value);
+  try {
+    return `an object (${value.constructor.name})`;
+  } catch {
+    return 'an object';
+  }
 }

@@ -3,12 +3,20 @@ import assert from 'node:assert/strict';
 import type { Context } from 'egg';
 import type { Socket } from 'socket.io-client';
 import type { IoConfig } from '../lib';
-import { logs, mm, type Running, refused, start } from './support/app';
+import { resolveConfig } from '../lib/config';
+import { connected, logs, mm, type Running, refused, start, track } from './support/app';
 import { parity } from './support/clients';
 import { bootError, startInline } from './support/inline';
 import { comeBack, cut } from './support/recovery';
 import { type RedisServer, startRedis, startWorker } from './support/redis';
-import { next, until } from './support/wait';
+import { next, signal, until } from './support/wait';
+
+/** Nothing of it can be read. */
+const hostile = {
+  get constructor(): never {
+    throw new Error('boo');
+  },
+};
 
 const byQuery = (ctx: Context) => ctx.query.user;
 
@@ -86,7 +94,7 @@ parity('the sockets of a user', () => {
     assert.deepEqual(await heardBy(app, [ann, bob], emit), [[], []]);
     const gone = next(ann, 'disconnect');
     app.io.user('ann').disconnectSockets(true);
-    assert.match((await gone)[0], /io server disconnect|transport close/);
+    assert.equal((await gone)[0], 'io server disconnect');
     assert(bob.connected);
     assert.equal((await app.io.user('ann').fetchSockets()).length, 0);
   });
@@ -120,7 +128,8 @@ describe('config.io.user', () => {
     assert.equal(await client.emitWithAck('echo', 1), 1);
     assert.equal(await client.emitWithAck('echo', 2), 2);
     assert.deepEqual(steps, ['a', 'asked a', 'in, rooms: 2']);
-    assert.equal((await app.io.user('a').fetchSockets()).length, 1);
+    const [socket] = await app.io.user('a').fetchSockets();
+    assert.equal([...(socket?.rooms ?? [])][0], client.id);
   });
 
   it('should be asked where the chain ends without next()', async () => {
@@ -214,12 +223,127 @@ describe('config.io.user', () => {
     assert.equal(app.io.of('/').adapter.rooms.size, 0);
   });
 
-  for (const [what, id] of Object.entries({ 'an object': { id: 1 }, NaN, true: true, 'a list': [1] })) {
+  for (const chain of [[], ['a']]) {
+    it(`should keep nobody waiting who has left while it is asked: ${chain.length} middlewares`, async () => {
+      const asked = signal();
+      let fail: (err: Error) => void = () => {};
+      let ended = 0;
+      const { app, client } = await startInline({
+        io: {
+          connectionMiddleware: chain,
+          user: () => {
+            asked.resolve();
+            return new Promise((_resolve, reject) => {
+              fail = reject;
+            });
+          },
+        },
+        middleware: {
+          a: async (_ctx, next) => {
+            await next();
+            ended++;
+          },
+        },
+      });
+      const { error } = logs(app);
+      const socket = client();
+      await asked.promise;
+      socket.disconnect();
+      await until('the client has gone', () => app.io.engine.clientsCount === 0);
+      await until('its chain has ended', () => ended === chain.length);
+      assert.equal(app.io.of('/').adapter.rooms.size, 0);
+      // Nobody else hears of that.
+      fail(new Error('the database is gone'));
+      await until('it is logged', () => error.length === 1);
+      assert.equal(error[0].message, 'the database is gone');
+    });
+  }
+
+  it('should leave no room behind where a later middleware never decides', async () => {
+    const { app, client } = await startInline({ io: { user: () => 1 } });
+    const arrived = signal();
+    app.io.use(() => arrived.resolve());
+    const socket = client();
+    await arrived.promise;
+    assert.equal(app.io.of('/').adapter.sids.size, 1);
+    socket.disconnect();
+    await until('no room is left', () => app.io.of('/').adapter.sids.size === 0);
+    assert.equal(app.io.of('/').adapter.rooms.size, 0);
+  });
+
+  for (const chain of [[], ['a']]) {
+    it(`should be able to throw the client out: ${chain.length} middlewares`, async () => {
+      const { app, client } = await startInline({
+        io: { connectionMiddleware: chain, user: (ctx) => void ctx.disconnect() as undefined },
+      });
+      const socket = client();
+      assert.equal((await next(socket, 'disconnect'))[0], 'io server disconnect');
+      assert.equal(app.io.of('/').sockets.size, 0);
+    });
+  }
+
+  it('should not hide that the chain has failed as well', async () => {
+    const { app, client } = await startInline({
+      io: {
+        connectionMiddleware: ['a'],
+        user: async () => {
+          await new Promise(setImmediate);
+          throw new Error('of user');
+        },
+      },
+      middleware: {
+        a: async (_ctx, next) => {
+          void Promise.resolve(next()).catch(() => {});
+          for (let n = 0; n < 10; n++) await Promise.resolve();
+          throw new Error('of the chain');
+        },
+      },
+    });
+    const { error } = logs(app);
+    await refused(client());
+    assert.deepEqual(error.map(({ message }) => message).sort(), ['of the chain', 'of user']);
+  });
+
+  it('should be said where it is not asked for clients that are recovered', () => {
+    const init = { connectionStateRecovery: { skipMiddlewares: true } };
+    const warnings = (user: IoConfig['user']) => resolveConfig({ init, user }).warnings.join();
+    assert.match(
+      warnings(() => 1),
+      /config\.io\.user is not asked for a client that is recovered/,
+    );
+    assert.equal(warnings(false), '');
+  });
+
+  it('should tell ids apart whatever they are', async () => {
+    const { app, connect } = await startInline({
+      io: { user: ({ handshake }) => String.fromCharCode(...handshake.auth.units) },
+    });
+    // Halves of characters, which UTF-8 doesn't know.
+    const ids = [
+      [0x61, 0xd800],
+      [0x61, 0xdc01],
+      [0x61, 0xfffd],
+    ];
+    for (const units of ids) await connect('/', { auth: { units } });
+    for (const units of ids) assert.equal((await app.io.user(String.fromCharCode(...units)).fetchSockets()).length, 1);
+  });
+
+  const others = {
+    'an object': { id: 1 },
+    'an object of which nothing can be read': hostile,
+    'a function': () => 'secret source',
+    'a list': [1],
+    true: true,
+    NaN,
+    Infinity,
+  };
+  for (const [what, id] of Object.entries(others)) {
     it(`should refuse the client where it gives ${what}, and tell the log alone`, async () => {
       const { app, client } = await startInline({ io: { user: () => id as never } });
       const { error } = logs(app);
       assert.equal((await refused(client())).message, 'internal error');
       assert.equal(error.length, 1);
+      assert.doesNotMatch(error[0].message, /secret|boo/);
       assert.match(
         error[0].message,
         /it gave .*config\.io\.user is \[Function.*allowed: a function that gives a string/,
@@ -300,7 +424,7 @@ describe('app.io.user()', () => {
 
   it('should reach nobody rather than everybody with what is no id', async () => {
     const { app } = await startInline({ io: { user: byQuery } });
-    for (const id of [undefined, null, '', Number.NaN, {}, ['a'], true, Symbol('a')]) {
+    for (const id of [undefined, null, '', Number.NaN, Infinity, {}, ['a'], true, Symbol('a'), () => 1]) {
       assert.throws(() => app.io.user(id as never), { name: 'TypeError', message: /the id of a user is a string/ });
       assert.throws(() => app.io.of('/chat').user(id as never), TypeError);
     }
@@ -332,6 +456,28 @@ describe('a user of the session', () => {
     });
     assert.deepEqual(heard, ['HTTP controller', 'service', 'schedule', 'agent']);
     assert.deepEqual(byOther, []);
+  });
+});
+
+describe('a user who logs out', () => {
+  it('should be nobody after socket.io.engine.close(), in all namespaces', async () => {
+    const io: IoConfig = { namespace: { '/': {}, '/chat': {} }, user: (ctx) => ctx.get('x-user') };
+    const { app, url } = await startInline({ io });
+    const headers: Record<string, string> = { 'x-user': 'ann' };
+    const home = track(`${url}/`, { reconnection: true, reconnectionDelay: 1, extraHeaders: headers });
+    const chat = home.io.socket('/chat');
+    await Promise.all([connected(home), connected(chat)]);
+    const sockets = async () => [
+      (await app.io.user('ann').fetchSockets()).length,
+      (await app.io.of('/chat').user('ann').fetchSockets()).length,
+    ];
+    assert.deepEqual(await sockets(), [1, 1]);
+    headers['x-user'] = '';
+    const back = Promise.all([next(home, 'connect'), next(chat, 'connect')]);
+    home.io.engine.close();
+    await back;
+    assert.deepEqual(await sockets(), [0, 0]);
+    assert.equal((await app.io.of('/chat').fetchSockets()).length, 1);
   });
 });
 
