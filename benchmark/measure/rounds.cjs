@@ -46,10 +46,10 @@ async function speed(chosen, sizes, load, measured, say) {
     for (const [kind, size] of Object.entries(sizes.warm))
       await slices[kind](server, load, { ...sizes[kind], ...size });
   }
-  for (let round = 0; round < sizes.rounds; round++) {
-    for (const [turn, kind] of sizes.turns.entries()) {
-      for (const server of rotated(servers, round + turn)) {
-        say(`round ${round + 1} of ${sizes.rounds}: ${kind}, ${server.name}`);
+  for (const [kind, rounds] of Object.entries(sizes.rounds)) {
+    for (let round = 0; round < rounds; round++) {
+      for (const server of rotated(servers, round)) {
+        say(`${kind}, round ${round + 1} of ${rounds}: ${server.name}`);
         measured.add(server.name, await slices[kind](server, load, sizes[kind]));
       }
     }

@@ -17,11 +17,12 @@ const ratios = (values, to) => summary(values.map((value, round) => value / to[r
 
 /** Per server and figure: the values of the rounds, and the ratios to bare and to its floor. */
 function summarize(servers, measured) {
-  return servers.map(({ name, title, floor }) => {
+  return servers.map(({ name, title, floor, hand }) => {
     const figures = {};
     for (const [figure, all] of Object.entries(measured)) {
       const values = all[name];
       figures[figure] = { values, ...summary(values), toBare: ratios(values, all.bare) };
+      if (hand) figures[figure].toHand = ratios(values, all[hand]);
       if (floor) figures[figure].toFloor = ratios(values, all[floor]);
     }
     return { name, title, figures };

@@ -16,7 +16,7 @@ function ratioTable(servers, key, figures = FIGURES.filter(({ absolute }) => !ab
 
 /** For the README: medians of the ratios to the floor, one row per figure. */
 function shortTable(servers) {
-  const on = servers.filter(({ figures }) => figures.event.toFloor).filter(({ name }) => !name.startsWith('floor'));
+  const on = servers.filter(({ figures }) => figures.event.toFloor).filter(({ name }) => !/^(floor|hand)/.test(name));
   const rows = FIGURES.filter(({ target }) => target).map(({ key, title }) => {
     return [title, ...on.map(({ figures }) => figures[key].toFloor.median.toFixed(2))];
   });
@@ -46,10 +46,16 @@ function targetTable(servers) {
   return table(['', 'ratio to the floor', 'target: at most', 'met'], rows);
 }
 
+/** `40 rounds of echo, 7 of pace, …` */
+const rounds = (sizes) => {
+  const [[kind, first], ...others] = Object.entries(sizes.rounds);
+  return [`${first} rounds of ${kind}`, ...others.map(([other, count]) => `${count} of ${other}`)].join(', ');
+};
+
 function markdown({ servers, machine, sizes }) {
   return `# What was measured
 
-${machine}. ${sizes.rounds} rounds; medians, in brackets the middle half. Heap left: after ${sizes.memory.churn} connections came and went.
+${machine}. ${rounds(sizes)}; medians, in brackets the middle half. Heap left: after ${sizes.memory.churn} connections came and went.
 
 ## Ratios to bare Socket.IO in the same round
 
@@ -58,6 +64,12 @@ ${ratioTable(servers, 'toBare')}
 ## Ratios to the floor (Socket.IO by hand in the same Egg) in the same round
 
 ${ratioTable(servers, 'toFloor')}
+
+## Ratios to the same by hand in the same round
+
+What is left when the application's own middleware, its controller, and app.currentContext are not counted as the plugin's.
+
+${ratioTable(servers, 'toHand')}
 
 ## Targets
 

@@ -1,14 +1,28 @@
 // The servers under test: how each is started, and which is the floor that it stands on. Used by run.cjs.
 
-/** `args` are the file and its arguments; `eio` is the protocol that its clients speak. */
+/** `args` are the file and its arguments; `eio` is the protocol that its clients speak. `hand` does what it does without a plugin. */
 const SERVERS = [
   { name: 'bare', title: 'bare Socket.IO 4', args: ['bare.cjs'] },
   { name: 'floor3', title: 'floor: by hand in Egg 3', args: ['egg.cjs', 'floor', '3'], floor: 'floor3' },
-  { name: 'plugin3', title: 'egg-socket.io 5 on Egg 3', args: ['egg.cjs', 'plugin', '3'], floor: 'floor3' },
+  {
+    name: 'plugin3',
+    title: 'egg-socket.io 5 on Egg 3',
+    args: ['egg.cjs', 'plugin', '3'],
+    floor: 'floor3',
+    hand: 'hand3',
+  },
   { name: 'lean3', title: 'egg-socket.io 5, lean, on Egg 3', args: ['egg.cjs', 'lean', '3'], floor: 'floor3' },
+  { name: 'hand3', title: 'the same by hand in Egg 3', args: ['egg.cjs', 'hand', '3'], floor: 'floor3' },
   { name: 'floor4', title: 'floor: by hand in Egg 4', args: ['egg.cjs', 'floor', '4'], floor: 'floor4' },
-  { name: 'plugin4', title: 'egg-socket.io 5 on Egg 4', args: ['egg.cjs', 'plugin', '4'], floor: 'floor4' },
+  {
+    name: 'plugin4',
+    title: 'egg-socket.io 5 on Egg 4',
+    args: ['egg.cjs', 'plugin', '4'],
+    floor: 'floor4',
+    hand: 'hand4',
+  },
   { name: 'lean4', title: 'egg-socket.io 5, lean, on Egg 4', args: ['egg.cjs', 'lean', '4'], floor: 'floor4' },
+  { name: 'hand4', title: 'the same by hand in Egg 4', args: ['egg.cjs', 'hand', '4'], floor: 'floor4' },
   {
     name: 'original',
     title: 'egg-socket.io 4.1.6 on Egg 3',
@@ -29,7 +43,10 @@ function choose(names) {
   );
   if (unknown.length) throw new Error(`--only: there is no server ${unknown}; there are ${SERVERS.map((s) => s.name)}`);
   return SERVERS.filter((server) => {
-    return server.name === 'bare' || wanted.includes(server) || wanted.some(({ floor }) => floor === server.name);
+    const { name } = server;
+    return (
+      name === 'bare' || wanted.includes(server) || wanted.some(({ floor, hand }) => name === floor || name === hand)
+    );
   });
 }
 
