@@ -1,9 +1,10 @@
 // config.io.redis → connections → the adapter of every namespace. Called by lib/adapter.ts before the namespaces are bound,
 // and by app.ts when their adapters are closed.
 import type { Application } from 'egg';
+import type { Socket } from 'socket.io';
 import { resolveConfig } from './config';
 import { LinkedRedisAdapter, type MakeAdapter } from './redis/adapter';
-import type { RedisKind, ResolvedRedis } from './redis/config';
+import { REQUESTS_TIMEOUT, type RedisKind, type ResolvedRedis } from './redis/config';
 import { connect } from './redis/connect';
 import { RedisLink } from './redis/link';
 import { shardedAdapter } from './redis/sharded';
@@ -11,6 +12,11 @@ import { streamsAdapter } from './redis/streams';
 
 /** How long the boot waits for Redis, in ms. Without it, it goes on. */
 const BOOT_WAIT = 3000;
+
+/** What runs the middlewares of a namespace, Socket.IO's own. */
+interface Run {
+  run(socket: Socket, decide: (err: Error | null) => void): void;
+}
 
 const links = new WeakMap<Application, RedisLink>();
 
@@ -26,9 +32,17 @@ export async function useRedis(app: Application, kind: RedisKind): Promise<void>
   links.set(app, link);
   const options = redis.adapter;
   const longIds = config.generateId !== undefined || config.init.allowEIO3 === true;
-  if (kind === 'redis-sharded') give(app, shardedAdapter(link, options, longIds));
-  else if (kind === 'redis-streams') give(app, streamsAdapter(link, options, app.io.away));
-  else give(app, (nsp) => new LinkedRedisAdapter(nsp, link, options));
+  const make: MakeAdapter =
+    kind === 'redis-sharded'
+      ? shardedAdapter(link, options, longIds)
+      : kind === 'redis-streams'
+        ? streamsAdapter(link, options, app.io.away)
+        : (nsp) => new LinkedRedisAdapter(nsp, link, options);
+  give(app, (nsp) => {
+    const adapter = make(nsp);
+    holdClients(nsp as never, link, options.requestsTimeout);
+    return adapter;
+  });
   await link.settled(BOOT_WAIT);
 }
 
@@ -55,5 +69,19 @@ function guard(nsp: { _onServerSideEmit(args: unknown[]): void }, app: Applicati
     } catch (err) {
       app.coreLogger.error(err);
     }
+  };
+}
+
+/** Whoever is in hears the other workers: the first clients of a namespace wait until Redis has subscribed to its channels. */
+function holdClients(nsp: Run, { subscriber }: RedisLink, timeout = REQUESTS_TIMEOUT): void {
+  if (!subscriber.busy) return;
+  let subscribed: Promise<void> | undefined = subscriber.settled(timeout);
+  subscribed.then(() => {
+    subscribed = undefined;
+  });
+  const { run } = nsp;
+  nsp.run = (socket, decide) => {
+    if (subscribed) subscribed.then(() => run.call(nsp, socket, decide));
+    else run.call(nsp, socket, decide);
   };
 }

@@ -30,7 +30,10 @@ export interface RedisConfig extends RedisOptions, Omit<ClusterOptions, keyof Re
    * Redis server and no rooms have different ones, since channels know no `db`. Default: `'socket.io'`.
    */
   key?: string;
-  /** How long `fetchSockets()` and the like wait for the answers of other workers, in ms. Default: 5000. */
+  /**
+   * How long `fetchSockets()` and the like wait for the answers of other workers, and the first clients of a namespace for
+   * Redis to subscribe to its channels, in ms. Default: 5000.
+   */
   requestsTimeout?: number;
   /**
    * Of `'redis-sharded'`: which rooms have a channel of their own, and so a node of the Cluster. None, all events of a
