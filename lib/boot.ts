@@ -68,7 +68,7 @@ function scopeMaker(app: Application, config: ResolvedConfig) {
       acks: auto || timeout !== undefined ? { auto, timeout, log: app.coreLogger } : undefined,
       connection: connection.length > 0 ? composeChain(connection) : undefined,
       decides: connection.length > 0 || users !== undefined,
-      packet: packet.length > 0 ? composeChain([...packet, packetCore(router, DONE)]) : packetCore(router),
+      packet: packet.length > 0 ? composeChain(packet, packetCore(router, DONE)) : packetCore(router),
     });
   };
 }

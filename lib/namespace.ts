@@ -1,8 +1,8 @@
-// Binds a namespace to its chains: puts them on with nsp.use and socket.use. Called by boot.ts for each namespace.
+// Binds a namespace to its chains: puts the connection's on with nsp.use, and has each socket's packets run through the other. Called by boot.ts for each namespace.
 import type { Namespace, Socket } from 'socket.io';
 import { admitted } from './admission';
 import { connect } from './connection';
-import { receive } from './packet';
+import { takePackets } from './packet';
 import { type NamespaceScope, SocketScope, scopeOf } from './scope';
 import { listenToSystem } from './system';
 
@@ -16,7 +16,7 @@ export function bindNamespace(nsp: Namespace, scope: NamespaceScope): void {
   const make = (socket: Socket): SocketScope => {
     // Read by koa and Egg through `request.socket`: ip, secure, protocol.
     Object.assign(socket, { remoteAddress: socket.handshake.address, encrypted: socket.handshake.secure });
-    return new SocketScope(scope, socket, scope.work.of(socket.conn));
+    return new SocketScope(scope, socket);
   };
 
   nsp.use((socket, next) => connect(make(socket), next));
@@ -36,7 +36,7 @@ export function bindNamespace(nsp: Namespace, scope: NamespaceScope): void {
       return;
     }
     counted.total++;
-    socket.use((packet, next) => receive(made, packet, next));
+    takePackets(socket);
     listenToSystem(made);
   });
 }

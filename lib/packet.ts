@@ -1,12 +1,13 @@
 // The packet onion: session, packet middleware, and in its core the native listeners and the routed controller. The hot path:
 // no promise is made for what is done at once.
 import type { Context } from 'egg';
+import type { Socket } from 'socket.io';
 import { Ack } from './ack';
 import { isPromise } from './errors';
 import { ackFailed, logFailure, logLast, packetFailed } from './failures';
 import { isReserved } from './reserved';
 import type { Router } from './router';
-import type { SocketScope } from './scope';
+import { type SocketScope, scopeOf } from './scope';
 import { keepCookies } from './session';
 
 const RUN = Symbol('egg-socket.io:run');
@@ -15,8 +16,6 @@ const RUN = Symbol('egg-socket.io:run');
 interface PacketRun {
   readonly scope: SocketScope;
   readonly ctx: Context;
-  /** Socket.IO's callback of a socket middleware: hands the packet to the native listeners. */
-  readonly dispatch: () => void;
   /** Undefined where the client asked for none, or has Socket.IO's own. */
   ack: Ack | undefined;
 }
@@ -30,24 +29,41 @@ interface PacketContext extends Context {
   [RUN]?: PacketRun;
 }
 
-/** Runs the packet chain for one event of a client. Called by Socket.IO for each. */
-export function receive(scope: SocketScope, packet: unknown[], dispatch: () => void): void {
+/** What of a socket Socket.IO keeps private. */
+interface Inner {
+  /** Hands a packet to the middlewares of the socket, then to its listeners. */
+  dispatch(this: Socket, packet: unknown[]): void;
+  /** The middlewares. */
+  fns: unknown[];
+}
+
+/**
+ * From now on the packets of a socket run through the chain, and in its core go to what is put on by hand. With `socket.use` the
+ * chain would be one of those, and cost each socket and each packet more.
+ */
+export function takePackets(socket: Socket): void {
+  (socket as unknown as Inner).dispatch = receive;
+}
+
+/** Takes the place of a socket's own `dispatch`, one function for all: runs the packet chain for one event of a client. */
+function receive(this: Socket, packet: unknown[]): void {
+  const scope = scopeOf(this) as SocketScope;
   // Its turn to leave has come: what it asks to acknowledge it sends again, to another worker.
   if (scope.work.leaving) return;
   // What it has sent together with its leaving comes behind it.
-  if (!scope.socket.connected) return;
+  if (!this.connected) return;
   const { contexts, counts } = scope.nsp;
-  counts.of(scope.socket).events++;
+  counts.of(this).events++;
   let ctx: PacketContext;
   try {
     ctx = contexts.ofPacket(scope, packet);
   } catch (thrown) {
     // An application may have its own createContext. Socket.IO catches nothing here.
-    counts.of(scope.socket).errors++;
-    packetFailed(scope.nsp, scope.socket, thrown);
+    counts.of(this).errors++;
+    packetFailed(scope.nsp, this, thrown);
     return;
   }
-  const run: PacketRun = { scope, ctx, dispatch, ack: undefined };
+  const run: PacketRun = { scope, ctx, ack: undefined };
   ctx[RUN] = run;
   contexts.run(ctx, start, run);
 }
@@ -151,14 +167,14 @@ export const DONE = Promise.resolve();
  */
 export function packetCore(router: Router, done?: Promise<void>): (ctx: Context) => Promise<void> | undefined {
   return (ctx: PacketContext) => {
-    const { scope, dispatch, ack } = ctx[RUN] as PacketRun;
+    const { scope, ack } = ctx[RUN] as PacketRun;
     const packet = ctx.packet as unknown[];
     const event = packet[0];
     if (isReserved(event)) throw new Error(`"${event}" is a reserved event name`);
     if (event === 'error') scope.saidError = true;
     // Socket.IO takes a turn for it, which costs something.
-    const isHeard = scope.socket.listenerCount(event as string) > 0 || hasOthers(scope.socket);
-    if (isHeard) dispatch();
+    const isHeard = scope.socket.listenerCount(event as string) > 0 || hasMiddlewares(scope.socket);
+    if (isHeard) Object.getPrototypeOf(scope.socket).dispatch.call(scope.socket, packet);
     const route = router.find(event);
     if (route !== undefined) return route.run(ctx, packet, ack) ?? done;
     ack?.unrouted(isHeard || scope.socket.listenersAny().length > 0);
@@ -166,7 +182,7 @@ export function packetCore(router: Router, done?: Promise<void>): (ctx: Context)
   };
 }
 
-/** Whether there are other middlewares of the socket than the chain, put on by hand. */
-function hasOthers(socket: object): boolean {
-  return (socket as { fns: unknown[] }).fns.length > 1;
+/** Whether there are middlewares of the socket, put on by hand. */
+function hasMiddlewares(socket: Socket): boolean {
+  return (socket as unknown as Inner).fns.length > 0;
 }

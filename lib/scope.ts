@@ -33,11 +33,33 @@ export interface NamespaceScope extends Failures {
   readonly packet: (ctx: Context) => unknown;
 }
 
-const SCOPE = Symbol('egg-socket.io:scope');
+/** What a class extends that puts its private field on something that is there already: a socket. */
+const Given = function given(socket: Socket) {
+  return socket;
+} as unknown as new (
+  socket: Socket,
+) => object;
+
+/**
+ * Keeps the scope of a socket in a private field of the socket: nobody who lists its properties finds it. A WeakMap's entry would
+ * cost an idle socket as much again as the scope.
+ */
+class Kept extends Given {
+  readonly #scope: SocketScope;
+
+  constructor(socket: Socket, scope: SocketScope) {
+    super(socket);
+    this.#scope = scope;
+  }
+
+  static scopeOf(socket: Socket): SocketScope | undefined {
+    return #scope in socket ? (socket as unknown as Kept).#scope : undefined;
+  }
+}
 
 /** What belongs to a socket; undefined where its namespace isn't bound. */
 export function scopeOf(socket: Socket): SocketScope | undefined {
-  return (socket as { [SCOPE]?: SocketScope })[SCOPE];
+  return Kept.scopeOf(socket);
 }
 
 /** A socket in its namespace. */
@@ -53,24 +75,28 @@ export class SocketScope {
   /** Set while that takes time: to be called when it is decided. */
   decided: (() => void) | undefined = undefined;
   #request: IncomingMessage | undefined = undefined;
+  #work: ConnectionWork | undefined = undefined;
 
   /**
    * @param nsp - the namespace's
    * @param socket - the socket
-   * @param work - what is under way for its connection
    */
   constructor(
     readonly nsp: NamespaceScope,
     readonly socket: Socket,
-    readonly work: ConnectionWork,
   ) {
-    // Not in a WeakMap, whose entry would cost an idle socket as much again. Nobody who lists its properties finds it.
-    Object.defineProperty(socket, SCOPE, { value: this });
+    new Kept(socket, this);
   }
 
   /** The handshake request as this socket's contexts see it: its `socket` is the Socket.IO socket. */
   get request(): IncomingMessage {
     this.#request ??= this.nsp.contexts.requestOf(this.socket);
     return this.#request;
+  }
+
+  /** What is under way for its connection: of many that only listen it is never asked. */
+  get work(): ConnectionWork {
+    this.#work ??= this.nsp.work.of(this.socket.conn);
+    return this.#work;
   }
 }

@@ -344,24 +344,36 @@ parityOf(ALL, 'packet chain', () => {
     });
   });
 
-  it('should hand events to middlewares of a socket that are put on by hand', async () => {
-    const seen: unknown[] = [];
+  it('should hand events to middlewares of a socket that are put on by hand, in its core, whenever that was', async () => {
+    const steps: string[] = [];
     const { app, connect } = await startInline({
+      io: { packetMiddleware: ['a'] },
+      middleware: {
+        a: async (_ctx, next) => {
+          steps.push('chain');
+          await next();
+        },
+      },
       router: (app) => app.io.route('hail', (ctx) => ctx.args[0]('pong')),
       boot: (app) =>
         app.io.on('connection', (socket) => {
-          process.nextTick(() =>
-            socket.use(([event], next) => {
-              seen.push(event);
+          const step =
+            (name: string): Parameters<typeof socket.use>[0] =>
+            ([event], next) => {
+              steps.push(`${name} ${event}`);
               next();
-            }),
-          );
+            };
+          socket.use(step('at once'));
+          process.nextTick(() => socket.use(step('later')));
+          socket.on('hail', () => steps.push('listener'));
         }),
     });
     const client = await connect();
-    assert.equal(await client.emitWithAck('hail'), 'pong');
-    await until('it has seen the event', () => seen.length > 0);
-    assert.deepEqual(seen, ['hail']);
+    for (let n = 0; n < 2; n++) {
+      assert.equal(await client.emitWithAck('hail'), 'pong');
+      await until('it is heard', () => steps.length === 4);
+      assert.deepEqual(steps.splice(0), ['chain', 'at once hail', 'later hail', 'listener']);
+    }
     assert.equal(app.io.sockets.sockets.size, 1);
   });
 

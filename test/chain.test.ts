@@ -1,0 +1,81 @@
+// A chain of one middleware is made without koa-compose: it does what koa-compose does.
+import assert from 'node:assert/strict';
+import type { Context } from 'egg';
+import compose from 'koa-compose';
+import { composeChain, type Middleware, type Onion } from '../lib/chain';
+
+const ctx = {} as Context;
+
+/** What comes of a call: a value, or an error's message; never anything thrown at once. */
+async function outcome(onion: Onion, core?: Middleware): Promise<unknown> {
+  const promise = onion(ctx, core);
+  assert(promise instanceof Promise);
+  return promise.then(
+    (value) => ({ value }),
+    (err) => ({ err: err instanceof Error ? err.message : err }),
+  );
+}
+
+const fails = () => {
+  throw new Error('at once');
+};
+const rejects = async () => {
+  throw new Error('later');
+};
+
+const middlewares: Record<string, Middleware> = {
+  passes: (_ctx, next) => next(),
+  'gives something': async (_ctx, next) => `around ${await next()}`,
+  'is no promise': () => 'a value',
+  'does not pass': async () => {},
+  'throws at once': fails,
+  'throws what is no error': () => {
+    throw 'a text';
+  },
+  rejects,
+  'catches what is inside': (_ctx, next) => next().catch((err) => `caught ${err.message}`),
+  'calls next() twice': async (_ctx, next) => {
+    await next();
+    await next();
+  },
+  'calls next() twice without waiting': (_ctx, next) => {
+    next().catch(() => {});
+    return next();
+  },
+  'calls next() again when it has failed': (_ctx, next) => next().catch(next),
+};
+
+const cores: Record<string, Middleware | undefined> = {
+  'no core': undefined,
+  'a core that gives something': () => Promise.resolve('the core' as never),
+  'a core that is no promise': () => 'the core',
+  'a core that throws at once': fails,
+  'a core that rejects': rejects,
+};
+
+describe('a chain of one middleware', () => {
+  for (const [does, middleware] of Object.entries(middlewares)) {
+    for (const [what, core] of Object.entries(cores)) {
+      it(`should be what koa-compose makes of it: it ${does}, around ${what}`, async () => {
+        const theirs = await outcome(compose([middleware as compose.Middleware<Context>]) as Onion, core);
+        assert.deepEqual(await outcome(composeChain([middleware]), core), theirs);
+        assert.deepEqual(await outcome(composeChain([middleware], core)), theirs);
+      });
+    }
+  }
+
+  it('should call the core once, with the context, however often it is run', async () => {
+    const calls: unknown[] = [];
+    const onion = composeChain([
+      async (ctx, next) => {
+        calls.push(ctx);
+        await next();
+        await next().catch(() => {});
+      },
+    ]);
+    for (const state of [{ first: true }, { second: true }]) {
+      await onion(state as unknown as Context, (ctx) => calls.push(ctx));
+      assert.deepEqual(calls.splice(0), [state, state]);
+    }
+  });
+});
