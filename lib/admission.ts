@@ -1,7 +1,7 @@
 // A socket between its connection chain and its end: whether it is in yet, what waits for that, and what ends with it. Called
 // by connection.ts and namespace.ts.
 import type { Socket } from 'socket.io';
-import { onClose } from './closing';
+import { hasClosed, onClose } from './closing';
 import { type SocketScope, scopeOf } from './scope';
 
 /**
@@ -72,6 +72,6 @@ export function awaitOthers(scope: SocketScope): void {
     (scope.socket as unknown as Cleaned).leaveAll();
     scope.leave?.();
   };
-  if (conn.readyState === 'closed') leave();
+  if (hasClosed(conn)) leave();
   else scope.decided = onClose(conn as never, leave);
 }

@@ -2,6 +2,10 @@
 // by cluster/passage.ts; by users.ts for what is no longer waited for then.
 import type { EventEmitter } from 'node:events';
 
+interface Connection {
+  readonly readyState: string;
+}
+
 interface Closing {
   callbacks: Set<() => void>;
   listener: () => void;
@@ -28,17 +32,24 @@ export function onClose(emitter: EventEmitter, over: () => void): () => boolean 
   };
 }
 
+/** Whether a connection of Engine.IO has closed: it will never emit `close` again. */
+export function hasClosed({ readyState }: Connection): boolean {
+  return readyState === 'closed';
+}
+
 /**
- * What a promise gives; undefined where the connection closes first.
+ * What a promise gives; undefined where the connection has closed, or closes first.
  *
  * @param tooLate - called with what the promise is rejected with after that
  */
 export async function unlessClosed<T>(
-  emitter: EventEmitter,
+  emitter: EventEmitter & Connection,
   promise: PromiseLike<T>,
-  tooLate: (thrown: unknown) => void,
+  tooLate: (thrown: unknown) => void = () => {},
 ): Promise<T | undefined> {
-  let isClosed = false;
+  let isClosed = hasClosed(emitter);
+  promise.then(undefined, (thrown) => isClosed && tooLate(thrown));
+  if (isClosed) return undefined;
   let stop = () => true;
   const closed = new Promise<undefined>((resolve) => {
     stop = onClose(emitter, () => {
@@ -46,7 +57,6 @@ export async function unlessClosed<T>(
       resolve(undefined);
     });
   });
-  promise.then(undefined, (thrown) => isClosed && tooLate(thrown));
   try {
     return await Promise.race([promise, closed]);
   } finally {

@@ -2,6 +2,7 @@
 // and by app.ts when their adapters are closed.
 import type { Application } from 'egg';
 import type { Socket } from 'socket.io';
+import { hasClosed, unlessClosed } from './closing';
 import { resolveConfig } from './config';
 import { LinkedRedisAdapter, type MakeAdapter } from './redis/adapter';
 import { REQUESTS_TIMEOUT, type RedisKind, type ResolvedRedis } from './redis/config';
@@ -15,6 +16,7 @@ const BOOT_WAIT = 3000;
 
 /** What runs the middlewares of a namespace, Socket.IO's own. */
 interface Run {
+  readonly name: string;
   run(socket: Socket, decide: (err: Error | null) => void): void;
 }
 
@@ -72,16 +74,26 @@ function guard(nsp: { _onServerSideEmit(args: unknown[]): void }, app: Applicati
   };
 }
 
-/** Whoever is in hears the other workers: the first clients of a namespace wait until Redis has subscribed to its channels. */
+/**
+ * Whoever is in hears the other workers: the first clients of a namespace wait until Redis has subscribed to its channels. For
+ * those of `/` the boot has waited.
+ */
 function holdClients(nsp: Run, { subscriber }: RedisLink, timeout = REQUESTS_TIMEOUT): void {
-  if (!subscriber.busy) return;
+  if (nsp.name === '/' || !subscriber.busy) return;
   let subscribed: Promise<void> | undefined = subscriber.settled(timeout);
   subscribed.then(() => {
     subscribed = undefined;
   });
   const { run } = nsp;
   nsp.run = (socket, decide) => {
-    if (subscribed) subscribed.then(() => run.call(nsp, socket, decide));
-    else run.call(nsp, socket, decide);
+    if (subscribed === undefined) {
+      run.call(nsp, socket, decide);
+      return;
+    }
+    unlessClosed(socket.conn as never, subscribed).then(() => {
+      // Of one that has left Socket.IO only cleans up.
+      if (hasClosed(socket.conn)) decide(null);
+      else run.call(nsp, socket, decide);
+    });
   };
 }

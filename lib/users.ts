@@ -3,7 +3,7 @@
 import { createHmac } from 'node:crypto';
 import type { Context } from 'egg';
 import type { Namespace, Socket } from 'socket.io';
-import { unlessClosed } from './closing';
+import { hasClosed, unlessClosed } from './closing';
 import { ConfigError, type ErrorLog, isPromise, toError } from './errors';
 import type { InitConfig } from './init';
 
@@ -78,11 +78,17 @@ export class Users {
    */
   async join(ctx: Context, socket: Socket, log: ErrorLog): Promise<void> {
     const { conn } = socket;
+    if (hasClosed(conn)) return;
     const found = (this.find as FindUser)(ctx);
     const id = isPromise(found) ? await unlessClosed(conn, found, (thrown) => log.error(toError(thrown))) : found;
-    if (conn.readyState === 'closed') return;
+    if (hasClosed(conn)) return;
     if (!isNobody(id) && !isId(id)) {
-      throw new ConfigError('config.io.user', this.find, `a function that gives ${ALLOWED}`, `it gave ${show(id)}`);
+      throw new ConfigError(
+        'config.io.user',
+        this.find,
+        `a function that gives ${ALLOWED}`,
+        `config.io.user gave ${show(id)} for a client of ${socket.nsp.name}`,
+      );
     }
     const rooms = isNobody(id) ? [] : this.#rooms(id);
     // Those of who it was before, where it was recovered. A room may be a number.

@@ -35,6 +35,48 @@ for (const adapter of ['redis', 'redis-sharded', 'redis-streams'] as AdapterName
       });
     }
 
+    it('should run no chain where it leaves meanwhile, or the worker does', async () => {
+      const redis = await startRedis();
+      const steps: string[] = [];
+      const worker = await startWorker(redis.config, {
+        io: {
+          adapter,
+          namespace: { '/': {}, '/room/:id': { connectionMiddleware: ['a'] } },
+          user: (ctx) => void steps.push(`user ${ctx.handshake.auth.n}`) as undefined,
+        },
+        middleware: {
+          a: async (ctx, next) => {
+            steps.push(`chain ${ctx.handshake.auth.n}`);
+            await next();
+          },
+        },
+      });
+      const come = (room: string, n: number) => {
+        const client = worker.client('/', { multiplex: true, auth: { n: 0 } });
+        client.io.socket(room, { auth: { n } });
+        return until('the client waits', () => pending(worker.app.io.of(room)) === 1).then(() => client);
+      };
+      redis.pause();
+      const client = await come('/room/1', 1);
+      client.io.engine.close();
+      await until('nobody waits', () => pending(worker.app.io.of('/room/1')) === 0);
+      redis.resume();
+      await worker.connect('/room/1', { auth: { n: 2 } });
+      assert.deepEqual(
+        steps.filter((step) => !step.endsWith('0')),
+        ['chain 2', 'user 2'],
+      );
+
+      redis.pause();
+      await come('/room/3', 3);
+      steps.length = 0;
+      await worker.close();
+      await until('nobody waits', () => pending(worker.app.io.of('/room/3')) === 0);
+      assert.deepEqual(steps, []);
+      redis.resume();
+      await redis.stop();
+    });
+
     it('should let it in where Redis says nothing for as long as requestsTimeout', async () => {
       const redis = await startRedis();
       const io = { adapter, namespace: { '/room/:id': { connectionMiddleware: [] } } };

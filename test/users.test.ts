@@ -9,7 +9,7 @@ import { parity } from './support/clients';
 import { bootError, startInline } from './support/inline';
 import { comeBack, cut } from './support/recovery';
 import { type RedisServer, startRedis, startWorker } from './support/redis';
-import { next, signal, until } from './support/wait';
+import { next, signal, until, within } from './support/wait';
 
 /** Nothing of it can be read. */
 const hostile = {
@@ -259,6 +259,37 @@ describe('config.io.user', () => {
     });
   }
 
+  it('should not be asked of one who has left before, and keep nobody waiting', async () => {
+    const [begun, go, ended] = [signal(), signal(), signal()];
+    let asked = 0;
+    const { app, client } = await startInline({
+      io: {
+        connectionMiddleware: ['a'],
+        user: () => {
+          asked++;
+          return new Promise(() => {});
+        },
+      },
+      middleware: {
+        a: async (_ctx, next) => {
+          begun.resolve();
+          await go.promise;
+          await next();
+          ended.resolve();
+        },
+      },
+    });
+    const socket = client();
+    await begun.promise;
+    socket.disconnect();
+    await until('the client has gone', () => app.io.engine.clientsCount === 0);
+    go.resolve();
+    await within('the end of its chain', ended.promise);
+    const waiting = app.io.of('/') as unknown as { _preConnectSockets: Map<string, unknown> };
+    await until('nobody is about to come in', () => waiting._preConnectSockets.size === 0);
+    assert.equal(asked, 0);
+  });
+
   it('should leave no room behind where a later middleware never decides', async () => {
     const { app, client } = await startInline({ io: { user: () => 1 } });
     const arrived = signal();
@@ -346,7 +377,7 @@ describe('config.io.user', () => {
       assert.doesNotMatch(error[0].message, /secret|boo/);
       assert.match(
         error[0].message,
-        /it gave .*config\.io\.user is \[Function.*allowed: a function that gives a string/,
+        /config\.io\.user gave .* for a client of \/ .*config\.io\.user is \[Function.*allowed: a function that gives a string/,
       );
     });
   }
