@@ -1,6 +1,7 @@
 // Clients of Socket.IO 1 and 2, which init.allowEIO3 lets in, as Socket.IO 2 treated them: they pass `/` before any other
 // namespace, and the query of a socket is in its handshake. Socket.IO 4 lets them in at once, past whatever guards `/`. Called
 // by server.ts for each namespace.
+import type { EventEmitter } from 'node:events';
 import { type ParsedUrlQuery, parse } from 'node:querystring';
 import { isDeepStrictEqual } from 'node:util';
 import type { Namespace, Socket } from 'socket.io';
@@ -13,6 +14,8 @@ interface Client {
   /** Finds the namespace of a packet and, for one that asks to be let in, what becomes `handshake.auth`. */
   _parseNamespace: (packet: { nsp: string }) => { namespace: string; authPayload: ParsedUrlQuery };
   _packet: (packet: { type: number; nsp: string; data?: unknown }, opts?: object) => void;
+  readonly decoder: EventEmitter;
+  ondecoded: (packet: { type: number; nsp: string }) => void;
 }
 
 /** The namespaces that a client has asked for and of which it has not heard yet, with the query where it has to wait for `/`. */
@@ -34,6 +37,7 @@ export function treatOldClients(nsp: Namespace): void {
       if (socket.conn.protocol === 3 && !asked.has(client)) {
         asked.set(client, new Map([['/', undefined]]));
         Object.assign(client, { connect: ask, _parseNamespace: parseNamespace, _packet: send });
+        ignoreLate(client);
       }
       next();
     });
@@ -53,6 +57,20 @@ export function treatOldClients(nsp: Namespace): void {
 
 function clientOf({ client }: Socket): Client {
   return client as unknown as Client;
+}
+
+/**
+ * What was on its way when the server sent the client out of a namespace: Socket.IO 4 would close the whole connection. One that
+ * is in no namespace is cut off.
+ */
+function ignoreLate(client: Client): void {
+  const { decoder, ondecoded } = client;
+  client.ondecoded = (packet) => {
+    const { nsps } = client;
+    if (packet.type === PacketType.CONNECT || nsps.has(packet.nsp) || nsps.size === 0) ondecoded(packet);
+  };
+  decoder.off('decoded', ondecoded);
+  decoder.on('decoded', client.ondecoded);
 }
 
 /** Socket.IO's own methods. */

@@ -451,6 +451,30 @@ parityOf(OLD.slice(0, 1), 'what speaks the old protocol by hand', () => {
     ws.close();
   });
 
+  it('should stay in / where what they send crosses their being sent out of a namespace', async () => {
+    const { app, url } = await startInline({
+      io: { init: { allowEIO3: true }, namespace: { '/': {}, '/chat': {} } },
+      router: (app) => {
+        app.io.route('hail', (ctx) => ctx.args[0]('pong'));
+        app.io.of('/chat').route('late', () => assert.fail('it is out'));
+      },
+    });
+    const { error } = logs(app);
+    const { ws, heard, hears } = await raw(url);
+    ws.send('40/chat,');
+    await hears('40/chat');
+    app.io.of('/chat').disconnectSockets();
+    for (const late of ['42/chat,["late"]', '41/chat,', '42/never,["x"]', '420["hail"]']) ws.send(late);
+    await hears('430["pong"]');
+    assert.equal(app.io.of('/').sockets.size, 1);
+    // And it may come again.
+    heard.length = 0;
+    ws.send('40/chat,');
+    await hears('40/chat');
+    assert.deepEqual(error, []);
+    ws.close();
+  });
+
   it('should pass / again when they were sent away from it', async () => {
     const { url, app } = await startInline({ io: { namespace: { '/': {}, '/chat': {} } } });
     const { ws, heard, waits } = await raw(url);
