@@ -33,8 +33,13 @@ export class Names {
       `handler of ${where}`,
       given,
       `a function, or one of the methods of app/io/controller: ${list(pathsIn(this.io.controller))}`,
-      typeof given === 'string' ? `can't find controller: ${given} !` : 'handler must be function!',
+      typeof given === 'string' ? `can't find controller: ${given} !` : `handler must be function!${this.#hint(given)}`,
     );
+  }
+
+  /** Whether a handler is a middleware of `app/io`: its controller has been forgotten. */
+  isMiddleware(handler: unknown): boolean {
+    return Object.values(this.io.middleware).includes(handler);
   }
 
   /**
@@ -51,6 +56,13 @@ export class Names {
       `a function (ctx, next), such as those of app/io/middleware: ${list(names)}`,
       `middleware must be function!${hint(given, names)}`,
     );
+  }
+
+  #hint(given: unknown): string {
+    if (given === undefined) return ' It is undefined: is its name misspelt?';
+    if (Array.isArray(given)) return ' For middlewares write route(event, middleware, handler)';
+    const [first] = Object.values(this.io.controller).includes(given) ? pathsIn(given as object) : [];
+    return first === undefined ? '' : ` It is a controller: name one of its methods, such as ${first}`;
   }
 }
 

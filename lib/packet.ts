@@ -5,7 +5,7 @@ import type { Socket } from 'socket.io';
 import { Ack } from './ack';
 import { isPromise } from './errors';
 import { ackFailed, logFailure, logLast, packetFailed } from './failures';
-import { isReserved } from './reserved';
+import { isErrorHeard, isReserved } from './reserved';
 import type { Router } from './router';
 import { type SocketScope, scopeOf } from './scope';
 import { keepCookies } from './session';
@@ -173,13 +173,17 @@ export function packetCore(router: Router, done?: Promise<void>): (ctx: Context)
     if (isReserved(event)) throw new Error(`"${event}" is a reserved event name`);
     if (event === 'error') scope.saidError = true;
     // Socket.IO takes a turn for it, which costs something.
-    const isHeard = scope.socket.listenerCount(event as string) > 0 || hasMiddlewares(scope.socket);
+    const isHeard = hasListeners(scope.socket, event) || hasMiddlewares(scope.socket);
     if (isHeard) Object.getPrototypeOf(scope.socket).dispatch.call(scope.socket, packet);
     const route = router.find(event);
     if (route !== undefined) return route.run(ctx, packet, ack) ?? done;
     ack?.unrouted(isHeard || scope.socket.listenersAny().length > 0);
     return done;
   };
+}
+
+function hasListeners(socket: Socket, event: unknown): boolean {
+  return event === 'error' ? isErrorHeard(socket) : socket.listenerCount(event as string) > 0;
 }
 
 /** Whether there are middlewares of the socket, put on by hand. */

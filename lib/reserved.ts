@@ -1,4 +1,5 @@
-// The names of events that Socket.IO itself emits on a socket. Asked by router.ts and packet.ts.
+// The names of events that Socket.IO itself emits on a socket, and who listens to them. Asked by router.ts and packet.ts.
+import type { Socket } from 'socket.io';
 
 /** Events that Socket.IO emits by itself. Its own parser refuses them from a client; other parsers let them through. */
 const RESERVED: ReadonlySet<unknown> = new Set([
@@ -20,4 +21,12 @@ const SYSTEM_EVENTS: ReadonlySet<unknown> = new Set(['disconnecting', 'disconnec
 /** Whether an event is one that Socket.IO itself emits on a socket, and that can be routed all the same. */
 export function isSystemEvent(event: unknown): boolean {
   return SYSTEM_EVENTS.has(event);
+}
+
+/** Listeners to `error` that hear no client's packet of that name. */
+export const deaf = new WeakSet<object>();
+
+/** Whether anybody hears a client's packet named `error`. Socket.IO listens, too, with a function that does nothing. */
+export function isErrorHeard(socket: Socket): boolean {
+  return socket.listeners('error').some((listener) => !deaf.has(listener) && listener.name !== 'noop');
 }

@@ -65,6 +65,11 @@ export class Router {
         `[egg-socket.io] ${where} runs where a client sends an event of that name: for what belongs to a connection there is connectionMiddleware`,
       );
     }
+    if (this.names.isMiddleware(handler)) {
+      this.log.warn(
+        `[egg-socket.io] ${where} ends with a middleware of app/io/middleware: name the controller behind it, route('${event}', middleware, handler)`,
+      );
+    }
     const first = this.#routes.get(event);
     if (first === undefined) {
       const route = new Route(handler, middlewares);
@@ -92,6 +97,11 @@ export class Router {
     if (isSystemEvent(event)) return undefined;
     // Some parsers let anything through for a name.
     return this.#routes.get(event) ?? (typeof event === 'string' ? this.#rest : undefined);
+  }
+
+  /** The routed events. */
+  events(): string[] {
+    return Array.from(this.#routes.keys(), String);
   }
 
   /** The events whose handlers are running, and how many are, for messages. */

@@ -2,6 +2,7 @@
 import type { Socket } from 'socket.io';
 import { setArgs } from './context';
 import { logFailure } from './failures';
+import { deaf } from './reserved';
 import type { Route } from './route';
 import { type SocketScope, scopeOf } from './scope';
 
@@ -13,6 +14,8 @@ export function listenToSystem({ socket, nsp: { router } }: SocketScope): void {
 }
 
 // The same functions for all sockets: most are idle, and there are many.
+
+deaf.add(onError);
 
 function onDisconnecting(this: Socket, reason: unknown): void {
   routed(scopeOf(this), 'disconnecting', reason);

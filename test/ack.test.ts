@@ -23,7 +23,7 @@ function errorsOf(client: Socket): unknown[] {
   return seen;
 }
 
-parity('ack: auto', () => {
+parity('ack: auto', (kind) => {
   it('should answer with what the controller returns', async () => {
     const binary = Buffer.from('bytes');
     const values: unknown[] = ['text', 0, false, null, { a: [1] }, [], binary];
@@ -280,6 +280,32 @@ parity('ack: auto', () => {
     assert.deepEqual([warn.length, error.length], [2, 0]);
     assert.match(warn[0], /no route for 'unknown' in \//);
     assert.equal(await client.emitWithAck('known'), 1);
+  });
+
+  it('should answer an event named error as any other that nobody listens to', async () => {
+    // Old clients keep the name for themselves.
+    if (kind.protocol === 3) return;
+    const routed: unknown[] = [];
+    const { connect, app } = await auto(
+      { error: (ctx) => routed.push(ctx), '*': (ctx) => routed.push(ctx) },
+      {},
+      {
+        boot: (app) =>
+          app.io.on('connection', (socket) => {
+            if (socket.handshake.auth.listens)
+              socket.on('error', ((text: unknown, ack: (text: unknown) => void) => ack(text)) as never);
+          }),
+      },
+    );
+    const { warn } = logs(app);
+    const client = await connect();
+    assert.deepEqual(await client.emitWithAck('error', 'x'), {
+      error: { message: "no route for 'error' in /", code: 'NO_ROUTE' },
+    });
+    assert.equal(warn.length, 1);
+    const other = await connect('/', { auth: { listens: true } });
+    assert.equal(await other.emitWithAck('error', 'heard'), 'heard');
+    assert.deepEqual(routed, []);
   });
 
   it('should leave events to listeners put on by hand, and to middlewares that swallow them', async () => {

@@ -1,7 +1,7 @@
 // Routes: contract section 3, and that an event's name is data.
 import assert from 'node:assert/strict';
 import type { Application } from 'egg';
-import type { IoConfig } from '../lib';
+import type { IoConfig, Middleware } from '../lib';
 import { connected, logs, refused, track } from './support/app';
 import { parity } from './support/clients';
 import { bootError, startInline } from './support/inline';
@@ -42,6 +42,26 @@ parity('router', (kind) => {
     await fails(
       missing,
       /handler must be function!.*app\.io\.of\('\/chat'\)\.route\('say'.*undefined.*app\/io\/controller/,
+    );
+  });
+
+  it('should warn of a handler that is a middleware: its controller was forgotten', async () => {
+    let log = { warn: [] as string[] };
+    await startInline({
+      middleware: { a: (_ctx, next) => next() },
+      boot: (app) => {
+        log = logs(app);
+      },
+      router: (app) => {
+        const { a } = app.io.middleware as unknown as { a: Middleware };
+        app.io.of('/chat').route('say', a as never);
+        app.io.of('/chat').route('shout', a, () => {});
+      },
+    });
+    assert.equal(log.warn.length, 1);
+    assert.match(
+      log.warn[0]!,
+      /app\.io\.of\('\/chat'\)\.route\('say', handler\) ends with a middleware of app\/io\/middleware/,
     );
   });
 

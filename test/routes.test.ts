@@ -66,6 +66,16 @@ parity('routes of an application', () => {
   it('should name the event of an object whose handler is none', () => {
     const { io } = running.app;
     assert.throws(() => io.of('/x').route({ a: 'chat.say', b: undefined as never }), /handler must be function!.*'b'/);
+    assert.throws(() => io.of('/x').route({ b: undefined as never }), /It is undefined: is its name misspelt\?/);
+    assert.throws(
+      () => io.of('/x').route({ b: [() => {}, 'chat.say'] as never }),
+      /write route\(event, middleware, handler/,
+    );
+    const { chat } = io.controller as unknown as Record<string, unknown>;
+    assert.throws(
+      () => io.of('/x').route('c', chat as never),
+      /handler must be function! It is a controller: name one of its methods, such as \w+ /,
+    );
     assert.throws(() => io.route([] as never), /event must be string!/);
     assert.throws(() => io.route(new Map() as never), /event must be string!/);
     assert.throws(() => io.route(null as never), /event must be string!/);

@@ -149,6 +149,12 @@ describe('app.ioClient()', () => {
     await assert.rejects(app.ioClient.expectRefused('/chat', undefined, elsewhere), message);
   });
 
+  it('should say which namespaces there are where it asks for none of them', async () => {
+    await assert.rejects(app.ioClient('/chta'), {
+      message: /\/chta has refused the client: Invalid namespace \(there are: .*\/chat.*\)/,
+    });
+  });
+
   describe('expectRefused()', () => {
     const banned = { query: { banned: '1' } };
 

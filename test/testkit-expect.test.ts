@@ -265,6 +265,14 @@ describe('a client of app.ioClient()', () => {
       });
     });
 
+    it('should say where no route has the event', async () => {
+      chat = await impatient();
+      await assert.rejects(chat.emitWithAck('slient'), {
+        message:
+          /for the ack of slient\(\) from \/chat; no route of \/chat has 'slient' \(there are: .*silent.*\); received/,
+      });
+    });
+
     it("should have socket.io-client's own deadline where that is asked for", async () => {
       await assert.rejects(chat.timeout(20).emitWithAck('silent'), { message: 'operation has timed out' });
       assert.equal(await chat.timeout(2000).emitWithAck('echo', 1), 1);

@@ -46,13 +46,18 @@ export function open(app: Application, url: string, name: string, options: IoCli
   return { socket, inbox, connected: within(() => `${name} to let the client in or to refuse it`, connected, timeout) };
 }
 
+/** What a client has of the test kit. */
+interface Equipment {
+  /** How long it waits, in ms. */
+  timeout: number;
+  /** Waits until all that was sent is handled and has arrived, so many ms at most. */
+  settle(ms: number): Promise<void>;
+  /** What is to be said of an event to which no answer came. */
+  hint(event: string): string;
+}
+
 /** Gives a connected client its members of the test kit. */
-export function equip(
-  { socket, inbox }: Opened,
-  name: string,
-  timeout: number,
-  settle: (ms: number) => Promise<void>,
-): IoTestClient {
+export function equip({ socket, inbox }: Opened, name: string, { timeout, settle, hint }: Equipment): IoTestClient {
   const { emitWithAck } = socket;
   return Object.assign(socket, {
     emitWithAck(event: string, ...args: unknown[]): Promise<unknown> {
@@ -61,7 +66,11 @@ export function equip(
       const isTimed = flags.timeout !== undefined;
       const answer = emitWithAck.call(socket, event, ...args);
       if (isTimed) return answer;
-      return within(() => `the ack of ${shown(event, args)} from ${name}; ${inbox.summary()}`, answer, timeout);
+      return within(
+        () => `the ack of ${shown(event, args)} from ${name}${hint(event)}; ${inbox.summary()}`,
+        answer,
+        timeout,
+      );
     },
     async expect(event: string, ...payload: unknown[]): Promise<unknown[]> {
       const args = await inbox.take(event, timeout);

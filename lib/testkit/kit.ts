@@ -5,6 +5,7 @@ import type { Application } from 'egg';
 import type { Socket as ServerSocket } from 'socket.io';
 import type { Socket } from 'socket.io-client';
 import { ContextFactory } from '../context';
+import { routerOf } from '../router';
 import { sessionProperties } from '../session';
 import { workOf } from '../work';
 import { equip, type Opened, open, shut } from './client';
@@ -67,9 +68,13 @@ export class TestKit {
       await opened.connected;
     } catch (err) {
       shut(opened.socket);
-      throw err instanceof DeadlineError ? err : refusalOf(full, err as IoRefusal);
+      throw err instanceof DeadlineError ? err : refusalOf(full, err as IoRefusal, this.app.io.names());
     }
-    return equip(opened, full, options.timeout ?? TIMEOUT, (ms) => this.#settle(ms));
+    return equip(opened, full, {
+      timeout: options.timeout ?? TIMEOUT,
+      settle: (ms) => this.#settle(ms),
+      hint: (event) => unrouted(this.app, full, event),
+    });
   }
 
   async #expectRefused(name: string, reason?: Reason, options: IoClientOptions = {}): Promise<IoRefusal> {
@@ -149,6 +154,14 @@ export function kitOf(app: Application): TestKit {
   const made = kits.get(app) ?? new TestKit(app);
   kits.set(app, made);
   return made;
+}
+
+/** What an event says that no route has: nobody may answer it. */
+function unrouted(app: Application, name: string, event: string): string {
+  const nsp = app.io._nsps.get(name);
+  const router = nsp && routerOf(nsp);
+  if (router === undefined || router.find(event) !== undefined) return '';
+  return `; no route of ${router.name} has '${event}' (there are: ${router.events().join(', ') || 'none'})`;
 }
 
 function fullName(name: string): string {

@@ -5,10 +5,15 @@ import type { IoRefusal } from './typings';
 /** What `app.ioClient.expectRefused()` takes. */
 export type Reason = RegExp | string | ((refusal: IoRefusal) => unknown);
 
-/** The error of a client that was to get in. */
-export function refusalOf(name: string, thrown: IoRefusal): IoRefusal {
+/**
+ * The error of a client that was to get in.
+ *
+ * @param names - the namespaces that there are
+ */
+export function refusalOf(name: string, thrown: IoRefusal, names: string[] = []): IoRefusal {
   const { message, data, description } = thrown as typeof thrown & { description?: { message?: string } };
-  const more = description?.message ? ` (${description.message})` : '';
+  const known = message === 'Invalid namespace' && names.length > 0 ? ` (there are: ${names.join(', ')})` : '';
+  const more = description?.message ? ` (${description.message})` : known;
   const refusal: IoRefusal = new Error(`[egg-socket.io] ${name} has refused the client: ${message}${more}`, {
     cause: thrown,
   });

@@ -44,12 +44,14 @@ type ParentOf<N extends string, P = DeclaredNamespace> = P extends `${infer Head
       : never
   : never;
 
-/** The name under which a namespace is declared, or its own. */
-export type DeclaredAs<N extends string> = N extends DeclaredNamespace
+/** The name under which a namespace is declared, or its own. It may have been said without its leading slash. */
+export type DeclaredAs<N extends string> = string extends N
   ? N
-  : [ParentOf<N>] extends [never]
-    ? N
-    : ParentOf<N>;
+  : N extends `/${string}`
+    ? Slashed<N>
+    : Slashed<`/${N}`>;
+
+type Slashed<N extends string> = N extends DeclaredNamespace ? N : [ParentOf<N>] extends [never] ? N : ParentOf<N>;
 
 type Declared<N> = N extends DeclaredNamespace ? DeclaredNamespaces[N] : object;
 type Part<N, K extends keyof NamespaceTypes> =

@@ -138,6 +138,12 @@ export default (app: Application): void => {
   });
 
   io.of('/room/5').emit('entered', 'ada');
+  // Without its slash it is the same.
+  io.of('room/5').emit('entered', 'ada');
+  // @ts-expect-error a name
+  io.of('room/5').emit('entered', 1);
+  // Of any name nothing is known.
+  io.of(String(io)).emit('anything');
   io.of(`/room/${Math.PI}`).user(42).emit('entered', 'ada');
   // @ts-expect-error its argument is a text
   io.of('/room/5').emit('entered', 1);
