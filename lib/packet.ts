@@ -171,7 +171,6 @@ export function packetCore(router: Router, done?: Promise<void>): (ctx: Context)
     const packet = ctx.packet as unknown[];
     const event = packet[0];
     if (isReserved(event)) throw new Error(`"${event}" is a reserved event name`);
-    if (event === 'error') scope.saidError = true;
     // Socket.IO takes a turn for it, which costs something.
     const isHeard = hasListeners(scope.socket, event) || hasMiddlewares(scope.socket);
     if (isHeard) Object.getPrototypeOf(scope.socket).dispatch.call(scope.socket, packet);

@@ -23,10 +23,7 @@ export function isSystemEvent(event: unknown): boolean {
   return SYSTEM_EVENTS.has(event);
 }
 
-/** Listeners to `error` that hear no client's packet of that name. */
-export const deaf = new WeakSet<object>();
-
-/** Whether anybody hears a client's packet named `error`. Socket.IO listens, too, with a function that does nothing. */
+/** Whether anybody hears a client's packet named `error`. Socket.IO itself listens, with a function that does nothing. */
 export function isErrorHeard(socket: Socket): boolean {
-  return socket.listeners('error').some((listener) => !deaf.has(listener) && listener.name !== 'noop');
+  return socket.listeners('error').some(({ name }) => name !== 'noop');
 }

@@ -64,8 +64,6 @@ export function scopeOf(socket: Socket): SocketScope | undefined {
 
 /** A socket in its namespace. */
 export class SocketScope {
-  /** Whether the client has sent a packet named `error`, which Socket.IO emits like an error of its own. */
-  saidError = false;
   /** Set where the connection chain has disconnected the socket; `close`: and the connection below. */
   dismissed: { close: boolean } | undefined = undefined;
   /** Ends the core of the connection chain. */

@@ -2,7 +2,6 @@
 import type { Socket } from 'socket.io';
 import { setArgs } from './context';
 import { logFailure } from './failures';
-import { deaf } from './reserved';
 import type { Route } from './route';
 import { type SocketScope, scopeOf } from './scope';
 
@@ -10,12 +9,16 @@ import { type SocketScope, scopeOf } from './scope';
 export function listenToSystem({ socket, nsp: { router } }: SocketScope): void {
   if (router.get('disconnecting')) socket.on('disconnecting', onDisconnecting);
   if (router.get('disconnect')) socket.on('disconnect', onDisconnect);
-  socket.on('error', onError);
+  // Not as a listener of `error`, which would hear a client's packet of that name, too.
+  (socket as unknown as Inner)._onerror = onError;
+}
+
+/** What of a socket Socket.IO keeps private. */
+interface Inner {
+  _onerror(this: Socket, err: unknown): void;
 }
 
 // The same functions for all sockets: most are idle, and there are many.
-
-deaf.add(onError);
 
 function onDisconnecting(this: Socket, reason: unknown): void {
   routed(scopeOf(this), 'disconnecting', reason);
@@ -25,14 +28,14 @@ function onDisconnect(this: Socket, reason: unknown): void {
   routed(scopeOf(this), 'disconnect', reason);
 }
 
+/** Takes the place of a socket's own, which emits `error`. */
 function onError(this: Socket, err: unknown): void {
-  const scope = scopeOf(this);
-  if (scope === undefined) return;
-  // Socket.IO emits a client's packet named `error` on the same emitter. A client can't send an instance of Error.
-  if (scope.saidError && !(err instanceof Error)) return;
-  if (routed(scope, 'error', err)) return;
-  scope.nsp.counts.of(this).errors++;
-  logFailure(scope.nsp.log, err);
+  const scope = scopeOf(this) as SocketScope;
+  if (!routed(scope, 'error', err)) {
+    scope.nsp.counts.of(this).errors++;
+    logFailure(scope.nsp.log, err);
+  }
+  Object.getPrototypeOf(this)._onerror.call(this, err);
 }
 
 /** Calls the handler of a system event. Whether there is one. */
