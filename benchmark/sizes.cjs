@@ -4,7 +4,7 @@ const { parseArgs } = require('node:util');
 
 const FULL = {
   // One kind of load after the other, each in so many rounds: what one leaves to be collected is not charged to another.
-  rounds: { echo: 40, pace: 7, churn: 12, broadcast: 9 },
+  rounds: { echo: 40, pace: 9, churn: 24, broadcast: 24 },
   // What each server does before it is measured: until then it's the compiler that is measured.
   warm: { echo: { events: 40_000 }, churn: { count: 500 }, broadcast: { broadcasts: 50 } },
   echo: { events: 8000, members: 50, window: 200 },
