@@ -53,8 +53,9 @@ export function composeChain(middlewares: Middleware[], core?: Middleware): Onio
 
 /** What koa-compose would make of one middleware, with less of it for each call: an idle socket keeps its own for hours. */
 function single(middleware: Middleware, core: Middleware = nothing): Onion {
-  return (ctx, own = core) => {
-    let inner: Middleware | undefined = own;
+  // Without a default value of a parameter, which would have a scope of its own for each call.
+  return (ctx, own) => {
+    let inner: Middleware | undefined = own ?? core;
     const next = (): Promise<void> => {
       const called = inner;
       if (called === undefined) return Promise.reject(new Error('next() called multiple times'));
