@@ -15,7 +15,7 @@ function say(text) {
 }
 
 async function main() {
-  const { quick, only, scaling, sizes } = options();
+  const { quick, only, scaling, sizes, name } = options();
   const chosen = choose(only);
   prepare();
   const machine = `Node ${process.version}, ${os.cpus()[0].model.trim()}, ${os.availableParallelism()} cores`;
@@ -27,10 +27,9 @@ async function main() {
   const { chart } = require('./report/chart.cjs');
   const servers = summarize(chosen, await measure(chosen, sizes, say));
   const text = markdown({ servers, machine, sizes });
-  const name = quick || only ? 'quick' : 'latest';
   write(`${name}.json`, `${JSON.stringify({ date: new Date().toISOString(), machine, sizes, servers }, rounded, 1)}\n`);
   write(`${name}.md`, text);
-  write(name === 'latest' ? 'chart.svg' : 'quick.svg', chart(servers));
+  write(name === 'latest' ? 'chart.svg' : `${name}.svg`, chart(servers));
   console.log(`\n${text}`);
 }
 

@@ -11,7 +11,7 @@ const FULL = {
   pace: { events: 10_000, members: 50, rate: 10_000 },
   churn: { count: 600, width: 10 },
   broadcast: { broadcasts: 100, members: 500, window: 4 },
-  memory: { rounds: 3, idle: 2000, warm: 2000, churn: 10_000 },
+  memory: { rounds: 3, idle: 2000, warm: 6000, churn: 10_000 },
   scaling: { rounds: 7, events: 10_000 },
 };
 
@@ -26,13 +26,18 @@ const QUICK = {
   scaling: { rounds: 3, events: 5000 },
 };
 
-/** `{ quick, scaling, only, sizes }`. */
+/** `{ quick, scaling, only, sizes, name }`; `name` is that of the files of results. */
 function options() {
   const { values } = parseArgs({
-    options: { quick: { type: 'boolean' }, scaling: { type: 'boolean' }, only: { type: 'string' } },
+    options: {
+      quick: { type: 'boolean' },
+      scaling: { type: 'boolean' },
+      only: { type: 'string' },
+      name: { type: 'string' },
+    },
   });
-  const { quick = false, scaling = false, only } = values;
-  return { quick, scaling, only: only?.split(','), sizes: quick ? QUICK : FULL };
+  const { quick = false, scaling = false, only, name = quick || only ? 'quick' : 'latest' } = values;
+  return { quick, scaling, only: only?.split(','), sizes: quick ? QUICK : FULL, name };
 }
 
 /** Fails where a process may not have so many connections. Node has raised its own limit as far as it may. */
