@@ -1,5 +1,5 @@
 // What is called when a connection closes: one listener for each connection, however many wait. Called by admission.ts and
-// by cluster/passage.ts; by users.ts for what is no longer waited for then.
+// by cluster/passage.ts; by users.ts and redis.ts for what is no longer waited for then.
 import type { EventEmitter } from 'node:events';
 
 interface Connection {

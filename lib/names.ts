@@ -33,7 +33,9 @@ export class Names {
       `handler of ${where}`,
       given,
       `a function, or one of the methods of app/io/controller: ${list(pathsIn(this.io.controller))}`,
-      typeof given === 'string' ? `can't find controller: ${given} !` : `handler must be function!${this.#hint(given)}`,
+      typeof given === 'string'
+        ? `can't find controller: ${given} !`
+        : `handler must be function!${this.#handlerHint(given)}`,
     );
   }
 
@@ -54,11 +56,11 @@ export class Names {
       `middleware of ${where}`,
       given,
       `a function (ctx, next), such as those of app/io/middleware: ${list(names)}`,
-      `middleware must be function!${hint(given, names)}`,
+      `middleware must be function!${middlewareHint(given, names)}`,
     );
   }
 
-  #hint(given: unknown): string {
+  #handlerHint(given: unknown): string {
     if (given === undefined) return ' It is undefined: is its name misspelt?';
     if (Array.isArray(given)) return ' For middlewares write route(event, middleware, handler)';
     const [first] = Object.values(this.io.controller).includes(given) ? pathsIn(given as object) : [];
@@ -66,7 +68,7 @@ export class Names {
   }
 }
 
-function hint(given: unknown, names: string[]): string {
+function middlewareHint(given: unknown, names: string[]): string {
   if (typeof given === 'string' && names.includes(given)) return ` Write app.io.middleware.${given}`;
   return given instanceof Promise ? ' It was called: leave out the ()' : '';
 }

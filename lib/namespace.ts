@@ -1,4 +1,5 @@
-// Binds a namespace to its chains: puts the connection's on with nsp.use, and has each socket's packets run through the other. Called by boot.ts for each namespace.
+// Binds a namespace to its chains: puts the connection's on with nsp.use, and has each socket's packets run through the other.
+// Called by boot.ts for each namespace.
 import type { Namespace, Socket } from 'socket.io';
 import { admitted } from './admission';
 import { connect } from './connection';

@@ -34,12 +34,12 @@ export async function useRedis(app: Application, kind: RedisKind): Promise<void>
   links.set(app, link);
   const options = redis.adapter;
   const longIds = config.generateId !== undefined || config.init.allowEIO3 === true;
-  const make: MakeAdapter =
-    kind === 'redis-sharded'
-      ? shardedAdapter(link, options, longIds)
-      : kind === 'redis-streams'
-        ? streamsAdapter(link, options, app.io.away)
-        : (nsp) => new LinkedRedisAdapter(nsp, link, options);
+  const makers: Record<RedisKind, () => MakeAdapter> = {
+    redis: () => (nsp) => new LinkedRedisAdapter(nsp, link, options),
+    'redis-sharded': () => shardedAdapter(link, options, longIds),
+    'redis-streams': () => streamsAdapter(link, options, app.io.away),
+  };
+  const make = makers[kind]();
   give(app, (nsp) => {
     const adapter = make(nsp);
     holdClients(nsp as never, link, options.requestsTimeout);
