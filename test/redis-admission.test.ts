@@ -84,7 +84,9 @@ for (const adapter of ['redis', 'redis-sharded', 'redis-streams'] as AdapterName
       const { error } = logs(worker.app);
       redis.pause();
       try {
+        const begin = performance.now();
         const client = await worker.connect('/room/7');
+        assert(performance.now() - begin < 4000, 'not as long as the default');
         const heard = next(client, 'hello');
         worker.app.io.of('/room/7').emit('hello');
         await heard;
