@@ -1,36 +1,51 @@
 // A socket between its connection chain and its end: whether it is in yet, what waits for that, and what ends with it. Called
-// by connection.ts and namespace.ts.
-import type { Socket } from 'socket.io';
+// by connection.ts and namespace.ts; disconnect and cleanUp by Socket.IO, by way of socket.ts.
+import { Socket } from 'socket.io';
 import { hasClosed, onClose } from './closing';
 import { type SocketScope, scopeOf } from './scope';
 
+/** What of a socket Socket.IO keeps private. */
+interface Inner {
+  leaveAll(): void;
+  _cleanup(): void;
+  readonly client: { _disconnect(): void };
+}
+
+const theirs = Socket.prototype as unknown as Inner;
+
 /**
- * Socket.IO ignores `disconnect()` until the client is in, so a middleware that throws a client out and returns would have
- * let it in. (Up to Socket.IO 2.4 the client was out.) It is kept, and done when the client is in: so the client hears what
- * the middleware has told it, and `disconnect`.
+ * Takes the place of a socket's own `disconnect`, which Socket.IO ignores until the client is in, so that a middleware that throws
+ * a client out and returns would have let it in. (Up to Socket.IO 2.4 the client was out.) It is kept, and done when the client is
+ * in: so the client hears what the middleware has told it, and `disconnect`.
  */
-export function holdDisconnect(scope: SocketScope): void {
-  const { socket } = scope;
-  socket.disconnect = (close = false) => {
-    scope.dismissed = { close: close || scope.dismissed?.close === true };
-    return socket;
-  };
+export function disconnect(this: Socket, close = false): Socket {
+  const entry = scopeOf(this)?.entry;
+  if (entry === undefined) return Socket.prototype.disconnect.call(this, close);
+  entry.dismissed ??= { close };
+  entry.dismissed.close ||= close;
+  return this;
 }
 
 /** The client is in: it goes again at once where the chain has disconnected it. Called before anybody else hears of it. */
 export function admitted(scope: SocketScope): void {
-  const { socket, nsp, dismissed } = scope;
-  if (!nsp.decides) return;
-  decided(scope);
-  // Not by `delete`, which would make every later access to the socket slow.
-  socket.disconnect = Object.getPrototypeOf(socket).disconnect;
+  const { socket, entry } = scope;
+  if (entry === undefined) return;
+  entry.decided();
+  const { dismissed } = entry;
+  if (dismissed === undefined) {
+    scope.entry = undefined;
+    return;
+  }
   // In a later tick, before any packet: listeners of `connection` put on by hand hear of a socket that is in, and of its end.
-  if (dismissed) process.nextTick(() => socket.disconnect(dismissed.close));
+  process.nextTick(() => {
+    scope.entry = undefined;
+    socket.disconnect(dismissed.close);
+  });
 }
 
 /** Closes the connection below, which ends its sockets in all namespaces. */
-export function disconnectClient({ client }: Socket): void {
-  (client as unknown as { _disconnect: () => void })._disconnect();
+export function disconnectClient(socket: Socket): void {
+  (socket as unknown as Inner).client._disconnect();
 }
 
 /**
@@ -39,39 +54,25 @@ export function disconnectClient({ client }: Socket): void {
  */
 export function endWith(scope: SocketScope, leave: (() => void) | undefined): void {
   scope.leave = leave;
-  scope.isPending = true;
-  (scope.socket as unknown as Cleaned)._cleanup = cleanUp;
+  if (scope.entry !== undefined) scope.entry.isPending = true;
 }
 
-interface Cleaned {
-  leaveAll(): void;
-  _cleanup(): void;
-}
-
-/** Takes the place of a socket's own: one function for all of them. */
-function cleanUp(this: Socket): void {
-  Object.getPrototypeOf(this)._cleanup.call(this);
+/** Takes the place of a socket's own `_cleanup`. */
+export function cleanUp(this: Socket): void {
+  theirs._cleanup.call(this as unknown as Inner);
   const scope = scopeOf(this) as SocketScope;
-  decided(scope);
+  scope.entry?.decided();
   scope.leave?.();
 }
 
-/** The client is in, or it never will be. */
-function decided(scope: SocketScope): void {
-  scope.isPending = false;
-  scope.decided?.();
-  scope.decided = undefined;
-}
-
 /** A client that waits for a later middleware for ever leaves with its connection. */
-export function awaitOthers(scope: SocketScope): void {
-  const { conn } = scope.socket;
-  if (!scope.isPending) return;
-  const leave = () => {
+export function awaitOthers({ socket, entry, leave }: SocketScope): void {
+  if (!entry?.isPending) return;
+  const gone = () => {
     // Socket.IO would have it do that when that middleware has decided.
-    (scope.socket as unknown as Cleaned).leaveAll();
-    scope.leave?.();
+    (socket as unknown as Inner).leaveAll();
+    leave?.();
   };
-  if (hasClosed(conn)) leave();
-  else scope.decided = onClose(conn as never, leave);
+  if (hasClosed(socket.conn)) gone();
+  else entry.onDecided(onClose(socket.conn as never, gone));
 }

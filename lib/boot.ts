@@ -2,6 +2,7 @@
 import type { Application } from 'egg';
 import { composeChain, lookUp, type Middleware } from './chain';
 import { type NamespaceConfig, type ResolvedConfig, resolveConfig } from './config';
+import { connectionCore } from './connection';
 import { ContextFactory } from './context';
 import { bindNamespace } from './namespace';
 import { DONE, packetCore } from './packet';
@@ -66,7 +67,7 @@ function scopeMaker(app: Application, config: ResolvedConfig) {
       router,
       counts: statsOf(app.io).countsOf(router.name),
       acks: auto || timeout !== undefined ? { auto, timeout, log: app.coreLogger } : undefined,
-      connection: connection.length > 0 ? composeChain(connection) : undefined,
+      connection: connection.length > 0 ? composeChain(connection, connectionCore) : undefined,
       decides: connection.length > 0 || users !== undefined,
       packet: packet.length > 0 ? composeChain(packet, packetCore(router, DONE)) : packetCore(router),
     });

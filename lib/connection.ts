@@ -1,6 +1,8 @@
 // The connection onion: admits a client to a namespace or refuses it, once, and ends when the connection is over.
 import type { Context } from 'egg';
-import { awaitOthers, disconnectClient, endWith, holdDisconnect } from './admission';
+import { awaitOthers, disconnectClient, endWith } from './admission';
+import { ownerOf } from './context';
+import { Entry } from './entry';
 import { connectionFailed, logFailure } from './failures';
 import type { SocketScope } from './scope';
 import { keepCookies } from './session';
@@ -24,14 +26,12 @@ export function connect(scope: SocketScope, decide: Decide): void {
     decide(connectionFailed(scope.nsp, thrown));
     return;
   }
-  if (scope.nsp.decides) holdDisconnect(scope);
+  if (scope.nsp.decides) scope.entry = new Entry();
   contexts.run(ctx, () => void new Connection(scope, ctx, decide).run(), undefined);
 }
 
 /** One client's way into one namespace. When that is decided nobody keeps it any more. */
 class Connection {
-  /** Lets go of it, with whether the client was kept out. */
-  release: (refused: boolean) => void = () => {};
   /** Fulfils what waits for the chain to have reached its core or to have ended. */
   #entered: (() => void) | undefined;
   /** What the core waits for. */
@@ -90,7 +90,11 @@ class Connection {
     const entered = new Promise<void>((resolve) => {
       this.#entered = resolve;
     });
-    runChain(chain, this);
+    const { scope } = this;
+    if (scope.entry !== undefined) scope.entry.chain = this;
+    scope.nsp.work.chains.begin();
+    // Of a chain that waits for hours these two are kept, and the promise that they make.
+    chain(this.ctx).then(ended.bind(scope), failed.bind(scope));
     return entered;
   }
 
@@ -123,7 +127,7 @@ class Connection {
     scope.nsp.counts.of(scope.socket).refused++;
     this.#say(connectionFailed(scope.nsp, thrown, this.ctx));
     // Refused, and the connection with it where the chain has asked for that; after the client has been told.
-    if (scope.dismissed?.close) process.nextTick(() => disconnectClient(scope.socket));
+    if (scope.entry?.dismissed?.close) process.nextTick(() => disconnectClient(scope.socket));
     // An onion that is still under way unwinds with the error; whether its middlewares wait for it is theirs to know.
     this.#inner?.catch(() => {});
     this.#refuse?.(thrown);
@@ -132,35 +136,35 @@ class Connection {
   #say(err?: Error): void {
     const { decide } = this;
     this.decide = this.#entered = undefined;
-    this.release(err !== undefined);
+    const { entry } = this.scope;
+    if (entry !== undefined) {
+      entry.chain = undefined;
+      entry.isRefused = err !== undefined;
+    }
     decide?.(err);
   }
 }
 
-/** Runs a chain, of which little is left for the hours of a connection: a promise for its core, and one for its end. */
-function runChain(chain: Chain, connection: Connection): void {
-  let current: Connection | undefined = connection;
-  let isRefused = false;
-  const { nsp, socket } = connection.scope;
-  const counted = nsp.counts.of(socket);
-  connection.release = (refused) => {
-    current = undefined;
-    isRefused = refused;
-  };
-  nsp.work.chains.begin();
-  chain(connection.ctx, () => (current === undefined ? new Promise<void>(() => {}) : current.core())).then(
-    () => {
-      nsp.work.chains.end();
-      current?.over();
-    },
-    (thrown) => {
-      nsp.work.chains.end();
-      if (current) current.over({ thrown });
-      // A client that was kept out has heard why.
-      else if (!isRefused) {
-        counted.errors++;
-        logFailure(nsp.log, thrown);
-      }
-    },
-  );
+/** The core of all connection chains. Whoever is in, or was refused, waits in vain. */
+export function connectionCore(ctx: Context): Promise<void> {
+  const { entry } = ownerOf(ctx) as SocketScope;
+  return entry?.chain?.core() ?? new Promise<void>(() => {});
+}
+
+/** A chain has ended. */
+function ended(this: SocketScope): void {
+  this.nsp.work.chains.end();
+  this.entry?.chain?.over();
+}
+
+/** A chain has ended with an error. */
+function failed(this: SocketScope, thrown: unknown): void {
+  const { nsp, socket, entry } = this;
+  nsp.work.chains.end();
+  if (entry?.chain) entry.chain.over({ thrown });
+  // A client that was kept out has heard why.
+  else if (!entry?.isRefused) {
+    nsp.counts.of(socket).errors++;
+    logFailure(nsp.log, thrown);
+  }
 }

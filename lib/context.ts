@@ -5,7 +5,7 @@ import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Application, Context } from 'egg';
 import type { Socket } from 'socket.io';
 import { delegates } from './context/delegates';
-import { hasOwnCreateContext, type LeanContexts, leanContexts, type Owner, ownRequest } from './context/lean';
+import { hasOwnCreateContext, type LeanContexts, leanContexts, OWNER, type Owner, ownRequest } from './context/lean';
 
 const PACKET = Symbol('egg-socket.io:packet');
 const ARGS = Symbol('egg-socket.io:args');
@@ -13,6 +13,7 @@ const RESPONSE = Symbol('egg-socket.io:response');
 
 /** A context as this file sees it. */
 interface IoContext extends Context {
+  [OWNER]?: Owner;
   [PACKET]?: unknown[];
   [ARGS]?: unknown[];
   [RESPONSE]?: ServerResponse;
@@ -25,7 +26,7 @@ export class ContextFactory {
   readonly #view: Application;
   readonly #storage: AsyncLocalStorage<Context> | undefined;
   /** Undefined where the application has a createContext of its own. */
-  readonly #Lean: LeanContexts | undefined;
+  readonly #lean: LeanContexts | undefined;
 
   /**
    * @param app - the application
@@ -46,7 +47,7 @@ export class ContextFactory {
       request: { value: prototypes.request },
       response: { value: prototypes.response },
     });
-    this.#Lean = hasOwnCreateContext(app) ? undefined : leanContexts(app, prototypes);
+    this.#lean = hasOwnCreateContext(app) ? undefined : leanContexts(app, prototypes);
   }
 
   /**
@@ -63,7 +64,7 @@ export class ContextFactory {
    * @param owner - its socket
    */
   ofConnection(owner: Owner): Context {
-    return this.#make(owner, false);
+    return this.#lean ? new this.#lean.Connection(owner) : this.#make(owner, false);
   }
 
   /**
@@ -73,19 +74,20 @@ export class ContextFactory {
    * @param packet - the live array of Socket.IO
    */
   ofPacket(owner: Owner, packet?: unknown[]): Context {
-    const ctx: IoContext = this.#make(owner, true);
+    const ctx: IoContext = this.#lean ? new this.#lean.Packet(owner) : this.#make(owner, true);
     ctx[PACKET] = packet;
     return ctx;
   }
 
+  /** By the application's own createContext. */
   #make(owner: Owner, isOwn: boolean): Context {
-    if (this.#Lean) return new this.#Lean(owner, isOwn);
     const { request } = owner;
     const req: IncomingMessage = isOwn ? ownRequest(request, () => ctx) : request;
-    const ctx = this.#view.createContext(req, undefined as never) as unknown as Context;
+    const ctx = this.#view.createContext(req, undefined as never) as unknown as IoContext;
     // An application's own createContext may have called Egg's with the application for `this`.
     if (!('packet' in ctx)) this.#adopt(ctx);
     ctx.app = ctx.request.app = ctx.response.app = this.#app;
+    ctx[OWNER] = owner;
     return ctx;
   }
 
@@ -100,6 +102,11 @@ export class ContextFactory {
   run<A, R>(ctx: Context, work: (arg: A) => R, arg: A): R {
     return this.#storage === undefined ? work(arg) : this.#storage.run(ctx, work, arg);
   }
+}
+
+/** The socket that a context was made for, whatever an application has made of it since. */
+export function ownerOf(ctx: Context): Owner | undefined {
+  return (ctx as IoContext)[OWNER];
 }
 
 /** Gives a controller its arguments. */

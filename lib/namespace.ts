@@ -3,8 +3,8 @@
 import type { Namespace, Socket } from 'socket.io';
 import { admitted } from './admission';
 import { connect } from './connection';
-import { takePackets } from './packet';
 import { type NamespaceScope, SocketScope, scopeOf } from './scope';
+import { takeOver } from './socket';
 import { listenToSystem } from './system';
 
 /**
@@ -15,8 +15,7 @@ import { listenToSystem } from './system';
  */
 export function bindNamespace(nsp: Namespace, scope: NamespaceScope): void {
   const make = (socket: Socket): SocketScope => {
-    // Read by koa and Egg through `request.socket`: ip, secure, protocol.
-    Object.assign(socket, { remoteAddress: socket.handshake.address, encrypted: socket.handshake.secure });
+    takeOver(socket);
     return new SocketScope(scope, socket);
   };
 
@@ -32,12 +31,11 @@ export function bindNamespace(nsp: Namespace, scope: NamespaceScope): void {
     // A recovered socket may have skipped the middlewares of the namespace.
     const made = scopeOf(socket) ?? make(socket);
     const counted = scope.counts.of(socket);
-    if (made.dismissed) {
+    if (made.entry !== undefined) {
       counted.refused++;
       return;
     }
     counted.total++;
-    takePackets(socket);
     listenToSystem(made);
   });
 }

@@ -1,7 +1,7 @@
 // The packet onion: session, packet middleware, and in its core the native listeners and the routed controller. The hot path:
 // no promise is made for what is done at once.
 import type { Context } from 'egg';
-import type { Socket } from 'socket.io';
+import { Socket } from 'socket.io';
 import { Ack } from './ack';
 import { isPromise } from './errors';
 import { ackFailed, logFailure, logLast, packetFailed } from './failures';
@@ -37,17 +37,16 @@ interface Inner {
   fns: unknown[];
 }
 
-/**
- * From now on the packets of a socket run through the chain, and in its core go to what is put on by hand. With `socket.use` the
- * chain would be one of those, and cost each socket and each packet more.
- */
-export function takePackets(socket: Socket): void {
-  (socket as unknown as Inner).dispatch = receive;
-}
+const theirs = Socket.prototype as unknown as Inner;
 
-/** Takes the place of a socket's own `dispatch`, one function for all: runs the packet chain for one event of a client. */
-function receive(this: Socket, packet: unknown[]): void {
+/**
+ * Takes the place of a socket's own `dispatch`: runs the packet chain for one event of a client; in its core the event goes to
+ * what is put on by hand. With `socket.use` the chain would be one of those, and cost each socket and each packet more.
+ */
+export function receive(this: Socket, packet: unknown[]): void {
   const scope = scopeOf(this) as SocketScope;
+  // Its chain has disconnected it.
+  if (scope.entry !== undefined) return;
   // Its turn to leave has come: what it asks to acknowledge it sends again, to another worker.
   if (scope.work.leaving) return;
   // What it has sent together with its leaving comes behind it.
@@ -173,7 +172,7 @@ export function packetCore(router: Router, done?: Promise<void>): (ctx: Context)
     if (isReserved(event)) throw new Error(`"${event}" is a reserved event name`);
     // Socket.IO takes a turn for it, which costs something.
     const isHeard = hasListeners(scope.socket, event) || hasMiddlewares(scope.socket);
-    if (isHeard) Object.getPrototypeOf(scope.socket).dispatch.call(scope.socket, packet);
+    if (isHeard) theirs.dispatch.call(scope.socket, packet);
     const route = router.find(event);
     if (route !== undefined) return route.run(ctx, packet, ack) ?? done;
     ack?.unrouted(isHeard || scope.socket.listenersAny().length > 0);

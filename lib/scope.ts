@@ -5,6 +5,7 @@ import type { Socket } from 'socket.io';
 import type { Acks } from './ack';
 import type { Onion } from './chain';
 import type { ContextFactory } from './context';
+import type { Entry } from './entry';
 import type { Failures } from './failures';
 import type { Router } from './router';
 import type { Session } from './session';
@@ -64,14 +65,10 @@ export function scopeOf(socket: Socket): SocketScope | undefined {
 
 /** A socket in its namespace. */
 export class SocketScope {
-  /** Set where the connection chain has disconnected the socket; `close`: and the connection below. */
-  dismissed: { close: boolean } | undefined = undefined;
+  /** Undefined when the client is in, and where nothing decides about it. */
+  entry: Entry | undefined = undefined;
   /** Ends the core of the connection chain. */
   leave: (() => void) | undefined = undefined;
-  /** Whether later middlewares of the namespace may still decide. */
-  isPending = false;
-  /** Set while that takes time: to be called when it is decided. */
-  decided: (() => void) | undefined = undefined;
   #request: IncomingMessage | undefined = undefined;
   #work: ConnectionWork | undefined = undefined;
 

@@ -1,5 +1,5 @@
 // System events: what Socket.IO itself says of a socket, routed like a client's events, past the packet chain.
-import type { Socket } from 'socket.io';
+import { Socket } from 'socket.io';
 import { setArgs } from './context';
 import { logFailure } from './failures';
 import type { Route } from './route';
@@ -9,8 +9,6 @@ import { type SocketScope, scopeOf } from './scope';
 export function listenToSystem({ socket, nsp: { router } }: SocketScope): void {
   if (router.get('disconnecting')) socket.on('disconnecting', onDisconnecting);
   if (router.get('disconnect')) socket.on('disconnect', onDisconnect);
-  // Not as a listener of `error`, which would hear a client's packet of that name, too.
-  (socket as unknown as Inner)._onerror = onError;
 }
 
 /** What of a socket Socket.IO keeps private. */
@@ -28,14 +26,17 @@ function onDisconnect(this: Socket, reason: unknown): void {
   routed(scopeOf(this), 'disconnect', reason);
 }
 
-/** Takes the place of a socket's own, which emits `error`. */
-function onError(this: Socket, err: unknown): void {
+/**
+ * Takes the place of a socket's own `_onerror`, which emits `error`: a listener of that would hear a client's packet of that name,
+ * too.
+ */
+export function onError(this: Socket, err: unknown): void {
   const scope = scopeOf(this) as SocketScope;
   if (!routed(scope, 'error', err)) {
     scope.nsp.counts.of(this).errors++;
     logFailure(scope.nsp.log, err);
   }
-  Object.getPrototypeOf(this)._onerror.call(this, err);
+  (Socket.prototype as unknown as Inner)._onerror.call(this, err);
 }
 
 /** Calls the handler of a system event. Whether there is one. */

@@ -206,6 +206,23 @@ parity('context', (kind) => {
     assert.deepEqual(await answered.promise, [true, 'https']);
   });
 
+  it('should have the times that a context of an HTTP request has', async () => {
+    for (const enablePerformanceTimer of [false, true]) {
+      const { app, connection, packet } = await contexts({ logger: { enablePerformanceTimer } });
+      const ofHttp = app.createAnonymousContext() as unknown as Record<string, unknown>;
+      for (const ctx of [connection, packet] as unknown as Record<string, unknown>[]) {
+        for (const time of ['starttime', 'performanceStarttime']) {
+          assert.equal(
+            typeof ctx[time],
+            typeof ofHttp[time],
+            `${time}, enablePerformanceTimer: ${enablePerformanceTimer}`,
+          );
+        }
+        assert(Date.now() - (ctx.starttime as number) < 30_000);
+      }
+    }
+  });
+
   it("should be made by an application's own createContext", async () => {
     const { connect } = await startInline({
       boot: (app) => {

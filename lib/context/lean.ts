@@ -1,10 +1,10 @@
 // Contexts as Egg's own createContext would make them, of which only what is asked for is made: most packets ask for neither
-// request nor response. All have one shape. Called by lib/context.ts, where the application has no createContext of its own.
+// request nor response. Called by lib/context.ts, where the application has no createContext of its own.
 import type { IncomingMessage } from 'node:http';
 import type { Application, Context } from 'egg';
 
-const OWNER = Symbol('egg-socket.io:owner');
-const OWN = Symbol('egg-socket.io:own');
+/** Whose a context is. */
+export const OWNER = Symbol('egg-socket.io:owner');
 const REQ = Symbol('egg-socket.io:req');
 const REQUEST = Symbol('egg-socket.io:request');
 const REPLY = Symbol('egg-socket.io:reply');
@@ -13,12 +13,13 @@ const URL = Symbol('egg-socket.io:url');
 
 interface LeanContext extends Context {
   [OWNER]: Owner;
-  [OWN]: boolean;
-  [REQ]: IncomingMessage | undefined;
-  [REQUEST]: object | undefined;
-  [REPLY]: object | undefined;
+  [REQ]?: IncomingMessage | undefined;
+  [REQUEST]?: object | undefined;
+  [REPLY]?: object | undefined;
   [ONERROR]?: unknown;
   [URL]?: unknown;
+  starttime: number;
+  performanceStarttime?: number;
 }
 
 /** Whose context it is. */
@@ -28,13 +29,15 @@ export interface Owner {
   readonly request: IncomingMessage;
 }
 
-/**
- * Makes a context.
- *
- * @param owner - its socket
- * @param isOwn - whether the context has a request of its own, which inherits from the socket's
- */
-export type LeanContexts = new (owner: Owner, isOwn: boolean) => Context;
+type Constructor = new (owner: Owner) => Context;
+
+/** Makes contexts. */
+export interface LeanContexts {
+  /** Of a connection, whose request is its socket's: kept for hours, so it has a place only for what every one has. */
+  readonly Connection: Constructor;
+  /** Of a packet or a system event, whose request is its own and inherits from the socket's: all have one shape. */
+  readonly Packet: Constructor;
+}
 
 /** What of koa's prototypes a context is made of. */
 export interface Prototypes {
@@ -45,20 +48,52 @@ export interface Prototypes {
 
 /** The contexts of an application. */
 export function leanContexts(app: Application, prototypes: Prototypes): LeanContexts {
-  const { logger } = app.config as unknown as { logger?: { enablePerformanceTimer?: boolean } };
-  // Egg 4 measures always.
-  const measures = logger?.enablePerformanceTimer === true || String(app.createContext).includes('performance.now');
-  function IoContext(this: LeanContext & { performanceStarttime?: number }, owner: Owner, isOwn: boolean) {
+  const measures = measuresTime(app);
+  function begin(ctx: LeanContext): void {
+    ctx.starttime = Date.now();
+    if (measures) ctx.performanceStarttime = performance.now();
+  }
+  function ConnectionContext(this: LeanContext, owner: Owner): void {
+    this[OWNER] = owner;
+    begin(this);
+  }
+  function PacketContext(this: LeanContext, owner: Owner): void {
     this[OWNER] = owner;
     this[REQ] = undefined;
-    this[OWN] = isOwn;
     this[REQUEST] = undefined;
     this[REPLY] = undefined;
-    (this as { starttime: number }).starttime = Date.now();
-    if (measures) this.performanceStarttime = performance.now();
+    begin(this);
   }
-  IoContext.prototype = Object.create(prototypes.context, properties(app, prototypes));
-  return IoContext as unknown as LeanContexts;
+  const common = properties(app, prototypes);
+  ConnectionContext.prototype = Object.create(prototypes.context, {
+    ...common,
+    req: requestProperty(({ [OWNER]: owner }) => owner.request),
+  });
+  PacketContext.prototype = Object.create(prototypes.context, {
+    ...common,
+    req: requestProperty((ctx) => ownRequest(ctx[OWNER].request, () => ctx)),
+  });
+  return { Connection: ConnectionContext, Packet: PacketContext } as unknown as LeanContexts;
+}
+
+/** Whether contexts have a `performanceStarttime`: on Egg 4 all have. */
+function measuresTime(app: Application): boolean {
+  const { logger } = app.config as unknown as { logger?: { enablePerformanceTimer?: boolean } };
+  if (logger?.enablePerformanceTimer === true) return true;
+  const source = String(app.createContext);
+  return source.includes('performance.now') && !source.includes('enablePerformanceTimer');
+}
+
+function requestProperty(make: (ctx: LeanContext) => IncomingMessage): PropertyDescriptor {
+  return {
+    get(this: LeanContext) {
+      this[REQ] ??= make(this);
+      return this[REQ];
+    },
+    set(this: LeanContext, req: IncomingMessage) {
+      this[REQ] = req;
+    },
+  };
 }
 
 /** A request of a context's own, which inherits from the socket's and has the context's arguments. */
@@ -96,15 +131,6 @@ function properties(app: Application, { request, response }: Prototypes): Proper
   };
   return {
     app: { value: app, writable: true },
-    req: {
-      get(this: LeanContext) {
-        this[REQ] ??= this[OWN] ? ownRequest(this[OWNER].request, () => this) : this[OWNER].request;
-        return this[REQ];
-      },
-      set(this: LeanContext, req: IncomingMessage) {
-        this[REQ] = req;
-      },
-    },
     request: {
       get(this: LeanContext) {
         if (this[REQUEST] === undefined) make(this);
