@@ -19,7 +19,7 @@ interface LeanContext extends Context {
   [ONERROR]?: unknown;
   [URL]?: unknown;
   starttime: number;
-  performanceStarttime?: number;
+  performanceStarttime: number;
 }
 
 /** Whose context it is. */
