@@ -3,8 +3,10 @@ const { spawnSync } = require('node:child_process');
 const { parseArgs } = require('node:util');
 
 const FULL = {
+  // How often all servers are started anew for it: two processes of one server differ by a tenth, as long as they run.
+  sets: 6,
   // One kind of load after the other, each in so many rounds: what one leaves to be collected is not charged to another.
-  rounds: { echo: 40, pace: 9, churn: 24, broadcast: 24 },
+  rounds: { echo: 7, pace: 2, churn: 8, broadcast: 6 },
   // What each server does before it is measured: until then it's the compiler that is measured.
   warm: { echo: { events: 40_000 }, churn: { count: 500 }, broadcast: { broadcasts: 50 } },
   echo: { events: 8000, members: 50, window: 200 },
@@ -16,6 +18,7 @@ const FULL = {
 };
 
 const QUICK = {
+  sets: 1,
   rounds: { echo: 8, pace: 3, churn: 4, broadcast: 3 },
   warm: { echo: { events: 30_000 }, churn: { count: 200 }, broadcast: { broadcasts: 30 } },
   echo: { ...FULL.echo, events: 4000 },

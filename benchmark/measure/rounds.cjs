@@ -28,7 +28,9 @@ class Measured {
 async function measure(chosen, sizes, say) {
   const measured = new Measured();
   const load = await Child.start([path.join(__dirname, 'load.cjs')], 1);
-  await speed(chosen, sizes, load, measured, say);
+  for (let set = 0; set < sizes.sets; set++) {
+    await speed(rotated(chosen, set), sizes, load, measured, (text) => say(`set ${set + 1} of ${sizes.sets}, ${text}`));
+  }
   await memory(chosen, sizes, load, measured, say);
   await load.stop();
   return measured;

@@ -46,10 +46,13 @@ function targetTable(servers) {
   return table(['', 'ratio to the floor', 'target: at most', 'met'], rows);
 }
 
-/** `40 rounds of echo, 7 of pace, …` */
+/** `6 sets of processes, each with 7 rounds of echo, 2 of pace, …` */
 const rounds = (sizes) => {
   const [[kind, first], ...others] = Object.entries(sizes.rounds);
-  return [`${first} rounds of ${kind}`, ...others.map(([other, count]) => `${count} of ${other}`)].join(', ');
+  return [
+    `${sizes.sets} sets of processes, each with ${first} rounds of ${kind}`,
+    ...others.map(([other, count]) => `${count} of ${other}`),
+  ].join(', ');
 };
 
 function markdown({ servers, machine, sizes }) {
