@@ -2,9 +2,9 @@
 // got it meanwhile; these are from a range that the system gives to nobody.
 import { createServer } from 'node:net';
 
-/** Of two processes of one run each has its own range. */
-const FIRST = 20_000 + 6000 * Number(process.env.MOCHA_WORKER_ID ?? 0);
-const RANGE = 6000;
+/** Of the processes of one run, up to six, each has its own range. All end below 32,768, from where on the system gives ports. */
+const RANGE = 3500;
+const FIRST = 10_000 + RANGE * (Number(process.env.MOCHA_WORKER_ID ?? 0) % 6);
 
 let last = (process.pid * 97) % RANGE;
 
