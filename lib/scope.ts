@@ -65,7 +65,7 @@ export function scopeOf(socket: Socket): SocketScope | undefined {
 
 /** A socket in its namespace. */
 export class SocketScope {
-  /** Undefined when the client is in, and where nothing decides about it. */
+  /** Undefined when the client is in, unless its chain has disconnected it, and where nothing decides about it. */
   entry: Entry | undefined = undefined;
   /** Ends the core of the connection chain. */
   leave: (() => void) | undefined = undefined;
