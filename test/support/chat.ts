@@ -10,6 +10,9 @@ import type { Cluster } from './cluster';
 import { freePort } from './port';
 import { within } from './wait';
 
+/** The packet with which a client of Engine.IO ends the upgrade. */
+const UPGRADE = '5';
+
 /** Starts the chat as `npm start` does. */
 export async function npmStart(): Promise<Cluster> {
   const port = await freePort();
@@ -53,12 +56,26 @@ export async function enter(
   look: BrowserContextOptions = {},
 ): Promise<Page> {
   const page = await openPage(url, look);
+  const upgraded = upgradeOf(page);
   await page.getByLabel('Nickname').fill(nickname);
   await page.getByRole('button', { name: 'Enter the chat' }).click();
   await page.getByRole('heading', { name: 'Lobby' }).waitFor();
   if (room !== 'Lobby') await page.goto(`${url}/#${room}`);
   await page.getByRole('heading', { name: room }).waitFor();
+  // Of a page that is closed while its client still polls, the server would learn with the next ping.
+  await within('the upgrade to WebSocket', upgraded);
   return page;
+}
+
+/** The client of a page has gone over to WebSocket. */
+function upgradeOf(page: Page): Promise<void> {
+  return new Promise((resolve) => {
+    page.on('websocket', (socket) => {
+      socket.on('framesent', ({ payload }) => {
+        if (payload === UPGRADE) resolve();
+      });
+    });
+  });
 }
 
 /** The worker that somebody is on, as the page shows it. */
@@ -78,7 +95,6 @@ export async function enterElsewhere(
   for (let attempt = 1; attempt <= 10; attempt++) {
     const page = await enter(url, nickname, 'Lobby', look);
     if ((await workerOf(page)) !== taken) return page;
-    // Of a page that is closed while its client still polls, the server would learn with the next ping.
     await page.getByRole('button', { name: 'Leave' }).click();
     await reads(other, '#people .name', names);
     await page.close();
