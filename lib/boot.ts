@@ -1,9 +1,10 @@
 // Gives the namespaces their chains when Egg has loaded everything. Called by app.ts in willReady.
 import type { Application } from 'egg';
-import { composeChain, lookUp, type Middleware } from './chain';
+import { composeChain, composeLasting, lookUp, type Middleware } from './chain';
 import { type NamespaceConfig, type ResolvedConfig, resolveConfig } from './config';
 import { connectionCore } from './connection';
 import { ContextFactory } from './context';
+import { Ends } from './ends';
 import { bindNamespace } from './namespace';
 import { DONE, packetCore } from './packet';
 import { type Router, routerOf } from './router';
@@ -46,10 +47,12 @@ function scopeMaker(app: Application, config: ResolvedConfig) {
   }
   const users = config.user && new Users(app, config.user);
   users?.check();
+  const contexts = new ContextFactory(app, sessionProperties(app));
   const common = {
     log: app.coreLogger,
     onerror: config.onerror,
-    contexts: new ContextFactory(app, sessionProperties(app)),
+    contexts,
+    ends: new Ends(contexts),
     work: workOf(app.io),
     session: session ?? NO_SESSION,
     users,
@@ -67,7 +70,7 @@ function scopeMaker(app: Application, config: ResolvedConfig) {
       router,
       counts: statsOf(app.io).countsOf(router.name),
       acks: auto || timeout !== undefined ? { auto, timeout, log: app.coreLogger } : undefined,
-      connection: connection.length > 0 ? composeChain(connection, connectionCore) : undefined,
+      connection: connection.length > 0 ? composeLasting(connection, connectionCore) : undefined,
       decides: connection.length > 0 || users !== undefined,
       packet: packet.length > 0 ? composeChain(packet, packetCore(router, DONE)) : packetCore(router),
     });

@@ -51,7 +51,19 @@ export function composeChain(middlewares: Middleware[], core?: Middleware): Onio
   return compose([...middlewares, ...(core ? [core] : [])] as compose.Middleware<Context>[]) as Onion;
 }
 
-/** What koa-compose would make of one middleware, with less of it for each call: an idle socket keeps its own for hours. */
+/**
+ * Composes middlewares into one onion of which many run at once, each for hours.
+ *
+ * @param core - of all calls, with the context as `this`; a second call of it for one context is its own to refuse
+ */
+export function composeLasting(middlewares: Middleware[], core: (this: Context) => Promise<void>): Onion {
+  const [only, ...others] = middlewares;
+  // Nothing is kept of it but `next`.
+  if (only !== undefined && others.length === 0) return (ctx) => settled(only, ctx, core.bind(ctx));
+  return composeChain(middlewares, (ctx) => core.call(ctx));
+}
+
+/** What koa-compose would make of one middleware, with less of it for each call. */
 function single(middleware: Middleware, core: Middleware = nothing): Onion {
   // Without a default value of a parameter, which would have a scope of its own for each call.
   return (ctx, own) => {

@@ -93,8 +93,7 @@ class Connection {
     const { scope } = this;
     if (scope.entry !== undefined) scope.entry.chain = this;
     scope.nsp.work.chains.begin();
-    // Of a chain that waits for hours these two are kept, and the promise that they make.
-    chain(this.ctx).then(ended.bind(scope), failed.bind(scope));
+    scope.nsp.ends.follow(chain(this.ctx), scope);
     return entered;
   }
 
@@ -145,26 +144,11 @@ class Connection {
   }
 }
 
-/** The core of all connection chains. Whoever is in, or was refused, waits in vain. */
-export function connectionCore(ctx: Context): Promise<void> {
-  const { entry } = ownerOf(ctx) as SocketScope;
-  return entry?.chain?.core() ?? new Promise<void>(() => {});
-}
-
-/** A chain has ended. */
-function ended(this: SocketScope): void {
-  this.nsp.work.chains.end();
-  this.entry?.chain?.over();
-}
-
-/** A chain has ended with an error. */
-function failed(this: SocketScope, thrown: unknown): void {
-  const { nsp, socket, entry } = this;
-  nsp.work.chains.end();
-  if (entry?.chain) entry.chain.over({ thrown });
-  // A client that was kept out has heard why.
-  else if (!entry?.isRefused) {
-    nsp.counts.of(socket).errors++;
-    logFailure(nsp.log, thrown);
-  }
+/** The core of all connection chains. Whoever is in, or was refused, without it waits in vain. */
+export function connectionCore(this: Context): Promise<void> {
+  const { entry, leave } = ownerOf(this) as SocketScope;
+  if (entry?.isReached || leave !== undefined) return Promise.reject(new Error('next() called multiple times'));
+  if (entry?.chain === undefined) return new Promise<void>(() => {});
+  entry.isReached = true;
+  return entry.chain.core();
 }

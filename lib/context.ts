@@ -98,6 +98,11 @@ export class ContextFactory {
     Object.setPrototypeOf(ctx.response, response as object);
   }
 
+  /** The context in which this is called: of a promise's reactions, the one that they were put on in. */
+  get current(): Context | undefined {
+    return this.#storage?.getStore();
+  }
+
   /** Calls `work` so that `app.currentContext` is the context, in it and in whatever it awaits. */
   run<A, R>(ctx: Context, work: (arg: A) => R, arg: A): R {
     return this.#storage === undefined ? work(arg) : this.#storage.run(ctx, work, arg);

@@ -12,6 +12,8 @@ export interface Entering {
 export class Entry {
   /** Its connection chain, until that is decided. */
   chain: Entering | undefined = undefined;
+  /** Whether the chain has got to its core. */
+  isReached = false;
   /** Whether the chain has kept the client out. */
   isRefused = false;
   /** Set where the connection chain has disconnected the socket; `close`: and the connection below. */

@@ -4,7 +4,7 @@ import type { Namespace, Socket } from 'socket.io';
 import { admitted } from './admission';
 import { connect } from './connection';
 import { type NamespaceScope, SocketScope, scopeOf } from './scope';
-import { takeOver } from './socket';
+import { makeBound, takeOver } from './socket';
 import { listenToSystem } from './system';
 
 /**
@@ -19,6 +19,7 @@ export function bindNamespace(nsp: Namespace, scope: NamespaceScope): void {
     return new SocketScope(scope, socket);
   };
 
+  makeBound(nsp);
   nsp.use((socket, next) => connect(make(socket), next));
 
   // Socket.IO emits it before `connection`.

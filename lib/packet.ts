@@ -9,6 +9,7 @@ import { isErrorHeard, isReserved } from './reserved';
 import type { Router } from './router';
 import { type SocketScope, scopeOf } from './scope';
 import { keepCookies } from './session';
+import type { ConnectionWork } from './work';
 
 const RUN = Symbol('egg-socket.io:run');
 
@@ -16,6 +17,7 @@ const RUN = Symbol('egg-socket.io:run');
 interface PacketRun {
   readonly scope: SocketScope;
   readonly ctx: Context;
+  readonly work: ConnectionWork;
   /** Undefined where the client asked for none, or has Socket.IO's own. */
   ack: Ack | undefined;
 }
@@ -47,8 +49,9 @@ export function receive(this: Socket, packet: unknown[]): void {
   const scope = scopeOf(this) as SocketScope;
   // Its chain has disconnected it.
   if (scope.entry !== undefined) return;
+  const { work } = scope;
   // Its turn to leave has come: what it asks to acknowledge it sends again, to another worker.
-  if (scope.work.leaving) return;
+  if (work.leaving) return;
   // What it has sent together with its leaving comes behind it.
   if (!this.connected) return;
   const { contexts, counts } = scope.nsp;
@@ -62,16 +65,16 @@ export function receive(this: Socket, packet: unknown[]): void {
     packetFailed(scope.nsp, this, thrown);
     return;
   }
-  const run: PacketRun = { scope, ctx, ack: undefined };
+  const run: PacketRun = { scope, ctx, work, ack: undefined };
   ctx[RUN] = run;
   contexts.run(ctx, start, run);
 }
 
 /** Without an async function, which would make promises of its own for each packet. Throws nothing: nobody would catch it. */
 function start(run: PacketRun): void {
-  const { scope, ctx } = run;
+  const { scope, ctx, work } = run;
   const { nsp } = scope;
-  scope.work.begin();
+  work.begin();
   nsp.work.handlers.begin();
   let running: unknown;
   try {
@@ -111,14 +114,14 @@ function save(run: PacketRun, failure?: Failure): void {
 }
 
 function end(run: PacketRun, failure: Failure | undefined): void {
-  const { scope, ctx } = run;
+  const { scope, ctx, work } = run;
   try {
     keepCookies(ctx, scope);
     settle(run, failure);
   } catch (thrown) {
     logLast(scope.nsp.log, thrown);
   } finally {
-    scope.work.end();
+    work.end();
     scope.nsp.work.handlers.end();
   }
 }

@@ -7,6 +7,7 @@ import { ConfigError } from './errors';
 import { captures, type Params, Pattern, setParams } from './pattern';
 import { Refused } from './refused';
 import { type Router, routerOf, setRouter } from './router';
+import { makeLike } from './socket';
 import type { IoNamespace } from './typings';
 
 /** What Socket.IO takes for a parent. */
@@ -115,6 +116,7 @@ export class Parents {
     this.#unfinished.set(name, (child) => {
       // It runs what its parent is bound to, and has its routes.
       setRouter(child, routerOf(parent) as Router);
+      makeLike(child, parent);
       child.route = (...args: unknown[]) => noRoute(name, kind, args[0]);
       child.user = parent.user;
       if (params) setParams(child, params);

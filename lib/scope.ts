@@ -5,6 +5,7 @@ import type { Socket } from 'socket.io';
 import type { Acks } from './ack';
 import type { Onion } from './chain';
 import type { ContextFactory } from './context';
+import type { Ends } from './ends';
 import type { Entry } from './entry';
 import type { Failures } from './failures';
 import type { Router } from './router';
@@ -18,6 +19,8 @@ export interface NamespaceScope extends Failures {
   /** Undefined where acks are Socket.IO's own. */
   readonly acks: Acks | undefined;
   readonly contexts: ContextFactory;
+  /** What becomes of connection chains that have ended. */
+  readonly ends: Ends;
   /** What is under way in the application. */
   readonly work: Work;
   readonly router: Router;
@@ -70,7 +73,6 @@ export class SocketScope {
   /** Ends the core of the connection chain. */
   leave: (() => void) | undefined = undefined;
   #request: IncomingMessage | undefined = undefined;
-  #work: ConnectionWork | undefined = undefined;
 
   /**
    * @param nsp - the namespace's
@@ -91,7 +93,6 @@ export class SocketScope {
 
   /** What is under way for its connection: of many that only listen it is never asked. */
   get work(): ConnectionWork {
-    this.#work ??= this.nsp.work.of(this.socket.conn);
-    return this.#work;
+    return this.nsp.work.of(this.socket.conn);
   }
 }

@@ -1,30 +1,80 @@
-// The sockets of a bound namespace: Socket.IO's own, in which the plugin comes first. Called by namespace.ts.
-import type { Socket } from 'socket.io';
+// The sockets of a bound namespace: Socket.IO's own, in which the plugin comes first. Called by namespace.ts, and by parents.ts
+// for children.
+import { Namespace, Socket } from 'socket.io';
 import { cleanUp, disconnect } from './admission';
 import { receive } from './packet';
 import { onError } from './system';
 
-/** What a socket gets of its own. Of Socket.IO's methods, `disconnect` alone is public. */
-interface TakenOver {
-  dispatch: typeof receive;
-  disconnect: typeof disconnect;
-  _cleanup: typeof cleanUp;
-  _onerror: typeof onError;
-  remoteAddress: string;
-  encrypted: boolean;
+/** What of a namespace Socket.IO keeps private. */
+interface Inner {
+  _createSocket(client: Socket['client'], auth: Record<string, unknown>): Socket | Promise<Socket>;
+}
+
+const theirs = Namespace.prototype as unknown as Inner;
+
+/** What comes first. Of Socket.IO's methods, `disconnect` alone is public. */
+const METHODS = { dispatch: receive, disconnect, _cleanup: cleanUp, _onerror: onError };
+
+/** What koa and Egg read through `request.socket`: for ip, secure, protocol. */
+const FROM_HANDSHAKE = { remoteAddress: 'address', encrypted: 'secure' } as const;
+
+const ACKS = Symbol('egg-socket.io:acks');
+
+type Acks = Map<number, unknown>;
+
+/** A socket that the plugin has made itself: with a prototype of its own from the beginning, it holds less than Socket.IO's. */
+class BoundSocket extends Socket {
+  /** Set after the constructor of Socket.IO, which makes a Map for each. */
+  [ACKS]: Acks | undefined = undefined;
+}
+
+Object.assign(BoundSocket.prototype, METHODS);
+// What waits for a client's answer. An empty Map holds 180 bytes, and most clients are never asked.
+Object.defineProperty(BoundSocket.prototype, 'acks', {
+  configurable: true,
+  get(this: BoundSocket) {
+    this[ACKS] ??= new Map();
+    return this[ACKS];
+  },
+  set(this: BoundSocket, acks: Acks) {
+    this[ACKS] = acks;
+  },
+});
+for (const [name, from] of Object.entries(FROM_HANDSHAKE)) {
+  Object.defineProperty(BoundSocket.prototype, name, {
+    configurable: true,
+    get(this: Socket) {
+      return this.handshake[from];
+    },
+    set(this: Socket, value: unknown) {
+      Object.defineProperty(this, name, { value, writable: true, enumerable: true, configurable: true });
+    },
+  });
+}
+
+/** From now on a namespace makes its sockets so that they are under the plugin. */
+export function makeBound(nsp: object): void {
+  (nsp as Inner)._createSocket = createSocket;
+}
+
+/** A child of a parent namespace gets its sockets as its parent does. */
+export function makeLike(child: object, parent: object): void {
+  if (Object.hasOwn(parent, '_createSocket')) makeBound(child);
+}
+
+/** Takes the place of a namespace's own, to which is left who may have been here before: the adapter knows. */
+function createSocket(this: Namespace, ...made: Parameters<Inner['_createSocket']>): Socket | Promise<Socket> {
+  const [client, auth] = made;
+  if (typeof auth.pid === 'string') return theirs._createSocket.apply(this as unknown as Inner, made);
+  return new BoundSocket(this, client as ConstructorParameters<typeof Socket>[1], auth);
 }
 
 /**
- * Puts a socket under the plugin. It needs its scope before Socket.IO calls it again. Functions that are the same for all of them,
- * and not another prototype: after that V8 (up to Node 22) would make a shape of its own for each socket that gets a property.
+ * Puts a socket under the plugin, if it isn't yet. By functions that are the same for all of them, and not by another prototype:
+ * after that V8 (up to Node 22) would make a shape of its own for each socket that gets a property.
  */
 export function takeOver(socket: Socket): void {
-  const taken = socket as unknown as TakenOver;
-  taken.dispatch = receive;
-  taken.disconnect = disconnect;
-  taken._cleanup = cleanUp;
-  taken._onerror = onError;
-  // Read by koa and Egg through `request.socket`: ip, secure, protocol.
-  taken.remoteAddress = socket.handshake.address;
-  taken.encrypted = socket.handshake.secure;
+  if (socket instanceof BoundSocket) return;
+  Object.assign(socket, METHODS);
+  for (const [name, from] of Object.entries(FROM_HANDSHAKE)) Object.assign(socket, { [name]: socket.handshake[from] });
 }

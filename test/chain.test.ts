@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import type { Context } from 'egg';
 import compose from 'koa-compose';
-import { composeChain, type Middleware, type Onion } from '../lib/chain';
+import { composeChain, composeLasting, type Middleware, type Onion } from '../lib/chain';
 
 const ctx = {} as Context;
 
@@ -60,6 +60,23 @@ describe('a chain of one middleware', () => {
         const theirs = await outcome(compose([middleware as compose.Middleware<Context>]) as Onion, core);
         assert.deepEqual(await outcome(composeChain([middleware]), core), theirs);
         assert.deepEqual(await outcome(composeChain([middleware], core)), theirs);
+      });
+    }
+  }
+
+  for (const [does, middleware] of Object.entries(middlewares)) {
+    for (const what of ['a core that gives something', 'a core that rejects']) {
+      it(`should be that where it lasts, too: it ${does}, around ${what}`, async () => {
+        const core = cores[what] as (ctx: Context) => Promise<void>;
+        const theirs = await outcome(compose([middleware as compose.Middleware<Context>]) as Onion, core);
+        for (const others of [[], [((_ctx, next) => next()) as Middleware]]) {
+          let calls = 0;
+          const lasting = composeLasting([middleware, ...others], function (this: Context) {
+            assert.equal(this, ctx);
+            return calls++ === 0 ? core(this) : Promise.reject(new Error('next() called multiple times'));
+          });
+          assert.deepEqual(await outcome(lasting), theirs);
+        }
       });
     }
   }

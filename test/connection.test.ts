@@ -1,6 +1,7 @@
 // The connection chain: contract section 4.
 import assert from 'node:assert/strict';
-import type { Context } from 'egg';
+import type { Application, Context } from 'egg';
+import { workOf } from '../lib/work';
 import { connected, logs, refused } from './support/app';
 import { assertRefusal, parity } from './support/clients';
 import { noting, startInline } from './support/inline';
@@ -165,26 +166,101 @@ parity('connection chain', (kind) => {
       assert.equal((await refused(client())).message, 'second thoughts');
     });
 
-    it('should log what is thrown after the end of an admitted connection, and nothing else', async () => {
+    for (const [where, hide, enter] of [
+      ['', () => {}, () => {}],
+      [
+        ', where Egg keeps no current context',
+        (app: Application) => Object.defineProperty(app, 'ctxStorage', { value: undefined }),
+        () => {},
+      ],
+      [
+        ', where its middleware has made another context the current one',
+        () => {},
+        ({ app }: Context) => app.ctxStorage.enterWith(app.createAnonymousContext()),
+      ],
+    ] as const) {
+      it(`should log what is thrown after the end of an admitted connection, and nothing else${where}`, async () => {
+        const { connect, app } = await startInline({
+          io: chain('a'),
+          boot: hide,
+          middleware: {
+            a: async (ctx: Context, next: Next) => {
+              enter(ctx);
+              await next();
+              throw new Error('too late');
+            },
+          },
+        });
+        const { error: errors } = logs(app);
+        const client = await connect();
+        client.disconnect();
+        await until('the error is logged', () => errors.length);
+        assert.deepEqual(
+          errors.map((err) => err.message),
+          ['too late'],
+        );
+        assert.equal(workOf(app.io).chains.running, 0);
+        await connect();
+      });
+    }
+  });
+
+  for (const names of [['a'], ['a', 'b']]) {
+    it(`should refuse a second next() of a middleware, of ${names.length} in all`, async () => {
+      const second: unknown[] = [];
+      const over = signal();
+      const again = (next: Next) => next().catch((err) => second.push(err.message));
       const { connect, app } = await startInline({
-        io: chain('a'),
+        io: chain(...names),
         middleware: {
           a: async (_ctx: Context, next: Next) => {
-            await next();
-            throw new Error('too late');
+            const first = next();
+            await again(next);
+            await first;
+            await again(next);
+            over.resolve();
           },
+          b: (_ctx: Context, next: Next) => next(),
         },
       });
-      const { error: errors } = logs(app);
       const client = await connect();
       client.disconnect();
-      await until('the error is logged', () => errors.length);
-      assert.deepEqual(
-        errors.map((err) => err.message),
-        ['too late'],
-      );
-      await connect();
+      await over.promise;
+      assert.deepEqual(second, Array(2).fill('next() called multiple times'));
+      await until('the chain has ended', () => workOf(app.io).chains.running === 0);
     });
+  }
+
+  it('should refuse a second next() of a client that is kept out after all', async () => {
+    const second = signal<Error>();
+    const { client, app } = await startInline({
+      io: { ...chain('a'), user: () => Promise.reject(new Error('nobody')) },
+      middleware: {
+        a: async (_ctx: Context, next: Next) => {
+          await next().catch(() => {});
+          await next().catch(second.resolve);
+        },
+      },
+    });
+    logs(app);
+    assert.equal((await refused(client())).message, 'nobody');
+    assert.equal((await second.promise).message, 'next() called multiple times');
+    await until('the chain has ended', () => workOf(app.io).chains.running === 0);
+  });
+
+  it('should run for a client that says it was here before', async () => {
+    const steps: string[] = [];
+    const { connect, app } = await startInline({
+      io: { namespace: { '/': { connectionMiddleware: ['a'], packetMiddleware: ['b'] } } },
+      middleware: { a: noting(steps, 'a'), b: noting(steps, 'b') },
+      router: (app) => app.io.route('hi', (ctx) => ctx.args[0](ctx.ip, ctx.socket.remoteAddress, ctx.secure)),
+    });
+    const client = await connect('/', { auth: { pid: 'any', offset: 'any' } });
+    const answer = await new Promise((resolve) => client.emit('hi', (...all: unknown[]) => resolve(all)));
+    assert.deepEqual(answer, ['127.0.0.1', '127.0.0.1', false]);
+    client.disconnect();
+    await until('the chains have ended', () => workOf(app.io).chains.running === 0);
+    assert.deepEqual(steps, ['a in', 'b in', 'b out', 'a out']);
   });
 
   describe('a client that leaves early', () => {

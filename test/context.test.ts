@@ -219,7 +219,52 @@ parity('context', (kind) => {
           );
         }
         assert(Date.now() - (ctx.starttime as number) < 30_000);
+        ctx.starttime = 1;
+        assert.equal(ctx.starttime, 1);
       }
+    }
+  });
+
+  it('should have in ctx.acks what waits for the client, and nothing of another', async () => {
+    const { connection, socket, connect } = await contexts();
+    const acks = connection.acks as Map<number, unknown>;
+    assert.equal(acks.size, 0);
+    const asked = next(socket, 'asked');
+    const answer = connection.emitWithAck('asked');
+    assert.equal(acks.size, 1);
+    assert(connection.acks === acks, 'the same each time');
+    await connect();
+    const sockets = Array.from(connection.app.io.of('/').sockets.values());
+    assert.deepEqual(
+      sockets.map((each) => (each as unknown as { acks: typeof acks }).acks.size),
+      [1, 0],
+    );
+    const [reply] = await asked;
+    (reply as (text: string) => void)('well');
+    assert.equal(await answer, 'well');
+    assert.equal(acks.size, 0);
+    const others = new Map();
+    Object.assign(connection.socket, { acks: others });
+    assert(connection.acks === others, 'those that were set');
+  });
+
+  it('should put nothing on a socket that it lists', async () => {
+    const { connect, app } = await startInline({
+      router: (app) => {
+        for (const name of ['/', '/room/:id']) app.io.of(name).route('x', () => {});
+      },
+    });
+    app.io.of('/unbound');
+    for (const name of ['/', '/room/1', '/unbound']) await connect(name);
+    const socketIn = (name: string) => app.io.of(name).sockets.values().next().value;
+    const theirs = Object.keys(socketIn('/unbound') as object);
+    for (const name of ['/', '/room/1']) {
+      const ours = Object.keys(socketIn(name) as object);
+      assert.deepEqual(
+        ours.filter((key) => !theirs.includes(key)),
+        [],
+        name,
+      );
     }
   });
 

@@ -10,6 +10,7 @@ const REQUEST = Symbol('egg-socket.io:request');
 const REPLY = Symbol('egg-socket.io:reply');
 const ONERROR = Symbol('egg-socket.io:onerror');
 const URL = Symbol('egg-socket.io:url');
+const START = Symbol('egg-socket.io:start');
 
 interface LeanContext extends Context {
   [OWNER]: Owner;
@@ -18,13 +19,14 @@ interface LeanContext extends Context {
   [REPLY]?: object | undefined;
   [ONERROR]?: unknown;
   [URL]?: unknown;
+  [START]?: number;
   starttime: number;
   performanceStarttime: number;
 }
 
 /** Whose context it is. */
 export interface Owner {
-  readonly socket: object;
+  readonly socket: { readonly handshake: { readonly issued: number } };
   /** The handshake request as its contexts see it; made when it is asked for. */
   readonly request: IncomingMessage;
 }
@@ -49,25 +51,30 @@ export interface Prototypes {
 /** The contexts of an application. */
 export function leanContexts(app: Application, prototypes: Prototypes): LeanContexts {
   const measures = measuresTime(app);
-  function begin(ctx: LeanContext): void {
-    ctx.starttime = Date.now();
-    if (measures) ctx.performanceStarttime = performance.now();
-  }
   function ConnectionContext(this: LeanContext, owner: Owner): void {
     this[OWNER] = owner;
-    begin(this);
+    if (measures) this.performanceStarttime = performance.now();
   }
   function PacketContext(this: LeanContext, owner: Owner): void {
     this[OWNER] = owner;
     this[REQ] = undefined;
     this[REQUEST] = undefined;
     this[REPLY] = undefined;
-    begin(this);
+    this.starttime = Date.now();
+    if (measures) this.performanceStarttime = performance.now();
   }
   const common = properties(app, prototypes);
   ConnectionContext.prototype = Object.create(prototypes.context, {
     ...common,
     req: requestProperty(({ [OWNER]: owner }) => owner.request),
+    starttime: {
+      get(this: LeanContext) {
+        return this[START] ?? this[OWNER].socket.handshake.issued;
+      },
+      set(this: LeanContext, time: number) {
+        this[START] = time;
+      },
+    },
   });
   PacketContext.prototype = Object.create(prototypes.context, {
     ...common,
