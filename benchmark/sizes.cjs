@@ -6,20 +6,20 @@ const FULL = {
   // How often all servers are started anew for it: two processes of one server differ by a tenth, as long as they run.
   sets: 6,
   // One kind of load after the other, each in so many rounds: what one leaves to be collected is not charged to another.
-  rounds: { echo: 7, pace: 2, churn: 8, broadcast: 6 },
+  rounds: { echo: 7, pace: 3, churn: 8, broadcast: 8 },
   // What each server does before it is measured: until then it's the compiler that is measured.
-  warm: { echo: { events: 40_000 }, churn: { count: 500 }, broadcast: { broadcasts: 50 } },
+  warm: { echo: { events: 40_000 }, churn: { count: 5000 }, broadcast: { broadcasts: 150 } },
   echo: { events: 8000, members: 50, window: 200 },
   pace: { events: 10_000, members: 50, rate: 10_000 },
-  churn: { count: 600, width: 10 },
-  broadcast: { broadcasts: 100, members: 500, window: 4 },
+  churn: { count: 500, width: 10 },
+  broadcast: { broadcasts: 80, members: 500, window: 4 },
   memory: { rounds: 3, idle: 2000, warm: 6000, churn: 10_000 },
   scaling: { rounds: 7, events: 10_000 },
 };
 
 const QUICK = {
   sets: 1,
-  rounds: { echo: 8, pace: 3, churn: 4, broadcast: 3 },
+  rounds: { echo: 6, pace: 3, churn: 3, broadcast: 3 },
   warm: { echo: { events: 30_000 }, churn: { count: 200 }, broadcast: { broadcasts: 30 } },
   echo: { ...FULL.echo, events: 4000 },
   pace: { ...FULL.pace, events: 2000 },

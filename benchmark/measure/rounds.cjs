@@ -28,6 +28,8 @@ class Measured {
 async function measure(chosen, sizes, say) {
   const measured = new Measured();
   const load = await Child.start([path.join(__dirname, 'load.cjs')], 1);
+  // The load has to be compiled as well: the first server that it warms up would stay dearer than the others.
+  await speed(chosen.slice(0, 1), { ...sizes, rounds: {} }, load, measured, (text) => say(`warming up: ${text}`));
   for (let set = 0; set < sizes.sets; set++) {
     await speed(rotated(chosen, set), sizes, load, measured, (text) => say(`set ${set + 1} of ${sizes.sets}, ${text}`));
   }
