@@ -1,5 +1,5 @@
 // A socket between its connection chain and its end: whether it is in yet, what waits for that, and what ends with it. Called
-// by connection.ts and namespace.ts; disconnect and cleanUp by Socket.IO, by way of socket.ts.
+// by connection.ts and namespace.ts; by way of socket.ts disconnect by the application, and cleanUp by Socket.IO.
 import { Socket } from 'socket.io';
 import { hasClosed, onClose } from './closing';
 import { type SocketScope, scopeOf } from './scope';
@@ -20,7 +20,8 @@ const theirs = Socket.prototype as unknown as Inner;
  */
 export function disconnect(this: Socket, close = false): Socket {
   const entry = scopeOf(this)?.entry;
-  if (entry === undefined) return Socket.prototype.disconnect.call(this, close);
+  // One that is in may have to go with another socket of its connection: Socket.IO asks only once.
+  if (entry === undefined || this.connected) return Socket.prototype.disconnect.call(this, close);
   entry.dismissed ??= { close };
   entry.dismissed.close ||= close;
   return this;
@@ -60,9 +61,10 @@ export function endWith(scope: SocketScope, leave: (() => void) | undefined): vo
 /** Takes the place of a socket's own `_cleanup`. */
 export function cleanUp(this: Socket): void {
   theirs._cleanup.call(this as unknown as Inner);
-  const scope = scopeOf(this) as SocketScope;
-  scope.entry?.decided();
-  scope.leave?.();
+  // It has none where a middleware that was put on before the chain has refused it.
+  const scope = scopeOf(this);
+  scope?.entry?.decided();
+  scope?.leave?.();
 }
 
 /** A client that waits for a later middleware for ever leaves with its connection. */

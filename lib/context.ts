@@ -25,6 +25,8 @@ export class ContextFactory {
   /** The application as its own `createContext` shall see it: with prototypes that know of sockets. */
   readonly #view: Application;
   readonly #storage: AsyncLocalStorage<Context> | undefined;
+  /** Not asked of the storage each time: app.mockContext() of egg-mock has another context answer for it. */
+  readonly #getStore: (() => Context | undefined) | undefined;
   /** Undefined where the application has a createContext of its own. */
   readonly #lean: LeanContexts | undefined;
 
@@ -36,6 +38,7 @@ export class ContextFactory {
     this.#app = app;
     const { context, request, response, ctxStorage } = app as unknown as Record<string, object>;
     this.#storage = ctxStorage as AsyncLocalStorage<Context> | undefined;
+    this.#getStore = this.#storage?.getStore.bind(this.#storage);
     const shared = { res: { get: sharedResponse, set: setSharedResponse } };
     const prototypes = {
       context: Object.create(context as object, { ...contextProperties(context as object), ...properties }),
@@ -100,7 +103,7 @@ export class ContextFactory {
 
   /** The context in which this is called: of a promise's reactions, the one that they were put on in. */
   get current(): Context | undefined {
-    return this.#storage?.getStore();
+    return this.#getStore?.();
   }
 
   /** Calls `work` so that `app.currentContext` is the context, in it and in whatever it awaits. */

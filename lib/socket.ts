@@ -12,11 +12,32 @@ interface Inner {
 
 const theirs = Namespace.prototype as unknown as Inner;
 
-/** What comes first. Of Socket.IO's methods, `disconnect` alone is public. */
-const METHODS = { dispatch: receive, disconnect, _cleanup: cleanUp, _onerror: onError };
+/** What a socket has of the plugin. Of Socket.IO's methods, `disconnect` alone is public. */
+const PROPERTIES: PropertyDescriptorMap = {
+  dispatch: method(receive),
+  disconnect: method(disconnect),
+  _cleanup: method(cleanUp),
+  _onerror: method(onError),
+  // Read by koa and Egg through `request.socket`: ip, secure, protocol.
+  remoteAddress: fromHandshake('remoteAddress', 'address'),
+  encrypted: fromHandshake('encrypted', 'secure'),
+};
 
-/** What koa and Egg read through `request.socket`: for ip, secure, protocol. */
-const FROM_HANDSHAKE = { remoteAddress: 'address', encrypted: 'secure' } as const;
+function method(value: unknown): PropertyDescriptor {
+  return { value, writable: true, configurable: true };
+}
+
+function fromHandshake(name: string, from: 'address' | 'secure'): PropertyDescriptor {
+  return {
+    configurable: true,
+    get(this: Socket) {
+      return this.handshake[from];
+    },
+    set(this: Socket, value: unknown) {
+      Object.defineProperty(this, name, { value, writable: true, enumerable: true, configurable: true });
+    },
+  };
+}
 
 const ACKS = Symbol('egg-socket.io:acks');
 
@@ -28,29 +49,20 @@ class BoundSocket extends Socket {
   [ACKS]: Acks | undefined = undefined;
 }
 
-Object.assign(BoundSocket.prototype, METHODS);
-// What waits for a client's answer. An empty Map holds 180 bytes, and most clients are never asked.
-Object.defineProperty(BoundSocket.prototype, 'acks', {
-  configurable: true,
-  get(this: BoundSocket) {
-    this[ACKS] ??= new Map();
-    return this[ACKS];
-  },
-  set(this: BoundSocket, acks: Acks) {
-    this[ACKS] = acks;
+Object.defineProperties(BoundSocket.prototype, {
+  ...PROPERTIES,
+  // What waits for a client's answer. An empty Map holds 180 bytes, and most clients are never asked.
+  acks: {
+    configurable: true,
+    get(this: BoundSocket) {
+      this[ACKS] ??= new Map();
+      return this[ACKS];
+    },
+    set(this: BoundSocket, acks: Acks) {
+      this[ACKS] = acks;
+    },
   },
 });
-for (const [name, from] of Object.entries(FROM_HANDSHAKE)) {
-  Object.defineProperty(BoundSocket.prototype, name, {
-    configurable: true,
-    get(this: Socket) {
-      return this.handshake[from];
-    },
-    set(this: Socket, value: unknown) {
-      Object.defineProperty(this, name, { value, writable: true, enumerable: true, configurable: true });
-    },
-  });
-}
 
 /** From now on a namespace makes its sockets so that they are under the plugin. */
 export function makeBound(nsp: object): void {
@@ -65,16 +77,15 @@ export function makeLike(child: object, parent: object): void {
 /** Takes the place of a namespace's own, to which is left who may have been here before: the adapter knows. */
 function createSocket(this: Namespace, ...made: Parameters<Inner['_createSocket']>): Socket | Promise<Socket> {
   const [client, auth] = made;
-  if (typeof auth.pid === 'string') return theirs._createSocket.apply(this as unknown as Inner, made);
+  if (typeof auth.pid === 'string' && typeof auth.offset === 'string')
+    return theirs._createSocket.apply(this as unknown as Inner, made);
   return new BoundSocket(this, client as ConstructorParameters<typeof Socket>[1], auth);
 }
 
 /**
- * Puts a socket under the plugin, if it isn't yet. By functions that are the same for all of them, and not by another prototype:
+ * Puts a socket under the plugin, if it isn't yet. By properties that are the same for all of them, and not by another prototype:
  * after that V8 (up to Node 22) would make a shape of its own for each socket that gets a property.
  */
 export function takeOver(socket: Socket): void {
-  if (socket instanceof BoundSocket) return;
-  Object.assign(socket, METHODS);
-  for (const [name, from] of Object.entries(FROM_HANDSHAKE)) Object.assign(socket, { [name]: socket.handshake[from] });
+  if (!(socket instanceof BoundSocket)) Object.defineProperties(socket, PROPERTIES);
 }

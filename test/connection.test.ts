@@ -248,6 +248,51 @@ parity('connection chain', (kind) => {
     await until('the chain has ended', () => workOf(app.io).chains.running === 0);
   });
 
+  it('should notice its end whatever app.mockContext() has made the current context', async () => {
+    const { connect, app } = await startInline({
+      io: chain('a'),
+      middleware: { a: (_ctx: Context, next: Next) => next() },
+    });
+    const client = await connect();
+    (app as unknown as { mockContext(): Context }).mockContext();
+    client.disconnect();
+    await until('the chain has ended', () => workOf(app.io).chains.running === 0);
+  });
+
+  it('should run for nobody whom a middleware put on before it has refused, and harm nobody', async () => {
+    const steps: string[] = [];
+    const { client, connect, app } = await startInline({
+      io: chain('a'),
+      middleware: { a: noting(steps, 'a') },
+      router: (app) => {
+        app.io.use(({ handshake }, next) => next(handshake.query.in ? undefined : new Error('not in')));
+      },
+    });
+    assert.equal((await refused(client())).message, 'not in');
+    await connect('/', { query: { in: 'yes' } });
+    assert.deepEqual(steps, ['a in']);
+    assert.equal(app.io.of('/').sockets.size, 1);
+  });
+
+  it('should end in all namespaces of a connection that all of them close', async () => {
+    const { client, app } = await startInline({
+      io: { connectionMiddleware: ['a'], namespace: { '/': {}, '/chat': {} } },
+      middleware: {
+        a: async (ctx: Context, next: Next) => {
+          ctx.disconnect(true);
+          await next();
+        },
+      },
+    });
+    const root = client('/', { autoConnect: false, reconnection: false });
+    const chat = root.io.socket('/chat');
+    const ends = [root, chat].map((socket) => next(socket, 'disconnect'));
+    for (const socket of [root, chat]) socket.connect();
+    await Promise.all(ends);
+    await until('both chains have ended', () => workOf(app.io).chains.running === 0);
+    for (const name of ['/', '/chat']) assert.equal(app.io.of(name).sockets.size, 0);
+  });
+
   it('should run for a client that says it was here before', async () => {
     const steps: string[] = [];
     const { connect, app } = await startInline({

@@ -1,4 +1,4 @@
-// What the chains of a namespace count: by namespace.ts, connection.ts, packet.ts and system.ts. A leaf.
+// What the chains of a namespace count: by namespace.ts, connection.ts, ends.ts, packet.ts and system.ts. A leaf.
 import type { Socket } from 'socket.io';
 
 /** The protocol of Engine.IO: 3 is that of clients of Socket.IO 1 and 2, 4 that of clients of Socket.IO 3 and 4. */
