@@ -4,32 +4,11 @@ import type { Context } from 'egg';
 import { Socket } from 'socket.io';
 import { Ack } from './ack';
 import { isPromise } from './errors';
-import { ackFailed, logFailure, logLast, packetFailed } from './failures';
+import { packetFailed } from './failures';
+import { ackOver, type PacketContext, type PacketRun, RUN, save } from './packet/run';
 import { isErrorHeard, isReserved } from './reserved';
 import type { Router } from './router';
 import { type SocketScope, scopeOf } from './scope';
-import { keepCookies } from './session';
-import type { ConnectionWork } from './work';
-
-const RUN = Symbol('egg-socket.io:run');
-
-/** A packet on its way through its onion. */
-interface PacketRun {
-  readonly scope: SocketScope;
-  readonly ctx: Context;
-  readonly work: ConnectionWork;
-  /** Undefined where the client asked for none, or has Socket.IO's own. */
-  ack: Ack | undefined;
-}
-
-/** What a chain has thrown, whatever that is. */
-interface Failure {
-  readonly thrown: unknown;
-}
-
-interface PacketContext extends Context {
-  [RUN]?: PacketRun;
-}
 
 /** What of a socket Socket.IO keeps private. */
 interface Inner {
@@ -93,70 +72,6 @@ function start(run: PacketRun): void {
       (thrown) => save(run, { thrown }),
     );
   } else save(run);
-}
-
-/** The chain has ended: saves a session that somebody has asked for. */
-function save(run: PacketRun, failure?: Failure): void {
-  const { session } = run.scope.nsp;
-  let saving: unknown;
-  try {
-    saving = session.isStored() ? undefined : session.save(run.ctx);
-  } catch (thrown) {
-    end(run, { thrown });
-    return;
-  }
-  if (isPromise(saving)) {
-    saving.then(
-      () => end(run, failure),
-      (thrown) => end(run, { thrown }),
-    );
-  } else end(run, failure);
-}
-
-function end(run: PacketRun, failure: Failure | undefined): void {
-  const { scope, ctx, work } = run;
-  try {
-    keepCookies(ctx, scope);
-    settle(run, failure);
-  } catch (thrown) {
-    logLast(scope.nsp.log, thrown);
-  } finally {
-    work.end();
-    scope.nsp.work.handlers.end();
-  }
-}
-
-function settle(run: PacketRun, failure: Failure | undefined): void {
-  if (failure) {
-    failed(run, failure.thrown);
-    return;
-  }
-  try {
-    run.ack?.settle();
-  } catch (thrown) {
-    failed(run, thrown);
-  }
-}
-
-/** The time of an ack is up, or its controller has failed when the chain was over. */
-function ackOver({ scope, ctx, ack }: PacketRun, err: unknown): void {
-  const { nsp, socket } = scope;
-  // Nobody is there to hear it.
-  if (!socket.connected || ack === undefined) return;
-  nsp.counts.of(socket).errors++;
-  try {
-    ackFailed(nsp, ack, err, ctx);
-  } catch (thrown) {
-    logLast(nsp.log, thrown);
-  }
-}
-
-function failed({ scope, ctx, ack }: PacketRun, thrown: unknown): void {
-  scope.nsp.counts.of(scope.socket).errors++;
-  if (ack?.isOpen) ackFailed(scope.nsp, ack, thrown, ctx);
-  // The client has been told that its time was up.
-  else if (ack?.isTooLate && scope.nsp.acks?.auto) logFailure(scope.nsp.log, thrown);
-  else packetFailed(scope.nsp, scope.socket, thrown, ctx);
 }
 
 /** What middlewares wait for in `await next()` where nothing is left to wait for: koa-compose would make one for each packet. */
