@@ -74,9 +74,10 @@ class Connection {
     keepCookies(ctx, scope);
     if (this.#leave || scope.nsp.users) endWith(scope, this.#leave);
     this.#leave = this.#refuse = this.#inner = undefined;
-    this.#say();
     // Most have no later middleware that takes its time: Socket.IO has let the client in by then.
     process.nextTick(awaitOthers, scope);
+    // A later middleware may throw from here: nobody is told then, and the chain ends when the client has left.
+    this.#say();
   }
 
   /** Starts the onion; done when it has reached its core or has ended without, and it is known who the client is. */

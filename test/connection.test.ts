@@ -402,6 +402,35 @@ parity('connection chain', (kind) => {
       assert(stays.connected);
     });
 
+    it('should end the onion of a client that a later middleware leaves waiting, since it throws', async () => {
+      const ended = signal();
+      const { client, app } = await startInline({
+        io: chain('a'),
+        middleware: {
+          a: async (_ctx: Context, next: Next) => {
+            await next();
+            ended.resolve();
+          },
+        },
+      });
+      const thrown = signal<unknown>();
+      app.io.use(() => {
+        throw new Error('sync thrown');
+      });
+      const others = process.listeners('unhandledRejection');
+      process.removeAllListeners('unhandledRejection');
+      process.once('unhandledRejection', thrown.resolve);
+      try {
+        const waits = client();
+        assert.equal(((await thrown.promise) as Error).message, 'sync thrown');
+        waits.io.engine.close();
+        await ended.promise;
+      } finally {
+        process.removeAllListeners('unhandledRejection');
+        for (const listener of others) process.on('unhandledRejection', listener);
+      }
+    });
+
     it('should end the onion of one namespace when the client leaves that one alone', async () => {
       const ended: string[] = [];
       const { connect } = await startInline({
