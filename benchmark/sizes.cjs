@@ -4,9 +4,9 @@ const { parseArgs } = require('node:util');
 
 const FULL = {
   // How often all servers are started anew for it: two processes of one server differ by a tenth, as long as they run.
-  sets: 6,
+  sets: 4,
   // One kind of load after the other, each in so many rounds: what one leaves to be collected is not charged to another.
-  rounds: { echo: 7, pace: 3, churn: 8, broadcast: 8 },
+  rounds: { echo: 7, pace: 6, churn: 8, broadcast: 10 },
   // What each server does before it is measured: until then it's the compiler that is measured.
   warm: { echo: { events: 40_000 }, churn: { count: 5000 }, broadcast: { broadcasts: 150 } },
   echo: { events: 8000, members: 50, window: 200 },
