@@ -5,7 +5,6 @@ import type { Application } from 'egg';
 import { shareSessions } from './cluster';
 import { resolveConfig } from './config';
 import { statsOf } from './stats';
-import { workOf } from './work';
 
 /** What to do, by Engine.IO's code of a refused request. */
 const ADVICE: Record<number, string> = {
@@ -72,8 +71,6 @@ export function attach(app: Application, server: HttpServer): void {
     const random = engine.generateId;
     engine.generateId = (request) => (isOld(request) ? generateId(request) : random.call(engine, request));
   }
-  const work = workOf(io);
-  engine.on('connection', (conn) => work.admit(conn));
   engine.on('connection_error', (err) => logRefused(app, err));
   statsOf(io).watch(io.engine as never);
 }

@@ -268,14 +268,6 @@ parity('context', (kind) => {
     }
   });
 
-  it('should leave connections that have sent something as they were before', async () => {
-    const { app, connect } = await contexts();
-    await connect();
-    const [sent, listens] = Array.from(app.io.of('/').sockets.values(), ({ conn }) => Reflect.ownKeys(conn));
-    assert(sent?.length);
-    assert.deepEqual(sent, listens);
-  });
-
   it("should be made by an application's own createContext", async () => {
     const { connect } = await startInline({
       boot: (app) => {
