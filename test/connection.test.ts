@@ -1,5 +1,6 @@
 // The connection chain: contract section 4.
 import assert from 'node:assert/strict';
+import type { EventEmitter } from 'node:events';
 import type { Application, Context } from 'egg';
 import { workOf } from '../lib/work';
 import { connected, logs, refused } from './support/app';
@@ -429,6 +430,25 @@ parity('connection chain', (kind) => {
         process.removeAllListeners('unhandledRejection');
         for (const listener of others) process.on('unhandledRejection', listener);
       }
+    });
+
+    it('should listen to the connection itself only while a later middleware takes its time', async () => {
+      const { connect, app } = await startInline({
+        io: { namespace: { '/': { connectionMiddleware: ['a'] }, '/slow': { connectionMiddleware: ['a'] } } },
+        middleware: { a: (_ctx: Context, next: Next) => next() },
+      });
+      app.io.of('/slow').use((_socket, next) => setImmediate(next));
+      const heard: string[] = [];
+      // Behind Socket.IO, which has put on its own by then.
+      app.io.engine.on('connection', (conn: EventEmitter) => {
+        for (const event of ['newListener', 'removeListener']) {
+          conn.on(event, (name) => name === 'close' && heard.push(event));
+        }
+      });
+      const { io: manager } = await connect();
+      assert.deepEqual(heard, []);
+      await connected(manager.socket('/slow'));
+      assert.deepEqual(heard, ['newListener', 'removeListener']);
     });
 
     it('should end the onion of one namespace when the client leaves that one alone', async () => {
