@@ -1,5 +1,5 @@
 // A socket between its connection chain and its end: whether it is in yet, what waits for that, and what ends with it. Called
-// by connection.ts and namespace.ts; by way of socket.ts disconnect by the application, and cleanUp by Socket.IO.
+// by connection/way.ts and namespace.ts; by way of socket.ts disconnect by the application, and cleanUp by Socket.IO.
 import { Socket } from 'socket.io';
 import { hasClosed, onClose } from './closing';
 import { type SocketScope, scopeOf } from './scope';

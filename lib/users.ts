@@ -1,5 +1,5 @@
 // config.io.user: who a client is. The sockets of a user are in a room of theirs, which app.io.user() finds again on every worker.
-// Called by connection.ts; by server.ts and agent/io.ts for what they offer.
+// Called by connection/way.ts; by server.ts and agent/io.ts for what they offer.
 import { createHmac } from 'node:crypto';
 import type { Context } from 'egg';
 import type { Namespace, Socket } from 'socket.io';

@@ -1,5 +1,5 @@
 // What is under way on behalf of clients, counted: a worker that leaves waits for it. Counted by packet.ts, system.ts,
-// connection.ts and ends.ts, waited for by drain.ts.
+// connection/way.ts and ends.ts, waited for by drain.ts.
 
 /** How many of something are running. */
 export class Count {

@@ -3,14 +3,32 @@ import assert from 'node:assert/strict';
 import type { EventEmitter } from 'node:events';
 import type { Application, Context } from 'egg';
 import { workOf } from '../lib/work';
-import { connected, logs, refused } from './support/app';
+import { connected, logs, type Running, refused } from './support/app';
 import { assertRefusal, parity } from './support/clients';
 import { noting, startInline } from './support/inline';
 import { next, signal, until } from './support/wait';
 
 type Next = () => Promise<void>;
+type Client = ReturnType<Running['client']>;
 
 const chain = (...connectionMiddleware: string[]) => ({ namespace: { '/': { connectionMiddleware } } });
+
+/** What is thrown and nobody handles; then the client's connection is cut. */
+async function unhandled(come: () => Promise<Client>): Promise<Error> {
+  const thrown = signal<unknown>();
+  const others = process.listeners('unhandledRejection');
+  process.removeAllListeners('unhandledRejection');
+  process.once('unhandledRejection', thrown.resolve);
+  try {
+    const client = await come();
+    const error = (await thrown.promise) as Error;
+    client.io.engine.close();
+    return error;
+  } finally {
+    process.removeAllListeners('unhandledRejection');
+    for (const listener of others) process.on('unhandledRejection', listener);
+  }
+}
 
 parity('connection chain', (kind) => {
   it('should run as an onion, in order, and unwind when the socket has disconnected', async () => {
@@ -165,6 +183,27 @@ parity('connection chain', (kind) => {
       });
       logs(app);
       assert.equal((await refused(client())).message, 'second thoughts');
+    });
+
+    it('should refuse when a middleware throws while its next() is called', async () => {
+      const { client, app } = await startInline({
+        io: chain('a'),
+        middleware: {
+          a: (_ctx: Context, next: Next) => {
+            void Promise.resolve()
+              .then(next)
+              .catch(() => {});
+            return Promise.reject(new Error('too late'));
+          },
+        },
+      });
+      const { error } = logs(app);
+      assert.equal((await refused(client())).message, 'too late');
+      assert.deepEqual(
+        error.map((err) => err.message),
+        ['too late'],
+      );
+      assert.equal(app.io.stats().namespaces['/']?.[kind.protocol].errors, 0);
     });
 
     for (const [where, hide, enter] of [
@@ -383,6 +422,47 @@ parity('connection chain', (kind) => {
       assert.deepEqual(warnings, []);
     });
 
+    for (const [when, before] of [
+      ['at once', () => {}],
+      ['later', () => new Promise(setImmediate)],
+    ] as const) {
+      it(`should keep to itself what later middlewares do, where the chain reaches its core ${when}`, async () => {
+        const heard: unknown[] = [];
+        const ended = signal();
+        const { client, connect, app } = await startInline({
+          io: chain('a'),
+          middleware: {
+            a: async (ctx: Context, next: Next) => {
+              const wait = before();
+              if (wait) await wait;
+              const going = app.ctxStorage.run(app.createAnonymousContext(), next);
+              ctx.socket.data.user = 'ann';
+              await going;
+              if (ctx.query.token) ended.resolve();
+            },
+          },
+        });
+        app.io.use((socket, admit) => {
+          heard.push(
+            app.currentContext === undefined ? 'none' : app.currentContext.socket === socket,
+            socket.data.user,
+          );
+          if (socket.handshake.query.token) throw new Error('sync thrown');
+          admit();
+        });
+        await connect();
+        const thrown = await unhandled(async () => {
+          const waits = client('/', { query: { token: 'x' } });
+          await until('the guard has seen it', () => heard.length === 4);
+          return waits;
+        });
+        assert.equal(thrown.message, 'sync thrown');
+        await ended.promise;
+        assert.deepEqual(heard, [true, 'ann', true, 'ann']);
+        await until('only the first chain runs', () => workOf(app.io).chains.running === 1);
+      });
+    }
+
     it('should end the onion of a client that a later middleware of the namespace refuses', async () => {
       let inside = 0;
       const { connect, client, app } = await startInline({
@@ -414,22 +494,12 @@ parity('connection chain', (kind) => {
           },
         },
       });
-      const thrown = signal<unknown>();
       app.io.use(() => {
         throw new Error('sync thrown');
       });
-      const others = process.listeners('unhandledRejection');
-      process.removeAllListeners('unhandledRejection');
-      process.once('unhandledRejection', thrown.resolve);
-      try {
-        const waits = client();
-        assert.equal(((await thrown.promise) as Error).message, 'sync thrown');
-        waits.io.engine.close();
-        await ended.promise;
-      } finally {
-        process.removeAllListeners('unhandledRejection');
-        for (const listener of others) process.on('unhandledRejection', listener);
-      }
+      const thrown = await unhandled(async () => client());
+      assert.equal(thrown.message, 'sync thrown');
+      await ended.promise;
     });
 
     it('should listen to the connection itself only while a later middleware takes its time', async () => {

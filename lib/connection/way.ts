@@ -14,6 +14,16 @@ export type Decide = (err?: Error) => void;
 /** What goes on where the chain has reached its core, or has ended without. */
 type Entered = (way: Way) => void;
 
+const DONE = Promise.resolve();
+
+/**
+ * Not at once: what a middleware does right after a `next()` that it doesn't await is heard as well, and what later middlewares of the
+ * namespace do is not within its `next()`.
+ */
+function soon(way: Way): void {
+  DONE.then(() => way.arrive());
+}
+
 /** One client's way into one namespace. When that is decided nobody keeps it any more. */
 export class Way {
   static readonly #saved: Entered = (way) => way.#save();
@@ -80,7 +90,7 @@ export class Way {
     scope.nsp.ends.follow(chain(this.ctx), scope);
     this.#entered = entered;
     // It has reached its core at once, and may have failed since: that comes first.
-    if (this.#inner !== undefined) void Promise.resolve().then(() => this.#arrive());
+    if (this.#inner !== undefined) soon(this);
   }
 
   /** Saves a session that somebody has asked for. */
@@ -102,16 +112,21 @@ export class Way {
 
   #end(failed = this.#failure): void {
     const { scope, ctx } = this;
+    let failure = failed;
     try {
-      if (failed === undefined) this.#letIn(ctx, scope);
-      else this.#keepOut(failed.thrown);
+      if (failure === undefined) keepCookies(ctx, scope);
+    } catch (thrown) {
+      failure = { thrown };
+    }
+    try {
+      if (failure === undefined) this.#letIn(scope);
+      else this.#keepOut(failure.thrown);
     } finally {
       scope.nsp.work.chains.end();
     }
   }
 
-  #letIn(ctx: Context, scope: SocketScope): void {
-    keepCookies(ctx, scope);
+  #letIn(scope: SocketScope): void {
     if (this.#leave || scope.nsp.users) endWith(scope, this.#leave);
     this.#leave = this.#refuse = this.#inner = undefined;
     try {
@@ -131,17 +146,22 @@ export class Way {
       this.#refuse = reject;
     });
     this.#inner = inner;
-    this.#arrive();
+    const { contexts } = this.scope.nsp;
+    if (this.#entered === undefined) return inner;
+    // In the context of the connection, whatever its middleware has made the current one.
+    if (contexts.current === this.ctx) soon(this);
+    else contexts.run(this.ctx, soon, this);
     return inner;
   }
 
   /** The onion has ended before it was decided. */
   over(failure?: { thrown: unknown }): void {
     this.#failure = failure;
-    this.#arrive();
+    this.arrive();
   }
 
-  #arrive(): void {
+  /** The chain has reached its core, or has ended: what comes of that is decided once. */
+  arrive(): void {
     const entered = this.#entered;
     this.#entered = undefined;
     entered?.(this);
