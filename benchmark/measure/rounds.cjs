@@ -14,13 +14,14 @@ async function start({ name, args: [file, ...rest], eio }, env) {
 /** The list, begun at another place each round. */
 const rotated = (list, round) => list.map((_, n) => list[(n + round) % list.length]);
 
-/** Per figure and server what each round has measured: `{ event: { bare: [15.5, …], … }, … }`. */
+/** Per figure and server what each set of processes has measured, slice by slice: `{ event: { bare: [[15.5, …], …], … }, … }`. */
 class Measured {
-  add(name, figures) {
+  add(name, set, figures) {
     for (const [figure, value] of Object.entries(figures)) {
       this[figure] ??= {};
       this[figure][name] ??= [];
-      this[figure][name].push(value);
+      this[figure][name][set] ??= [];
+      this[figure][name][set].push(...[value].flat());
     }
   }
 }
@@ -29,9 +30,16 @@ async function measure(chosen, sizes, say) {
   const measured = new Measured();
   const load = await Child.start([path.join(__dirname, 'load.cjs')], 1);
   // The load has to be compiled as well: the first server that it warms up would stay dearer than the others.
-  await speed(chosen.slice(0, 1), { ...sizes, rounds: {} }, load, measured, (text) => say(`warming up: ${text}`));
+  await speed(
+    chosen.slice(0, 1),
+    { ...sizes, rounds: {} },
+    load,
+    () => {},
+    (text) => say(`warming up: ${text}`),
+  );
   for (let set = 0; set < sizes.sets; set++) {
-    await speed(rotated(chosen, set), sizes, load, measured, (text) => say(`set ${set + 1} of ${sizes.sets}, ${text}`));
+    const add = (name, figures) => measured.add(name, set, figures);
+    await speed(rotated(chosen, set), sizes, load, add, (text) => say(`set ${set + 1} of ${sizes.sets}, ${text}`));
   }
   await memory(chosen, sizes, load, measured, say);
   await load.stop();
@@ -39,7 +47,7 @@ async function measure(chosen, sizes, say) {
 }
 
 /** What costs time: all servers are there at once. */
-async function speed(chosen, sizes, load, measured, say) {
+async function speed(chosen, sizes, load, add, say) {
   const servers = [];
   for (const each of chosen) {
     say(`starting ${each.name}`);
@@ -54,7 +62,7 @@ async function speed(chosen, sizes, load, measured, say) {
     for (let round = 0; round < rounds; round++) {
       for (const server of rotated(servers, round)) {
         say(`${kind}, round ${round + 1} of ${rounds}: ${server.name}`);
-        measured.add(server.name, await slices[kind](server, load, sizes[kind]));
+        add(server.name, await slices[kind](server, load, sizes[kind]));
       }
     }
   }
@@ -71,7 +79,7 @@ async function memory(chosen, sizes, load, measured, say) {
     for (const each of rotated(chosen, round)) {
       say(`memory, round ${round + 1} of ${rounds}: ${each.name}`);
       const server = await start(each);
-      measured.add(each.name, await slices.memory(server, load, { ...size, churn: round === 0 && churn }));
+      measured.add(each.name, round, await slices.memory(server, load, { ...size, churn: round === 0 && churn }));
       await server.child.stop();
     }
   }

@@ -51,21 +51,22 @@ async function measure({ rounds, events }, say) {
   for (let round = 0; round < rounds; round++) {
     for (const server of rotated(servers, round)) {
       say(`round ${round + 1} of ${rounds}: ${server.name}`);
-      measured.add(server.name, await slices.echo(server, load, size));
+      measured.add(server.name, 0, await slices.echo(server, load, size));
     }
   }
   for (const { child } of servers) await child.stop();
   await load.stop();
   return VARIANTS.map(({ kind, step }) => {
     const first = VARIANTS.find((each) => each.kind === kind);
-    const values = measured.event[`${kind} ${step}`];
+    const of = (variant) => measured.event[variant][0];
+    const values = of(`${kind} ${step}`);
     const row = {
       kind,
       step,
       event: summary(values),
-      toFirst: ratios(values, measured.event[`${kind} ${first.step}`]),
+      toFirst: ratios(values, of(`${kind} ${first.step}`)),
     };
-    return kind === 'connections' ? { ...row, toFloor: ratios(values, measured.event[`${FLOOR} ${step}`]) } : row;
+    return kind === 'connections' ? { ...row, toFloor: ratios(values, of(`${FLOOR} ${step}`)) } : row;
   });
 }
 

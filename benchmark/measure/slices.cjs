@@ -1,7 +1,7 @@
 // One slice of each kind of load on one server: what it costs. Used by rounds.cjs and scaling.cjs.
 
 /** What goes ahead unmeasured: a server that had no turn for a while is slow at first. */
-const LEAD = { echo: { events: 5000 }, churn: { count: 50 }, broadcast: { broadcasts: 5 } };
+const LEAD = { echo: { events: 3000 }, churn: { count: 50 }, broadcast: { broadcasts: 5 } };
 
 /** CPU time and time in all, in µs, that so much of one kind of load takes. */
 async function spent({ child, address }, load, kind, size) {

@@ -26,7 +26,7 @@ function chart(servers) {
 <title>Ratios to bare Socket.IO 4; less is better</title>
 <style>${STYLE}
 </style>
-<text x="10" y="22">Ratios to bare Socket.IO 4 (the dashed line) in the same round; less is better.</text>
+<text x="10" y="22">Ratios to bare Socket.IO 4 (the dashed line); less is better. Thin lines: from the lowest set of processes to the highest.</text>
 ${panels.join('\n')}
 </svg>
 `;
@@ -41,7 +41,7 @@ ${bars.join('\n')}
 <line class="axis" x1="${line.toFixed(1)}" x2="${line.toFixed(1)}" y1="${top + 24}" y2="${bottom}"/>`;
 }
 
-/** With a thin line for the middle half. */
+/** With a thin line from the lowest set to the highest. */
 function bar({ name, title }, { median, low, high }, y, scale) {
   const x = (value) => Math.min(LABEL + value * scale, LABEL + BAR + 40).toFixed(1);
   const colour = COLOURS[name.replace(/\d$/, '')] ?? COLOURS.other;

@@ -1,29 +1,40 @@
-// Medians with their spread, and ratios within a round. Used by run.cjs and scaling.cjs.
+// What a run says: the median of each process's slices, and ratios of processes that took turns. Used by run.cjs and scaling.cjs.
+/** The value below which so great a part of them is. */
+function quantile(values, part) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const place = (sorted.length - 1) * part;
+  const low = Math.floor(place);
+  const high = Math.ceil(place);
+  return sorted[low] + (sorted[high] - sorted[low]) * (place - low);
+}
 
 /** The median and the middle half. */
-function summary(values) {
-  const sorted = [...values].sort((a, b) => a - b);
-  const at = (part) => {
-    const place = (sorted.length - 1) * part;
-    const low = Math.floor(place);
-    const high = Math.ceil(place);
-    return sorted[low] + (sorted[high] - sorted[low]) * (place - low);
-  };
-  return { median: at(0.5), low: at(0.25), high: at(0.75) };
-}
+const summary = (values) => ({
+  median: quantile(values, 0.5),
+  low: quantile(values, 0.25),
+  high: quantile(values, 0.75),
+});
+
+/** The median, the lowest and the highest. */
+const range = (values) => ({ median: quantile(values, 0.5), low: Math.min(...values), high: Math.max(...values) });
 
 /** The summary of the ratios of what was measured in the same round. */
 const ratios = (values, to) => summary(values.map((value, round) => value / to[round]));
 
-/** Per server and figure: the values of the rounds, and the ratios to bare and to its floor. */
+/**
+ * Per server and figure: the median of its slices in each set of processes, and the ratios to bare, to its floor and to the
+ * same by hand in the same set.
+ */
 function summarize(servers, measured) {
   return servers.map(({ name, title, floor, hand }) => {
     const figures = {};
-    for (const [figure, all] of Object.entries(measured)) {
-      const values = all[name];
-      figures[figure] = { values, ...summary(values), toBare: ratios(values, all.bare) };
-      if (hand) figures[figure].toHand = ratios(values, all[hand]);
-      if (floor) figures[figure].toFloor = ratios(values, all[floor]);
+    for (const [figure, slices] of Object.entries(measured)) {
+      const medians = (of) => slices[of].map((values) => quantile(values, 0.5));
+      const own = medians(name);
+      const to = (other) => range(own.map((value, set) => value / medians(other)[set]));
+      figures[figure] = { values: own, ...range(own), toBare: to('bare') };
+      if (hand) figures[figure].toHand = to(hand);
+      if (floor) figures[figure].toFloor = to(floor);
     }
     return { name, title, figures };
   });

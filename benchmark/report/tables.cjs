@@ -58,17 +58,19 @@ const rounds = (sizes) => {
 function markdown({ servers, machine, sizes }) {
   return `# What was measured
 
-${machine}. ${rounds(sizes)}; medians, in brackets the middle half. Heap left: after ${sizes.memory.churn} connections came and went.
+${machine}. ${rounds(sizes)}.
+Of each process the median of its slices; of the sets the median, and in brackets the lowest and the highest. Heap left: after ${sizes.memory.churn} connections
+came and went.
 
-## Ratios to bare Socket.IO in the same round
+## Ratios to bare Socket.IO in the same set
 
 ${ratioTable(servers, 'toBare')}
 
-## Ratios to the floor (Socket.IO by hand in the same Egg) in the same round
+## Ratios to the floor (Socket.IO by hand in the same Egg) in the same set
 
 ${ratioTable(servers, 'toFloor')}
 
-## Ratios to the same by hand in the same round
+## Ratios to the same by hand in the same set
 
 What is left when the application's own middleware, its controller, and app.currentContext are not counted as the plugin's.
 
