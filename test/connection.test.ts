@@ -206,6 +206,25 @@ parity('connection chain', (kind) => {
       assert.equal(app.io.stats().namespaces['/']?.[kind.protocol].errors, 0);
     });
 
+    it('should refuse, and log it once, where its cookies can not be kept', async () => {
+      const { client, app } = await startInline({
+        io: chain('a'),
+        middleware: {
+          a: async (ctx: Context, next: Next) => {
+            ctx.res = { getHeader: () => assert.fail('no header') } as never;
+            await next();
+          },
+        },
+      });
+      const { error } = logs(app);
+      assert.equal((await refused(client())).message, 'no header');
+      assert.deepEqual(
+        error.map((err) => err.message),
+        ['no header'],
+      );
+      await until('its chain has ended', () => workOf(app.io).chains.running === 0);
+    });
+
     for (const [where, hide, enter] of [
       ['', () => {}, () => {}],
       [

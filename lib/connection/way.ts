@@ -89,7 +89,7 @@ export class Way {
     scope.nsp.work.chains.begin();
     scope.nsp.ends.follow(chain(this.ctx), scope);
     this.#entered = entered;
-    // It has reached its core at once, and may have failed since: that comes first.
+    // It has reached its core at once, and may have failed since: that comes first, by way of what follows its end.
     if (this.#inner !== undefined) soon(this);
   }
 
@@ -130,13 +130,12 @@ export class Way {
     if (this.#leave || scope.nsp.users) endWith(scope, this.#leave);
     this.#leave = this.#refuse = this.#inner = undefined;
     try {
+      // A later middleware may throw from here: nobody is told then, and the chain ends when the client has left.
       this.#say();
-    } catch (thrown) {
-      // A later middleware's: nobody is told then, and the chain ends when the client has left. It is not the chain's to catch.
-      void Promise.reject(thrown);
+    } finally {
+      // Behind the tick in which Socket.IO lets the client in: most have no later middleware that takes its time.
+      process.nextTick(awaitOthers, scope);
     }
-    // Behind the tick in which Socket.IO lets the client in: most have no later middleware that takes its time.
-    process.nextTick(awaitOthers, scope);
   }
 
   /** The middle of the onion: what middlewares wait for in `await next()`. */
@@ -146,8 +145,9 @@ export class Way {
       this.#refuse = reject;
     });
     this.#inner = inner;
-    const { contexts } = this.scope.nsp;
+    // Where the chain has reached it at once, what is behind that call goes on.
     if (this.#entered === undefined) return inner;
+    const { contexts } = this.scope.nsp;
     // In the context of the connection, whatever its middleware has made the current one.
     if (contexts.current === this.ctx) soon(this);
     else contexts.run(this.ctx, soon, this);
