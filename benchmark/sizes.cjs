@@ -10,7 +10,7 @@ const FULL = {
   rounds: { echo: 3, pace: 1, churn: 4, broadcast: 3 },
   // What each server does before it is measured: until then it's the compiler that is measured.
   warm: { echo: { events: 40_000 }, churn: { count: 5000 }, broadcast: { broadcasts: 150 } },
-  // No shorter: each slice shall have its share of the garbage collector's work, which comes with every 64 MB on Node 24.
+  // No shorter: each slice shall have its share of the garbage collector's work, which comes with some 13,000 events on Node 24.
   echo: { events: 20_000, members: 50, window: 200 },
   pace: { events: 10_000, members: 50, rate: 10_000 },
   churn: { count: 400, width: 10 },
