@@ -5,9 +5,9 @@ const { parseArgs } = require('node:util');
 const FULL = {
   // How often all servers are started anew for it: two processes of one server differ by a tenth, as long as they run. More of these
   // tell more than more rounds.
-  sets: 12,
+  sets: 10,
   // One kind of load after the other, each in so many rounds: what one leaves to be collected is not charged to another.
-  rounds: { echo: 3, pace: 1, churn: 4, broadcast: 3 },
+  rounds: { echo: 3, pace: 4, churn: 4, broadcast: 3 },
   // What each server does before it is measured: until then it's the compiler that is measured.
   warm: { echo: { events: 40_000 }, churn: { count: 5000 }, broadcast: { broadcasts: 150 } },
   // No shorter: each slice shall have its share of the garbage collector's work, which comes with some 13,000 events on Node 24.
@@ -16,7 +16,7 @@ const FULL = {
   churn: { count: 400, width: 10 },
   broadcast: { broadcasts: 60, members: 500, window: 4 },
   memory: { rounds: 3, idle: 2000, warm: 6000, churn: 10_000 },
-  scaling: { rounds: 7, events: 10_000 },
+  scaling: { rounds: 21, events: 10_000 },
 };
 
 const QUICK = {
