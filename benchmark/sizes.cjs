@@ -16,7 +16,7 @@ const FULL = {
   churn: { count: 400, width: 10 },
   broadcast: { broadcasts: 60, members: 500, window: 4 },
   memory: { rounds: 3, idle: 2000, warm: 6000, churn: 10_000 },
-  scaling: { rounds: 21, events: 10_000 },
+  scaling: { sets: 4, rounds: 5, events: 10_000 },
 };
 
 const QUICK = {
@@ -28,7 +28,7 @@ const QUICK = {
   churn: { ...FULL.churn, count: 150 },
   broadcast: { broadcasts: 40, members: 200, window: 4 },
   memory: { rounds: 1, idle: 400, warm: 200, churn: 300 },
-  scaling: { rounds: 3, events: 5000 },
+  scaling: { sets: 1, rounds: 3, events: 5000 },
 };
 
 /** `{ quick, scaling, only, sizes, name }`; `name` is that of the files of results. */

@@ -3,7 +3,7 @@ const path = require('node:path');
 const Child = require('./child.cjs');
 const { start, rotated, Measured } = require('./rounds.cjs');
 const slices = require('./slices.cjs');
-const { summary, ratios, slope } = require('../report/statistics.cjs');
+const { range, quantile, ratios, slope } = require('../report/statistics.cjs');
 const { table, ratio } = require('../report/tables.cjs');
 
 const MIDDLEWARES = [0, 1, 2, 4, 8];
@@ -37,40 +37,45 @@ async function begin(
   return server;
 }
 
-async function measure({ rounds, events }, say) {
+async function measure({ sets, rounds, events }, say) {
   const measured = new Measured();
   const load = await Child.start([path.join(__dirname, 'load.cjs')], 1);
-  const servers = [];
   const size = { events, window: 10 };
-  for (const variant of VARIANTS) {
-    say(`starting: ${variant.step} ${variant.kind}`);
-    const server = await begin(load, variant);
-    servers.push(server);
-    await slices.echo(server, load, { ...size, events: 40_000 });
-  }
-  for (let round = 0; round < rounds; round++) {
-    for (const server of rotated(servers, round)) {
-      say(`round ${round + 1} of ${rounds}: ${server.name}`);
-      measured.add(server.name, 0, await slices.echo(server, load, size));
+  for (let set = 0; set < sets; set++) {
+    const servers = [];
+    for (const variant of rotated(VARIANTS, set)) {
+      say(`set ${set + 1} of ${sets}, starting: ${variant.step} ${variant.kind}`);
+      const server = await begin(load, variant);
+      servers.push(server);
+      await slices.echo(server, load, { ...size, events: 40_000 });
+    }
+    for (let round = 0; round < rounds; round++) {
+      for (const server of rotated(servers, round)) {
+        say(`set ${set + 1} of ${sets}, round ${round + 1} of ${rounds}: ${server.name}`);
+        measured.add(server.name, set, await slices.echo(server, load, size));
+      }
+    }
+    for (const { child, address } of servers) {
+      await load.ask('close', address);
+      await child.stop();
     }
   }
-  for (const { child } of servers) await child.stop();
   await load.stop();
   return VARIANTS.map(({ kind, step }) => {
     const first = VARIANTS.find((each) => each.kind === kind);
-    const of = (variant) => measured.event[variant][0];
+    const of = (variant) => measured.event[variant].map((values) => quantile(values, 0.5));
     const values = of(`${kind} ${step}`);
     const row = {
       kind,
       step,
-      event: summary(values),
+      event: range(values),
       toFirst: ratios(values, of(`${kind} ${first.step}`)),
     };
     return kind === 'connections' ? { ...row, toFloor: ratios(values, of(`${FLOOR} ${step}`)) } : row;
   });
 }
 
-function markdown(rows, machine, { rounds }) {
+function markdown(rows, machine, { sets, rounds }) {
   const cells = rows.map(({ kind, step, event, toFirst, toFloor }) => {
     return [kind, step, event.median.toFixed(1), ratio(toFirst), toFloor ? ratio(toFloor) : ''];
   });
@@ -81,7 +86,8 @@ function markdown(rows, machine, { rounds }) {
   );
   return `# CPU per answered event of egg-socket.io 5 on Egg 4, as the application grows
 
-${machine}. ${rounds} rounds; medians, in brackets the middle half. 10 events under way in all, one on a connection at most.
+${machine}. ${sets} sets of processes with ${rounds} rounds each. Of each process the median of its slices; of the sets the median, and in
+brackets the lowest and the highest. 10 events under way in all, one on a connection at most.
 
 ${table(['', '', 'CPU per event, µs', 'ratio to the first', 'ratio to the floor'], cells)}
 

@@ -9,18 +9,11 @@ function quantile(values, part) {
   return sorted[low] + (sorted[high] - sorted[low]) * (place - low);
 }
 
-/** The median and the middle half. */
-const summary = (values) => ({
-  median: quantile(values, 0.5),
-  low: quantile(values, 0.25),
-  high: quantile(values, 0.75),
-});
-
 /** The median, the lowest and the highest. */
 const range = (values) => ({ median: quantile(values, 0.5), low: Math.min(...values), high: Math.max(...values) });
 
-/** The summary of the ratios of what was measured in the same round. */
-const ratios = (values, to) => summary(values.map((value, round) => value / to[round]));
+/** The ratios of what was measured in the same set. */
+const ratios = (values, to) => range(values.map((value, set) => value / to[set]));
 
 /**
  * Per server and figure: the median of its slices in each set of processes, and the ratios to bare, to its floor and to the
@@ -32,7 +25,7 @@ function summarize(servers, measured) {
     for (const [figure, slices] of Object.entries(measured)) {
       const medians = (of) => slices[of].map((values) => quantile(values, 0.5));
       const own = medians(name);
-      const to = (other) => range(own.map((value, set) => value / medians(other)[set]));
+      const to = (other) => ratios(own, medians(other));
       figures[figure] = { values: own, ...range(own), toBare: to('bare') };
       if (hand) figures[figure].toHand = to(hand);
       if (floor) figures[figure].toFloor = to(floor);
@@ -49,4 +42,4 @@ function slope(xs, ys) {
   return over / xs.reduce((sum, each) => sum + (each - x) ** 2, 0);
 }
 
-module.exports = { summary, ratios, summarize, slope };
+module.exports = { range, quantile, ratios, summarize, slope };
