@@ -36,8 +36,8 @@ async function main() {
 async function scale(quick, sizes, machine) {
   const { measure, markdown } = require('./measure/scaling.cjs');
   needFiles(12_500);
-  const rows = await measure(sizes.scaling, say);
-  const text = markdown(rows, machine, sizes.scaling);
+  const measured = await measure(sizes.scaling, say);
+  const text = markdown(measured, machine, sizes.scaling);
   write(quick ? 'quick-scaling.md' : 'scaling.md', text);
   console.log(`\n${text}`);
 }

@@ -24,7 +24,7 @@ const VARIANTS = [
   ...MIDDLEWARES.map((middlewares) => ({ kind: 'packet middlewares', step: middlewares, middlewares })),
 ];
 
-/** Starts one variant with its clients. As few events are under way as there are clients at least: one on each at most. */
+/** Starts one variant with its clients: at least as many as events are under way. */
 async function begin(
   load,
   { kind, step, app = 'scaling', connections = 50, routes = 1, namespaces = 1, middlewares = 0 },
@@ -37,17 +37,28 @@ async function begin(
   return server;
 }
 
+async function end(load, { child, address }) {
+  await load.ask('close', address);
+  await child.stop();
+}
+
 async function measure({ sets, rounds, events }, say) {
   const measured = new Measured();
   const load = await Child.start([path.join(__dirname, 'load.cjs')], 1);
   const size = { events, window: 10 };
+  const warm = { ...size, events: 40_000 };
+  // The load has to be compiled as well: the first server that it warms up would stay dearer than the others.
+  say('warming up');
+  const first = await begin(load, VARIANTS[0]);
+  await slices.echo(first, load, warm);
+  await end(load, first);
   for (let set = 0; set < sets; set++) {
     const servers = [];
     for (const variant of rotated(VARIANTS, set)) {
       say(`set ${set + 1} of ${sets}, starting: ${variant.step} ${variant.kind}`);
       const server = await begin(load, variant);
       servers.push(server);
-      await slices.echo(server, load, { ...size, events: 40_000 });
+      await slices.echo(server, load, warm);
     }
     for (let round = 0; round < rounds; round++) {
       for (const server of rotated(servers, round)) {
@@ -55,15 +66,25 @@ async function measure({ sets, rounds, events }, say) {
         measured.add(server.name, set, await slices.echo(server, load, size));
       }
     }
-    for (const { child, address } of servers) {
-      await load.ask('close', address);
-      await child.stop();
-    }
+    for (const server of servers) await end(load, server);
   }
   await load.stop();
+  // The median of its slices for each process of a variant, set by set.
+  const of = (variant) => measured.event[variant].map((values) => quantile(values, 0.5));
+  const chain = MIDDLEWARES.map((count) => of(`packet middlewares ${count}`));
+  const slopes = chain[0].map((_, set) =>
+    slope(
+      MIDDLEWARES,
+      chain.map((values) => values[set]),
+    ),
+  );
+  return { rows: rowsOf(of), middleware: range(slopes) };
+}
+
+/** One row for each variant; `of` gives its figures, set by set. */
+function rowsOf(of) {
   return VARIANTS.map(({ kind, step }) => {
     const first = VARIANTS.find((each) => each.kind === kind);
-    const of = (variant) => measured.event[variant].map((values) => quantile(values, 0.5));
     const values = of(`${kind} ${step}`);
     const row = {
       kind,
@@ -75,23 +96,18 @@ async function measure({ sets, rounds, events }, say) {
   });
 }
 
-function markdown(rows, machine, { sets, rounds }) {
+function markdown({ rows, middleware }, machine, { sets, rounds }) {
   const cells = rows.map(({ kind, step, event, toFirst, toFloor }) => {
     return [kind, step, event.median.toFixed(1), ratio(toFirst), toFloor ? ratio(toFloor) : ''];
   });
-  const chain = rows.filter(({ kind }) => kind === 'packet middlewares');
-  const each = slope(
-    chain.map(({ step }) => step),
-    chain.map(({ event }) => event.median),
-  );
   return `# CPU per answered event of egg-socket.io 5 on Egg 4, as the application grows
 
-${machine}. ${sets} sets of processes with ${rounds} rounds each. Of each process the median of its slices; of the sets the median, and in
-brackets the lowest and the highest. 10 events under way in all, one on a connection at most.
+${machine}. Sets of processes: ${sets}, with ${rounds} rounds each. Of each process the median of its slices; of the sets the median, and in
+brackets the lowest and the highest. 10 events under way in all.
 
 ${table(['', '', 'CPU per event, µs', 'ratio to the first', 'ratio to the floor'], cells)}
 
-A packet middleware more costs ${each.toFixed(2)} µs.
+A packet middleware more costs ${ratio(middleware)} µs.
 `;
 }
 

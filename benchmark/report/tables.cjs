@@ -59,8 +59,8 @@ function markdown({ servers, machine, sizes }) {
   return `# What was measured
 
 ${machine}. ${rounds(sizes)}.
-Of each process the median of its slices; of the sets the median, and in brackets the lowest and the highest. Heap left: after ${sizes.memory.churn} connections
-came and went.
+Of each process the median of its slices; of the sets the median, and in brackets the lowest and the highest. Heap and
+RSS: ${sizes.memory.rounds} processes of each server. Heap left: of one, after ${sizes.memory.churn} connections came and went.
 
 ## Ratios to bare Socket.IO in the same set
 
