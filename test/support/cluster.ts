@@ -21,6 +21,8 @@ export async function startCluster(
   env: Record<string, string> = {},
 ): Promise<Cluster> {
   const port = await freePort();
+  // What the agent and, for sticky sessions, the workers listen on.
+  const ports = [await freePort(), await freePort()].join();
   const app = mm.cluster({
     baseDir: fixture(name),
     framework: FRAMEWORK,
@@ -31,7 +33,15 @@ export async function startCluster(
     clean: false,
     require: [require.resolve('./register.cjs')],
     opt: {
-      env: { ...process.env, EGG_MAJOR: String(EGG_MAJOR), EGG_SERVER_ENV: 'prod', EGG_HOME: fixture(name), ...env },
+      execArgv: ['--require', require.resolve('./master.cjs')],
+      env: {
+        ...process.env,
+        EGG_MAJOR: String(EGG_MAJOR),
+        EGG_SERVER_ENV: 'prod',
+        EGG_HOME: fixture(name),
+        TEST_PORTS: ports,
+        ...env,
+      },
     },
     ...options,
   });
