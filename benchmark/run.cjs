@@ -1,4 +1,4 @@
-// What the plugin costs beside bare Socket.IO and its peers: `npm run bench`, with `-- --quick`, `-- --only plugin,nest` or `-- --scaling`.
+// What the plugin costs beside bare Socket.IO and its peers: `npm run bench`, with `-- --quick`, `-- --only plugin,nest`, `-- --kind broadcast` or `-- --scaling`.
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
@@ -15,7 +15,7 @@ function say(text) {
 }
 
 async function main() {
-  const { quick, only, scaling, sizes, name } = options();
+  const { quick, only, kind, scaling, sizes, name } = options();
   const chosen = choose(only);
   prepare();
   const machine = `Node ${process.version}, ${os.cpus()[0].model.trim()}, ${os.availableParallelism()} cores`;
@@ -29,7 +29,7 @@ async function main() {
   const text = markdown({ servers, machine, sizes });
   write(`${name}.json`, `${JSON.stringify({ date: new Date().toISOString(), machine, sizes, servers }, rounded, 1)}\n`);
   write(`${name}.md`, text);
-  write(name === 'latest' ? 'chart.svg' : `${name}.svg`, chart(servers));
+  if (!kind) write(name === 'latest' ? 'chart.svg' : `${name}.svg`, chart(servers));
   console.log(`\n${text}`);
 }
 

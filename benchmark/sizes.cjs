@@ -31,18 +31,37 @@ const QUICK = {
   scaling: { sets: 1, rounds: 3, events: 5000 },
 };
 
-/** `{ quick, scaling, only, sizes, name }`; `name` is that of the files of results. */
+/** `{ quick, scaling, only, kind, sizes, name }`; `name` is that of the files of results. */
 function options() {
   const { values } = parseArgs({
     options: {
       quick: { type: 'boolean' },
       scaling: { type: 'boolean' },
       only: { type: 'string' },
+      kind: { type: 'string' },
+      sets: { type: 'string' },
       name: { type: 'string' },
     },
   });
-  const { quick = false, scaling = false, only, name = quick || only ? 'quick' : 'latest' } = values;
-  return { quick, scaling, only: only?.split(','), sizes: quick ? QUICK : FULL, name };
+  const {
+    quick = false,
+    scaling = false,
+    only,
+    kind,
+    sets,
+    name = quick || only || kind ? 'quick' : 'latest',
+  } = values;
+  const sizes = quick ? QUICK : FULL;
+  return { quick, scaling, only: only?.split(','), kind, sizes: changed(sizes, kind, sets), name };
+}
+
+/** Sizes with one kind of load only, if one is named, in twice as many rounds; and with so many sets. */
+function changed(sizes, kind, sets = sizes.sets) {
+  if (!(Number(sets) >= 1)) throw new Error(`--sets is a number, not ${sets}`);
+  const all = { ...sizes, sets: Math.floor(sets) };
+  if (!kind) return all;
+  if (!all.rounds[kind]) throw new Error(`--kind is one of ${Object.keys(all.rounds)}, not ${kind}`);
+  return { ...all, rounds: { [kind]: 2 * all.rounds[kind] }, memory: { ...all.memory, rounds: 0 } };
 }
 
 /** Fails where a process may not have so many connections. Node has raised its own limit as far as it may. */

@@ -6,29 +6,26 @@ const table = (head, rows) => [row(head), row(head.map((_, n) => (n ? '--:' : '-
 const ratio = ({ median, low, high }) => `${median.toFixed(2)} (${low.toFixed(2)}–${high.toFixed(2)})`;
 const heading = ({ title, unit }) => (unit ? `${title}, ${unit}` : title);
 
+/** Those that were measured: `--kind` names what is. */
+const figuresOf = ([{ figures }]) => FIGURES.filter(({ key }) => figures[key]);
+
 /** One row per server, one column per figure that has ratios. */
-function ratioTable(servers, key, figures = FIGURES.filter(({ absolute }) => !absolute)) {
+function ratioTable(servers, key) {
+  const figures = figuresOf(servers).filter(({ absolute }) => !absolute);
+  const [first] = figures;
   const rows = servers
-    .filter(({ name, figures: own }) => own.event[key] && !(key === 'toFloor' ? /^floor/ : /^bare/).test(name))
+    .filter(({ name, figures: own }) => own[first.key][key] && !(key === 'toFloor' ? /^floor/ : /^bare/).test(name))
     .map(({ title, figures: own }) => [title, ...figures.map((figure) => ratio(own[figure.key][key]))]);
   return table(['', ...figures.map(({ title }) => title)], rows);
 }
 
-/** For the README: medians of the ratios to the floor, one row per figure. */
-function shortTable(servers) {
-  const on = servers.filter(({ figures }) => figures.event.toFloor).filter(({ name }) => !/^(floor|hand)/.test(name));
-  const rows = FIGURES.filter(({ target }) => target).map(({ key, title }) => {
-    return [title, ...on.map(({ figures }) => figures[key].toFloor.median.toFixed(2))];
-  });
-  return table(['', ...on.map(({ title }) => title)], rows);
-}
-
 /** The medians as they are. */
 function valueTable(servers) {
+  const shown = figuresOf(servers);
   const rows = servers.map(({ title, figures }) => {
-    return [title, ...FIGURES.map(({ key, digits }) => figures[key].median.toFixed(digits))];
+    return [title, ...shown.map(({ key, digits }) => figures[key].median.toFixed(digits))];
   });
-  return table(['', ...FIGURES.map(heading)], rows);
+  return table(['', ...shown.map(heading)], rows);
 }
 
 /** Where the plugin is, and where it should be. */
@@ -37,7 +34,7 @@ function targetTable(servers) {
   for (const { name, title, figures } of servers) {
     const kind = name.startsWith('lean') ? 'lean' : 'target';
     if (!/^(plugin|lean)/.test(name)) continue;
-    for (const figure of FIGURES.filter((each) => each[kind])) {
+    for (const figure of figuresOf(servers).filter((each) => each[kind])) {
       const { toFloor } = figures[figure.key];
       const met = toFloor.median <= figure[kind] ? 'yes' : 'no';
       rows.push([`${title}: ${figure.title}`, ratio(toFloor), figure[kind].toFixed(2), met]);
@@ -55,12 +52,18 @@ const rounds = (sizes) => {
   ].join(', ');
 };
 
+/** How often heap was measured, if it was. */
+const heaps = ({ rounds: processes, churn }) =>
+  processes
+    ? ` Heap and
+RSS: ${processes} processes of each server. Heap left: of one, after ${churn} connections came and went.`
+    : '';
+
 function markdown({ servers, machine, sizes }) {
   return `# What was measured
 
 ${machine}. ${rounds(sizes)}.
-Of each process the median of its slices; of the sets the median, and in brackets the lowest and the highest. Heap and
-RSS: ${sizes.memory.rounds} processes of each server. Heap left: of one, after ${sizes.memory.churn} connections came and went.
+Of each process the median of its slices; of the sets the median, and in brackets the lowest and the highest.${heaps(sizes.memory)}
 
 ## Ratios to bare Socket.IO in the same set
 
@@ -86,4 +89,4 @@ ${valueTable(servers)}
 `;
 }
 
-module.exports = { markdown, shortTable, table, ratio };
+module.exports = { markdown, table, ratio };
