@@ -51,16 +51,17 @@ function options() {
     sets,
     name = quick || only || kind ? 'quick' : 'latest',
   } = values;
+  if (scaling && (only || kind || sets)) throw new Error('--scaling goes with --quick only');
   const sizes = quick ? QUICK : FULL;
   return { quick, scaling, only: only?.split(','), kind, sizes: changed(sizes, kind, sets), name };
 }
 
 /** Sizes with one kind of load only, if one is named, in twice as many rounds; and with so many sets. */
 function changed(sizes, kind, sets = sizes.sets) {
-  if (!(Number(sets) >= 1)) throw new Error(`--sets is a number, not ${sets}`);
-  const all = { ...sizes, sets: Math.floor(sets) };
+  if (!(Number.isInteger(Number(sets)) && sets > 0)) throw new Error(`--sets is a whole number from 1 on, not ${sets}`);
+  const all = { ...sizes, sets: Number(sets) };
   if (!kind) return all;
-  if (!all.rounds[kind]) throw new Error(`--kind is one of ${Object.keys(all.rounds)}, not ${kind}`);
+  if (!Object.hasOwn(all.rounds, kind)) throw new Error(`--kind is one of ${Object.keys(all.rounds)}, not ${kind}`);
   return { ...all, rounds: { [kind]: 2 * all.rounds[kind] }, memory: { ...all.memory, rounds: 0 } };
 }
 
