@@ -20,7 +20,7 @@ async function main() {
   prepare();
   const machine = `Node ${process.version}, ${os.cpus()[0].model.trim()}, ${os.availableParallelism()} cores`;
   if (scaling) return scale(quick, sizes, machine);
-  needFiles(chosen.length * sizes.broadcast.members + sizes.memory.idle);
+  needFiles(chosen.length * sizes.broadcast.members + (sizes.memory.rounds && sizes.memory.idle));
   const { measure } = require('./measure/rounds.cjs');
   const { summarize } = require('./report/statistics.cjs');
   const { markdown } = require('./report/tables.cjs');

@@ -49,7 +49,7 @@ function options() {
     only,
     kind,
     sets,
-    name = quick || only || kind ? 'quick' : 'latest',
+    name = quick || only || kind || sets ? 'quick' : 'latest',
   } = values;
   if (scaling && (only || kind || sets)) throw new Error('--scaling goes with --quick only');
   const sizes = quick ? QUICK : FULL;

@@ -2,11 +2,15 @@
 // until its agent and its workers listen: what listens meanwhile may get the same. Here it is given ports that are kept.
 const Module = require('node:module');
 
-const ports = process.env.TEST_PORTS.split(',').map(Number);
+const ports = process.env.TEST_PORTS?.split(',').map(Number);
+// Agent and workers load this file as well; the ports are the master's.
+delete process.env.TEST_PORTS;
 const load = Module._load;
-Module._load = function (request, ...rest) {
-  return request === 'detect-port' ? { detectPort } : load.call(this, request, ...rest);
-};
+if (ports) {
+  Module._load = function (request, ...rest) {
+    return request === 'detect-port' ? { detectPort } : load.call(this, request, ...rest);
+  };
+}
 
 async function detectPort() {
   if (ports.length === 0) throw new Error('the master asks for more ports than test/support/cluster.ts gives');
