@@ -1,6 +1,6 @@
 // Starts fixture applications as real processes: a master, an agent, workers.
 import { EGG_MAJOR, FRAMEWORK, fixture, mm } from './app';
-import { freePort } from './port';
+import { freePort, isFree } from './port';
 import { within } from './wait';
 
 /** An application of several processes that listens. */
@@ -22,7 +22,7 @@ export async function startCluster(
 ): Promise<Cluster> {
   const port = await freePort();
   // What the agent and, for sticky sessions, the workers listen on.
-  const ports = [await freePort(), await freePort()].join();
+  const ports = [await freePort(), await freePort()];
   const app = mm.cluster({
     baseDir: fixture(name),
     framework: FRAMEWORK,
@@ -39,7 +39,7 @@ export async function startCluster(
         EGG_MAJOR: String(EGG_MAJOR),
         EGG_SERVER_ENV: 'prod',
         EGG_HOME: fixture(name),
-        TEST_PORTS: ports,
+        TEST_PORTS: ports.join(),
         ...env,
       },
     },
@@ -50,5 +50,7 @@ export async function startCluster(
   await within(`the cluster ${name}`, app.ready(), 60_000);
   // Ready is also what has ended.
   if (app.process.exitCode !== null) throw new Error(`the cluster ${name} has not started:\n${app.stderr}`);
+  if (await isFree(ports[0]))
+    throw new Error(`the agent of ${name} does not listen on the port it was given: see master.cjs`);
   return { url: `http://127.0.0.1:${port}`, close: () => within(`the end of the cluster ${name}`, app.close()) };
 }
