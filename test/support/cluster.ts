@@ -22,7 +22,7 @@ export async function startCluster(
 ): Promise<Cluster> {
   const port = await freePort();
   // What the agent and, for sticky sessions, the workers listen on.
-  const ports = [await freePort(), await freePort()];
+  const ports: [number, number] = [await freePort(), await freePort()];
   const app = mm.cluster({
     baseDir: fixture(name),
     framework: FRAMEWORK,
