@@ -1,4 +1,4 @@
-// Makes ready what the servers need: the benchmark's own dependencies, and the plugin as users get it. Used by run.cjs.
+// Makes ready what the servers need: the benchmark's own dependencies, and the plugin as users get it. Used by run.cjs and count.cjs.
 const { execFileSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');

@@ -1,4 +1,4 @@
-// A process of the benchmark, on a core of its own: a server under test, or the load. Used by run.cjs and the phases.
+// A process of the benchmark, on a core of its own: a server under test, or the load. Used by run.cjs, count.cjs and the phases.
 const { spawn, spawnSync } = require('node:child_process');
 const path = require('node:path');
 const { availableParallelism } = require('node:os');
@@ -17,13 +17,16 @@ function cores() {
 }
 
 class Child {
-  /** `core` is 0 or 1 of the cores that there are. Resolves when the process has said that it is ready, with its first answer. */
-  static async start(args, core, env = {}) {
+  /**
+   * `core` is 0 or 1 of the cores that there are; `under` is a command that runs Node. Resolves when the process has said that it is
+   * ready, with its first answer.
+   */
+  static async start(args, core, env = {}, under = []) {
     const child = new Child();
     const all = cores();
     const pin = all && availableParallelism() > 1 ? ['taskset', '-c', String(all[core])] : [];
     const flags = process.env.BENCH_FLAGS?.split(' ') ?? [];
-    const [command, ...rest] = [...pin, process.execPath, '--expose-gc', ...flags, ...args];
+    const [command, ...rest] = [...pin, ...under, process.execPath, '--expose-gc', ...flags, ...args];
     child.name = args.map((arg) => path.basename(arg)).join(' ');
     child.process = spawn(command, rest, {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],

@@ -1,4 +1,4 @@
-// The servers take turns in short slices, so that what else the machine does hits all of them alike. Used by run.cjs.
+// The servers take turns in short slices, so that what else the machine does hits all of them alike. Used by run.cjs; scaling.cjs and count.cjs use parts of it.
 const path = require('node:path');
 const Child = require('./child.cjs');
 const slices = require('./slices.cjs');
@@ -6,8 +6,8 @@ const slices = require('./slices.cjs');
 const SERVERS = path.join(__dirname, '../servers');
 
 /** A server in a process of its own, with what the load needs to find it. */
-async function start({ name, args: [file, ...rest], eio }, env) {
-  const child = await Child.start([path.join(SERVERS, file), ...rest], 0, env);
+async function start({ name, args: [file, ...rest], eio }, env, under) {
+  const child = await Child.start([path.join(SERVERS, file), ...rest], 0, env, under);
   return { name, child, address: { name, port: child.ready, eio } };
 }
 

@@ -1,4 +1,4 @@
-// What a run says: the median of each process's slices, and ratios of processes that took turns. Used by run.cjs and scaling.cjs.
+// What a run says: the median of each process's slices, and ratios of processes that took turns. Used by run.cjs, scaling.cjs and count.cjs.
 
 /** The value below which so great a part of them is. */
 function quantile(values, part) {

@@ -1,4 +1,4 @@
-// The results as tables of Markdown. Used by run.cjs.
+// The results as tables of Markdown. Used by run.cjs and count.cjs.
 const FIGURES = require('./figures.cjs');
 
 const row = (cells) => `| ${cells.join(' | ')} |`;

@@ -1,4 +1,4 @@
-// The servers under test: how each is started, and which is the floor that it stands on. Used by run.cjs.
+// The servers under test: how each is started, and which is the floor that it stands on. Used by run.cjs and count.cjs.
 
 /**
  * `args` are the file and its arguments; `eio` is the protocol that its clients speak. `hand` does what it does without a plugin.
