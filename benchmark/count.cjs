@@ -10,22 +10,26 @@ const { start, rotated } = require('./measure/rounds.cjs');
 const prepare = require('./prepare.cjs');
 const { quantile, range } = require('./report/statistics.cjs');
 const { table } = require('./report/tables.cjs');
-const { choose } = require('./servers/index.cjs');
+const { choose, isNamed } = require('./servers/index.cjs');
+const { FULL, count, needFiles } = require('./sizes.cjs');
 
-const MEMBERS = 500;
 const OUT = path.join(__dirname, 'build/count');
+const { echo, churn, broadcast } = FULL;
 
-/** As much of each kind of load as makes V8 compile what it will. */
-const WARM = { echo: { events: 15_000 }, churn: { count: 500 }, broadcast: { broadcasts: 200 } };
-const WITH = { echo: { members: 50, window: 200 }, churn: { width: 10 }, broadcast: { window: 4 } };
+/** As much of each kind of load as makes V8 compile most of what it will. */
+const WARM = {
+  echo: { ...echo, events: 15_000 },
+  churn: { ...churn, count: 500 },
+  broadcast: { ...broadcast, broadcasts: 200 },
+};
 
 /** What is counted: so much of one kind of load is a sample, and `of` what there is in it. */
 const KINDS = [
-  { name: 'event', ask: 'echo', size: { events: 1500 }, of: 1500 },
-  { name: 'delivery', ask: 'broadcast', size: { broadcasts: 20 }, of: 20 * MEMBERS },
+  { name: 'event', ask: 'echo', size: { ...echo, events: 1500 }, of: 1500 },
+  { name: 'delivery', ask: 'broadcast', size: { ...broadcast, broadcasts: 20 }, of: 20 * broadcast.members },
 ];
 
-/** Of so many samples the lowest one is taken, which neither the garbage collector nor the compiler had a part in. */
+/** Of so many samples the lowest one is taken, in which the garbage collector and the compiler had the least part. */
 const SAMPLES = 4;
 
 // A core's second cache of 2 MB stands for the last one: what is not in there is dear.
@@ -56,14 +60,14 @@ function counted(pid, file) {
 }
 
 /** What one process takes per event and delivery. */
-async function count(server, load) {
+async function measure(server, load) {
   fs.rmSync(OUT, { recursive: true, force: true });
   fs.mkdirSync(OUT, { recursive: true });
   const under = `${VALGRIND} ${CACHES} --callgrind-out-file=${OUT}/dump`.split(' ');
   const { child, address } = await start(server, {}, under);
   const { pid } = child.process;
-  const put = (kind, size) => load.ask(kind, { ...address, ...WITH[kind], ...size });
-  await put('open', { count: MEMBERS });
+  const put = (kind, size) => load.ask(kind, { ...address, ...size });
+  await put('open', { count: broadcast.members });
   for (const [kind, size] of Object.entries(WARM)) await put(kind, size);
   control(pid, '--instr=on');
   const result = {};
@@ -87,18 +91,19 @@ async function count(server, load) {
 
 async function main() {
   const { values } = parseArgs({ options: { only: { type: 'string' }, processes: { type: 'string', default: '3' } } });
-  const { only, processes } = values;
+  const { only } = values;
+  const processes = count('--processes', values.processes);
   const names = (only ?? 'plugin').split(',');
-  const isNamed = (name) => names.some((each) => name.startsWith(each));
-  const servers = choose(names).filter(({ name, floor }) => floor && (name === floor || isNamed(name)));
+  const servers = choose(names).filter(({ name, floor }) => floor && (name === floor || isNamed(name, names)));
   if (servers.length === 0) throw new Error('--only: there is no floor to compare that to');
+  needFiles(broadcast.members);
   if (spawnSync('valgrind', ['--version']).error) throw new Error('this needs Valgrind: `apt-get install valgrind`');
   prepare();
   const load = await Child.start([path.join(__dirname, 'measure/load.cjs')], 1);
   const results = new Map(servers.map(({ name }) => [name, []]));
   for (let n = 0; n < processes; n++) {
     for (const server of rotated(servers, n)) {
-      const result = await count(server, load);
+      const result = await measure(server, load);
       process.stderr.write(`process ${n + 1} of ${processes}, ${server.name}: ${JSON.stringify(result, rounded)}\n`);
       results.get(server.name).push(result);
     }
@@ -125,7 +130,7 @@ function markdown(servers, results, processes) {
   return `# What an answered event and a broadcast delivery take
 
 Node ${process.version}, ${os.arch()}, counted by Valgrind in ${processes} processes of each server: instructions outside of the kernel, and misses of a
-cache of 2 MB. With ${MEMBERS} connections. Of each process the lowest of ${SAMPLES} samples; of the processes the median, and in brackets the lowest and
+cache of 2 MB. With ${broadcast.members} connections. Of each process the lowest of ${SAMPLES} samples; of the processes the median, and in brackets the lowest and
 the highest. Flags: \`${FLAGS}\`.
 
 ${table(head, rows)}

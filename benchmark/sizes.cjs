@@ -1,4 +1,4 @@
-// What is asked for on the command line, and how much is measured. Used by run.cjs.
+// What is asked for on the command line, and how much is measured. Used by run.cjs and count.cjs.
 const { spawnSync } = require('node:child_process');
 const { parseArgs } = require('node:util');
 
@@ -58,11 +58,17 @@ function options() {
 
 /** Sizes with one kind of load only, if one is named, in twice as many rounds; and with so many sets. */
 function changed(sizes, kind, sets = sizes.sets) {
-  if (!(Number.isInteger(Number(sets)) && sets > 0)) throw new Error(`--sets is a whole number from 1 on, not ${sets}`);
-  const all = { ...sizes, sets: Number(sets) };
+  const all = { ...sizes, sets: count('--sets', sets) };
   if (!kind) return all;
   if (!Object.hasOwn(all.rounds, kind)) throw new Error(`--kind is one of ${Object.keys(all.rounds)}, not ${kind}`);
   return { ...all, rounds: { [kind]: 2 * all.rounds[kind] }, memory: { ...all.memory, rounds: 0 } };
+}
+
+/** @throws where an option is no number of times */
+function count(option, value) {
+  const times = Number(value);
+  if (!(Number.isInteger(times) && times > 0)) throw new Error(`${option} is a whole number from 1 on, not ${value}`);
+  return times;
 }
 
 /** Fails where a process may not have so many connections. Node has raised its own limit as far as it may. */
@@ -75,4 +81,4 @@ function needFiles(count) {
   }
 }
 
-module.exports = { options, needFiles };
+module.exports = { FULL, options, count, needFiles };

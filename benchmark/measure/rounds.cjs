@@ -1,4 +1,5 @@
-// The servers take turns in short slices, so that what else the machine does hits all of them alike. Used by run.cjs; scaling.cjs and count.cjs use parts of it.
+// The servers take turns in short slices, so that what else the machine does hits all of them alike. Used by run.cjs, and in parts
+// by scaling.cjs and count.cjs.
 const path = require('node:path');
 const Child = require('./child.cjs');
 const slices = require('./slices.cjs');

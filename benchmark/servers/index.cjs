@@ -51,13 +51,14 @@ const SERVERS = [
   { name: 'midway', title: 'Midway', args: ['midway.cjs'] },
 ];
 
+/** Whether `plugin4` is among the names: by itself, or as one of `plugin`. */
+const isNamed = (name, names) => names.includes(name) || names.includes(name.replace(/\d$/, ''));
+
 /** Those that `--only plugin,nest` names, with what they are compared to; without names all that need none. */
 function choose(names) {
   if (!names) return SERVERS.filter(({ named }) => !named);
-  const wanted = SERVERS.filter(({ name }) => names.includes(name) || names.includes(name.replace(/\d$/, '')));
-  const unknown = names.filter(
-    (each) => !SERVERS.some(({ name }) => name === each || name.replace(/\d$/, '') === each),
-  );
+  const wanted = SERVERS.filter(({ name }) => isNamed(name, names));
+  const unknown = names.filter((each) => !SERVERS.some(({ name }) => isNamed(name, [each])));
   if (unknown.length) throw new Error(`--only: there is no server ${unknown}; there are ${SERVERS.map((s) => s.name)}`);
   return SERVERS.filter((server) => {
     const { name } = server;
@@ -67,4 +68,4 @@ function choose(names) {
   });
 }
 
-module.exports = { choose };
+module.exports = { choose, isNamed };
