@@ -2,6 +2,7 @@
 import type { ClusterOptions, RedisOptions } from 'ioredis';
 import { ConfigError } from '../errors';
 import { type RedisNode, type ResolvedCluster, resolveCluster } from './cluster';
+import { checkOption, isChecked } from './option';
 
 /** The adapters that work by way of Redis. */
 export type RedisKind = 'redis' | 'redis-sharded' | 'redis-streams';
@@ -78,35 +79,6 @@ const ONLY: Array<[key: 'subscriptionMode' | 'maxLen' | 'readCount', kind: Redis
   ['maxLen', 'redis-streams'],
   ['readCount', 'redis-streams'],
 ];
-const MODES = ['static', 'dynamic', 'dynamic-private'];
-
-type Check = [holds: (value: unknown) => boolean, allowed: string];
-
-const text: Check = [(value) => typeof value === 'string' && value !== '', 'a string that is not empty'];
-const PASSWORD: Check = [(value) => typeof value === 'string' || typeof value === 'number', 'a string'];
-const CHECKS: Record<string, Check> = {
-  host: text,
-  path: text,
-  clientName: text,
-  key: text,
-  auth_pass: PASSWORD,
-  password: PASSWORD,
-  port: [(value) => isCount(value) && Number(value) > 0 && Number(value) < 65_536, 'a port number, from 1 to 65535'],
-  db: [isCount, 'the index of a database: 0, 1, …'],
-  subscriptionMode: [(value) => MODES.includes(value as string), MODES.map((mode) => `'${mode}'`).join(', ')],
-  maxLen: [isPositive, 'a whole number greater than 0'],
-  readCount: [isPositive, 'a whole number greater than 0'],
-  requestsTimeout: [(value) => typeof value === 'number' && value > 0, 'a number of ms greater than 0'],
-};
-
-/** What egg-socket.io 4 took, or one may expect, and what to write instead. */
-const INSTEAD: Record<string, string> = {
-  adapter: 'config.io.adapter',
-  pubClient: 'config.io.redis.clientName, the name of a client of egg-redis, which is duplicated for subscribing',
-  subClient: 'config.io.redis.clientName, the name of a client of egg-redis, which is duplicated for subscribing',
-  url: 'host, port, auth_pass and db',
-  uri: 'host, port, auth_pass and db',
-};
 
 /**
  * Checks `config.io.redis` and sorts its keys by who reads them. No message contains a password.
@@ -123,7 +95,7 @@ export function resolveRedis(raw: unknown, { init, adapter }: Rest, warnings: st
   if (init.adapter !== undefined) {
     throw new ConfigError('config.io.init.adapter', init.adapter, 'nothing where config.io.redis is set: remove one');
   }
-  for (const [key, value] of Object.entries(raw)) check(key, value, warnings);
+  for (const [key, value] of Object.entries(raw)) checkOption(key, value, warnings);
   // What isn't set, in the environment say, leaves its default. Some of ioredis's options may be null.
   const set = Object.entries(raw).filter(([key, value]) => value !== undefined && (value !== null || !isChecked(key)));
   const all = Object.fromEntries(set) as RedisConfig;
@@ -153,31 +125,4 @@ export function resolveRedis(raw: unknown, { init, adapter }: Rest, warnings: st
 export function hidePassword(config: object): void {
   const { dump } = config as { dump?: { ignore?: unknown } };
   if (dump?.ignore instanceof Set) dump.ignore.add('auth_pass');
-}
-
-function check(key: string, value: unknown, warnings: string[]): void {
-  const where = `config.io.redis.${key}`;
-  if (Object.hasOwn(INSTEAD, key)) {
-    throw new ConfigError(where, '***', `${INSTEAD[key]}`, `unknown option ${key}`);
-  }
-  const [holds, allowed] = (isChecked(key) && CHECKS[key]) || [() => true, ''];
-  if (value !== undefined && value !== null && !holds(value)) {
-    throw new ConfigError(where, holds === PASSWORD[0] ? '***' : value, allowed);
-  }
-  if (key.includes('_') && key !== 'auth_pass') {
-    warnings.push(`${where} has no effect: it is an option of node_redis, look up its name in ioredis`);
-  }
-}
-
-function isChecked(key: string): boolean {
-  return Object.hasOwn(CHECKS, key);
-}
-
-function isPositive(value: unknown): boolean {
-  return Number.isInteger(value) && Number(value) > 0;
-}
-
-/** A whole number, which may come from the environment as a string. */
-function isCount(value: unknown): boolean {
-  return (typeof value === 'number' || typeof value === 'string') && /^\d+$/.test(String(value));
 }
