@@ -1,18 +1,16 @@
 // What happens when, in a worker. No logic here: each hook names the rooms that do the work.
 import type { Application } from 'egg';
-import { useAdapter } from './lib/adapter';
+import { closeRedis } from './lib/adapters/redis/install';
+import { useAdapter } from './lib/adapters/select';
 import { listenToAgent } from './lib/agent/relay';
-import { bindNamespaces } from './lib/boot';
-import { closeCluster, leaveCluster, openCluster, prepareCluster } from './lib/cluster';
-import { resolveConfig } from './lib/config';
+import { bindNamespaces, summary } from './lib/boot';
+import { configOf } from './lib/config/config';
+import { hidePassword } from './lib/config/redis';
+import { adapterOf, drainWarnings, hostWarnings } from './lib/config/topology';
 import { drain, drainConnection } from './lib/drain';
-import { drainWarnings } from './lib/drain/times';
 import { attach, detach } from './lib/engine';
-import { adapterOf, hostWarnings } from './lib/host';
 import { loadIo } from './lib/loader';
-import { closeRedis } from './lib/redis';
-import { hidePassword } from './lib/redis/config';
-import { summary } from './lib/summary';
+import { closeCluster, leaveCluster, openCluster, prepareCluster } from './lib/workers/workers';
 
 /** What `app.beforeClose` calls, which Egg 4 calls deprecated. */
 interface Lifecycle {
@@ -27,14 +25,14 @@ export default class IoBoot {
 
   configWillLoad(): void {
     hidePassword(this.app.config);
-    const { warnings } = resolveConfig(this.app.config.io);
+  }
+
+  configDidLoad(): void {
+    const { warnings } = configOf(this.app);
     adapterOf(this.app);
     for (const warning of [...warnings, ...drainWarnings(this.app), ...hostWarnings(this.app)]) {
       this.app.coreLogger.warn(`[egg-socket.io] ${warning}`);
     }
-  }
-
-  configDidLoad(): void {
     prepareCluster(this.app, (sid) => drainConnection(this.app, sid));
     this.#loading = loadIo(this.app);
     this.app.on('server', (server) => attach(this.app, server));

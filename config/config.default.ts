@@ -1,5 +1,5 @@
 // The defaults of `config.io`. An application overrides them in its own config/config.default.ts.
-import type { IoConfig } from '../lib/config';
+import type { IoConfig } from '../lib/config/config';
 
 const config: { io: IoConfig } = {
   io: {

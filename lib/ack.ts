@@ -2,12 +2,19 @@
 // with what a controller returns, with an error, or when its time is up. Made by packet.ts for each packet that asks for one.
 import { inspect } from 'node:util';
 import type { Socket } from 'socket.io';
-import type { AckConfig } from './ack/config';
-import { toError } from './errors';
+import { AckTimeoutError, NoRouteError, toError } from './errors';
 
 /** Where it is written that an ack was called a second time: `app.coreLogger`. */
 export interface AckLog {
   warn(message: string): void;
+}
+
+/** How acks are answered. */
+export interface AckConfig {
+  /** Whether what a controller returns or throws is the answer. */
+  readonly auto: boolean;
+  /** After how many ms an error is the answer; undefined: never. */
+  readonly timeout: number | undefined;
 }
 
 /** What all acks of a namespace have in common. */
@@ -18,22 +25,6 @@ export interface Acks extends AckConfig {
 type Send = (...args: unknown[]) => void;
 /** What happens when the time of an ack is up, or its controller fails when the chain is over. */
 type Fail = (thrown: unknown) => void;
-
-/** No answer in `config.io.ackTimeout` ms. */
-export class AckTimeoutError extends Error {
-  override name = 'AckTimeoutError';
-  readonly code = 'ACK_TIMEOUT';
-  /** Clients may be told, as of the errors of `ctx.throw`. */
-  readonly expose = true;
-}
-
-/** A client waits for an answer to an event that has neither a route nor a listener. */
-export class NoRouteError extends Error {
-  override name = 'NoRouteError';
-  readonly code = 'NO_ROUTE';
-  /** Clients may be told, as of the errors of `ctx.throw`. */
-  readonly expose = true;
-}
 
 /** The ack of one packet. */
 export class Ack {

@@ -1,19 +1,20 @@
 // Gives the namespaces their chains when Egg has loaded everything. Called by app.ts in willReady.
 import type { Application } from 'egg';
-import { composeChain, composeLasting, lookUp, type Middleware } from './chain';
-import { type NamespaceConfig, type ResolvedConfig, resolveConfig } from './config';
-import { connectionCore } from './connection';
+import { composeChain, composeLasting, lookUp } from './compose';
+import { configOf, type NamespaceConfig, type ResolvedConfig } from './config/config';
+import { adapterOf, hostOf, needsHandover } from './config/topology';
+import { connectionCore, Ends } from './connection-handler';
 import { ContextFactory } from './context';
-import { Ends } from './ends';
-import { bindNamespace } from './namespace';
-import { DONE, packetCore } from './packet';
+import { workOf } from './in-flight';
+import { bindNamespace } from './namespaces/bind';
+import { DONE, packetCore } from './packet-handler';
 import { type Router, routerOf } from './router';
-import type { NamespaceScope } from './scope';
 import { type Session, sessionOf, sessionProperties } from './session';
+import type { NamespaceScope } from './socket-state';
 import { statsOf } from './stats';
-import type { IoNamespace } from './typings';
+import type { Middleware } from './types/context';
+import type { IoNamespace } from './types/namespace';
 import { Users } from './users';
-import { workOf } from './work';
 
 /**
  * Binds each namespace that is configured or routed to its chains, now and when one is routed later.
@@ -21,7 +22,7 @@ import { workOf } from './work';
  * @throws {ConfigError} where a chain names a middleware that isn't there
  */
 export function bindNamespaces(app: Application): void {
-  const config = resolveConfig(app.config.io);
+  const config = configOf(app);
   const make = scopeMaker(app, config);
   // All chains are made before one is bound: a mistake in the last namespace leaves none half bound.
   const scopes = new Map(Array.from(config.namespace.keys(), (name) => [name, make(name)] as const));
@@ -87,4 +88,23 @@ function warnOfOpen(app: Application, { namespace, everywhere }: ResolvedConfig)
   app.coreLogger.warn(
     `[egg-socket.io] the connection middleware of / (${guard.join(', ')}) does not guard ${names.join(', ')}: since Socket.IO 3 a client connects there without passing /. Set config.io.connectionMiddleware, which runs in all namespaces, or connectionMiddleware of each in config.io.namespace`,
   );
+}
+
+// The line of the log that says what was chosen. Called by app.ts when everything is there.
+
+/** What a worker has chosen, in one line. */
+export function summary(app: Application): string {
+  const { init } = configOf(app);
+  const adapter = adapterOf(app);
+  const { workers, sticky } = hostOf(app);
+  const parts = {
+    namespaces: app.io.names().join(', '),
+    path: app.io.path(),
+    transports: (init.transports ?? ['polling', 'websocket']).join(', '),
+    adapter: adapter === 'own' ? "the application's own" : adapter,
+    workers: `${workers}${sticky ? ' (sticky)' : ''}`,
+    handover: needsHandover(app) ? 'on' : 'off',
+  };
+  const said = Object.entries(parts).map(([name, value]) => `${name}: ${value}`);
+  return `[egg-socket.io] ${said.join('; ')}`;
 }

@@ -2,11 +2,10 @@
 // come back by themselves to another worker. Called by app.ts.
 import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises';
 import type { Application } from 'egg';
-import { drainOf, variablesOf } from './drain/times';
-import { type Connection, type Engine, enginesOf } from './engine';
-import { refuse } from './refusal';
+import { drainOf, variablesOf } from './config/topology';
+import { type Connection, type Engine, enginesOf, refuse } from './engine';
+import { workOf } from './in-flight';
 import { routerOf } from './router';
-import { workOf } from './work';
 
 /** How many ms the telling of one client adds to the span over which all are told. */
 const EACH = 2;

@@ -1,10 +1,10 @@
 // Attaches app.io to Egg's HTTP server, and takes it off at the end. Called by app.ts.
-
-import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http';
+import { type Server as HttpServer, type IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
 import type { Application } from 'egg';
-import { shareSessions } from './cluster';
-import { resolveConfig } from './config';
+import { configOf } from './config/config';
 import { statsOf } from './stats';
+import { shareSessions } from './workers/workers';
 
 /** What to do, by Engine.IO's code of a refused request. */
 const ADVICE: Record<number, string> = {
@@ -57,7 +57,7 @@ const engines = new WeakMap<object, Map<HttpServer, Engine>>();
 /** Attaches Socket.IO to an HTTP server, as `config.io` says. */
 export function attach(app: Application, server: HttpServer): void {
   const { io } = app;
-  const { generateId } = resolveConfig(app.config.io);
+  const { generateId } = configOf(app);
   const attached = engines.get(io) ?? new Map<HttpServer, Engine>();
   engines.set(io, attached);
   if (attached.has(server)) return;
@@ -100,4 +100,22 @@ function logRefused(app: Application, { req, code, message, context }: Connectio
   const request = `${req?.method} ${req?.url?.split('?')[0]} from ${from}`;
   const advice = ADVICE[code] ? `. ${ADVICE[code]}` : '';
   app.coreLogger.warn(`[egg-socket.io] refused: ${message}${error} (${request})${advice}`);
+}
+
+// The answer to those who come to a worker that leaves: they try again on a new connection, which reaches another worker.
+// Called by drain.ts and cluster/handover.ts.
+
+const BODY = JSON.stringify({ message: 'the server is closing' });
+const HEADERS = { connection: 'close', 'content-type': 'application/json', 'content-length': BODY.length };
+
+/** Refuses a request, or an upgrade: for that Engine.IO makes a response that writes nothing. */
+export function refuse({ socket }: IncomingMessage, res: ServerResponse): void {
+  if (res instanceof ServerResponse) res.writeHead(503, HEADERS).end(BODY);
+  else refuseUpgrade(socket);
+}
+
+export function refuseUpgrade(socket: Duplex): void {
+  const lines = Object.entries(HEADERS).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.on('error', () => {});
+  socket.end(`HTTP/1.1 503 Service Unavailable\r\n${lines.join('')}\r\n${BODY}`, () => socket.destroy());
 }

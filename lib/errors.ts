@@ -23,6 +23,22 @@ export class ConfigError extends Error {
   }
 }
 
+/** No answer in `config.io.ackTimeout` ms. */
+export class AckTimeoutError extends Error {
+  override name = 'AckTimeoutError';
+  readonly code = 'ACK_TIMEOUT';
+  /** Clients may be told, as of the errors of `ctx.throw`. */
+  readonly expose = true;
+}
+
+/** A client waits for an answer to an event that has neither a route nor a listener. */
+export class NoRouteError extends Error {
+  override name = 'NoRouteError';
+  readonly code = 'NO_ROUTE';
+  /** Clients may be told, as of the errors of `ctx.throw`. */
+  readonly expose = true;
+}
+
 const CONTROLLER_PREFIX = '[egg-socket.io] controller execute error: ';
 
 /** Gives the error of a controller the prefix that egg-socket.io 4 gave it; what is no error stays as it is. */

@@ -1,12 +1,17 @@
 // The public entry: types and error classes, nothing that runs.
-export { AckTimeoutError, NoRouteError } from './ack';
-export type { AdapterConstructor, AdapterName } from './adapter/config';
 export type { AgentIo, AgentNamespace } from './agent/io';
-export type { Middleware } from './chain';
-export type { AdapterConfig, DrainConfig, InitConfig, IoConfig, NamespaceConfig, RedisConfig } from './config';
-export { ConfigError } from './errors';
-export type { OnError, ThrownError } from './failures';
-export type { Handler } from './route';
+export type {
+  AdapterConfig,
+  AdapterConstructor,
+  AdapterName,
+  DrainConfig,
+  InitConfig,
+  IoConfig,
+  NamespaceConfig,
+  RedisConfig,
+} from './config/config';
+export type { AckError, OnError, ThrownError } from './error-response';
+export { AckTimeoutError, ConfigError, NoRouteError } from './errors';
 export type { Routed, RouteTail } from './router';
 export type { IoServer } from './server';
 export type { ConnectionStats, IoStats, NamespaceStats, Protocol } from './stats';
@@ -17,9 +22,10 @@ export type {
   IoTestClient,
   MockIoContext,
   MockIoContextOptions,
-} from './testkit/typings';
-export type { AckError } from './told';
-export type { IoContext, IoController, IoMiddleware, IoNamespace, IoSocket, RouteOf, UserOf } from './typings';
-export type { ControllerPath } from './typings/controllers';
-export type { EventContext, EventsMap, HandlerOf, NamespaceTypes, SocketOf } from './typings/events';
-export type { FindUser, FoundUser, UserId } from './users';
+} from './testkit/types';
+export type { Handler, IoContext, IoSocket, Middleware } from './types/context';
+export type { ControllerPath, IoController, IoMiddleware } from './types/controllers';
+export type {} from './types/egg';
+export type { EventContext, EventsMap, HandlerOf, NamespaceTypes, SocketOf } from './types/events';
+export type { IoNamespace, RouteOf, UserId, UserOf } from './types/namespace';
+export type { FindUser, FoundUser } from './users';

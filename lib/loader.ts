@@ -2,9 +2,9 @@
 import path from 'node:path';
 import { types } from 'node:util';
 import type { Application, Context } from 'egg';
-import type { Middleware } from './chain';
 import { type Initializer, remembering } from './direct';
 import type { IoServer } from './server';
+import type { Middleware } from './types/context';
 
 /** What of Egg's application is needed here, as both majors have it: synchronous on Egg 3, asynchronous on Egg 4. */
 interface LoadingApp {

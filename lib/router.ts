@@ -1,10 +1,13 @@
 // A namespace's table of events. app/router.ts of an application fills it, packet.ts and system.ts read it.
-import type { Namespace } from 'socket.io';
-import type { Middleware } from './chain';
-import { ConfigError } from './errors';
-import type { Names } from './names';
-import { isReserved, isSystemEvent } from './reserved';
-import { type Handler, Route } from './route';
+
+import type { Context } from 'egg';
+import type { Namespace, Socket } from 'socket.io';
+import type { Ack } from './ack';
+import { composeChain, type Onion } from './compose';
+import { setArgs } from './context';
+import { directly } from './direct';
+import { ConfigError, controllerError, isPromise } from './errors';
+import type { Handler, Middleware } from './types/context';
 
 /** What answers an event in a route: a function, or the path of a method of `app.io.controller`, such as `'chat.say'`. */
 export type Routed = Handler | string;
@@ -136,4 +139,195 @@ function nameOf(handler: Handler): string {
   const symbol = Object.getOwnPropertySymbols(handler).find((key) => key.description === 'EGG_LOADER_ITEM_FULLPATH');
   const path = symbol && (handler as unknown as Record<symbol, unknown>)[symbol];
   return typeof path === 'string' ? path : handler.name || 'an anonymous function';
+}
+
+// A routed event: its handler, and the middlewares of its own. Made by router.ts, run by packet.ts and system.ts.
+
+/** A routed event. */
+export class Route {
+  /** How often the handler is running right now. */
+  running = 0;
+  readonly #handle: Handler;
+  readonly #around: Onion | undefined;
+
+  /**
+   * @param handler - what answers the event
+   * @param middlewares - what runs around it
+   */
+  constructor(
+    readonly handler: Handler,
+    middlewares: Middleware[] = [],
+  ) {
+    this.#handle = directly(handler);
+    if (middlewares.length > 0) this.#around = composeChain(middlewares);
+  }
+
+  /**
+   * Runs the middlewares and the handler.
+   *
+   * @param packet - of a client's event: what the handler's arguments are taken from
+   * @param ack - gets what the handler returns
+   * @returns a promise, or undefined where all is done
+   */
+  run(ctx: Context, packet?: unknown[], ack?: Ack): Promise<void> | undefined {
+    if (this.#around === undefined) return this.#call(ctx, packet, ack);
+    return this.#around(ctx, () => this.#call(ctx, packet, ack));
+  }
+
+  #call(ctx: Context, packet: unknown[] | undefined, ack: Ack | undefined): Promise<void> | undefined {
+    ack?.routed();
+    if (packet !== undefined) setArgs(ctx, packet.slice(1));
+    let result: unknown;
+    try {
+      result = this.#handle.call(ctx, ctx);
+    } catch (thrown) {
+      throw controllerError(thrown);
+    }
+    if (!isPromise(result)) {
+      ack?.returned(result);
+      return undefined;
+    }
+    this.running++;
+    if (ack === undefined) return Promise.resolve(result).then(this.#done, this.#failed);
+    return Promise.resolve(result).then(
+      (value) => {
+        this.running--;
+        ack.returned(value);
+      },
+      (thrown) => {
+        this.running--;
+        const err = controllerError(thrown);
+        if (!ack.failed(err)) throw err;
+      },
+    );
+  }
+
+  readonly #done = (): void => {
+    this.running--;
+  };
+
+  readonly #failed = (thrown: unknown): never => {
+    this.running--;
+    throw controllerError(thrown);
+  };
+}
+
+// What a route may name: the controllers, by function or by path ('chat.say' is app.io.controller.chat.say), and the middlewares.
+// Made by server.ts for its routers.
+
+/** How many names a message lists. */
+const LISTED = 50;
+
+/** `app.io`, as far as it is needed here. */
+interface Loaded {
+  readonly controller: object;
+  readonly middleware: object;
+}
+
+/** Finds what routes name. */
+export class Names {
+  /** @param io - `app.io` */
+  constructor(private readonly io: Loaded) {}
+
+  /**
+   * What answers an event.
+   *
+   * @param given - a function, or the path of a controller's method
+   * @param where - the route, for messages
+   * @throws {ConfigError} where it is neither, with the paths that there are
+   */
+  handler(given: unknown, where: string): Handler {
+    if (typeof given === 'function') return given as Handler;
+    const found = typeof given === 'string' ? given.split('.').reduce<unknown>(member, this.io.controller) : undefined;
+    if (typeof found === 'function') return found as Handler;
+    throw new ConfigError(
+      `handler of ${where}`,
+      given,
+      `a function, or one of the methods of app/io/controller: ${list(pathsIn(this.io.controller))}`,
+      typeof given === 'string'
+        ? `can't find controller: ${given} !`
+        : `handler must be function!${this.#handlerHint(given)}`,
+    );
+  }
+
+  /** Whether a handler is a middleware of `app/io`: its controller has been forgotten. */
+  isMiddleware(handler: unknown): boolean {
+    return Object.values(this.io.middleware).includes(handler);
+  }
+
+  /**
+   * A middleware of a route.
+   *
+   * @throws {ConfigError} where it is no function, with the names that there are
+   */
+  middleware(given: unknown, where: string): Middleware {
+    if (typeof given === 'function') return given as Middleware;
+    const names = Object.keys(this.io.middleware);
+    throw new ConfigError(
+      `middleware of ${where}`,
+      given,
+      `a function (ctx, next), such as those of app/io/middleware: ${list(names)}`,
+      `middleware must be function!${middlewareHint(given, names)}`,
+    );
+  }
+
+  #handlerHint(given: unknown): string {
+    if (given === undefined) return ' It is undefined: is its name misspelt?';
+    if (Array.isArray(given)) return ' For middlewares write route(event, middleware, handler)';
+    const [first] = Object.values(this.io.controller).includes(given) ? pathsIn(given as object) : [];
+    return first === undefined ? '' : ` It is a controller: name one of its methods, such as ${first}`;
+  }
+}
+
+function middlewareHint(given: unknown, names: string[]): string {
+  if (typeof given === 'string' && names.includes(given)) return ` Write app.io.middleware.${given}`;
+  return given instanceof Promise ? ' It was called: leave out the ()' : '';
+}
+
+function list(names: string[]): string {
+  const more = names.length > LISTED ? `, and ${names.length - LISTED} more` : '';
+  return `${names.sort().slice(0, LISTED).join(', ') || 'there are none'}${more}`;
+}
+
+function member(of: unknown, name: string): unknown {
+  const has = typeof of === 'object' && of !== null && Object.hasOwn(of, name);
+  return has ? (of as Record<string, unknown>)[name] : undefined;
+}
+
+/** The paths of all methods, those of nested folders among them. */
+function pathsIn(controllers: object, prefix = '', above: object[] = []): string[] {
+  return Object.entries(controllers).flatMap(([name, value]) => {
+    if (typeof value === 'function') return [prefix + name];
+    if (typeof value !== 'object' || value === null || above.includes(value)) return [];
+    return pathsIn(value, `${prefix}${name}.`, [...above, controllers]);
+  });
+}
+
+// The names of events that Socket.IO itself emits on a socket, and who listens to them. Asked by router.ts and packet.ts.
+
+/** Events that Socket.IO emits by itself. Its own parser refuses them from a client; other parsers let them through. */
+const RESERVED: ReadonlySet<unknown> = new Set([
+  'connect',
+  'connect_error',
+  'disconnect',
+  'disconnecting',
+  'newListener',
+  'removeListener',
+]);
+
+/** Whether no client may send an event of that name. */
+export function isReserved(event: unknown): boolean {
+  return RESERVED.has(event);
+}
+
+const SYSTEM_EVENTS: ReadonlySet<unknown> = new Set(['disconnecting', 'disconnect', 'error']);
+
+/** Whether an event is one that Socket.IO itself emits on a socket, and that can be routed all the same. */
+export function isSystemEvent(event: unknown): boolean {
+  return SYSTEM_EVENTS.has(event);
+}
+
+/** Whether anybody hears a client's packet named `error`. Socket.IO itself listens, with a function that does nothing. */
+export function isErrorHeard(socket: Socket): boolean {
+  return socket.listeners('error').some(({ name }) => name !== 'noop');
 }

@@ -1,25 +1,16 @@
 // app.io: Socket.IO's server with routes. Made by app/extend/application.ts when it is first asked for.
 import { Server, type ServerOptions } from 'socket.io';
-import { type Binding, Bindings } from './bindings';
-import { Children, type Parent } from './children';
-import type { ResolvedConfig } from './config';
-import { Equipment } from './equipment';
-import type { Failures } from './failures';
-import { Names } from './names';
-import { type ParentName, Parents } from './parents';
-import { isPattern, Pattern } from './pattern';
-import { Refused } from './refused';
-import { routerOf } from './router';
+import type { ResolvedConfig } from './config/config';
+import type { Failures } from './error-response';
+import { Children, type Parent, Refused } from './namespaces/child-namespaces';
+import { type ParentName, Parents } from './namespaces/parent-namespaces';
+import { isPattern, Pattern } from './namespaces/path-pattern';
+import { type Binding, Bindings, Equipment } from './namespaces/setup';
+import { Names, routerOf } from './router';
 import { type IoStats, statsOf } from './stats';
-import type { IoController, IoMiddleware, IoNamespace, RouteOf, UserOf } from './typings';
-import type {
-  ClientEventsOf,
-  DataOf,
-  DeclaredAs,
-  InterServerEventsOf,
-  ServerEventsOf,
-  SocketOf,
-} from './typings/events';
+import type { IoController, IoMiddleware } from './types/controllers';
+import type { ClientEventsOf, DataOf, DeclaredAs, InterServerEventsOf, ServerEventsOf, SocketOf } from './types/events';
+import type { IoNamespace, RouteOf, UserOf } from './types/namespace';
 import type { Users } from './users';
 
 // biome-ignore lint/suspicious/noExplicitAny: as Socket.IO declares it

@@ -3,12 +3,9 @@
 import { createHmac } from 'node:crypto';
 import type { Context } from 'egg';
 import type { Namespace, Socket } from 'socket.io';
-import { hasClosed, unlessClosed } from './closing';
 import { ConfigError, type ErrorLog, isPromise, toError } from './errors';
-import type { InitConfig } from './init';
-
-/** The id of a user, as the application has it. `42` and `'42'` are one. */
-export type UserId = string | number | bigint;
+import { hasClosed, unlessClosed } from './on-close';
+import type { UserId } from './types/namespace';
 
 /** What `config.io.user` gives: nobody is `undefined`, `null`, `false` or `''`. */
 export type FoundUser = UserId | false | null | undefined;
@@ -121,28 +118,6 @@ export class Users {
       'config.io.user needs config.keys',
     );
   }
-}
-
-/** @throws {ConfigError} for what `config.io.user` can't be */
-export function resolveUser(
-  value: unknown,
-  { connectionStateRecovery: recovery }: InitConfig,
-  warnings: string[],
-): FindUser | undefined {
-  if (value === undefined || value === null || value === false) return undefined;
-  if (typeof recovery === 'object' && recovery?.skipMiddlewares) {
-    warnings.push(
-      'config.io.user is not asked for a client that is recovered, since config.io.init.connectionStateRecovery has skipMiddlewares: the client stays whose it was, even if that user has lost access',
-    );
-  }
-  // As Egg's own log line does.
-  if (value === true) return (ctx) => (ctx as unknown as { userId: FoundUser }).userId;
-  if (typeof value === 'function' && !/Generator/.test(Object.prototype.toString.call(value))) return value as FindUser;
-  throw new ConfigError(
-    'config.io.user',
-    value,
-    'a function (ctx) => the id of its user, true for ctx.userId, or false',
-  );
 }
 
 function isNobody(id: unknown): id is undefined | null | false | '' {

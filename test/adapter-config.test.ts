@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import type { Application } from 'egg';
 import { Adapter } from 'socket.io-adapter';
 import type { IoConfig } from '../lib';
-import { chooseAdapter, type Host } from '../lib/adapter/config';
-import { resolveConfig } from '../lib/config';
+import { resolveConfig } from '../lib/config/config';
+import { chooseAdapter, type Host } from '../lib/config/topology';
 import { bootError, startInline } from './support/inline';
 
 const ONE: Host = { workers: 1, sticky: false };

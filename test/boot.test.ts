@@ -9,7 +9,7 @@ describe('boot', () => {
   it('should fail in the agent already where config.io is wrong: one message, before any worker starts', () => {
     const agent = { config: { io: { nonsense: 1 } } };
     assert.throws(
-      () => new IoAgentBoot(agent as never).configWillLoad(),
+      () => new IoAgentBoot(agent as never).configDidLoad(),
       /unknown option nonsense.*config\.io\.nonsense/,
     );
   });

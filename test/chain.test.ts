@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import type { Context } from 'egg';
 import compose from 'koa-compose';
-import { composeChain, composeLasting, type Middleware, type Onion } from '../lib/chain';
+import { composeChain, composeLasting, type Onion } from '../lib/compose';
+import type { Middleware } from '../lib/types/context';
 
 const ctx = {} as Context;
 

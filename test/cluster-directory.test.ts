@@ -6,8 +6,8 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, sta
 import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { RunDirectory, sweep } from '../lib/cluster/directory';
-import { isTag, makeSid, makeTag, tagOf } from '../lib/cluster/tag';
+import { RunDirectory, sweep } from '../lib/workers/run-directory';
+import { isTag, makeSid, makeTag, tagOf } from '../lib/workers/session-id';
 
 describe('the directory of the workers', () => {
   let rundir: string;

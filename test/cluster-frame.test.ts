@@ -1,6 +1,6 @@
 // What goes over the links between workers.
 import assert from 'node:assert/strict';
-import { type Encoded, encodeBroadcast, encodeFrame, FrameReader, FrameType } from '../lib/cluster/frame';
+import { type Encoded, encodeBroadcast, encodeFrame, FrameReader, FrameType } from '../lib/adapters/frame';
 
 /** A reader that notes what it reads. */
 function reading() {

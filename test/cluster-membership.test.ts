@@ -4,10 +4,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { RunDirectory } from '../lib/cluster/directory';
-import { encodeFrame, type FrameType } from '../lib/cluster/frame';
-import { Membership } from '../lib/cluster/membership';
-import { makeTag } from '../lib/cluster/tag';
+import { encodeFrame, type FrameType } from '../lib/adapters/frame';
+import { Membership } from '../lib/adapters/links';
+import { RunDirectory } from '../lib/workers/run-directory';
+import { makeTag } from '../lib/workers/session-id';
 import { until } from './support/wait';
 
 const log = { error: (err: unknown) => assert.fail(String(err)), warn() {}, info() {} };

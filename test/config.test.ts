@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { WebSocket, Server as WsServer } from 'ws';
 import type { IoConfig } from '../lib';
-import { resolveConfig } from '../lib/config';
+import { resolveConfig } from '../lib/config/config';
 import { connected, logs, mm, refused } from './support/app';
 import { OLD, parity, parityOf } from './support/clients';
 import { bootError, startInline } from './support/inline';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import type { EventEmitter } from 'node:events';
 import type { Application, Context } from 'egg';
-import { workOf } from '../lib/work';
+import { workOf } from '../lib/in-flight';
 import { connected, logs, type Running, refused } from './support/app';
 import { assertRefusal, parity } from './support/clients';
 import { noting, startInline } from './support/inline';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import type { Context } from 'egg';
 import type { Middleware } from '../lib';
-import { workOf } from '../lib/work';
+import { workOf } from '../lib/in-flight';
 import { logs } from './support/app';
 import { ALL, parityOf } from './support/clients';
 import { type Inline, noting, startInline } from './support/inline';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Application } from 'egg';
 import { ConfigError, type IoConfig } from '../lib';
-import { resolveConfig } from '../lib/config';
+import { resolveConfig } from '../lib/config/config';
 import { logs } from './support/app';
 import { startInline } from './support/inline';
 import { freePort } from './support/port';

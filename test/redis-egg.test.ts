@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import type { ClusterNode, ClusterOptions, Redis, RedisOptions } from 'ioredis';
-import type { AdapterName } from '../lib/adapter/config';
+import type { AdapterName } from '../lib/config/config';
 import { EGG_MAJOR, type Running, start } from './support/app';
 import { startInline } from './support/inline';
 import { freePort } from './support/port';

@@ -1,7 +1,7 @@
 // The two connections to Redis by themselves: one that hangs, one that may not, and what an outage costs.
 import assert from 'node:assert/strict';
 import { Redis, type RedisOptions } from 'ioredis';
-import { RedisLink } from '../lib/redis/link';
+import { RedisLink } from '../lib/adapters/redis/connection';
 import { type RedisServer, startRedis } from './support/redis';
 import { next, until } from './support/wait';
 

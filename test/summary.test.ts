@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import type { Application } from 'egg';
 import { Adapter } from 'socket.io-adapter';
 import type { IoConfig } from '../lib';
-import { hostWarnings } from '../lib/host';
-import { summary } from '../lib/summary';
+import { summary } from '../lib/boot';
+import { hostWarnings } from '../lib/config/topology';
 import { mm } from './support/app';
 import { type Inline, startInline } from './support/inline';
 

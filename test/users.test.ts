@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import type { Context } from 'egg';
 import type { Socket } from 'socket.io-client';
 import type { IoConfig } from '../lib';
-import { resolveConfig } from '../lib/config';
+import { resolveConfig } from '../lib/config/config';
 import { connected, logs, mm, type Running, refused, start, track } from './support/app';
 import { parity } from './support/clients';
 import { bootError, startInline } from './support/inline';

@@ -1,7 +1,7 @@
 // app.io, made when it is first asked for.
 import type { Application } from 'egg';
-import { resolveConfig } from '../../lib/config';
-import { loadWsEngine } from '../../lib/init';
+import { configOf } from '../../lib/config/config';
+import { loadWsEngine } from '../../lib/config/server-options';
 import { IoServer } from '../../lib/server';
 import { Users } from '../../lib/users';
 
@@ -12,7 +12,7 @@ export default {
   get io(): IoServer {
     const app = this as unknown as Application & { [IO]?: IoServer };
     if (app[IO] === undefined) {
-      const { init, onerror, namespace, user, ...rest } = resolveConfig(app.config.io);
+      const { init, onerror, namespace, user, ...rest } = configOf(app);
       const failures = { log: app.coreLogger, onerror };
       const options = { ...rest, names: [...namespace.keys()], users: new Users(app, user) };
       app[IO] = new IoServer(loadWsEngine(init, app.baseDir), failures, options);

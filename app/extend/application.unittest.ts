@@ -1,7 +1,7 @@
 // app.ioClient() and app.mockIoContext(), for tests: Egg loads this file in the environment unittest only.
 import type { Application } from 'egg';
 import { kitOf } from '../../lib/testkit/kit';
-import type { IoClientFactory, TestKitMembers } from '../../lib/testkit/typings';
+import type { IoClientFactory, TestKitMembers } from '../../lib/testkit/types';
 
 export default {
   get ioClient(): IoClientFactory {

@@ -1,10 +1,14 @@
 // agent.io: emits from the agent. It has no clients of its own: what it is asked for goes to one worker, which does it as if
 // its own code had asked. Made by app/extend/agent.ts when it is first asked for.
+
+import type { Agent } from 'egg';
 import { Namespace, Server } from 'socket.io';
 import { Adapter, type BroadcastOptions } from 'socket.io-adapter';
-import { isPattern } from '../pattern';
-import type { UserId, Users } from '../users';
-import { type Command, encodeCommand } from './command';
+import { isCluster } from '../config/topology';
+import { isPattern } from '../namespaces/path-pattern';
+import type { UserId } from '../types/namespace';
+import type { Users } from '../users';
+import { ACTION, type Command, encodeCommand } from './relay';
 
 /** How the agent emits to the clients of a namespace. */
 export type AgentNamespace = Pick<
@@ -149,4 +153,28 @@ export class AgentIo {
   disconnectSockets: AgentNamespace['disconnectSockets'] = (close) => this.#default.disconnectSockets(close);
   /** Emits an event to all workers, on `app.io`; without an acknowledgement. */
   serverSideEmit: AgentNamespace['serverSideEmit'] = (event, ...args) => this.#default.serverSideEmit(event, ...args);
+}
+
+// From the agent to one worker, by Egg's messenger: always the same one as long as it lives, so that what is sent first
+// arrives first. Called by app/extend/agent.ts.
+
+/** Sends to one worker. */
+export function sender(agent: Agent): (command: string) => void {
+  const { messenger, coreLogger } = agent;
+  if (!isCluster(agent)) return (command) => void messenger.sendToApp(ACTION, command);
+  let workers = ((messenger as { opids?: Array<number | string> }).opids ?? []).map(String);
+  let current: string | undefined;
+  messenger.on('egg-pids', (pids: Array<number | string>) => {
+    workers = pids.map(String);
+  });
+  return (command) => {
+    if (current === undefined || !workers.includes(current)) [current] = workers;
+    if (current === undefined) {
+      coreLogger.warn(
+        '[egg-socket.io] agent.io has emitted before any worker listens: nobody gets it. Wait for agent.messenger.once("egg-ready")',
+      );
+      return;
+    }
+    messenger.sendTo(current as never, ACTION, command);
+  };
 }

@@ -2,12 +2,12 @@
 import assert from 'node:assert';
 import type { Application } from 'egg';
 import type { Socket } from 'socket.io-client';
-import { resolveConfig } from '../config';
+import { configOf } from '../config/config';
 import { TIMEOUT, within } from './deadline';
 import { compare, Inbox, shown } from './inbox';
 import { loadClient } from './load';
 import { withoutOffset } from './offset';
-import type { IoClientOptions, IoTestClient } from './typings';
+import type { IoClientOptions, IoTestClient } from './types';
 
 /** A client with what it has received. */
 export interface Opened {
@@ -21,7 +21,7 @@ export interface Opened {
 export function open(app: Application, url: string, name: string, options: IoClientOptions): Opened {
   const { Manager } = loadClient(app.baseDir);
   const { session: _made, headers, timeout = TIMEOUT, auth, ...rest } = options;
-  const { path, transports, parser } = resolveConfig(app.config.io).init;
+  const { path, transports, parser } = configOf(app).init;
   const hasWebSocket = transports === undefined || transports.includes('websocket');
   const manager = new Manager(url, {
     ...(path === undefined ? {} : { path }),

@@ -4,10 +4,10 @@ import { IncomingMessage } from 'node:http';
 import { Socket as TcpSocket } from 'node:net';
 import type { Application } from 'egg';
 import { type Namespace, Socket } from 'socket.io';
-import { onlyKeys } from '../check';
+import { onlyKeys } from '../config/validate';
 import type { ContextFactory } from '../context';
 import { withoutOffset } from './offset';
-import type { MockIoContext, MockIoContextOptions } from './typings';
+import type { MockIoContext, MockIoContextOptions } from './types';
 
 const ADDRESS = '127.0.0.1';
 const OPTIONS = ['packet', 'session', 'namespace', 'headers', 'query', 'auth', 'params'];

@@ -5,9 +5,9 @@ import type { Application } from 'egg';
 import type { Socket as ServerSocket } from 'socket.io';
 import type { Socket } from 'socket.io-client';
 import { ContextFactory } from '../context';
+import { workOf } from '../in-flight';
 import { routerOf } from '../router';
 import { sessionProperties } from '../session';
-import { workOf } from '../work';
 import { equip, type Opened, open, shut } from './client';
 import { mockContext } from './context';
 import { cookieOf } from './cookie';
@@ -22,7 +22,7 @@ import type {
   IoTestClient,
   MockIoContext,
   MockIoContextOptions,
-} from './typings';
+} from './types';
 
 interface UnittestApplication {
   /** Of egg-mock; an application may run in unittest without it. */

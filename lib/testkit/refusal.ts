@@ -1,6 +1,6 @@
 // Why a server has not let a client in: as an error, and as what a test expects. Called by kit.ts.
 import assert from 'node:assert';
-import type { IoRefusal } from './typings';
+import type { IoRefusal } from './types';
 
 /** What `app.ioClient.expectRefused()` takes. */
 export type Reason = RegExp | string | ((refusal: IoRefusal) => unknown);

@@ -1,5 +1,5 @@
 // A Redis Cluster of the test's own: masters that share the slots, on free ports, their bus included.
-import type { RedisConfig } from '../../lib/config';
+import type { RedisConfig } from '../../lib/config/config';
 import { freePort } from './port';
 import { RedisServer, type RedisSettings } from './redis';
 import { until } from './wait';

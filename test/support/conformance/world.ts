@@ -7,7 +7,7 @@ import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { io, type Socket } from 'socket.io-client';
 import * as parser from 'socket.io-parser';
-import type { AdapterName } from '../../../lib/adapter/config';
+import type { AdapterName } from '../../../lib/config/config';
 import { connected } from '../app';
 import { type Cluster, startCluster } from '../cluster';
 import { type RedisServer, startRedis } from '../redis';
