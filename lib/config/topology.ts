@@ -1,7 +1,7 @@
 // What this process is among those of its host, and what follows from that. Asked at boot.
 
-import { types } from 'node:util';
 import { ConfigError } from '../errors';
+import { loadsAsynchronously } from '../internals/egg';
 import { type AdapterConfig, type AdapterName, configOf, type DrainConfig, type IoConfig } from './config';
 
 /** An application or an agent. */
@@ -176,7 +176,7 @@ function limits(app: Closing, env: NodeJS.ProcessEnv): Array<[name: string, limi
     milliseconds(env.EGG_APP_CLOSE_TIMEOUT || env.EGG_MASTER_CLOSE_TIMEOUT),
   ];
   // From Egg 4 on, which loads asynchronously, the worker itself has a limit: that of its graceful-process 2.
-  if (!types.isAsyncFunction((app.loader as { loadRouter?: unknown }).loadRouter)) return [master];
+  if (!loadsAsynchronously(app)) return [master];
   return [master, ['GRACEFUL_TIMEOUT', milliseconds(env.GRACEFUL_TIMEOUT)]];
 }
 

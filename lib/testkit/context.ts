@@ -20,7 +20,7 @@ export function mockContext(app: Application, contexts: ContextFactory, options:
   const socket = socketIn(nsp, options);
   const emitted: unknown[][] = [];
   socket.onAnyOutgoing((...sent) => emitted.push(withoutAck(withoutOffset(nsp, sent))));
-  const ctx = contexts.ofPacket({ socket, request: contexts.requestOf(socket) }, [...packet]);
+  const ctx = contexts.forPacket({ socket, request: contexts.requestOf(socket) }, [...packet]);
   define(ctx, 'emitted', emitted);
   if (session !== undefined) define(ctx, 'session', session);
   if (params !== undefined) define(ctx, 'params', params);

@@ -10,13 +10,13 @@ import { sessionOf } from '../session';
  * @throws where the application saves no session
  */
 export async function cookieOf(app: Application, session: object, header = ''): Promise<string> {
-  const around = sessionOf(app)?.around;
-  if (around === undefined) {
+  const load = sessionOf(app)?.load;
+  if (load === undefined) {
     throw new Error('[egg-socket.io] app.ioClient() has a session, but app.middleware has no session middleware');
   }
   // As over TLS: the cookie of a session may be for that alone, and this one is not sent back by a browser.
   const ctx = app.createAnonymousContext({ socket: { encrypted: true } } as never);
-  await around(ctx, async () => {
+  await load(ctx, async () => {
     ctx.session = { ...session } as never;
   });
   const set = [ctx.response.get('set-cookie') || []].flat().map((cookie) => String(cookie).split(';', 1)[0] as string);

@@ -7,7 +7,7 @@ import type { Socket } from 'socket.io-client';
 import { ContextFactory } from '../context';
 import { workOf } from '../in-flight';
 import { routerOf } from '../router';
-import { sessionProperties } from '../session';
+import { sessionMembers } from '../session';
 import { equip, type Opened, open, shut } from './client';
 import { mockContext } from './context';
 import { cookieOf } from './cookie';
@@ -54,7 +54,7 @@ export class TestKit {
   );
 
   mockIoContext(options: MockIoContextOptions = {}): MockIoContext {
-    this.#contexts ??= new ContextFactory(this.app, sessionProperties(this.app));
+    this.#contexts ??= new ContextFactory(this.app, sessionMembers(this.app));
     const { ctx, socket } = mockContext(this.app, this.#contexts, options);
     this.#sockets.add(socket);
     this.#closeItself();
