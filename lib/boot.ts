@@ -2,7 +2,7 @@
 import type { Application } from 'egg';
 import { composeChain, lookUp } from './compose';
 import { configOf, type NamespaceConfig, type ResolvedConfig } from './config/config';
-import { adapterOf, hostOf, needsHandover } from './config/topology';
+import { adapterOf, hostOf, needsForwarding } from './config/topology';
 import { ContextFactory } from './context';
 import { workOf } from './in-flight';
 import { bindNamespace } from './namespaces/bind';
@@ -98,7 +98,7 @@ export function summary(app: Application): string {
     transports: (init.transports ?? ['polling', 'websocket']).join(', '),
     adapter: adapter === 'own' ? "the application's own" : adapter,
     workers: `${workers}${sticky ? ' (sticky)' : ''}`,
-    handover: needsHandover(app) ? 'on' : 'off',
+    handover: needsForwarding(app) ? 'on' : 'off',
   };
   const listed = Object.entries(parts).map(([name, value]) => `${name}: ${value}`);
   return `[egg-socket.io] ${listed.join('; ')}`;

@@ -3,6 +3,7 @@ import type { AsyncLocalStorage } from 'node:async_hooks';
 import type { IncomingMessage } from 'node:http';
 import { types } from 'node:util';
 import type { Application, Context } from 'egg';
+import { type Member, property } from './members';
 
 /** The prototypes of the objects that koa makes for each request. */
 export interface ContextPrototypes {
@@ -151,3 +152,45 @@ export function delayRouter(app: Application, until: Promise<unknown>): void {
     return loadRouter.apply(loader, args);
   };
 }
+
+/** Registers a function that Egg calls when the application closes, before those that were registered earlier. */
+export function registerBeforeClose(app: Application, fn: () => Promise<void>): void {
+  const { lifecycle } = app as unknown as { lifecycle: { registerBeforeClose(fn: () => Promise<void>): void } };
+  lifecycle.registerBeforeClose(fn);
+}
+
+/** The options with which Egg's master has started a worker or the agent. */
+export interface MasterOptions {
+  workers?: number;
+  sticky?: boolean;
+  clusterPort?: number;
+  /** `'single'`: one process is master, agent and worker. */
+  mode?: string;
+}
+
+export function masterOptionsOf(app: object): MasterOptions {
+  return (app as { options?: MasterOptions }).options ?? {};
+}
+
+const member = (path: string, type: Member['type'], ...names: string[]): Member => ({
+  library: 'egg',
+  path,
+  type,
+  find: ({ app }) => names.reduce<unknown>((object, name) => property(object as object | undefined, name), app),
+});
+
+export const EGG_MEMBERS: readonly Member[] = [
+  member('app.createContext', 'function', 'createContext'),
+  member('app.context', 'object', 'context'),
+  member('app.request', 'object', 'request'),
+  member('app.response', 'object', 'response'),
+  member('app.middleware', 'object', 'middleware'),
+  member('app.loader.FileLoader', 'function', 'loader', 'FileLoader'),
+  member('app.loader.getLoadUnits', 'function', 'loader', 'getLoadUnits'),
+  member('app.loader.loadRouter', 'function', 'loader', 'loadRouter'),
+  member('app.lifecycle.registerBeforeClose', 'function', 'lifecycle', 'registerBeforeClose'),
+  {
+    ...member('app.ctxStorage', 'object', 'ctxStorage'),
+    fallback: 'app.currentContext is undefined in app/io',
+  },
+];
