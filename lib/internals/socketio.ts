@@ -9,7 +9,10 @@ export interface SocketHooks {
   packet(socket: Socket, packet: unknown[]): void;
   /** Whether a call of `disconnect()` was remembered for later, since the client is still being admitted. */
   defersDisconnect(socket: Socket, close: boolean): boolean;
-  /** Called when Socket.IO releases a socket: it has disconnected, was refused, or its client left before it was connected. */
+  /**
+   * Called when Socket.IO releases a socket: it has disconnected, was refused, or its client left before it was connected. May be
+   * called twice.
+   */
   released(socket: Socket): void;
   /** Called with an error of the connection, such as a packet that cannot be decoded. */
   error(socket: Socket, err: unknown): void;
@@ -92,7 +95,10 @@ export function hookInstaller(hooks: SocketHooks): (socket: Socket) => void {
       });
     }
     if (properties._onerror === undefined) socket.conn.on('error', (err: unknown) => hooks.error(socket, err));
-    if (properties._cleanup === undefined) socket.conn.on('close', () => hooks.released(socket));
+    if (properties._cleanup === undefined) {
+      socket.on('disconnect', () => hooks.released(socket));
+      socket.conn.on('close', () => hooks.released(socket));
+    }
   };
 }
 

@@ -1,17 +1,16 @@
 // Binds a namespace to its chains and routes: installs the connection handler and the packet handler.
 import type { Namespace, Socket } from 'socket.io';
 import { clientConnected, deferDisconnect, handleConnection, releaseSocket } from '../connection-handler';
-import { hookInstaller } from '../internals/socketio';
+import { hookInstaller, type SocketHooks } from '../internals/socketio';
 import { handleConnectionError, handlePacket, listenToSystemEvents } from '../packet-handler';
 import { type NamespaceRuntime, SocketState, stateOf } from '../socket-state';
 
-/** Installs the handlers on one socket. */
-const hookSocket = hookInstaller({
+const HOOKS: SocketHooks = {
   packet: handlePacket,
   defersDisconnect: deferDisconnect,
   released: releaseSocket,
   error: handleConnectionError,
-});
+};
 
 /**
  * Runs the chains and routes of a namespace for its sockets.
@@ -20,6 +19,7 @@ const hookSocket = hookInstaller({
  * @param runtime - the chains and routes
  */
 export function bindNamespace(nsp: Namespace, runtime: NamespaceRuntime): void {
+  const hookSocket = hookInstaller(HOOKS);
   const createState = (socket: Socket): SocketState => {
     hookSocket(socket);
     return new SocketState(runtime, socket);
