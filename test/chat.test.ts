@@ -220,9 +220,7 @@ describe('the example chat', () => {
   });
 });
 
-describe('the example chat, as npm start starts it', function () {
-  this.timeout(90_000);
-
+describe('the example chat, as npm start starts it', () => {
   let chat: Cluster;
 
   before(async () => {

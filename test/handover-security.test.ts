@@ -247,9 +247,7 @@ describe('the way to a back door', () => {
   });
 });
 
-describe('the back doors of 2 workers', function () {
-  this.timeout(90_000);
-
+describe('the back doors of 2 workers', () => {
   let cluster: Cluster;
   let directory: string;
 

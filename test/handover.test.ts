@@ -25,7 +25,7 @@ interface Workers extends Cluster {
 }
 
 describe('handover', function () {
-  this.timeout(90_000);
+  this.timeout(300_000);
 
   async function startWorkers(workers: number, io?: object, options: object = {}): Promise<Workers> {
     const home = mkdtempSync(path.join(tmpdir(), 'egg-socket.io-home-'));

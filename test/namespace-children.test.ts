@@ -543,8 +543,7 @@ describe('a thousand children that have come and gone', () => {
     assert.deepEqual([...open.keys()], ['/']);
   });
 
-  describe('with Redis', function () {
-    this.timeout(60_000);
+  describe('with Redis', () => {
     let redis: RedisServer;
     before(async () => {
       redis = await startRedis();

@@ -5,8 +5,8 @@ import { RedisLink } from '../lib/adapters/redis/connection';
 import { type RedisServer, startRedis } from './support/redis';
 import { next, until } from './support/wait';
 
-/** Small, so that a server that hangs is found out at once. In ms. */
-const PATIENCE = 200;
+/** Small, so that a server that hangs is found out soon; longer than a busy machine lets it wait. In ms. */
+const PATIENCE = 500;
 
 /** Likewise, in ms: how long a connection that is given up is waited for. ioredis's types don't know it. */
 const FAST = { disconnectTimeout: 50 };

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { type SessionApp, startSession } from './fixtures/apps/session-app/kit';
 import { parity } from './support/clients';
-import { signal, until } from './support/wait';
+import { DEADLINE, signal, until } from './support/wait';
 
 const HOUR = 3_600_000;
 
@@ -26,7 +26,7 @@ parity('session at the end of a connection', () => {
   /** A client that connects, is asked something and leaves: what was to be written at a disconnect is written by then. */
   async function sentinel(app: SessionApp) {
     const client = await app.connect();
-    assert.deepEqual(await client.timeout(5000).emitWithAck('read'), {});
+    assert.deepEqual(await client.timeout(DEADLINE).emitWithAck('read'), {});
     client.disconnect();
     await app.http('/read');
   }
@@ -64,7 +64,7 @@ parity('session at the end of a connection', () => {
     const cookie = await app.login({ user: 'ann' });
     const ended = touch(app);
     const client = await app.connect('/', { extraHeaders: { cookie } });
-    await client.timeout(5000).emitWithAck('write', { visit: 'packet' });
+    await client.timeout(DEADLINE).emitWithAck('write', { visit: 'packet' });
     client.disconnect();
     await ended;
     await sentinel(app);

@@ -5,9 +5,7 @@ import { connected, track } from './support/app';
 import { type Cluster, startCluster } from './support/cluster';
 import { next } from './support/wait';
 
-describe('--sticky with 2 workers', function () {
-  this.timeout(90_000);
-
+describe('--sticky with 2 workers', () => {
   let cluster: Cluster;
 
   before(async () => {

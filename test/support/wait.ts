@@ -64,18 +64,17 @@ export function times<T extends unknown[] = any[]>(emitter: Emitter, event: stri
 
 /** Calls `check` again and again until it returns something true. The pauses in between become longer. */
 export async function until<T>(what: string, check: () => T | Promise<T>, ms = DEADLINE): Promise<T> {
-  let over = false;
-  const timer = after(ms, () => {
-    over = true;
+  let timer: NodeJS.Timeout | undefined;
+  const deadline = new Promise<never>((_resolve, reject) => {
+    timer = after(ms, () => reject(new Error(`timed out after ${ms} ms waiting until ${what}`)));
   });
   try {
     for (let pause = 1; ; pause = Math.min(pause * 1.5, LONGEST_PAUSE)) {
-      const value = await check();
+      const value = await Promise.race([check(), deadline]);
       if (value) return value;
-      if (over) throw new Error(`timed out after ${ms} ms waiting until ${what}`);
-      // Of a test that has ended, nobody waits for the result.
-      if (!deadlines.has(timer)) return await new Promise<never>(() => {});
-      await new Promise((resolve) => setTimeout(resolve, pause));
+      await Promise.race([new Promise((resolve) => setTimeout(resolve, pause)), deadline]);
+      // If the test has ended, nothing waits for the result.
+      if (!deadlines.has(timer as NodeJS.Timeout)) return await new Promise<never>(() => {});
     }
   } finally {
     cancel(timer);
