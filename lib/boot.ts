@@ -5,7 +5,7 @@ import { configOf, type NamespaceConfig, type ResolvedConfig } from './config/co
 import { adapterOf, hostOf, needsForwarding } from './config/topology';
 import { ContextFactory } from './context';
 import { workOf } from './in-flight';
-import { bindNamespace } from './namespaces/bind';
+import { NamespaceBinder } from './namespaces/bind';
 import { type Router, routerOf } from './router';
 import { NO_SESSION, sessionMembers, sessionOf } from './session';
 import type { NamespaceRuntime } from './socket-state';
@@ -23,12 +23,13 @@ export function bindNamespaces(app: Application): void {
   const config = configOf(app);
   const compose = chainComposer(app, config);
   const common = commonRuntime(app, config);
+  const binder = new NamespaceBinder();
   // All chains are composed before the first namespace is bound: a mistake in one leaves none half bound.
   const chains = new Map(Array.from(config.namespace.keys(), (name) => [name, compose(name)] as const));
   const bind = (nsp: IoNamespace, name: string) => {
     const router = routerOf(nsp) as Router;
     const counts = statsOf(app.io).countsOf(router.name);
-    bindNamespace(nsp, { ...common, ...(chains.get(name) ?? compose(name)), router, counts });
+    binder.bind(nsp, { ...common, ...(chains.get(name) ?? compose(name)), router, counts });
   };
   const { connectionMiddleware, packetMiddleware } = config.everywhere;
   const all = connectionMiddleware.length + packetMiddleware.length > 0 || config.user !== undefined;

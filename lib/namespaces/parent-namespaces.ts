@@ -3,6 +3,7 @@
 import type { Server } from 'socket.io';
 import { FamilyAdapter } from '../adapters/memory-adapter';
 import { ConfigError } from '../errors';
+import { inheritSocketHooks } from '../internals/socketio';
 import { type Router, routerOf, setRouter } from '../router';
 import type { IoNamespace } from '../types/namespace';
 import { type Children, type Life, type Parent, Refused } from './child-namespaces';
@@ -114,6 +115,7 @@ export class Parents {
     this.#unfinished.set(name, (child) => {
       // It runs what its parent is bound to, and has its routes.
       setRouter(child, routerOf(parent) as Router);
+      inheritSocketHooks(child, parent);
       child.route = (...args: unknown[]) => noRoute(name, kind, args[0]);
       child.user = parent.user;
       if (params) setParams(child, params);
