@@ -95,7 +95,7 @@ describe('docs/testing.md', () => {
       write('test/chat.test.js', own);
       const output = await node(['--test', '--test-force-exit', '--test-reporter=tap', 'test/chat.test.js']);
       assert.match(output, /^# fail 0$/m);
-      assert.match(output, /should tell the others what is said/);
+      assert.match(output, /broadcasts a message to the other clients/);
     });
   }
 });
