@@ -1,4 +1,4 @@
-// A chain of one middleware is made without koa-compose: it does what koa-compose does.
+// Chains of one middleware are composed without koa-compose. They must behave as koa-compose does.
 import assert from 'node:assert/strict';
 import type { Context } from 'egg';
 import compose from 'koa-compose';
@@ -7,7 +7,7 @@ import type { Middleware } from '../lib/types/context';
 
 const ctx = {} as Context;
 
-/** What comes of a call: a value, or an error's message; never anything thrown at once. */
+/** The outcome of a call: a value, or the message of an error. The call must return a promise in each case. */
 async function outcome(onion: Onion, core?: Middleware): Promise<unknown> {
   const promise = onion(ctx, core);
   assert(promise instanceof Promise);
@@ -25,16 +25,16 @@ const rejects = async () => {
 };
 
 const middlewares: Record<string, Middleware> = {
-  passes: (_ctx, next) => next(),
-  'gives something': async (_ctx, next) => `around ${await next()}`,
-  'is no promise': () => 'a value',
-  'does not pass': async () => {},
-  'throws at once': fails,
-  'throws what is no error': () => {
+  'calls next()': (_ctx, next) => next(),
+  'returns a value': async (_ctx, next) => `around ${await next()}`,
+  'does not return a promise': () => 'a value',
+  'does not call next()': async () => {},
+  'throws synchronously': fails,
+  'throws a string': () => {
     throw 'a text';
   },
   rejects,
-  'catches what is inside': (_ctx, next) => next().catch((err) => `caught ${err.message}`),
+  'catches the error of next()': (_ctx, next) => next().catch((err) => `caught ${err.message}`),
   'calls next() twice': async (_ctx, next) => {
     await next();
     await next();
@@ -43,21 +43,21 @@ const middlewares: Record<string, Middleware> = {
     next().catch(() => {});
     return next();
   },
-  'calls next() again when it has failed': (_ctx, next) => next().catch(next),
+  'calls next() again after it has rejected': (_ctx, next) => next().catch(next),
 };
 
 const cores: Record<string, Middleware | undefined> = {
   'no core': undefined,
-  'a core that gives something': () => Promise.resolve('the core' as never),
-  'a core that is no promise': () => 'the core',
-  'a core that throws at once': fails,
+  'a core that returns a promise of a value': () => Promise.resolve('the core' as never),
+  'a core that returns a value': () => 'the core',
+  'a core that throws synchronously': fails,
   'a core that rejects': rejects,
 };
 
 describe('a chain of one middleware', () => {
   for (const [does, middleware] of Object.entries(middlewares)) {
     for (const [what, core] of Object.entries(cores)) {
-      it(`should be what koa-compose makes of it: it ${does}, around ${what}`, async () => {
+      it(`should behave as with koa-compose: the middleware ${does}, around ${what}`, async () => {
         const theirs = await outcome(compose([middleware as compose.Middleware<Context>]) as Onion, core);
         assert.deepEqual(await outcome(composeChain([middleware]), core), theirs);
         assert.deepEqual(await outcome(composeChain([middleware], core)), theirs);
@@ -66,8 +66,8 @@ describe('a chain of one middleware', () => {
   }
 
   for (const [does, middleware] of Object.entries(middlewares)) {
-    for (const what of ['a core that gives something', 'a core that rejects']) {
-      it(`should be that where it lasts, too: it ${does}, around ${what}`, async () => {
+    for (const what of ['a core that returns a promise of a value', 'a core that rejects']) {
+      it(`should behave as with koa-compose if it is long-lived: the middleware ${does}, around ${what}`, async () => {
         const core = cores[what] as (ctx: Context) => Promise<void>;
         const theirs = await outcome(compose([middleware as compose.Middleware<Context>]) as Onion, core);
         for (const others of [[], [((_ctx, next) => next()) as Middleware]]) {
@@ -82,7 +82,7 @@ describe('a chain of one middleware', () => {
     }
   }
 
-  it('should call the core once, with the context, however often it is run', async () => {
+  it('should call the core once per run, with the context', async () => {
     const calls: unknown[] = [];
     const onion = composeChain([
       async (ctx, next) => {
