@@ -1,5 +1,5 @@
 // The last step of `npm run build`: writes declarations for ES modules. Egg 4 has separate declarations for CommonJS
-// and for ES modules. `declare module 'egg'` in a .d.ts extends only the first, so ES modules would not know the type of app.io.
+// and for ES modules. `declare module 'egg'` in a .d.ts extends only the first, so ES modules would have no type of app.io.
 const fs = require('node:fs');
 const path = require('node:path');
 

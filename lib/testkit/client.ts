@@ -13,10 +13,10 @@ import type { IoClientOptions, IoRefusal, IoTestClient } from './types';
 
 type ClientModule = typeof import('socket.io-client');
 
-/** What `app.ioClient.expectRefused()` takes. */
+/** The expected reason of `app.ioClient.expectRefused()`. */
 export type Reason = RegExp | string | ((refusal: IoRefusal) => unknown);
 
-/** What a client needs of the test kit. */
+/** Functions of the test kit that a client calls. */
 interface ClientHooks {
   /** Waits at most so many ms until all packets of all clients have arrived and been handled. */
   waitUntilIdle(ms: number): Promise<void>;
