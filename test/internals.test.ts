@@ -126,14 +126,14 @@ describe('private members of other libraries', () => {
 
   it('should unwind the chain of a client that leaves if Socket._cleanup is missing', async () => {
     const cleanup = prototype._cleanup as () => void;
-    const callers = ['_onclose'].map((name) => [name, prototype[name]] as const);
-    // As in a release that has renamed it: its callers call it by the new name.
+    const onclose = prototype._onclose as (...args: unknown[]) => unknown;
+    // As in a release that has renamed it: its caller calls it by the new name.
     prototype._onclose = function (this: Prototype, ...args: unknown[]) {
       this._cleanup = cleanup;
-      return (callers[0]?.[1] as (...args: unknown[]) => unknown).apply(this, args);
+      return onclose.apply(this, args);
     };
     restored.push(() => {
-      for (const [name, method] of callers) prototype[name] = method;
+      prototype._onclose = onclose;
     });
     remove('_cleanup');
     const ended = signal();

@@ -36,7 +36,9 @@ Module._resolveFilename = function (request, ...rest) {
 /** Compiles a file to CommonJS. Compiled files are cached by their path, content and options. */
 function compile(file) {
   const source = fs.readFileSync(file, 'utf8');
-  const hash = createHash('sha256').update(JSON.stringify([OPTIONS, file, source])).digest('hex');
+  const hash = createHash('sha256')
+    .update(JSON.stringify([OPTIONS, file, source]))
+    .digest('hex');
   const cached = path.join(CACHE, `${hash}.js`);
   if (fs.existsSync(cached)) return fs.readFileSync(cached, 'utf8');
   const { code } = require('esbuild').transformSync(source, { ...OPTIONS, sourcefile: file });
