@@ -1,4 +1,4 @@
-// What happens when, in a worker. No logic here: each hook names the rooms that do the work.
+// The boot hooks of a worker: an index of what happens when.
 import type { Application } from 'egg';
 import { closeRedis } from './lib/adapters/redis/install';
 import { useAdapter } from './lib/adapters/select';
@@ -9,17 +9,14 @@ import { hidePassword } from './lib/config/redis';
 import { adapterOf, drainWarnings, hostWarnings } from './lib/config/topology';
 import { drain, drainConnection } from './lib/drain';
 import { attach, detach } from './lib/engine';
+import { assertSupported } from './lib/internals/assert-supported';
+import { registerBeforeClose } from './lib/internals/egg';
 import { loadIo } from './lib/loader';
 import { closeCluster, leaveCluster, openCluster, prepareCluster } from './lib/workers/workers';
 
-/** What `app.beforeClose` calls, which Egg 4 calls deprecated. */
-interface Lifecycle {
-  registerBeforeClose(fn: () => Promise<void>): void;
-}
-
 export default class IoBoot {
   #loading: Promise<void> | undefined;
-  #leaving: Promise<unknown> | undefined;
+  #drained: Promise<unknown> | undefined;
 
   constructor(private readonly app: Application) {}
 
@@ -28,14 +25,16 @@ export default class IoBoot {
   }
 
   configDidLoad(): void {
-    const { warnings } = configOf(this.app);
-    adapterOf(this.app);
-    for (const warning of [...warnings, ...drainWarnings(this.app), ...hostWarnings(this.app)]) {
-      this.app.coreLogger.warn(`[egg-socket.io] ${warning}`);
-    }
-    prepareCluster(this.app, (sid) => drainConnection(this.app, sid));
-    this.#loading = loadIo(this.app);
-    this.app.on('server', (server) => attach(this.app, server));
+    const { app } = this;
+    const warn = (warning: string) => app.coreLogger.warn(warning);
+    assertSupported(app, warn);
+    const { warnings } = configOf(app);
+    adapterOf(app);
+    for (const warning of [...warnings, ...drainWarnings(app), ...hostWarnings(app)])
+      warn(`[egg-socket.io] ${warning}`);
+    prepareCluster(app, (sid) => drainConnection(app, sid));
+    this.#loading = loadIo(app);
+    app.on('server', (server) => attach(app, server));
   }
 
   async didLoad(): Promise<void> {
@@ -43,32 +42,31 @@ export default class IoBoot {
     await useAdapter(this.app);
   }
 
-  // Not in didLoad: an application of ES modules on Egg 4 is still loading its middleware and its router by then.
+  // Not in didLoad: an application of ES modules on Egg 4 is still loading its middleware and its router then.
   async willReady(): Promise<void> {
     bindNamespaces(this.app);
     listenToAgent(this.app);
     await openCluster(this.app);
     this.app.coreLogger.info(summary(this.app));
-    this.#leaveFirst();
+    this.#drainFirst();
   }
 
   async serverDidReady(): Promise<void> {
-    // Applications register until then.
+    // In a later turn: applications register functions in this hook, too.
     setImmediate(() => {
       try {
-        this.#leaveFirst();
+        this.#drainFirst();
       } catch {
-        // It is closing already, and does so without this.
+        // The application is closing already. The first registration drains.
       }
     });
   }
 
-  /** What is registered last runs first: clients leave while the application still has what its handlers need. */
-  #leaveFirst(): void {
-    const { lifecycle } = this.app as unknown as { lifecycle: Lifecycle };
-    lifecycle.registerBeforeClose(async () => {
-      this.#leaving ??= Promise.all([drain(this.app), leaveCluster(this.app)]);
-      await this.#leaving;
+  /** Egg calls last registered functions first: connections drain while the application still has what its handlers need. */
+  #drainFirst(): void {
+    registerBeforeClose(this.app, async () => {
+      this.#drained ??= Promise.all([drain(this.app), leaveCluster(this.app)]);
+      await this.#drained;
     });
   }
 

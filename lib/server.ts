@@ -1,12 +1,12 @@
 // app.io: Socket.IO's server with routes. Made by app/extend/application.ts when it is first asked for.
 import { Server, type ServerOptions } from 'socket.io';
 import type { ResolvedConfig } from './config/config';
-import type { Failures } from './error-response';
+import type { ErrorReporting } from './error-response';
 import { Children, type Parent, Refused } from './namespaces/child-namespaces';
 import { type ParentName, Parents } from './namespaces/parent-namespaces';
 import { isPattern, Pattern } from './namespaces/path-pattern';
 import { type Binding, Bindings, Equipment } from './namespaces/setup';
-import { Names, routerOf } from './router';
+import { RouteLookup, routerOf } from './router';
 import { type IoStats, statsOf } from './stats';
 import type { IoController, IoMiddleware } from './types/controllers';
 import type { ClientEventsOf, DataOf, DeclaredAs, InterServerEventsOf, ServerEventsOf, SocketOf } from './types/events';
@@ -55,7 +55,7 @@ export class IoServer extends Server<ClientEventsOf<'/'>, ServerEventsOf<'/'>, I
    * @param failures - `app.coreLogger`, and `config.io.onerror`
    * @param options - the rest of `config.io` that concerns namespaces
    */
-  constructor(init: ResolvedConfig['init'], failures: Failures, options: NamespaceOptions) {
+  constructor(init: ResolvedConfig['init'], failures: ErrorReporting, options: NamespaceOptions) {
     super(init as Partial<ServerOptions>);
     // Socket.IO has completed it.
     const { opts } = this as unknown as { opts: { connectionStateRecovery?: { maxDisconnectionDuration: number } } };
@@ -64,7 +64,7 @@ export class IoServer extends Server<ClientEventsOf<'/'>, ServerEventsOf<'/'>, I
     this.#parents = new Parents(this.#children, init.cleanupEmptyChildNamespaces === true);
     this.#bindings = new Bindings(this.#parents);
     const outfit = { ...options, failures, allowsOldClients: init.allowEIO3 === true };
-    this.#equipment = new Equipment(outfit, new Names(this), this.#parents, this.#bindings);
+    this.#equipment = new Equipment(outfit, new RouteLookup(this), this.#parents, this.#bindings);
     // Socket.IO's constructor made the default namespace before this class had a field.
     this.#equipment.give(this.sockets as IoNamespace);
     this.#plain = options.names.filter((name) => !isPattern(name));

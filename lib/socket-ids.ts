@@ -1,19 +1,19 @@
 // config.io.generateId: the ids of sockets, in every namespace, before any middleware sees them. Called by server.ts.
 import type { Namespace, Socket } from 'socket.io';
 import type { ResolvedConfig } from './config/config';
-import { connectionFailed, type Failures } from './error-response';
+import { connectError, type ErrorReporting } from './error-response';
 import { ConfigError } from './errors';
 
 export type GenerateId = NonNullable<ResolvedConfig['generateId']>;
 
 /** Gives the sockets of a namespace the ids that `config.io.generateId` makes. */
-export function giveIds(nsp: Namespace, generateId: GenerateId, failures: Failures): void {
+export function giveIds(nsp: Namespace, generateId: GenerateId, failures: ErrorReporting): void {
   nsp.use((socket, next) => {
     let refusal: Error | undefined;
     try {
       refusal = setId(socket, generateId);
     } catch (thrown) {
-      const failed = connectionFailed(failures, thrown);
+      const failed = connectError(failures, thrown);
       // A mistake in the configuration is for the log.
       refusal = thrown instanceof ConfigError ? new Error('the server made no id') : failed;
     }

@@ -236,11 +236,11 @@ parity('ack: auto', (kind) => {
     assert.equal(await client.emitWithAck('twice'), 1);
     assert.match(
       warn[0],
-      /second answer to 'twice' in \/ is dropped: its ack was called, but before, its ack was called/,
+      /second answer to 'twice' in \/ is dropped: its acknowledgement was called, but the first answer was sent when its acknowledgement was called/,
     );
     assert.equal(await client.emitWithAck('late'), undefined);
     (await late.promise)('too late');
-    assert.match(warn[1], /'late' in \/ .*before, its controller returned/);
+    assert.match(warn[1], /'late' in \/ .*the first answer was sent when its controller returned/);
     assert.equal(warn.length, 2);
   });
 
@@ -365,7 +365,10 @@ describe('ackTimeout', () => {
     assert.equal(error.length, 1);
     assert.equal(error[0].name, 'AckTimeoutError');
     (await late.promise)('late');
-    assert.match(warn[0], /'never' in \/ is dropped: its ack was called, but before, its time was up/);
+    assert.match(
+      warn[0],
+      /'never' in \/ is dropped: its acknowledgement was called, but the first answer was sent when it timed out/,
+    );
   });
 
   it('should log an error that is thrown after the timeout, and not send it', async () => {
@@ -451,7 +454,10 @@ describe('ackTimeout', () => {
     assert.equal((await client.emitWithAck('slow')).error.code, 'ACK_TIMEOUT');
     finish.resolve();
     await until('it is warned of', () => warn.length === 1);
-    assert.match(warn[0], /'slow' in \/ is dropped: its controller returned, but before, its time was up/);
+    assert.match(
+      warn[0],
+      /'slow' in \/ is dropped: its controller returned, but the first answer was sent when it timed out/,
+    );
   });
 
   it('should call onerror with the context as app.currentContext', async () => {

@@ -92,8 +92,8 @@ describe('config.io', () => {
       const inline = { io: { namespace: { '/': { packetMiddleware: ['a'] } } }, middleware: { a: Guard as never } };
       const { message } = await bootError(inline);
       const object = await bootError({ ...inline, middleware: { a: {} as never } });
-      assert.match(object.message, /middleware a is no function/);
-      assert.match(message, /middleware a is no function \(ctx, next\).*app\/io\/middleware\/a must export/);
+      assert.match(object.message, /middleware a is not a function/);
+      assert.match(message, /middleware a is not a function \(ctx, next\).*app\/io\/middleware\/a must export/);
     });
 
     it('if a WebSocket engine cannot be loaded, with the package to install', async () => {

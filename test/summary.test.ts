@@ -37,7 +37,7 @@ describe('the warnings at boot', () => {
   const old: IoConfig = { init: { allowEIO3: true }, generateId: () => 'x' };
 
   it('should name clients for which handover does not work', () => {
-    assert.match(warnings(old)[0]!, /clients of Socket\.IO 2 .* only with --sticky: config\.io\.generateId/);
+    assert.match(warnings(old)[0]!, /clients of Socket\.IO 2 .* need --sticky: config\.io\.generateId/);
     for (const none of [warnings(old, 1), warnings(old, 4, true), warnings({ ...old, init: {} }), warnings({})]) {
       assert.deepEqual(none, []);
     }
@@ -46,7 +46,7 @@ describe('the warnings at boot', () => {
   it('should name an adapter that does not reach other workers', () => {
     assert.match(
       warnings({ adapter: 'memory' })[0]!,
-      /'memory' carries nothing to other workers, and there are 4: 'cluster' does/,
+      /'memory' sends no broadcasts to other workers, and there are 4: set it to 'cluster'/,
     );
     assert.deepEqual(warnings({ adapter: 'memory' }, 1), []);
   });

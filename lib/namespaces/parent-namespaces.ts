@@ -5,7 +5,6 @@ import { FamilyAdapter } from '../adapters/memory-adapter';
 import { ConfigError } from '../errors';
 import { type Router, routerOf, setRouter } from '../router';
 import type { IoNamespace } from '../types/namespace';
-import { makeLike } from './bind';
 import { type Children, type Life, type Parent, Refused } from './child-namespaces';
 import { captures, type Params, Pattern, setParams } from './path-pattern';
 
@@ -115,7 +114,6 @@ export class Parents {
     this.#unfinished.set(name, (child) => {
       // It runs what its parent is bound to, and has its routes.
       setRouter(child, routerOf(parent) as Router);
-      makeLike(child, parent);
       child.route = (...args: unknown[]) => noRoute(name, kind, args[0]);
       child.user = parent.user;
       if (params) setParams(child, params);

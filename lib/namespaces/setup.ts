@@ -1,8 +1,8 @@
 // What a namespace gets when it is made: the ids of its sockets, its router, route() and user(). Made by server.ts.
 import type { ResolvedConfig } from '../config/config';
-import type { Failures } from '../error-response';
+import type { ErrorReporting } from '../error-response';
 import { treatOldClients } from '../legacy-clients';
-import { type Names, type Routed, Router, routerOf, setRouter } from '../router';
+import { type Routed, type RouteLookup, Router, routerOf, setRouter } from '../router';
 import { giveIds } from '../socket-ids';
 import type { IoNamespace } from '../types/namespace';
 import type { Users } from '../users';
@@ -13,7 +13,7 @@ import type { Parents } from './parent-namespaces';
 export interface Outfit extends Pick<ResolvedConfig, 'generateId'> {
   /** `init.allowEIO3` */
   allowsOldClients: boolean;
-  failures: Failures;
+  failures: ErrorReporting;
   users: Users;
 }
 
@@ -24,7 +24,7 @@ export class Equipment {
   /** @param names - finds what routes name */
   constructor(
     private readonly outfit: Outfit,
-    private readonly names: Names,
+    private readonly names: RouteLookup,
     private readonly parents: Parents,
     private readonly bindings: Bindings,
   ) {

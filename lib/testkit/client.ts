@@ -201,15 +201,15 @@ export async function checkRefusal(namespace: string, refusal: IoRefusal, reason
  * @throws if the application does not save the session
  */
 export async function sessionCookie(app: Application, session: object, header = ''): Promise<string> {
-  const around = sessionOf(app)?.around;
-  if (around === undefined) {
+  const load = sessionOf(app)?.load;
+  if (load === undefined) {
     throw new Error(
       '[egg-socket.io] app.ioClient() can not create a session: app.middleware has no session middleware',
     );
   }
   // A request over TLS: the session's cookie may be for TLS alone.
   const ctx = app.createAnonymousContext({ socket: { encrypted: true } } as never);
-  await around(ctx, async () => {
+  await load(ctx, async () => {
     ctx.session = { ...session } as never;
   });
   const cookies = [ctx.response.get('set-cookie') || []]

@@ -6,7 +6,7 @@ import type { Namespace, Socket } from 'socket.io';
 import { onlyKeys } from '../config/validate';
 import { ContextFactory } from '../context';
 import { connectMockSocket, existingNamespace, withoutOffset } from '../internals/testkit';
-import { sessionProperties } from '../session';
+import { sessionMembers } from '../session';
 import type { MockIoContext, MockIoContextOptions } from './types';
 
 const OPTIONS = ['packet', 'session', 'namespace', 'headers', 'query', 'auth', 'params'];
@@ -16,7 +16,7 @@ export class ContextMocks {
   readonly #contexts: ContextFactory;
 
   constructor(private readonly app: Application) {
-    this.#contexts = new ContextFactory(app, sessionProperties(app));
+    this.#contexts = new ContextFactory(app, sessionMembers(app));
   }
 
   /** Returns a context and its socket. The caller must disconnect the socket. */
@@ -27,7 +27,7 @@ export class ContextMocks {
     const socket = connectMockSocket(nsp, mockRequest(options), auth);
     const emitted: unknown[][] = [];
     socket.onAnyOutgoing((...sent) => emitted.push(withoutAck(withoutOffset(nsp, sent))));
-    const ctx = this.#contexts.ofPacket({ socket, request: this.#contexts.requestOf(socket) }, [...packet]);
+    const ctx = this.#contexts.forPacket({ socket, request: this.#contexts.requestOf(socket) }, [...packet]);
     define(ctx, 'emitted', emitted);
     if (session !== undefined) define(ctx, 'session', session);
     if (params !== undefined) define(ctx, 'params', params);

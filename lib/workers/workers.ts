@@ -5,7 +5,7 @@ import type { Namespace } from 'socket.io';
 import { Exchange } from '../adapters/exchange';
 import { Membership } from '../adapters/links';
 import { LinkAdapter } from '../adapters/links-adapter';
-import { adapterOf, drainOf, masterOf, needsHandover } from '../config/topology';
+import { adapterOf, drainTimesOf, masterOf, needsForwarding } from '../config/topology';
 import { Handover } from './forwarding';
 import { BackDoor, type Engine, sidOf } from './internal-server';
 import { RunDirectory, sweep } from './run-directory';
@@ -32,7 +32,7 @@ const clusters = new WeakMap<Application, Cluster>();
  */
 export function prepareCluster(app: Application, leaving: (sid: string) => void): void {
   const links = adapterOf(app) === 'cluster';
-  const handover = needsHandover(app);
+  const handover = needsForwarding(app);
   if (!links && !handover) return;
   const directory = new RunDirectory(app.config.rundir, masterOf(app));
   const tag = makeTag();
@@ -93,7 +93,7 @@ export async function openCluster(app: Application): Promise<void> {
 
 /** Lets clients of other workers that come through this one come back by another way. */
 export async function leaveCluster(app: Application): Promise<void> {
-  const times = drainOf(app);
+  const times = drainTimesOf(app);
   if (times) await clusters.get(app)?.door?.handover.leave(times.spread, times.timeout);
 }
 
