@@ -6,7 +6,6 @@ import { Socket as TcpSocket } from 'node:net';
 import path from 'node:path';
 import { type Namespace, Server, Socket } from 'socket.io';
 import {
-  beforeClose,
   connectMockSocket,
   existingNamespace,
   onceRestored,
@@ -21,8 +20,6 @@ describe('the private members that the test kit uses', () => {
   it('should be checked when they are used', () => {
     const { sockets } = new Server();
     const cases: [string, string, () => unknown][] = [
-      ['egg', 'app.lifecycle.registerBeforeClose', () => beforeClose({}, async () => {})],
-      ['egg', 'app.lifecycle.registerBeforeClose', () => beforeClose({ lifecycle: {} }, async () => {})],
       ['egg-mock', 'app.mm', () => onceRestored({ mm: 1 }, () => {})],
       ['socket.io', 'Server._nsps', () => existingNamespace({} as never, '/')],
       ['socket.io', 'Namespace.sockets.set', () => connect(Object.create(sockets, { sockets: { value: {} } }))],

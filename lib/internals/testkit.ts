@@ -1,4 +1,4 @@
-// The private members of Socket.IO, socket.io-client, Egg and egg-mock that the test kit uses. The boot doesn't check them; they are
+// The private members of Socket.IO, socket.io-client and egg-mock that the test kit uses. The boot doesn't check them; they are
 // checked when the test kit uses them.
 import { EventEmitter } from 'node:events';
 import type { IncomingMessage } from 'node:http';
@@ -23,13 +23,6 @@ function assertMember(object: object, path: string, type: 'function' | 'object',
   throw new Error(
     `[egg-socket.io] the test kit does not work with the installed ${library}: ${path} is missing (supported: ${SUPPORTED})`,
   );
-}
-
-/** Calls `close` when the application closes. The public `app.beforeClose()` prints a deprecation warning on Egg 4. */
-export function beforeClose(app: object, close: () => Promise<void>): void {
-  const lifecycle = property(app, 'lifecycle') as { registerBeforeClose(close: () => Promise<void>): void };
-  assertMember(lifecycle ?? {}, 'app.lifecycle.registerBeforeClose', 'function', 'egg');
-  lifecycle.registerBeforeClose(close);
 }
 
 /**

@@ -3,7 +3,8 @@ import assert from 'node:assert';
 import type { Application } from 'egg';
 import type { Socket as ServerSocket } from 'socket.io';
 import { workOf } from '../in-flight';
-import { beforeClose, existingNamespace, onceRestored } from '../internals/testkit';
+import { registerBeforeClose } from '../internals/egg';
+import { existingNamespace, onceRestored } from '../internals/testkit';
 import { routerOf } from '../router';
 import { checkRefusal, type Reason, refusalError, sessionCookie, TestClient } from './client';
 import { ContextMocks } from './context';
@@ -38,7 +39,7 @@ class TestKit {
 
   constructor(private readonly app: Application) {
     this.#server = new TestServer(app);
-    beforeClose(app, async () => {
+    registerBeforeClose(app, async () => {
       this.#closeAll();
       this.#server.close();
     });
