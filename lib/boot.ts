@@ -4,7 +4,7 @@ import { composeChain, lookUp } from './compose';
 import { configOf, type NamespaceConfig, type ResolvedConfig } from './config/config';
 import { adapterOf, hostOf, needsForwarding } from './config/topology';
 import { ContextFactory } from './context';
-import { workOf } from './in-flight';
+import { inFlightOf } from './in-flight';
 import { NamespaceBinder } from './namespaces/bind';
 import { type Router, routerOf } from './router';
 import { NO_SESSION, sessionMembers, sessionOf } from './session';
@@ -70,7 +70,7 @@ function commonRuntime(app: Application, { ack, onerror, user }: ResolvedConfig)
     onerror,
     acks: auto || timeout !== undefined ? { auto, timeout, log: app.coreLogger } : undefined,
     contexts: new ContextFactory(app, sessionMembers(app)),
-    inFlight: workOf(app.io),
+    inFlight: inFlightOf(app.io),
     session: session ?? NO_SESSION,
     users,
   };

@@ -5,7 +5,7 @@ import { debuglog } from 'node:util';
 import type { Application } from 'egg';
 import { closeVariablesOf, drainTimesOf } from './config/topology';
 import { type Connection, type Engine, enginesOf, refuse } from './engine';
-import { workOf } from './in-flight';
+import { inFlightOf } from './in-flight';
 import { routerOf } from './router';
 
 const debug = debuglog('egg-socket.io:drain');
@@ -40,8 +40,8 @@ export async function drain(app: Application): Promise<void> {
     await close(app, conn, start + timeout * HANDLER_SHARE - performance.now(), timeout);
   });
   await Promise.all(drained);
-  const { handlers, chains } = workOf(app.io);
-  await within(start + timeout - performance.now(), Promise.all([handlers.none(), chains.none()]));
+  const { handlers, chains } = inFlightOf(app.io);
+  await within(start + timeout - performance.now(), Promise.all([handlers.idle(), chains.idle()]));
   if (handlers.running + chains.running > 0) app.coreLogger.warn(timeoutWarning(app, timeout));
 }
 
@@ -65,10 +65,10 @@ export function drainConnection(app: Application, sid: string): void {
  * @param timeout - the timeout of the drain, in ms
  */
 async function close(app: Application, conn: Connection, handlerTimeout: number, timeout: number): Promise<void> {
-  const inFlight = workOf(app.io).of(conn);
-  inFlight.leaving = true;
+  const inFlight = inFlightOf(app.io).of(conn);
+  inFlight.isClosing = true;
   if (inFlight.running > 0) {
-    await within(handlerTimeout, inFlight.none());
+    await within(handlerTimeout, inFlight.idle());
     // Socket.IO calls listeners of the socket in a later tick.
     await immediate();
   }
@@ -116,7 +116,7 @@ async function within(ms: number, promise: Promise<unknown>): Promise<void> {
 }
 
 function timeoutWarning(app: Application, timeout: number): string {
-  const { handlers, chains } = workOf(app.io);
+  const { handlers, chains } = inFlightOf(app.io);
   const routers = new Set(Array.from(app.io._nsps.values(), routerOf));
   const events = Array.from(routers).flatMap((router) => router?.running() ?? []);
   const named = events.length > 0 ? ` (${events.join(', ')})` : '';

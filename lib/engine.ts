@@ -86,7 +86,7 @@ export function enginesOf(app: Application): Engine[] {
  */
 export async function detach(app: Application): Promise<void> {
   for (const engine of enginesOf(app)) engine.close();
-  app.io.endChildren();
+  app.io.closeChildren();
   await Promise.all(Array.from(app.io._nsps.values(), (nsp) => nsp.adapter.close()));
 }
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import type { EventEmitter } from 'node:events';
 import type { Application, Context } from 'egg';
-import { workOf } from '../lib/in-flight';
+import { inFlightOf } from '../lib/in-flight';
 import { connected, logs, type Running, refused } from './support/app';
 import { assertRefusal, parity } from './support/clients';
 import { noting, startInline } from './support/inline';
@@ -222,7 +222,7 @@ parity('connection chain', (kind) => {
         error.map((err) => err.message),
         ['no header'],
       );
-      await until('its chain has ended', () => workOf(app.io).chains.running === 0);
+      await until('its chain has ended', () => inFlightOf(app.io).chains.running === 0);
     });
 
     for (const [where, hide, enter] of [
@@ -258,7 +258,7 @@ parity('connection chain', (kind) => {
           errors.map((err) => err.message),
           ['too late'],
         );
-        assert.equal(workOf(app.io).chains.running, 0);
+        assert.equal(inFlightOf(app.io).chains.running, 0);
         await connect();
       });
     }
@@ -286,7 +286,7 @@ parity('connection chain', (kind) => {
       client.disconnect();
       await over.promise;
       assert.deepEqual(second, Array(2).fill('next() called multiple times'));
-      await until('the chain has ended', () => workOf(app.io).chains.running === 0);
+      await until('the chain has ended', () => inFlightOf(app.io).chains.running === 0);
     });
   }
 
@@ -304,7 +304,7 @@ parity('connection chain', (kind) => {
     logs(app);
     assert.equal((await refused(client())).message, 'nobody');
     assert.equal((await second.promise).message, 'next() called multiple times');
-    await until('the chain has ended', () => workOf(app.io).chains.running === 0);
+    await until('the chain has ended', () => inFlightOf(app.io).chains.running === 0);
   });
 
   it('should unwind if app.mockContext() has replaced the current context', async () => {
@@ -315,7 +315,7 @@ parity('connection chain', (kind) => {
     const client = await connect();
     (app as unknown as { mockContext(): Context }).mockContext();
     client.disconnect();
-    await until('the chain has ended', () => workOf(app.io).chains.running === 0);
+    await until('the chain has ended', () => inFlightOf(app.io).chains.running === 0);
   });
 
   it('should not run for a client that an earlier namespace middleware has refused', async () => {
@@ -348,7 +348,7 @@ parity('connection chain', (kind) => {
     const ends = [root, chat].map((socket) => next(socket, 'disconnect'));
     for (const socket of [root, chat]) socket.connect();
     await Promise.all(ends);
-    await until('both chains have ended', () => workOf(app.io).chains.running === 0);
+    await until('both chains have ended', () => inFlightOf(app.io).chains.running === 0);
     for (const name of ['/', '/chat']) assert.equal(app.io.of(name).sockets.size, 0);
   });
 
@@ -363,7 +363,7 @@ parity('connection chain', (kind) => {
     const answer = await new Promise((resolve) => client.emit('hi', (...all: unknown[]) => resolve(all)));
     assert.deepEqual(answer, ['127.0.0.1', '127.0.0.1', false]);
     client.disconnect();
-    await until('the chains have ended', () => workOf(app.io).chains.running === 0);
+    await until('the chains have ended', () => inFlightOf(app.io).chains.running === 0);
     assert.deepEqual(steps, ['a in', 'b in', 'b out', 'a out']);
   });
 
@@ -478,7 +478,7 @@ parity('connection chain', (kind) => {
         assert.equal(thrown.message, 'sync thrown');
         await ended.promise;
         assert.deepEqual(heard, [true, 'ann', true, 'ann']);
-        await until('only the first chain runs', () => workOf(app.io).chains.running === 1);
+        await until('only the first chain runs', () => inFlightOf(app.io).chains.running === 1);
       });
     }
 

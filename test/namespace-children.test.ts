@@ -11,7 +11,7 @@ import type { Exchange } from '../lib/adapters/exchange';
 import { LinkAdapter } from '../lib/adapters/links-adapter';
 import { recoveryAdapter } from '../lib/adapters/memory-adapter';
 import { resolveConfig } from '../lib/config/config';
-import { Children, Refusals } from '../lib/namespaces/child-namespaces';
+import { ChildNamespaces, LimitWarning } from '../lib/namespaces/child-namespaces';
 import { connected, logs, mm, type Running, refused } from './support/app';
 import { type Inline, startInline } from './support/inline';
 import { type RedisServer, startRedis } from './support/redis';
@@ -89,15 +89,15 @@ describe('what is kept of children', () => {
     let now = 0;
     mm(performance, 'now', () => now);
     const lines: string[] = [];
-    const refusals = new Refusals({ warn: (line) => void lines.push(line) });
-    for (let n = 0; n < 5; n++) refusals.add(3);
+    const warning = new LimitWarning({ warn: (line) => void lines.push(line) }, 3);
+    for (let n = 0; n < 5; n++) warning.add();
     now += 59_000;
-    refusals.add(3);
+    warning.add();
     assert.equal(lines.length, 1);
     now += 2000;
-    refusals.add(3);
+    warning.add();
     assert.deepEqual(
-      lines.map((line) => line.match(/last said: (\d+)/)?.[1]),
+      lines.map((line) => line.match(/since the last warning: (\d+)/)?.[1]),
       ['1', '6'],
     );
   });
@@ -105,7 +105,7 @@ describe('what is kept of children', () => {
 
 describe('an empty child of a namespace with parameters', () => {
   it('should go after a while, and its adapter with it', async () => {
-    mm(Children, 'idle', 20);
+    mm(ChildNamespaces, 'idleTimeout', 20);
     const open: string[] = [];
     const running = await startInline({ io: noting(open), ...room });
     const stays = await running.connect('/room/stays');
@@ -129,7 +129,7 @@ describe('an empty child of a namespace with parameters', () => {
   });
 
   it('should stay as long as its client may be away and be recovered', async () => {
-    mm(Children, 'idle', 1);
+    mm(ChildNamespaces, 'idleTimeout', 1);
     const warnings: Error[] = [];
     const note = (warning: Error) => void warnings.push(warning);
     process.on('warning', note);
@@ -150,7 +150,7 @@ describe('an empty child of a namespace with parameters', () => {
   });
 
   it('should go when its client was refused, has left while the chain ran, or was never there', async () => {
-    mm(Children, 'idle', 1);
+    mm(ChildNamespaces, 'idleTimeout', 1);
     const leaving = signal();
     const running = await startInline({
       io: { namespace: { '/room/:id': { connectionMiddleware: ['a'] } } },
@@ -179,7 +179,7 @@ describe('an empty child of a namespace with parameters', () => {
   });
 
   it('should stay as long as somebody is coming, and be theirs', async () => {
-    mm(Children, 'idle', 1);
+    mm(ChildNamespaces, 'idleTimeout', 1);
     const asked = signal();
     const go = signal();
     const running = await startInline({
@@ -212,7 +212,7 @@ describe('an empty child of a namespace with parameters', () => {
   });
 
   it('should stay while Socket.IO looks who is coming', async () => {
-    mm(Children, 'idle', 1);
+    mm(ChildNamespaces, 'idleTimeout', 1);
     const asked = signal();
     const go = signal();
     const running = await startInline({
@@ -241,7 +241,7 @@ describe('an empty child of a namespace with parameters', () => {
   });
 
   it('should serve who goes on holding it', async () => {
-    mm(Children, 'idle', 1);
+    mm(ChildNamespaces, 'idleTimeout', 1);
     const running = await startInline(room);
     const held = running.app.io.of('/room/1');
     await gone(running);
@@ -254,7 +254,7 @@ describe('an empty child of a namespace with parameters', () => {
   });
 
   it('should go though its adapter fails, which is logged', async () => {
-    mm(Children, 'idle', 1);
+    mm(ChildNamespaces, 'idleTimeout', 1);
     const failing = class extends Adapter {
       override close() {
         if (this.nsp.name !== '/') throw new Error('it will not close');
@@ -269,7 +269,7 @@ describe('an empty child of a namespace with parameters', () => {
   });
 
   it('should no longer go by itself when the application closes', async () => {
-    mm(Children, 'idle', 100);
+    mm(ChildNamespaces, 'idleTimeout', 100);
     let closed = 0;
     const counting = class extends Adapter {
       override close() {
@@ -289,7 +289,7 @@ describe('the children of a regular expression', () => {
   const dynamic = (app: Application) => app.io.of(/^\/room-\d+$/);
 
   it('should stay when they are empty, as in Socket.IO', async () => {
-    mm(Children, 'idle', 1);
+    mm(ChildNamespaces, 'idleTimeout', 1);
     const running = await startInline({
       router: (app) => {
         dynamic(app);
@@ -503,7 +503,7 @@ describe('a thousand children that have come and gone', () => {
   }
 
   it('should leave nothing', async () => {
-    mm(Children, 'idle', 1);
+    mm(ChildNamespaces, 'idleTimeout', 1);
     const open: string[] = [];
     const running = await startInline({ io: noting(open), ...room });
     await comeAndGo(running, 1000);
@@ -511,7 +511,7 @@ describe('a thousand children that have come and gone', () => {
   });
 
   it('should leave nothing with connectionStateRecovery', async () => {
-    mm(Children, 'idle', 1);
+    mm(ChildNamespaces, 'idleTimeout', 1);
     const running = await startInline({
       io: { init: { connectionStateRecovery: { maxDisconnectionDuration: 1 } } },
       ...room,
@@ -520,7 +520,7 @@ describe('a thousand children that have come and gone', () => {
   });
 
   it('should leave nothing with the adapter of several workers', async () => {
-    mm(Children, 'idle', 1);
+    mm(ChildNamespaces, 'idleTimeout', 1);
     const open = new Map<string, LinkAdapter>();
     const exchange = {
       tag: 'x',
@@ -559,7 +559,7 @@ describe('a thousand children that have come and gone', () => {
     ];
     for (const [adapter, rest] of adapters) {
       it(`should leave nothing with ${adapter}${rest.init ? ' and recovery' : ''}`, async () => {
-        mm(Children, 'idle', 1);
+        mm(ChildNamespaces, 'idleTimeout', 1);
         const running = await startInline({
           io: { ...rest, adapter: adapter as IoConfig['adapter'], redis: redis.config },
           ...room,

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import type { Context } from 'egg';
 import type { Middleware } from '../lib';
-import { workOf } from '../lib/in-flight';
+import { inFlightOf } from '../lib/in-flight';
 import { logs } from './support/app';
 import { ALL, parityOf } from './support/clients';
 import { type Inline, noting, startInline } from './support/inline';
@@ -483,6 +483,6 @@ parityOf(ALL, 'packet chain', () => {
     client.emit('respond');
     assert.equal(await client.emitWithAck('hail'), 'pong');
     // Handlers that have ended are not counted.
-    await within('the end of all handlers', workOf(app.io).handlers.none());
+    await within('the end of all handlers', inFlightOf(app.io).handlers.idle());
   });
 });

@@ -76,3 +76,8 @@ export class FamilyAdapter extends Adapter {
     for (const { adapter } of [...this.parent.children]) run(adapter);
   }
 }
+
+/** Creates the adapter of a parent namespace. */
+export function parentAdapter(parent: Namespace): Adapter {
+  return new FamilyAdapter(parent as Family);
+}

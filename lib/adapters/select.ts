@@ -19,7 +19,7 @@ export async function useAdapter(app: Application): Promise<void> {
 }
 
 function recover({ io }: Application): void {
-  if (io.away !== undefined) io.adapter(recoveryAdapter(io.away) as never);
+  if (io.recoveryDuration !== undefined) io.adapter(recoveryAdapter(io.recoveryDuration) as never);
 }
 
 /** What an application's function has given, as Socket.IO calls it: with `new`. */

@@ -3,12 +3,14 @@
 import { EventEmitter } from 'node:events';
 import { createServer } from 'node:http';
 import { Server, Socket } from 'socket.io';
+import { CLIENT_MEMBERS } from './client';
 import { EGG_MEMBERS } from './egg';
 import { type Member, missing, type Sample } from './members';
+import { NAMESPACE_MEMBERS } from './namespaces';
 import { SOCKET_MEMBERS } from './socketio';
 
 /** The members that every application needs. Those of the Redis adapters are checked when they are loaded. */
-export const MEMBERS: readonly Member[] = [...SOCKET_MEMBERS, ...EGG_MEMBERS];
+export const MEMBERS: readonly Member[] = [...SOCKET_MEMBERS, ...CLIENT_MEMBERS, ...NAMESPACE_MEMBERS, ...EGG_MEMBERS];
 
 /**
  * Checks the installed versions of Socket.IO and Egg.

@@ -194,3 +194,8 @@ export const EGG_MEMBERS: readonly Member[] = [
     fallback: 'app.currentContext is undefined in app/io',
   },
 ];
+
+/** Returns the ids of the workers that the agent's messenger has been told of. */
+export function workerIdsOf(messenger: object): string[] {
+  return ((messenger as { opids?: Array<number | string> }).opids ?? []).map(String);
+}

@@ -2,7 +2,7 @@
 import assert from 'node:assert';
 import type { Application } from 'egg';
 import type { Socket as ServerSocket } from 'socket.io';
-import { workOf } from '../in-flight';
+import { inFlightOf } from '../in-flight';
 import { registerBeforeClose } from '../internals/egg';
 import { existingNamespace, onceRestored } from '../internals/testkit';
 import { routerOf } from '../router';
@@ -111,13 +111,13 @@ class TestKit {
     await waitFor(() => 'the packets of the clients to reach the server', roundTrips(), ms);
     await nextTurn();
     const handlers = this.#handlers;
-    await waitFor(() => `the handlers of events to finish (${handlers.running} running)`, handlers.none(), ms);
+    await waitFor(() => `the handlers of events to finish (${handlers.running} running)`, handlers.idle(), ms);
     await waitFor(() => 'the packets of the server to reach the clients', roundTrips(), ms);
     await nextTurn();
   }
 
   get #handlers() {
-    return workOf(this.app.io).handlers;
+    return inFlightOf(this.app.io).handlers;
   }
 
   #connections(): (ServerConnection | undefined)[] {
@@ -141,7 +141,7 @@ class TestKit {
     this.#mockSockets.clear();
     const closed = Promise.all([this.#closed, ...connections.map((connection) => connection?.closed)])
       .then(nextTurn)
-      .then(() => this.#handlers.none());
+      .then(() => this.#handlers.idle());
     // A handler that never returns must not fail the next test.
     this.#closed = waitFor(() => 'the clients of a test to close', closed, TIMEOUT).catch(() => {});
   }

@@ -3,7 +3,7 @@
 import { Agent, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { refuseUpgrade } from '../engine';
-import { Count } from '../in-flight';
+import { InFlight } from '../in-flight';
 import { type Engine, LEAVING, sidOf } from './internal-server';
 import { onceOver, pass, splice } from './proxy';
 import type { RunDirectory } from './run-directory';
@@ -23,7 +23,7 @@ export class Handover {
   /** The sessions of other workers that have a request or a WebSocket here, and how many. */
   readonly #sessions = new Map<string, number>();
   /** All of them. */
-  readonly #under = new Count();
+  readonly #under = new InFlight();
   #leaving = false;
 
   /**
@@ -74,7 +74,7 @@ export class Handover {
     const late = new Promise<void>((resolve) => {
       over = setTimeout(resolve, timeout);
     });
-    await Promise.race([this.#under.none(), late]);
+    await Promise.race([this.#under.idle(), late]);
     for (const timer of [...timers, over]) clearTimeout(timer);
   }
 
