@@ -5,7 +5,7 @@ import type { Socket } from 'node:net';
 import { setTimeout as later } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 import { type DrainConfig, resolveConfig } from '../lib/config/config';
-import { drainTimesOf, drainWarnings, closeVariablesOf } from '../lib/config/topology';
+import { closeVariablesOf, drainTimesOf, drainWarnings } from '../lib/config/topology';
 import { drainConnection } from '../lib/drain';
 import { connected, EGG_MAJOR, logs, mm, type Running } from './support/app';
 import { bootError, startInline } from './support/inline';

@@ -1,7 +1,7 @@
 // Parent namespaces, which stand for many: '/room/:id', a regular expression, a function. Their children are made when a client
 // or code asks for one. Made by server.ts.
 import type { Server } from 'socket.io';
-import { FamilyAdapter } from '../adapters/memory-adapter';
+import { ParentAdapter } from '../adapters/memory-adapter';
 import { ConfigError } from '../errors';
 import { type Router, routerOf, setRouter } from '../router';
 import type { IoNamespace } from '../types/namespace';
@@ -49,7 +49,7 @@ export class Parents {
     const kind = kindOf(by);
     this.#kinds.set(parent, kind);
     if (kind.pattern) this.#patterns.set(kind.name, parent);
-    parent.adapter = new FamilyAdapter(parent);
+    parent.adapter = new ParentAdapter(parent, parent.children);
     // Socket.IO makes all children by it, those that clients ask for and those that code asks for.
     const { createChild } = parent;
     parent.createChild = (name) => this.#make(parent, kind, name, createChild);
