@@ -1,9 +1,9 @@
 // app.io: Socket.IO's server with the middleware and controllers of app/io, routes, users and statistics.
 import type { ServerOptions } from 'socket.io';
-import { parentAdapter } from './adapters/memory-adapter';
+import { ParentAdapter } from './adapters/memory-adapter';
 import type { ResolvedConfig } from './config/config';
 import type { ErrorReporting } from './error-response';
-import { NamespaceServer, namespacesOf, recoveryDurationOf } from './internals/namespaces';
+import { childrenOf, NamespaceServer, namespacesOf, recoveryDurationOf } from './internals/namespaces';
 import { ChildNamespaces } from './namespaces/child-namespaces';
 import { type ParentName, ParentNamespaces } from './namespaces/parent-namespaces';
 import { isPattern, Pattern } from './namespaces/path-pattern';
@@ -68,7 +68,7 @@ export class IoServer extends NamespaceServer<
     this.recoveryDuration = recoveryDurationOf(this, Boolean(init.connectionStateRecovery));
     this.#children = new ChildNamespaces(maxNamespaces, this.recoveryDuration, reporting.log, (name) => this.of(name));
     const removesIdle = init.cleanupEmptyChildNamespaces === true;
-    this.#parents = new ParentNamespaces({ children: this.#children, adapter: parentAdapter, removesIdle });
+    this.#parents = new ParentNamespaces({ children: this.#children, adapter: (parent) => new ParentAdapter(parent, childrenOf(parent)), removesIdle });
     const lookup = new RouteLookup(this);
     const allowsEio3 = init.allowEIO3 === true;
     this.#setup = new NamespaceSetup({ reporting, generateId, users, allowsEio3, lookup }, this.#parents);

@@ -7,8 +7,7 @@ import type { Namespace } from 'socket.io';
 import { Adapter } from 'socket.io-adapter';
 import type { Socket } from 'socket.io-client';
 import type { IoConfig } from '../lib';
-import type { Exchange } from '../lib/adapters/exchange';
-import { LinkAdapter } from '../lib/adapters/links-adapter';
+import { type LinkedNamespaces, LinksAdapter } from '../lib/adapters/links-adapter';
 import { recoveryAdapter } from '../lib/adapters/memory-adapter';
 import { resolveConfig } from '../lib/config/config';
 import { ChildNamespaces, LimitWarning } from '../lib/namespaces/child-namespaces';
@@ -521,19 +520,18 @@ describe('a thousand children that have come and gone', () => {
 
   it('should leave nothing with the adapter of several workers', async () => {
     mm(ChildNamespaces, 'idleTimeout', 1);
-    const open = new Map<string, LinkAdapter>();
-    const exchange = {
-      tag: 'x',
-      size: 0,
-      add: (name: string, adapter: LinkAdapter) => open.set(name, adapter),
-      remove: (name: string, adapter: LinkAdapter) => open.get(name) === adapter && open.delete(name),
-    } as unknown as Exchange;
+    const open = new Map<string, LinksAdapter>();
+    const namespaces = {
+      links: { worker: { workerId: 'x' }, peerCount: 0 },
+      add: (name: string, adapter: LinksAdapter) => open.set(name, adapter),
+      remove: (name: string, adapter: LinksAdapter) => open.get(name) === adapter && open.delete(name),
+    } as unknown as LinkedNamespaces;
     const running = await startInline({
       io: {
         adapter: () =>
-          class extends LinkAdapter {
+          class extends LinksAdapter {
             constructor(nsp: Namespace) {
-              super(nsp, exchange);
+              super(nsp, namespaces);
             }
           },
       },
