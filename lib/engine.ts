@@ -5,9 +5,8 @@ import { debuglog } from 'node:util';
 import type { Application } from 'egg';
 import { configOf } from './config/config';
 import { type ConnectionError, type Engine, engineOf, queryOf, replaceGenerateId } from './internals/engineio';
+import { namespacesOf } from './internals/namespaces';
 import { statsOf } from './stats';
-
-export type { Connection, Engine } from './internals/engineio';
 
 const debug = debuglog('egg-socket.io:engine');
 
@@ -17,8 +16,10 @@ const ADVICE: Record<number, string> = {
   5: 'It is a client of Socket.IO 2 or older: set config.io.init.allowEIO3 = true to accept it',
 };
 
-/** The engines of each `app.io`, by HTTP server. Usually there is one. */
-const engines = new WeakMap<object, Map<HttpServer, Engine>>();
+const ENGINES = Symbol('egg-socket.io:engines');
+
+/** `app.io` with its engines, by HTTP server. Usually there is one. */
+type WithEngines = Application['io'] & { [ENGINES]?: Map<HttpServer, Engine> };
 
 /**
  * Attaches Socket.IO to an HTTP server.
@@ -27,9 +28,9 @@ const engines = new WeakMap<object, Map<HttpServer, Engine>>();
  * @returns the new engine, or undefined if that server has one already
  */
 export function attach(app: Application, server: HttpServer, generateSessionId?: () => string): Engine | undefined {
-  const { io } = app;
-  const attached = engines.get(io) ?? new Map<HttpServer, Engine>();
-  engines.set(io, attached);
+  const io: WithEngines = app.io;
+  io[ENGINES] ??= new Map();
+  const attached = io[ENGINES];
   if (attached.has(server)) return undefined;
   io.attach(server);
   const engine = engineOf(io);
@@ -43,7 +44,8 @@ export function attach(app: Application, server: HttpServer, generateSessionId?:
 
 /** Returns the engines of `app.io`. */
 export function enginesOf(app: Application): Engine[] {
-  return Array.from(engines.get(app.io)?.values() ?? []);
+  const io: WithEngines = app.io;
+  return Array.from(io[ENGINES]?.values() ?? []);
 }
 
 /**
@@ -53,7 +55,7 @@ export function enginesOf(app: Application): Engine[] {
 export async function detach(app: Application): Promise<void> {
   for (const engine of enginesOf(app)) engine.close();
   app.io.closeChildren();
-  await Promise.all(Array.from(app.io._nsps.values(), (nsp) => nsp.adapter.close()));
+  await Promise.all(Array.from(namespacesOf(app.io).values(), (nsp) => nsp.adapter.close()));
 }
 
 /**

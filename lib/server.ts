@@ -68,7 +68,11 @@ export class IoServer extends NamespaceServer<
     this.recoveryDuration = recoveryDurationOf(this, Boolean(init.connectionStateRecovery));
     this.#children = new ChildNamespaces(maxNamespaces, this.recoveryDuration, reporting.log, (name) => this.of(name));
     const removesIdle = init.cleanupEmptyChildNamespaces === true;
-    this.#parents = new ParentNamespaces({ children: this.#children, adapter: (parent) => new ParentAdapter(parent, childrenOf(parent)), removesIdle });
+    this.#parents = new ParentNamespaces({
+      children: this.#children,
+      adapter: (parent) => new ParentAdapter(parent, childrenOf(parent)),
+      removesIdle,
+    });
     const lookup = new RouteLookup(this);
     const allowsEio3 = init.allowEIO3 === true;
     this.#setup = new NamespaceSetup({ reporting, generateId, users, allowsEio3, lookup }, this.#parents);

@@ -5,13 +5,7 @@ import { IncomingMessage } from 'node:http';
 import { Socket as TcpSocket } from 'node:net';
 import path from 'node:path';
 import { type Namespace, Server, Socket } from 'socket.io';
-import {
-  connectMockSocket,
-  existingNamespace,
-  onceRestored,
-  sendPing,
-  wrapEmitWithAck,
-} from '../lib/internals/testkit';
+import { connectMockSocket, onceRestored, sendPing, wrapEmitWithAck } from '../lib/internals/testkit';
 import { mm, ROOT } from './support/app';
 
 describe('the private members that the test kit uses', () => {
@@ -21,7 +15,6 @@ describe('the private members that the test kit uses', () => {
     const { sockets } = new Server();
     const cases: [string, string, () => unknown][] = [
       ['egg-mock', 'app.mm', () => onceRestored({ mm: 1 }, () => {})],
-      ['socket.io', 'Server._nsps', () => existingNamespace({} as never, '/')],
       ['socket.io', 'Namespace.sockets.set', () => connect(Object.create(sockets, { sockets: { value: {} } }))],
       ['engine.io', 'Socket.sendPacket', () => sendPing({} as never)],
       [

@@ -40,7 +40,8 @@ export function useAdapter(app: Application, worker: WorkerIdentity): InstalledA
     case 'own':
       return NOTHING;
     case 'memory':
-      if (app.io.recoveryDuration !== undefined) app.io.adapter(recoveryAdapter(app.io.recoveryDuration) as unknown as AdapterOption);
+      if (app.io.recoveryDuration !== undefined)
+        app.io.adapter(recoveryAdapter(app.io.recoveryDuration) as unknown as AdapterOption);
       return NOTHING;
     case 'cluster':
       return useLinks(app, worker);

@@ -49,15 +49,6 @@ export function onceRestored(app: object, callback: () => void): boolean {
   return true;
 }
 
-/** Returns a namespace if it exists. The public `io.of(name)` would create it. */
-export function existingNamespace(
-  io: { readonly _nsps: ReadonlyMap<string, Namespace> },
-  name: string,
-): Namespace | undefined {
-  assertMember(io, 'Server._nsps', 'object', 'socket.io');
-  return io._nsps.get(name);
-}
-
 /**
  * Returns the arguments of an event as the application has sent them. With connectionStateRecovery, Socket.IO's in-memory adapter
  * appends an offset to the arguments of each broadcast. It stores these packets in `packets`; other adapters have no such member.

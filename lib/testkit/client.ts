@@ -5,7 +5,8 @@ import path from 'node:path';
 import type { Application } from 'egg';
 import type { Socket } from 'socket.io-client';
 import { configOf } from '../config/config';
-import { existingNamespace, withoutOffset, wrapEmitWithAck } from '../internals/testkit';
+import { namespacesOf } from '../internals/namespaces';
+import { withoutOffset, wrapEmitWithAck } from '../internals/testkit';
 import { sessionOf } from '../session';
 import { compare, format, Inbox } from './inbox';
 import { TIMEOUT, waitFor } from './server';
@@ -104,7 +105,7 @@ export class TestClient {
   #receive(app: Application): void {
     const { socket, namespace } = this;
     const inbox = this.#inbox;
-    socket.onAny((event, ...args) => inbox.add(event, withoutOffset(existingNamespace(app.io, namespace), args)));
+    socket.onAny((event, ...args) => inbox.add(event, withoutOffset(namespacesOf(app.io).get(namespace), args)));
     socket.on('connect', () => inbox.reopen());
     socket.on('disconnect', (reason) => {
       inbox.add('disconnect', [reason]);

@@ -5,7 +5,8 @@ import type { Application } from 'egg';
 import type { Namespace, Socket } from 'socket.io';
 import { onlyKeys } from '../config/validate';
 import { ContextFactory } from '../context';
-import { connectMockSocket, existingNamespace, withoutOffset } from '../internals/testkit';
+import { namespacesOf } from '../internals/namespaces';
+import { connectMockSocket, withoutOffset } from '../internals/testkit';
 import { sessionMembers } from '../session';
 import type { MockIoContext, MockIoContextOptions } from './types';
 
@@ -37,7 +38,7 @@ export class ContextMocks {
   #namespace(namespace: string): Namespace {
     const { io } = this.app;
     const name = namespace.startsWith('/') ? namespace : `/${namespace}`;
-    if (existingNamespace(io, name) || io.matches(name)) return io.of(name);
+    if (namespacesOf(io).has(name) || io.matches(name)) return io.of(name);
     throw new Error(
       `[egg-socket.io] app.mockIoContext(): there is no namespace ${name} (there are: ${io.names().join(', ')})`,
     );

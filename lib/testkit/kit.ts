@@ -4,7 +4,8 @@ import type { Application } from 'egg';
 import type { Socket as ServerSocket } from 'socket.io';
 import { inFlightOf } from '../in-flight';
 import { registerBeforeClose } from '../internals/egg';
-import { existingNamespace, onceRestored } from '../internals/testkit';
+import { namespacesOf } from '../internals/namespaces';
+import { onceRestored } from '../internals/testkit';
 import { routerOf } from '../router';
 import { checkRefusal, type Reason, refusalError, sessionCookie, TestClient } from './client';
 import { ContextMocks } from './context';
@@ -149,7 +150,7 @@ class TestKit {
 
 /** Returns a clause if no route handles an event: it may be misspelt. */
 function routeHint(app: Application, namespace: string, event: string): string {
-  const nsp = existingNamespace(app.io, namespace);
+  const nsp = namespacesOf(app.io).get(namespace);
   const router = nsp && routerOf(nsp);
   if (router === undefined || router.find(event) !== undefined) return '';
   return `; ${router.name} has no route for '${event}' (there are: ${router.events().join(', ') || 'none'})`;
