@@ -10,8 +10,16 @@ import { isPattern, Pattern } from './namespaces/path-pattern';
 import { type Binding, NamespaceSetup } from './namespaces/setup';
 import { RouteLookup, routerOf } from './router';
 import { type IoStats, statsOf } from './stats';
-import type { IoController, IoMiddleware } from './types/controllers';
-import type { ClientEventsOf, DataOf, DeclaredAs, InterServerEventsOf, ServerEventsOf, SocketOf } from './types/events';
+import type {
+  ClientEventsOf,
+  DataOf,
+  DeclaredAs,
+  InterServerEventsOf,
+  IoController,
+  IoMiddleware,
+  ServerEventsOf,
+  SocketOf,
+} from './types/events';
 import type { IoNamespace, RouteOf, UserOf } from './types/namespace';
 import type { Users } from './users';
 
