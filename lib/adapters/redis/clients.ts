@@ -1,154 +1,174 @@
-// config.io.redis → the connections of a link. Called by lib/redis.ts.
-
+// Creates the clients of ioredis for config.io.redis.
 import { EventEmitter } from 'node:events';
 import type { Application } from 'egg';
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
-import { type AdapterOptions, PREFIX, READ_COUNT, type RedisKind, type ResolvedRedis } from '../../config/redis';
+import type { RedisKind, ResolvedRedis } from '../../config/redis';
 import { ConfigError } from '../../errors';
-import type { Connections } from './connection';
-import type { Stream } from './streams-reader';
+import type { Clients } from './connection';
 
-/** What the link sees to by itself: nothing is kept for later, and what is subscribed to again. */
+/** Commands are not queued, and `Subscriber` subscribes anew. */
 const MANAGED: RedisOptions = {
   enableOfflineQueue: false,
   autoResendUnfulfilledCommands: false,
   autoResubscribe: false,
 };
 
-/** After that many ms of silence TCP asks whether the other side is there: a subscriber may wait for hours. */
+/** After that many ms of silence TCP probes the connection. That of a subscriber may be silent for hours. */
 const KEEP_ALIVE = 10_000;
 
-/** The longest wait between attempts to connect to a Redis Cluster, in ms. */
+/** The longest wait between two attempts to connect to a Redis Cluster, in ms. */
 const MAX_RETRY = 2000;
 
 const KEY = 'config.io.redis.clientName';
 
-/** Where Redis is, and how to connect to it. */
+/** A Redis server or a Redis Cluster. */
 interface Target {
+  /** For the log. */
   name: string;
   password: string | null | undefined;
   connect(): Redis;
-  /** For sharded channels. */
-  subscribe(): Redis;
+  /** Creates a client that subscribes to sharded channels. */
+  connectSharded(): Redis;
 }
+
+type Nodes = Array<RedisOptions & { host: string }>;
 
 /**
- * Opens the connections that an adapter needs.
+ * Creates the clients of an adapter. They connect at once.
  *
- * @throws {ConfigError} where `config.io.redis.clientName` is no client of egg-redis
+ * @throws {ConfigError} if `config.io.redis.clientName` is no client of egg-redis
  */
-export function connect(app: Application, redis: ResolvedRedis, kind: RedisKind): Connections {
-  const { clientName, options, cluster, adapter } = redis;
-  const own = clientName ? eggRedisClient(app, clientName) : undefined;
-  if (own && kind === 'redis') return shared(own);
-  // ioredis would put a prefix before the name of a sharded channel, and not take it off again.
-  const more = kind === 'redis-sharded' ? { keyPrefix: '' } : {};
-  const target = own
-    ? likeClient(own, more)
+export function createClients(app: Application, config: ResolvedRedis, kind: RedisKind): Clients & { reader?: Redis } {
+  const { clientName, options, cluster } = config;
+  const found = clientName ? findEggClient(app, clientName) : undefined;
+  if (found && kind === 'redis') return shareClient(found.client);
+  // ioredis adds a prefix to the name of a sharded channel, and does not remove it from the channel of a message.
+  const more: RedisOptions = kind === 'redis-sharded' ? { keyPrefix: '' } : {};
+  const target = found
+    ? targetLike(found, more)
     : cluster
-      ? many(cluster.nodes, cluster.options, more)
-      : single(options, more);
+      ? clusterTarget(cluster.nodes, cluster.options, more)
+      : serverTarget(options, more);
   const { name, password } = target;
-  const sub = kind === 'redis-sharded' ? target.subscribe() : target.connect();
-  const connections: Connections = { pub: target.connect(), sub, ownsPub: true, name, password };
-  // A connection that waits for what comes next serves nothing else.
-  if (kind === 'redis-streams') connections.reader = { client: target.connect(), stream: streamOf(adapter) };
-  return connections;
+  const pub = target.connect();
+  const sub = kind === 'redis-sharded' ? target.connectSharded() : target.connect();
+  // While a client waits for an entry of the stream, it executes no other command.
+  const reader = kind === 'redis-streams' ? target.connect() : undefined;
+  return { pub, sub, reader, ownsPub: true, name, password };
 }
 
-function single(options: RedisOptions, more: RedisOptions): Target {
+function serverTarget(options: RedisOptions, more: RedisOptions): Target {
   const connect = () => new Redis({ keepAlive: KEEP_ALIVE, ...options, ...MANAGED, ...more });
-  return { name: nameOf(options), password: options.password, connect, subscribe: connect };
+  return { name: nameOf(options), password: options.password, connect, connectSharded: connect };
 }
 
-function many(nodes: RedisOptions[], options: ClusterOptions, more: RedisOptions): Target {
-  const redisOptions = { keepAlive: KEEP_ALIVE, ...(options.redisOptions as RedisOptions), ...more };
-  // Its status tells whether there is a connection; its queue is for nodes that are being connected to.
+function clusterTarget(nodes: Nodes, options: ClusterOptions, more: RedisOptions): Target {
+  const redisOptions: RedisOptions = { keepAlive: KEEP_ALIVE, ...options.redisOptions, ...more };
+  // Not MANAGED: the queue of a Cluster is for nodes that are being connected.
   const connect = (rest?: ClusterOptions) => new Cluster(nodes, { ...options, ...more, redisOptions, ...rest });
-  const once = () => connect({ shardedSubscribers: true, clusterRetryStrategy: () => null });
+  const connectOnce = () => connect({ shardedSubscribers: true, clusterRetryStrategy: () => null });
   const { clusterRetryStrategy: retry = (times) => Math.min(100 * times, MAX_RETRY) } = options;
   return {
     name: nodes.map(nameOf).join(', '),
     password: redisOptions.password,
-    connect: () => connect() as unknown as Redis,
-    subscribe: () => new RenewedCluster(once, (times) => retry?.(times)) as unknown as Redis,
+    connect: () => asRedis(connect()),
+    connectSharded: () => asRedis(new ReplacedCluster(connectOnce, (times) => retry?.(times))),
   };
 }
 
-/** The client of egg-redis, to publish; and a duplicate, since a client that subscribes can do nothing else. */
-function shared(client: Redis): Connections {
-  if (client.isCluster) {
-    const all = client as unknown as Cluster;
-    const sub = all.duplicate([], { enableOfflineQueue: false }) as unknown as Redis;
-    const name = all.nodes().map((node) => nameOf(node.options));
-    return { pub: client, sub, ownsPub: false, name: name.join(', '), password: all.options.redisOptions?.password };
+/** Publishes with the client of egg-redis. Subscribes with a duplicate, since a client that subscribes executes nothing else. */
+function shareClient(client: Redis | Cluster): Clients {
+  if (isCluster(client)) {
+    const sub = asRedis(client.duplicate([], { enableOfflineQueue: false }));
+    const name = client.nodes().map((node) => nameOf(node.options));
+    const { password } = client.options.redisOptions ?? {};
+    return { pub: asRedis(client), sub, ownsPub: false, name: name.join(', '), password };
   }
-  const sub = client.duplicate({ keepAlive: client.options.keepAlive || KEEP_ALIVE, ...MANAGED });
-  return { pub: client, sub, ownsPub: false, name: nameOf(client.options), password: client.options.password };
+  const { options } = client;
+  const sub = client.duplicate({ keepAlive: options.keepAlive || KEEP_ALIVE, ...MANAGED });
+  return { pub: client, sub, ownsPub: false, name: nameOf(options), password: options.password };
 }
 
-/** As a client of egg-redis, which on Egg 3 is one of ioredis 4 and doesn't know sharded channels. */
-function likeClient(client: Redis, more: RedisOptions): Target {
-  if (!client.isCluster) return single({ ...client.options, lazyConnect: false }, more);
-  const { startupNodes, options } = client as unknown as { startupNodes: RedisOptions[]; options: ClusterOptions };
-  const password = options.redisOptions?.password ?? startupNodes.find((node) => node.password)?.password;
-  const redisOptions = { ...options.redisOptions, password };
-  return many(startupNodes, { ...options, lazyConnect: false, redisOptions }, more);
+/** The target of a client of egg-redis. On Egg 3 that is a client of ioredis 4, which has no sharded channels. */
+function targetLike({ client, nodes }: EggClient, more: RedisOptions): Target {
+  if (!isCluster(client)) return serverTarget({ ...client.options, lazyConnect: false }, more);
+  const { options } = client;
+  const password = options.redisOptions?.password ?? nodes.find((node) => node.password)?.password;
+  return clusterTarget(
+    nodes,
+    { ...options, lazyConnect: false, redisOptions: { ...options.redisOptions, password } },
+    more,
+  );
 }
 
-function eggRedisClient(app: Application, clientName: string): Redis {
-  // As egg-redis's singleton has it: one client is app.redis itself, whose get() is the command GET.
-  const { redis, config } = app as unknown as {
-    redis?: { get(name: string): unknown };
-    config: { redis?: { client?: object; clients?: object } };
-  };
-  const { client, clients } = config.redis ?? {};
-  const names = clients ? Object.keys(clients) : client ? ['default'] : [];
-  if (redis && names.includes(clientName)) return (clients ? redis.get(clientName) : redis) as Redis;
+interface EggClient {
+  client: Redis | Cluster;
+  /** The nodes of a Cluster in its configuration. */
+  nodes: Nodes;
+}
+
+/** The configuration of egg-redis. */
+interface EggRedisConfig {
+  client?: { nodes?: Nodes };
+  clients?: Record<string, { nodes?: Nodes }>;
+  default?: { nodes?: Nodes };
+}
+
+function findEggClient(app: Application, clientName: string): EggClient {
+  const { redis, config } = app as { redis?: unknown; config: { redis?: EggRedisConfig } };
+  const { client: single, clients, default: defaults } = config.redis ?? {};
+  const configs = clients ?? (single ? { default: single } : {});
+  const names = Object.keys(configs);
+  if (redis && names.includes(clientName)) {
+    // If egg-redis has one client, that is app.redis, whose get() is the command GET.
+    const client = clients ? (redis as Map<string, unknown>).get(clientName) : redis;
+    return { client: client as Redis | Cluster, nodes: configs[clientName]?.nodes ?? defaults?.nodes ?? [] };
+  }
   const known = names.map((name) => `'${name}'`).join(', ') || 'none';
   throw redis
     ? new ConfigError(KEY, clientName, `the clients of config.redis: ${known}`, `no client ${clientName} of egg-redis`)
     : new ConfigError(
         KEY,
         clientName,
-        'host, port, auth_pass and db instead, where the application has no egg-redis',
+        'host, port, auth_pass and db instead, if the application has no egg-redis',
         'the plugin redis is missing: install egg-redis (Egg 4: @eggjs/redis) and enable it in config/plugin',
       );
 }
 
-function streamOf({ key = PREFIX, readCount = READ_COUNT }: AdapterOptions): Stream {
-  return { name: key, count: readCount };
+function isCluster(client: Redis | Cluster): client is Cluster {
+  // Not by instanceof: egg-redis may have loaded another ioredis.
+  return client.isCluster;
+}
+
+/** A client of a Redis Cluster has the commands and the events of a client of one server. */
+function asRedis(client: Cluster | ReplacedCluster): Redis {
+  return client as unknown as Redis;
 }
 
 function nameOf({ sentinels, path, host = 'localhost', port = 6379 }: RedisOptions): string {
   return sentinels?.map((sentinel) => `${sentinel.host}:${sentinel.port}`).join(', ') ?? path ?? `${host}:${port}`;
 }
 
-// The client of a Redis Cluster that subscribes to sharded channels. ioredis's own reconnects, too, but where it does so while
-// it is connecting to a node it may wait for that node for ever: here each connection to the Cluster is a new client. Made by
-// connect.ts.
-
 const EVENTS = ['ready', 'close', 'error', 'subscribersReady', 'smessageBuffer'];
 
-/** How long it waits before the next attempt, in ms; anything but a number: there is none. */
-type RetryStrategy = (times: number) => unknown;
-
-/** As much of a client as a link takes. */
-export class RenewedCluster extends EventEmitter {
+/**
+ * Subscribes to the sharded channels of a Redis Cluster with a new client after each outage. The client of ioredis would reconnect by
+ * itself, but if it does while it connects to a node, it may wait for that node forever.
+ */
+class ReplacedCluster extends EventEmitter {
   readonly isCluster = true;
-
   #client: Cluster;
-  #times = 0;
+  #attempts = 0;
   #timer: NodeJS.Timeout | undefined;
   #closing = false;
 
   /**
-   * @param make - makes a client that does not reconnect
-   * @param retry - as ioredis's `clusterRetryStrategy`
+   * @param create - creates a client that does not reconnect
+   * @param retry - as `clusterRetryStrategy` of ioredis: after how many ms the next client is created
    */
   constructor(
-    private readonly make: () => Cluster,
-    private readonly retry: RetryStrategy,
+    private readonly create: () => Cluster,
+    private readonly retry: (times: number) => unknown,
   ) {
     super();
     this.#client = this.#open();
@@ -166,7 +186,7 @@ export class RenewedCluster extends EventEmitter {
     return this.#client.sunsubscribe(channel);
   }
 
-  nodes(): ReturnType<Cluster['nodes']> {
+  nodes(): Redis[] {
     return this.#client.nodes();
   }
 
@@ -184,17 +204,17 @@ export class RenewedCluster extends EventEmitter {
   }
 
   #open(): Cluster {
-    const client = this.make();
+    const client = this.create();
     client.once('ready', () => {
-      this.#times = 0;
+      this.#attempts = 0;
     });
     for (const event of EVENTS) client.on(event, (...args) => this.emit(event, ...args));
-    client.once('end', () => this.#ended());
+    client.once('end', () => this.#reopen());
     return client;
   }
 
-  #ended(): void {
-    const delay = this.#closing ? undefined : this.retry(++this.#times);
+  #reopen(): void {
+    const delay = this.#closing ? undefined : this.retry(++this.#attempts);
     if (typeof delay !== 'number') {
       this.emit('end');
       return;

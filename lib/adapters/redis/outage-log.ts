@@ -1,80 +1,92 @@
-// What the log says of an outage of Redis: each reason once, and what it has cost when it is over. Called by link.ts.
+// The log of outages of Redis: each reason once, and at the end how many messages were lost.
+import { debuglog } from 'node:util';
 
-/** Where it is written: `app.coreLogger`. */
+const debug = debuglog('egg-socket.io:redis');
+
+/** `app.coreLogger`. */
 export interface RedisLog {
   error(message: unknown): void;
   warn(message: string): void;
   info(message: string): void;
 }
 
-/** How many different reasons are logged: of one outage, and of messages that can't be read. */
+/** How many different reasons are logged: of one outage, and of messages that are ignored. */
 const MAX_REASONS = 10;
+/** After that many ms without another failure, an outage is over if no connection was lost in it: a command was refused. */
+const CALM = 5000;
 
-/** What ioredis says of a command for which there is no connection any more. */
+/** The errors of ioredis for a command whose connection is lost. */
 const NO_CONNECTION = /^(Stream isn't writeable|Connection is closed)/;
 const LOST = 'connection lost';
 
-/** What a Redis before 7.0 says of sharded channels. */
+/** The errors of a Redis before 7.0 for the commands of sharded channels. */
 const TOO_OLD = /^ERR unknown (command|subcommand) .*(s(un)?subscribe|spublish|shardnumsub)/i;
 const SHARDED = "config.io.adapter 'redis-sharded' needs Redis 7.0 or later";
-/** What a node of a Redis Cluster says to who takes it for the whole. */
+/** The error of a node of a Redis Cluster for a client that does not know the other nodes. */
 const CROSS_SLOT = /^CROSSSLOT /;
 export const IN_CLUSTER = 'it is a node of a Redis Cluster: set config.io.redis.cluster = true, and nodes';
 
 /** Logs outages. No line contains the password. */
 export class OutageLog {
+  /** Resolves at the first connection or at the first failure. */
+  readonly settled: Promise<void>;
+  #settle = () => {};
+  /** The reasons of the current outage. */
   #reasons: Set<string> | undefined;
   #lost = 0;
+  #closed = false;
   readonly #warned = new Set<string>();
+  readonly #calm: NodeJS.Timeout;
 
   /**
-   * @param log - `app.coreLogger`
    * @param name - which Redis, such as `127.0.0.1:6379`
-   * @param password - what is never printed
+   * @param password - never logged
+   * @param isUp - whether messages are sent and received
    */
   constructor(
     private readonly log: RedisLog,
     private readonly name: string,
-    private readonly password?: string | null,
-  ) {}
+    private readonly password: string | null | undefined,
+    private readonly isUp: () => boolean,
+  ) {
+    this.settled = new Promise((resolve) => {
+      this.#settle = resolve;
+    });
+    this.#calm = setTimeout(() => this.recovered(), CALM).unref();
+  }
 
   /**
-   * A reason why broadcasts don't flow; ioredis repeats it with each attempt to connect.
+   * Logs a failure, unless the current outage has logged the same reason. ioredis repeats it at each attempt to connect.
    *
-   * @param err - none: the connection is lost
-   * @param retries - whether there is another attempt
+   * @param err - without it, the connection is lost
+   * @param retries - whether there is another attempt to connect
    */
   failed(err?: Error, retries = true): void {
+    if (this.#closed) return;
+    this.#settle();
+    this.#calm.refresh();
     const reason = err ? this.#reason(err) : LOST;
+    debug('%s failed: %s', this.name, reason);
     this.#reasons ??= new Set();
     const reasons = this.#reasons;
-    const known = reasons.has(reason) || reasons.size >= MAX_REASONS || (reason === LOST && reasons.size > 0);
-    if (known) return;
+    if (reasons.has(reason) || reasons.size >= MAX_REASONS || (reason === LOST && reasons.size > 0)) return;
     reasons.add(reason);
+    const until = retries ? ', until a new attempt to connect succeeds' : '';
     this.log.error(
-      `[egg-socket.io] Redis ${this.name}: ${reason}. Broadcasts reach the clients of this worker only${retries ? ', until a new attempt to connect succeeds' : ''}`,
+      `[egg-socket.io] Redis ${this.name}: ${reason}. Broadcasts reach the clients of this worker only${until}`,
     );
   }
 
-  /** A message was not published. Why is in the log already: there is no outage without a reason. */
+  /** Counts a message that was not published. The reason of the outage is logged already. */
   lost(): void {
     this.#lost++;
   }
 
-  /** A message was ignored. Who publishes one publishes many: each reason is logged once. */
-  unreadable(err: Error): void {
-    this.#warnOnce(
-      `a message on the adapter's channels was ignored: ${this.#reason(err)}. Applications that share Redis and no rooms need different config.io.redis.key`,
-    );
-  }
-
-  /** Something of the application can't be sent. */
-  unsendable(what: string, err: Error): void {
-    this.#warnOnce(`${what}: ${this.#reason(err)}`);
-  }
-
-  /** Broadcasts flow. */
-  over(): void {
+  /** Logs the end of the outage, if messages are sent and received again. */
+  recovered(): void {
+    if (this.#closed || !this.isUp()) return;
+    this.#settle();
+    debug('%s is connected', this.name);
     if (this.#reasons === undefined) return;
     const line = `[egg-socket.io] Redis ${this.name}: connected`;
     if (this.#lost > 0) this.log.warn(`${line}; messages to other workers lost meanwhile: ${this.#lost}`);
@@ -83,20 +95,48 @@ export class OutageLog {
     this.#lost = 0;
   }
 
+  /** Logs once that a message was ignored: if one sender sends such messages, it sends many. */
+  unreadable(err: Error): void {
+    this.#warnOnce(
+      `a message on the adapter's channels was ignored: ${this.#reason(err)}. Applications that share Redis and no rooms need different config.io.redis.key`,
+    );
+  }
+
+  /**
+   * Logs once that a value of the application cannot be sent.
+   *
+   * @param problem - a sentence, to which the reason is added
+   */
+  unsendable(problem: string, err: Error): void {
+    this.#warnOnce(`${problem}: ${this.#reason(err)}`);
+  }
+
+  /** Logs an error of the application. */
+  thrown(err: unknown): void {
+    this.log.error(err);
+  }
+
+  /** From now on outages are expected and not logged. */
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#calm);
+  }
+
   #warnOnce(warning: string): void {
+    debug('%s: %s', this.name, warning);
     if (this.#warned.has(warning) || this.#warned.size >= MAX_REASONS) return;
     this.#warned.add(warning);
     this.log.warn(`[egg-socket.io] Redis ${this.name}: ${warning}`);
   }
 
-  /** The message alone: ioredis keeps the arguments of a failed command, AUTH's among them, in the error. */
+  /** Returns the message alone: the error of a failed command has its arguments, and those of AUTH are the password. */
   #reason(err: Error & { code?: string; lastNodeError?: Error }): string {
     if (NO_CONNECTION.test(err.message)) return LOST;
     if (TOO_OLD.test(err.message)) return `${err.message.split(',', 1)[0]}: ${SHARDED}`;
     if (CROSS_SLOT.test(err.message)) return IN_CLUSTER;
-    // Of a Redis Cluster none of the nodes can be asked: this is why.
+    // If no node of a Redis Cluster can be reached, this is why.
     if (err.lastNodeError) return this.#reason(err.lastNodeError);
-    // Where a host has several addresses, the error of all attempts has no message.
+    // If a host has several addresses, the error of all attempts has no message.
     const reason = err.message || err.code || err.name;
     return this.password ? reason.replaceAll(this.password, '***') : reason;
   }

@@ -1,124 +1,388 @@
-// connectionStateRecovery: a client that comes back, to whichever worker, gets what it has missed, once and in order, even if
-// the worker that it comes from was killed. Called by lib/redis/streams.ts, for the adapter of one namespace.
-import { Adapter, type BroadcastOptions, type ClusterAdapter, MessageType, type Session } from 'socket.io-adapter';
-import { type Inner, type Packet, tell } from './cluster-adapter';
+// connectionStateRecovery for 'redis-streams'. A client that reconnects to any worker receives the events that it has missed, once and in
+// order, even if its former worker was killed.
+//
+// An event reaches the clients of the worker that emits it before it has an id in the stream. So the offset that each event carries as its
+// last argument has two parts: the last entry of the stream that the worker had dispatched, and how many events the worker itself had
+// emitted by then. A client with that offset has all entries up to the former, and those of the worker up to the latter.
+import { setTimeout as delay } from 'node:timers/promises';
+import { debuglog } from 'node:util';
+import { deserialize, serialize } from 'node:v8';
+import { type BroadcastOptions, MessageType, type Session } from 'socket.io-adapter';
+import { type AdapterOptions, PREFIX } from '../../config/redis';
+import { type EntryFields, type Packet, RedisStreamsAdapter } from '../../internals/redis-adapters';
+import { channelOf } from './cluster-adapter';
+import type { RedisConnection } from './connection';
 import type { Publisher } from './publisher';
-import { type Decode, EVENT, formatOffset, isFor, isKept, Missed, type Offset, parseOffset } from './streams-missed';
-import type { Reader } from './streams-reader';
-import type { Client, Sessions } from './streams-sessions';
+import { type Entry, isAfter, type Reader, type StreamsAdapterClass, toObject } from './streams-adapter';
 
-/** What recovery needs. */
-export interface Means {
-  publisher: Publisher;
-  reader: Reader;
-  sessions: Sessions;
-  /** The stream's name. */
-  stream: string;
-  /** The channel to which this adapter alone listens. */
-  owner: string;
-}
+const debug = debuglog('egg-socket.io:redis');
 
-/** A client that is on its way in, and what comes for its rooms until it is there. */
+/** A client that is being admitted again, and the events for its rooms until it is connected. */
 interface Returning {
   rooms: Set<string>;
   events: unknown[][];
 }
 
-const DONE = Promise.resolve();
-/** How many events wait for a client whose connection middleware is running. */
+/** How many events are held for one returning client. */
 const MAX_EVENTS = 10_000;
+/** The type of a packet with an event. */
+const EVENT = 2;
 
-/** The methods that take the place of the adapter's own. */
-export function recovery(adapter: ClusterAdapter, { publisher, reader, sessions, stream, owner }: Means) {
-  const local = Adapter.prototype;
-  const { nsp } = adapter;
-  const { uid } = adapter as unknown as Inner;
-  const { decode } = adapter.constructor as unknown as { decode: Decode };
-  const missed = new Missed(publisher, stream, nsp.name, decode);
-  /** By the id of the socket. */
-  const returning = new Map<string, Returning>();
-  let seq = 0;
+/**
+ * Extends the class of the streams adapters with recovery.
+ *
+ * @param duration - how long a client may be disconnected, in ms
+ */
+export function recoverable(
+  Base: StreamsAdapterClass,
+  connection: RedisConnection,
+  reader: Reader,
+  options: AdapterOptions,
+  duration: number,
+): StreamsAdapterClass {
+  const { key = PREFIX } = options;
+  const { publisher } = connection;
+  const sessions = new Sessions(connection, `${key}:session:`, duration);
 
-  const clientOf = (id: string) => nsp.sockets.get(id) as unknown as Client | undefined;
+  return class extends Base {
+    /** By the id of the socket. */
+    readonly #returning = new Map<string, Returning>();
+    /** The number of the latest event that this worker has emitted to others. */
+    #seq = 0;
 
-  /** Where this worker is; undefined until Redis was there. */
-  function here(): Offset | undefined {
-    return reader.position === undefined ? undefined : { entry: reader.position, uid, seq };
+    /** Numbers the events of this worker. */
+    protected override publish(message: { type: MessageType; data?: object }): void {
+      const { type, data } = message;
+      const isEvent = type === MessageType.BROADCAST && data !== undefined && !('requestId' in data);
+      super.publish(isEvent ? { type, data: { ...data, seq: ++this.#seq } } : message);
+    }
+
+    /** Adds the offset, and holds the event for returning clients. */
+    protected override addOffsetIfNecessary(packet: Packet, { rooms, except, flags }: BroadcastOptions): void {
+      const offset = this.#offset;
+      if (!offset || !isRecoverable(packet, flags)) return;
+      packet.data.push(formatOffset(offset));
+      for (const client of this.#returning.values()) {
+        if (client.events.length >= MAX_EVENTS) continue;
+        if (isFor([...client.rooms], [...rooms], [...(except ?? [])])) client.events.push(packet.data);
+      }
+    }
+
+    override addAll(id: string, rooms: Set<string>): void {
+      super.addAll(id, rooms);
+      this.#changed(id);
+      const client = this.#client(id);
+      const returning = this.#returning.get(id);
+      if (!returning) return;
+      for (const room of rooms) returning.rooms.add(room);
+      if (!client) return;
+      // The client is admitted. Like the events that it has missed, it receives these before it knows that it is connected.
+      this.#returning.delete(id);
+      for (const data of returning.events) client.packet({ type: EVENT, data });
+    }
+
+    override del(id: string, room: string): void {
+      super.del(id, room);
+      this.#returning.get(id)?.rooms.delete(room);
+      this.#changed(id);
+    }
+
+    override delAll(id: string): void {
+      super.delAll(id);
+      this.#returning.delete(id);
+      const client = this.#client(id);
+      if (client) sessions.remove(client.pid);
+    }
+
+    override persistSession({ sid, pid, rooms, data }: Omit<Session, 'missedPackets'>): void {
+      sessions.release({ sid, pid, rooms, data, nsp: this.nsp.name });
+    }
+
+    /** @throws {Error} if there is no such session, or its events are no longer in the stream. The client is then a new one */
+    override async restoreSession(pid: string, text: string): Promise<Session> {
+      const { name } = this.nsp;
+      const seen = parseOffset(text);
+      if (!seen) throw new Error('the offset is invalid');
+      const session = await sessions.claim(name, pid);
+      if (!(await hasEntry(publisher, key, seen.entry))) throw new Error('events are no longer in the stream');
+      const begin = this.#offset;
+      if (!begin) throw new Error('the stream is not read');
+      const { sid, rooms } = session;
+      this.#returning.set(sid, { rooms: new Set(rooms), events: [] });
+      try {
+        const missedPackets = await missedEvents(publisher, key, { nsp: name, rooms, seen, begin });
+        debug('%s of %s is recovered, with %d events', sid, name, missedPackets.length);
+        return { ...session, missedPackets };
+      } catch (err) {
+        this.#returning.delete(sid);
+        throw err;
+      }
+    }
+
+    /** Undefined before the first connection to Redis. */
+    get #offset(): Offset | undefined {
+      const { position } = reader;
+      return position === undefined ? undefined : { entry: position, uid: this.uid, seq: this.#seq };
+    }
+
+    #client(id: string): Client | undefined {
+      return this.nsp.sockets.get(id);
+    }
+
+    /** Called when a client is connected, and when its rooms have changed. */
+    #changed(id: string): void {
+      const client = this.#client(id);
+      if (client) sessions.update(client, `${channelOf(this.nsp, options)}${this.uid}#`);
+    }
+  };
+}
+
+interface Offset {
+  /** The id of an entry. */
+  entry: string;
+  /** The id of a worker's adapter. */
+  uid: string;
+  /** The number of an event of that worker. */
+  seq: number;
+}
+
+const FORMAT = /^(\d{1,20}-\d{1,20})\.([0-9a-f]{1,40})\.(\d{1,15})$/;
+
+function formatOffset({ entry, uid, seq }: Offset): string {
+  return `${entry}.${uid}.${seq}`;
+}
+
+/** Returns undefined if the text, which a client sends, is not an offset. */
+function parseOffset(text: string): Offset | undefined {
+  const [, entry, uid, seq] = FORMAT.exec(text) ?? [];
+  return entry && uid && seq ? { entry, uid, seq: Number(seq) } : undefined;
+}
+
+/** Whether clients that are disconnected receive an event later: neither if it is volatile nor if it waits for an acknowledgement. */
+function isRecoverable({ type, id }: Packet, flags?: { volatile?: boolean }): boolean {
+  return type === EVENT && id === undefined && !flags?.volatile;
+}
+
+/** Whether a socket in these rooms receives a broadcast to those. */
+function isFor(rooms: string[], to: string[], except: string[]): boolean {
+  return (to.length === 0 || rooms.some((room) => to.includes(room))) && !rooms.some((room) => except.includes(room));
+}
+
+/** How many entries are read at once, and how often at most: a stream that grows faster than it is read has no end. */
+const PAGE = 1000;
+const MAX_PAGES = 100;
+
+/** What a client has missed. */
+interface Missed {
+  nsp: string;
+  rooms: string[];
+  /** The offset of the last event that the client has received. */
+  seen: Offset;
+  /** The offset of its new worker when that began to hold events for the client. */
+  begin: Offset;
+}
+
+/** Whether an entry is in the stream. If it was removed, later ones may have been, too. */
+async function hasEntry(publisher: Publisher, stream: string, id: string): Promise<boolean> {
+  return (await publisher.ask((client) => client.xrange(stream, id, id))).length > 0;
+}
+
+/** Returns the arguments of the missed events, each with its offset. */
+async function missedEvents(publisher: Publisher, stream: string, missed: Missed): Promise<unknown[][]> {
+  const { nsp, rooms, seen, begin } = missed;
+  const events: unknown[][] = [];
+  for await (const [id, list] of entriesAfter(publisher, stream, seen.entry)) {
+    const fields = toObject(list);
+    const broadcast = fields.nsp === nsp ? decodeBroadcast(fields) : undefined;
+    if (!broadcast) continue;
+    const { seq = 0, packet, opts } = broadcast;
+    if (fields.uid === seen.uid && seq <= seen.seq) continue;
+    // The worker holds the entries that it dispatches from `begin` on. But its own events up to then may be further on in the stream.
+    const isLate = isAfter(id, begin.entry);
+    if (isLate && !(fields.uid === begin.uid && seq <= begin.seq)) continue;
+    if (!isFor(rooms, opts.rooms, opts.except)) continue;
+    events.push([...packet.data, formatOffset(isLate ? { ...begin, seq } : { ...seen, entry: id })]);
+  }
+  return events;
+}
+
+async function* entriesAfter(publisher: Publisher, stream: string, start: string): AsyncGenerator<Entry> {
+  let last = start;
+  for (let page = 0; page < MAX_PAGES; page++) {
+    const from = idAfter(last);
+    const entries = await publisher.ask((client) => client.xrange(stream, from, '+', 'COUNT', PAGE));
+    yield* entries;
+    if (entries.length < PAGE) return;
+    last = entries.at(-1)?.[0] as string;
+  }
+}
+
+/** Returns the next possible id. Exclusive ranges exist since Redis 6.2. */
+function idAfter(id: string): string {
+  const [time, n] = id.split('-');
+  return `${time}-${BigInt(n as string) + 1n}`;
+}
+
+/** The data of an entry with a broadcast. */
+interface Broadcast {
+  packet: Packet;
+  opts: { rooms: string[]; except: string[]; flags?: { volatile?: boolean } };
+  /** Set if it waits for acknowledgements. */
+  requestId?: string;
+  /** The number of the event. Another service that emits has none. */
+  seq?: number;
+}
+
+/** Returns undefined if an entry is not the broadcast of a recoverable event. Anybody can add any entry. */
+function decodeBroadcast(fields: EntryFields): Broadcast | undefined {
+  if (Number(fields.type) !== MessageType.BROADCAST) return undefined;
+  try {
+    const data = RedisStreamsAdapter.decode(fields).data as Broadcast;
+    const { packet, opts, requestId } = data;
+    const isComplete = [packet.data, opts.rooms, opts.except].every(Array.isArray);
+    return isComplete && requestId === undefined && isRecoverable(packet, opts.flags) ? data : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A socket, with the id that only its client knows. */
+interface Client {
+  id: string;
+  pid: string;
+  rooms: Set<string>;
+  data: unknown;
+  nsp: { name: string };
+  packet(packet: object): void;
+}
+
+interface StoredSession extends Omit<Session, 'missedPackets'> {
+  nsp: string;
+  /** The channel of the adapter whose client it is. Unset if the client has disconnected. */
+  owner?: string;
+}
+
+/** The client of a session that is to be stored, or was stored at a time. */
+interface Owned {
+  client: Client;
+  owner: string;
+  storedAt: number;
+}
+
+/** While a client stays connected, its session is stored again after that many ms. */
+const REFRESH = 30_000;
+/** How often sessions are looked for that are due, in ms. */
+const CHECK_INTERVAL = 1000;
+/** If a session has an owner, it is read again after that many ms: the owner may be about to release it, or to end. */
+const OWNER_GRACE = 200;
+/** The ids that Socket.IO creates. A client can send any. */
+const PID = /^[\w-]{1,64}$/;
+
+const UNSERIALIZABLE = "a client can't be recovered by connectionStateRecovery, since its ctx.data can't be serialized";
+
+/**
+ * The sessions of clients in Redis: id, rooms and data. A worker that is killed cannot store them, so they are stored while a client is
+ * connected, with the channel of its worker.
+ */
+class Sessions {
+  readonly #publisher: Publisher;
+  /** By the private id of the client, in the order in which they were stored. */
+  readonly #stored = new Map<string, Owned>();
+  readonly #due = new Map<string, Owned>();
+  #soon: NodeJS.Immediate | undefined;
+
+  /**
+   * @param prefix - of the keys
+   * @param duration - how long a client may be disconnected, in ms
+   */
+  constructor(
+    private readonly connection: RedisConnection,
+    private readonly prefix: string,
+    private readonly duration: number,
+  ) {
+    this.#publisher = connection.publisher;
+    const timer = setInterval(() => this.#storeDue(Date.now() - REFRESH), CHECK_INTERVAL).unref();
+    connection.closed.addEventListener('abort', () => clearInterval(timer));
   }
 
-  /** Gives an event its offset, and keeps it for those who are on their way. */
-  function stamp(packet: Packet, { rooms, except, flags }: BroadcastOptions): void {
-    const offset = here();
-    if (!offset || !isKept(packet, flags)) return;
-    packet.data.push(formatOffset(offset));
-    for (const client of returning.values()) {
-      if (client.events.length >= MAX_EVENTS || !isFor([...client.rooms], [...rooms], [...(except ?? [])])) continue;
-      client.events.push(packet.data);
+  /** Stores the session of a client. All changes in one turn of the event loop are stored at once. */
+  update(client: Client, owner: string): void {
+    this.#due.set(client.pid, { client, owner, storedAt: 0 });
+    this.#soon ??= setImmediate(() => {
+      this.#soon = undefined;
+      this.#storeDue(0);
+    });
+  }
+
+  /** Stores the session of a client that has disconnected and may return. */
+  release(session: StoredSession): void {
+    this.#forget(session.pid);
+    this.#set(session, this.duration);
+  }
+
+  /** Removes the session of a client that does not return. */
+  remove(pid: string): void {
+    if (this.#forget(pid)) void this.#publisher.send((client) => client.del(this.prefix + pid));
+  }
+
+  /**
+   * Returns a session and removes it, so that no other worker does.
+   *
+   * @throws {Error} if there is none, or its owner takes the client for connected. If a client was cut off, the owner does so until a
+   *   heartbeat is missing
+   */
+  async claim(nsp: string, pid: string): Promise<Omit<Session, 'missedPackets'>> {
+    if (!PID.test(pid)) throw new Error('the session id is invalid');
+    let session = await this.#released(pid);
+    if (!session) {
+      await delay(OWNER_GRACE);
+      session = await this.#released(pid);
+    }
+    if (session?.nsp === nsp && session.pid === pid) {
+      const deleted = await this.#publisher.ask((client) => client.del(this.prefix + pid));
+      const { sid, rooms, data } = session;
+      if (deleted === 1) return { sid, pid, rooms, data };
+    }
+    throw new Error('there is no such session');
+  }
+
+  /** Returns a stored session, unless its owner is there. */
+  async #released(pid: string): Promise<StoredSession | undefined> {
+    const value = await this.#publisher.ask((client) => client.getBuffer(this.prefix + pid));
+    const session: StoredSession | undefined = value ? deserialize(value) : undefined;
+    return session?.owner && (await this.#publisher.count(session.owner)) > 0 ? undefined : session;
+  }
+
+  #forget(pid: string): boolean {
+    const wasDue = this.#due.delete(pid);
+    return this.#stored.delete(pid) || wasDue;
+  }
+
+  /** Stores the sessions that have changed, and those that were stored before a time. */
+  #storeDue(before: number): void {
+    for (const [pid, owned] of this.#stored) {
+      if (owned.storedAt > before) break;
+      this.#due.set(pid, owned);
+    }
+    // Those of an outage are stored after it.
+    if (!this.#publisher.up) return;
+    for (const [pid, { client, owner }] of this.#due) {
+      this.#due.delete(pid);
+      this.#stored.delete(pid);
+      this.#stored.set(pid, { client, owner, storedAt: Date.now() });
+      const { id: sid, rooms, data, nsp } = client;
+      this.#set({ sid, pid, rooms: [...rooms], data, nsp: nsp.name, owner }, this.duration + 2 * REFRESH);
     }
   }
 
-  /** A client is there, or its rooms have changed. */
-  function changed(id: string): void {
-    const client = clientOf(id);
-    if (client) sessions.touch(client, owner);
+  #set(session: StoredSession, ms: number): void {
+    const key = this.prefix + session.pid;
+    try {
+      const value = serialize(session);
+      void this.#publisher.send((client) => client.set(key, value, 'PX', ms));
+    } catch (err) {
+      this.connection.log.unsendable(UNSERIALIZABLE, err as Error);
+      void this.#publisher.send((client) => client.del(key));
+    }
   }
-
-  return {
-    broadcast(packet: Packet, opts: BroadcastOptions) {
-      if (!opts.flags?.local) seq++;
-      tell(adapter, MessageType.BROADCAST, opts, { packet, seq });
-      stamp(packet, opts);
-      local.broadcast.call(adapter, packet, opts);
-      return DONE;
-    },
-
-    /** Called by ClusterAdapter for what another worker has emitted, right before it emits it here. */
-    addOffsetIfNecessary: stamp,
-
-    addAll(id: string, rooms: Set<string>) {
-      local.addAll.call(adapter, id, rooms);
-      changed(id);
-      const client = clientOf(id);
-      const back = returning.get(id);
-      if (!back) return;
-      for (const room of rooms) back.rooms.add(room);
-      if (!client) return;
-      // It is let in. Like what it has missed, these reach it before it hears that it is connected.
-      returning.delete(id);
-      for (const data of back.events) client.packet({ type: EVENT, data });
-    },
-
-    del(id: string, room: string) {
-      local.del.call(adapter, id, room);
-      returning.get(id)?.rooms.delete(room);
-      changed(id);
-    },
-
-    delAll(id: string) {
-      local.delAll.call(adapter, id);
-      returning.delete(id);
-      const client = clientOf(id);
-      if (client) sessions.drop(client.pid);
-    },
-
-    persistSession({ sid, pid, rooms, data }: Session) {
-      sessions.keep(nsp.name, { sid, pid, rooms, data });
-    },
-
-    async restoreSession(pid: string, text: string): Promise<Session | null> {
-      const seen = parseOffset(text);
-      const session = seen && (await sessions.take(nsp.name, pid));
-      if (!seen || !session || !(await missed.has(seen.entry))) return null;
-      const { sid, rooms } = session;
-      const begin = here();
-      if (!begin) return null;
-      returning.set(sid, { rooms: new Set(rooms), events: [] });
-      try {
-        return { ...session, missedPackets: await missed.since(seen, rooms, begin) };
-      } catch (err) {
-        returning.delete(sid);
-        throw err;
-      }
-    },
-  };
 }

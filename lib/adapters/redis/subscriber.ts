@@ -1,46 +1,71 @@
-// The side of the link that subscribes: what the adapters take for the client that subscribes. It knows what is subscribed to
-// and does it again on every new connection; ioredis forgets what was asked for while a password was refused. Made by link.ts.
+// Subscribes to channels and dispatches their messages; the adapters use it as their `subClient`. It subscribes anew on each connection:
+// the `autoResubscribe` of ioredis forgets channels that were requested while Redis refused the password.
+
 import { setTimeout as delay } from 'node:timers/promises';
+import { debuglog } from 'node:util';
 import type { Redis } from 'ioredis';
-import { Pending, type Reports } from './publisher';
+import type { OutageLog } from './outage-log';
+import { Pending } from './publisher';
+
+const debug = debuglog('egg-socket.io:redis');
 
 type Listener = (...args: unknown[]) => unknown;
 type Command = 'subscribe' | 'psubscribe' | 'ssubscribe';
 
 const UNDO = { subscribe: 'unsubscribe', psubscribe: 'punsubscribe', ssubscribe: 'sunsubscribe' } as const;
 
-/** Where unsubscribing fails the connection is gone, and with it what was subscribed to. */
+/** If unsubscribing fails, the connection is lost, and the subscription with it. */
 const ignore = () => {};
 
-/** After that many ms it is tried again. */
+/** A Redis Cluster that refuses is asked again after that many ms. */
 const RETRY = 1000;
 
-/** Subscribes, and passes on what comes. */
+/** The subscribing side of a connection. */
 export class Subscriber {
-  readonly #wanted: Record<Command, Set<string>> = {
+  readonly #channels: Record<Command, Set<string>> = {
     subscribe: new Set(),
     psubscribe: new Set(),
     ssubscribe: new Set(),
   };
-  readonly #guarded = new Map<Listener, Listener>();
+  /** By the event of ioredis. */
+  readonly #listeners = new Map<string, Set<Listener>>(
+    ['messageBuffer', 'pmessageBuffer', 'smessageBuffer'].map((event) => [event, new Set()]),
+  );
   readonly #pending = new Pending();
-  readonly #asking = new Set<Promise<void>>();
+  /** The commands since the latest connection that Redis has not answered. */
+  readonly #subscribing = new Set<Promise<void>>();
   #subscribed = false;
 
-  /**
-   * @param client - connecting; it serves nothing else
-   * @param reports - told of every failure
-   */
+  /** @param client - used for nothing else */
   constructor(
     private readonly client: Redis,
-    private readonly reports: Reports,
+    private readonly log: OutageLog,
   ) {
-    // Each namespace listens.
-    client.setMaxListeners(0);
+    for (const [event, listeners] of this.#listeners) {
+      client.on(event, (...args: unknown[]) => this.#dispatch(listeners, args));
+    }
   }
 
   get up(): boolean {
     return this.client.status === 'ready' && this.#subscribed;
+  }
+
+  /** Whether Redis has not confirmed all subscriptions of the current connection. */
+  get isSubscribing(): boolean {
+    return this.#subscribing.size > 0;
+  }
+
+  /**
+   * Waits until Redis has confirmed all subscriptions or has failed to.
+   *
+   * @param ms - how long at most
+   */
+  async settled(ms: number): Promise<void> {
+    if (!this.isSubscribing) return;
+    const settled = new AbortController();
+    const late = delay(ms, undefined, { ref: false, signal: settled.signal }).catch(ignore);
+    await Promise.race([Promise.all(this.#subscribing), late]);
+    settled.abort();
   }
 
   subscribe(channels: string[]): void {
@@ -67,106 +92,90 @@ export class Subscriber {
     this.#remove('ssubscribe', [channel]);
   }
 
+  /** Adds a listener for an event with messages. For `error`, the adapters would only warn that nobody else listens. */
   on(event: string, listener: Listener): void {
-    // Only to remind of a missing listener would the adapter listen to it.
-    if (event === 'error') return;
-    const guarded = (...args: unknown[]) => this.#pass(listener, args);
-    this.#guarded.set(listener, guarded);
-    this.client.on(event, guarded);
+    this.#listeners.get(event)?.add(listener);
   }
 
   off(event: string, listener: Listener): void {
-    this.client.off(event, this.#guarded.get(listener) ?? listener);
-    this.#guarded.delete(listener);
+    this.#listeners.get(event)?.delete(listener);
   }
 
-  /** Whether Redis has been asked to subscribe, and has not answered. */
-  get busy(): boolean {
-    return this.#asking.size > 0;
-  }
-
-  /**
-   * Redis has subscribed to what it was asked to, or can't now.
-   *
-   * @param ms - how long that is waited for
-   */
-  async settled(ms: number): Promise<void> {
-    if (!this.busy) return;
-    const settled = new AbortController();
-    const late = delay(ms, undefined, { ref: false, signal: settled.signal }).catch(ignore);
-    await Promise.race([Promise.all(this.#asking), late]);
-    settled.abort();
-  }
-
-  /** There is a new connection, or a new node. */
+  /** Called when the client is connected, and when it has found new nodes of a Redis Cluster. */
   async restore(): Promise<void> {
     if (this.client.status !== 'ready') return;
     try {
-      const commands = Object.keys(this.#wanted) as Command[];
-      await Promise.all(commands.map((command) => this.#ask(command, [...this.#wanted[command]])));
+      const commands = Object.keys(this.#channels) as Command[];
+      await Promise.all(commands.map((command) => this.#send(command, [...this.#channels[command]])));
       this.#subscribed = true;
-      this.reports.up();
+      debug(
+        'subscribed to %j',
+        commands.map((command) => this.#channels[command].size),
+      );
+      this.log.recovered();
     } catch (err) {
-      this.reports.failed(err as Error);
-      // Of a Redis Cluster the connection stays, and a node may not know yet that the others are back.
+      this.log.failed(err as Error);
+      // The connection to a Redis Cluster stays, and a node may not have seen yet that the others are back.
       if (this.client.isCluster) setTimeout(() => this.restore(), RETRY).unref();
     }
   }
 
-  /** The connection is gone. */
+  /** Called when the connection is lost. */
   reset(): void {
     this.#pending.reset();
     this.#subscribed = false;
   }
 
   #add(command: Command, channels: string[]): void {
-    for (const channel of channels) this.#wanted[command].add(channel);
-    // What is asked for without a connection is asked for by `restore`.
+    for (const channel of channels) this.#channels[command].add(channel);
+    // Without a connection, `restore` subscribes.
     if (this.client.status !== 'ready') return;
-    const asking = this.#pending
-      .wait(this.#ask(command, channels))
-      .catch((err) => this.reports.failed(err))
-      .finally(() => this.#asking.delete(asking));
-    this.#asking.add(asking);
+    const subscribing = this.#pending
+      .wait(this.#send(command, channels))
+      .catch((err) => this.log.failed(err))
+      .finally(() => this.#subscribing.delete(subscribing));
+    this.#subscribing.add(subscribing);
   }
 
   #remove(command: Command, channels: string[]): void {
-    for (const channel of channels) this.#wanted[command].delete(channel);
+    for (const channel of channels) this.#channels[command].delete(channel);
     if (this.client.status === 'ready') this.#undo(command, channels).catch(ignore);
   }
 
-  // Of a Redis Cluster ioredis may throw at once.
+  // Async, since ioredis may throw for a Redis Cluster.
   async #undo(command: Command, channels: string[]): Promise<void> {
     await this.client[UNDO[command]](...channels);
   }
 
-  async #ask(command: Command, channels: string[]): Promise<void> {
+  async #send(command: Command, channels: string[]): Promise<void> {
     if (channels.length === 0) return;
     if (command !== 'ssubscribe' || !this.client.isCluster) await this.client[command](...channels);
-    else await Promise.all(channels.map((channel) => this.#askNode(channel)));
+    else await Promise.all(channels.map((channel) => this.#sendToNode(channel)));
   }
 
   /**
-   * Each sharded channel has its node. ioredis subscribes by itself at a node that is back, but once only, and says nothing
-   * where the node refuses. It would keep a channel that it gets a second time twice.
+   * Subscribes to a sharded channel at its node. If a node comes back, ioredis subscribes once and does not report that the node
+   * refuses, so we do it as well; and it keeps a channel twice that it gets twice, so we unsubscribe before.
    */
-  async #askNode(channel: string): Promise<void> {
+  async #sendToNode(channel: string): Promise<void> {
     this.#undo('ssubscribe', [channel]).catch(ignore);
     await this.client.ssubscribe(channel);
   }
 
-  /** Anybody may publish anything on the channels; what the adapter can't read must not end the process. */
-  #pass(listener: Listener, args: unknown[]): void {
-    try {
-      const result = listener(...args);
-      if (result instanceof Promise) result.catch((err) => this.reports.unreadable(err));
-    } catch (err) {
-      this.reports.unreadable(err as Error);
+  /** Anybody can publish anything on the channels. A message that an adapter cannot read must not end the process. */
+  #dispatch(listeners: Set<Listener>, args: unknown[]): void {
+    for (const listener of listeners) {
+      try {
+        const result = listener(...args);
+        if (result instanceof Promise) result.catch((err) => this.log.unreadable(err));
+      } catch (err) {
+        this.log.unreadable(err as Error);
+      }
     }
   }
 }
 
-/** The adapter's own pattern ends with a star; what stands before it is a name. */
+/** Escapes the name in the pattern of an adapter, which is a name and a star. */
 function literal(pattern: string): string {
   return `${pattern.slice(0, -1).replace(/[\\*?[\]]/g, '\\$&')}*`;
 }
