@@ -3,7 +3,13 @@
 import { createShardedAdapter, RedisAdapter } from '@socket.io/redis-adapter';
 import { createAdapter } from '@socket.io/redis-streams-adapter';
 import { Namespace } from 'socket.io';
-import type { Adapter, BroadcastOptions, ClusterMessage, ClusterResponse, MessageType } from 'socket.io-adapter';
+import {
+  type Adapter,
+  type BroadcastOptions,
+  type ClusterMessage,
+  type ClusterResponse,
+  MessageType,
+} from 'socket.io-adapter';
 import { type Member, property } from './members';
 
 /** Creates the adapter of a namespace. */
@@ -27,12 +33,6 @@ export declare class OpenRedisAdapter extends Adapter {
 
 /** Socket.IO's adapter for Redis. */
 export const LibraryRedisAdapter = RedisAdapter as unknown as typeof OpenRedisAdapter;
-
-/** Has a RedisAdapter encode what `convert` returns for a message, in place of the message. */
-export function convertMessages(adapter: OpenRedisAdapter, convert: (message: unknown) => unknown): void {
-  const { encode, decode } = (adapter as unknown as RedisAdapter).parser;
-  Object.assign(adapter, { parser: { encode: (message: unknown) => encode(convert(message)), decode } });
-}
 
 /** A class that implements ClusterAdapter, with the private members of ClusterAdapter. */
 export declare class OpenClusterAdapter extends Adapter {
@@ -138,4 +138,47 @@ export function guardServerSideEmit(nsp: Namespace, onError: (err: unknown) => v
       onError(err);
     }
   };
+}
+
+// The encoders of the adapters for messages with binary data support neither `toJSON` nor all kinds of binary data.
+
+/** Has a RedisAdapter encode all messages as a client would receive them. */
+export function convertMessages(adapter: OpenRedisAdapter): void {
+  const { encode, decode } = (adapter as unknown as RedisAdapter).parser;
+  Object.assign(adapter, { parser: { encode: (message: unknown) => encode(toPlain(message)), decode } });
+}
+
+/**
+ * Returns a message that the other two adapters encode as a client would receive it. A broadcast without binary data needs no change: it
+ * is encoded as JSON.
+ */
+export function encodable<T extends ClusterMessage | ClusterResponse>(message: T): T {
+  const { type, data = {} } = message as { type: MessageType; data?: { requestId?: string } };
+  const isBroadcast = type === MessageType.BROADCAST && data.requestId === undefined;
+  return isBroadcast && !hasBinary(data) ? message : { ...message, data: toPlain(data) };
+}
+
+/** Returns what JSON makes of a value, with its binary data as Buffers. */
+function toPlain(value: unknown): unknown {
+  if (typeof value === 'function' || typeof value === 'symbol') return undefined;
+  if (typeof value !== 'object' || value === null) return value;
+  if (Buffer.isBuffer(value)) return value;
+  if (ArrayBuffer.isView(value)) return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+  if (value instanceof ArrayBuffer) return Buffer.from(value);
+  if (hasToJson(value)) return toPlain(value.toJSON());
+  if (value instanceof Boolean || value instanceof Number || value instanceof String) return value.valueOf();
+  if (Array.isArray(value)) return value.map((each) => toPlain(each) ?? null);
+  const entries = Object.entries(value).map(([key, each]) => [key, toPlain(each)] as const);
+  return Object.fromEntries(entries.filter(([, each]) => each !== undefined));
+}
+
+function hasBinary(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return true;
+  if (hasToJson(value)) return hasBinary(value.toJSON());
+  return Object.values(value).some(hasBinary);
+}
+
+function hasToJson(value: object): value is { toJSON(): unknown } {
+  return typeof (value as { toJSON?: unknown }).toJSON === 'function';
 }

@@ -10,6 +10,7 @@ import { type AdapterOptions, PREFIX, REQUESTS_TIMEOUT } from '../../config/redi
 import {
   type ClusterAdapterClass,
   type CreateAdapter,
+  encodable,
   type Packet,
   ShardedRedisAdapter,
 } from '../../internals/redis-adapters';
@@ -86,27 +87,20 @@ export function localFirst<Class extends ClusterAdapterClass>(
       return isLocal ? Promise.resolve(1) : connection.count(channelOf(this.nsp, options), timeout, count);
     }
 
-    /** Socket.IO ignores the returned promise, so it is never rejected. */
+    /** Socket.IO ignores the returned promise. */
     override async serverSideEmit(packet: unknown[]): Promise<void> {
       const ack = packet.at(-1);
-      const hasAck = typeof ack === 'function';
-      let isAnswered = false;
-      const answer = (...args: unknown[]) => {
-        isAnswered = true;
-        (ack as (...args: unknown[]) => void)(...args);
-      };
       try {
-        if (hasAck) connection.assertUp();
-        await super.serverSideEmit(hasAck ? [...packet.slice(0, -1), answer] : packet);
+        if (typeof ack === 'function') connection.assertUp();
       } catch (err) {
-        if (isAnswered) log.thrown(err);
-        else if (hasAck) ack(err, []);
-        else log.unsendable('the arguments of serverSideEmit cannot be encoded', err as Error);
+        (ack as (err: unknown, responses: unknown[]) => void)(err, []);
+        return;
       }
+      await super.serverSideEmit(packet).catch((err) => log.thrown(err));
     }
 
     protected override async doPublish(message: ClusterMessage): Promise<string> {
-      const plain = withoutToJson(message);
+      const plain = encodable(message);
       // In a namespace that was just created, a response would come before this worker has subscribed.
       if (isRequest(message) && subscriber.isSubscribing) await subscriber.settled(timeout);
       return super.doPublish(plain);
@@ -115,7 +109,7 @@ export function localFirst<Class extends ClusterAdapterClass>(
     /** ClusterAdapter does not catch what encoding the data of its sockets throws. */
     protected override async doPublishResponse(requester: string, response: ClusterResponse): Promise<void> {
       try {
-        await super.doPublishResponse(requester, withoutToJson(response));
+        await super.doPublishResponse(requester, encodable(response));
       } catch (err) {
         log.unsendable('the response to another worker cannot be encoded', err as Error);
       }
@@ -163,42 +157,4 @@ export function shardedAdapter(
 
 function isRequest(message: ClusterMessage): boolean {
   return 'data' in message && 'requestId' in message.data;
-}
-
-/**
- * Returns a message with plain data. The adapters encode a message without binary data as JSON, which calls `toJSON` anyway; but the
- * streams adapter encodes all but broadcasts in another way.
- */
-function withoutToJson<T extends ClusterMessage | ClusterResponse>(message: T): T {
-  const { type, data = {} } = message as { type: MessageType; data?: { requestId?: string } };
-  const isBroadcast = type === MessageType.BROADCAST && data.requestId === undefined;
-  return isBroadcast && !hasBinary(data) ? message : { ...message, data: toPlain(data) };
-}
-
-/**
- * Returns what a client would receive of a value: what JSON makes of it, with its binary data as Buffers. The encoders of the adapters
- * support neither `toJSON` nor all kinds of binary data.
- */
-export function toPlain(value: unknown): unknown {
-  if (typeof value === 'function' || typeof value === 'symbol') return undefined;
-  if (typeof value !== 'object' || value === null) return value;
-  if (Buffer.isBuffer(value)) return value;
-  if (ArrayBuffer.isView(value)) return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-  if (value instanceof ArrayBuffer) return Buffer.from(value);
-  if (hasToJson(value)) return toPlain(value.toJSON());
-  if (value instanceof Boolean || value instanceof Number || value instanceof String) return value.valueOf();
-  if (Array.isArray(value)) return value.map((each) => toPlain(each) ?? null);
-  const entries = Object.entries(value).map(([key, each]) => [key, toPlain(each)] as const);
-  return Object.fromEntries(entries.filter(([, each]) => each !== undefined));
-}
-
-function hasBinary(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return true;
-  if (hasToJson(value)) return hasBinary(value.toJSON());
-  return Object.values(value).some(hasBinary);
-}
-
-function hasToJson(value: object): value is { toJSON(): unknown } {
-  return typeof (value as { toJSON?: unknown }).toJSON === 'function';
 }

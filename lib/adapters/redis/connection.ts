@@ -1,13 +1,10 @@
 // The connection of a worker to Redis: a client that publishes, one that subscribes and, with streams, one that reads. It is up if each
 // of them works. Failures are logged and never thrown.
 import { setTimeout as delay } from 'node:timers/promises';
-import { debuglog } from 'node:util';
 import type { Cluster, Redis } from 'ioredis';
-import { IN_CLUSTER, OutageLog, type RedisLog } from './outage-log';
+import { debug, IN_CLUSTER, type Logger, OutageLog } from './outage-log';
 import { type Count, Publisher } from './publisher';
 import { Subscriber } from './subscriber';
-
-const debug = debuglog('egg-socket.io:redis');
 
 /** The clients of a connection, connecting or connected. */
 export interface Clients {
@@ -15,6 +12,8 @@ export interface Clients {
   pub: Redis;
   /** Subscribes. */
   sub: Redis;
+  /** If `sub` does not reconnect by itself: creates the next one. */
+  next?: { sub: () => Redis; delay: RetryDelay };
   /** Whether `pub` is closed with the connection. A client of egg-redis is not. */
   ownsPub: boolean;
   /** For the log, such as `127.0.0.1:6379`. */
@@ -23,12 +22,15 @@ export interface Clients {
   password?: string | null;
 }
 
-/** One side of a connection: a client and its work. */
+/** Returns after how many ms the n-th attempt to connect follows, or anything but a number if there is none. */
+export type RetryDelay = (attempt: number) => unknown;
+
+/** One side of a connection: the work of one client. */
 interface Side {
-  /** Whether it works: its client is connected, and Redis has confirmed its subscriptions, say. */
+  /** Whether it works: the client is connected and answers, and Redis has confirmed its subscriptions, say. */
   readonly up: boolean;
   /** Called when the client is connected. */
-  restore(): void;
+  restore?(): void;
   /** Called when the connection of the client is lost. */
   reset(): void;
 }
@@ -43,27 +45,24 @@ export class RedisConnection {
   readonly log: OutageLog;
   readonly publisher: Publisher;
   readonly subscriber: Subscriber;
-
   readonly #clients: Clients;
   readonly #sides: Side[] = [];
-  readonly #cleanups: Array<() => void> = [];
-  readonly #closed = new AbortController();
+  readonly #close = new AbortController();
+  /** Since the subscribing client was connected. */
+  #attempts = 0;
 
   /**
-   * @param log - gets each outage once
+   * @param logger - gets each outage once
    * @param patience - for tests
    */
-  constructor(clients: Clients, log: RedisLog, patience = PATIENCE) {
+  constructor(clients: Clients, logger: Logger, patience = PATIENCE) {
     const { pub, sub, ownsPub, name, password } = clients;
     this.#clients = clients;
-    this.log = new OutageLog(log, name, password, () => this.up);
+    this.log = new OutageLog(logger, name, password, () => this.up);
     this.publisher = new Publisher(pub, this.log, patience, ownsPub);
-    this.subscriber = new Subscriber(sub, this.log);
-    this.addSide('publisher', pub, this.publisher);
-    this.addSide('subscriber', sub, this.subscriber);
-    // The nodes of a Redis Cluster are found.
-    this.#listen(sub, 'subscribersReady', () => this.subscriber.restore());
-    if (!sub.isCluster) this.#listen(sub, 'moved', () => this.log.failed(new Error(IN_CLUSTER), false));
+    this.subscriber = new Subscriber(this.log);
+    this.add(this.publisher, pub);
+    this.add(this.subscriber, sub);
   }
 
   /** Whether messages are sent and received. */
@@ -73,29 +72,7 @@ export class RedisConnection {
 
   /** Aborted when the connection is closed. */
   get closed(): AbortSignal {
-    return this.#closed.signal;
-  }
-
-  /**
-   * Adds a side. The connection is up only if the side is.
-   *
-   * @param name - for debugging
-   */
-  addSide(name: string, client: Redis, side: Side): void {
-    this.#sides.push(side);
-    this.#listen(client, 'ready', () => {
-      debug('%s connected', name);
-      side.restore();
-    });
-    this.#listen(client, 'close', () => {
-      debug('%s disconnected', name);
-      side.reset();
-      this.log.failed();
-    });
-    this.#listen(client, 'error', (err: Error) => this.log.failed(err));
-    this.#listen(client, 'end', () => this.log.failed(new Error('no connection, and no new attempt'), false));
-    // A client of the application may wait for its first command. Its errors are emitted as well.
-    if (client.status === 'wait') client.connect().catch(() => {});
+    return this.#close.signal;
   }
 
   /** @throws {Error} if other workers cannot be asked */
@@ -104,15 +81,21 @@ export class RedisConnection {
     throw new Error(`[egg-socket.io] Redis ${this.#clients.name} is not connected: other workers can't be asked`);
   }
 
+  /** Adds a side. From now on the connection is up only if the side is. */
+  add(side: Side, client: Redis): void {
+    this.#sides.push(side);
+    this.#listen(client, side);
+  }
+
   /**
    * Returns how many workers subscribe to a channel. Socket.IO does not catch an error, so the count is infinite if Redis does not
-   * answer: the request of the caller then ends by its timeout.
+   * answer, and the request of the caller ends by its timeout.
    *
    * @param timeout - how long Redis may take, in ms
    */
   async count(channel: string, timeout: number, command?: Count): Promise<number> {
     const unknown = Number.POSITIVE_INFINITY;
-    // This worker subscribes as well.
+    // This worker is counted as well.
     await this.subscriber.settled(timeout);
     if (!this.up) return unknown;
     const answered = new AbortController();
@@ -135,16 +118,54 @@ export class RedisConnection {
   /** Closes the clients, by force if Redis does not answer. */
   async close(): Promise<void> {
     this.log.close();
-    this.#closed.abort();
+    this.#close.abort();
     this.publisher.reset();
     const { pub, sub, ownsPub } = this.#clients;
-    if (!ownsPub) for (const cleanup of this.#cleanups) cleanup();
     await Promise.all((ownsPub ? [pub, sub] : [sub]).map(quit));
   }
 
-  #listen(client: Redis, event: string, listener: (...args: never[]) => void): void {
-    client.on(event, listener as (...args: unknown[]) => void);
-    if (client === this.#clients.pub) this.#cleanups.push(() => client.off(event, listener as () => void));
+  #listen(client: Redis, side: Side): void {
+    const { pub, ownsPub } = this.#clients;
+    const listeners: Record<string, (err: Error) => void> = {
+      ready: () => {
+        debug('%s connected', side.constructor.name);
+        if (side === this.subscriber) this.#attempts = 0;
+        side.restore?.();
+        this.log.recovered();
+      },
+      close: () => {
+        debug('%s disconnected', side.constructor.name);
+        side.reset();
+        this.log.failed();
+      },
+      error: (err) => this.log.failed(err),
+      end: () => this.#ended(client),
+    };
+    if (side === this.subscriber) {
+      this.subscriber.use(client);
+      listeners.subscribersReady = () => this.subscriber.restore();
+      if (!client.isCluster) listeners.moved = () => this.log.failed(new Error(IN_CLUSTER), false);
+    }
+    for (const [event, listener] of Object.entries(listeners)) {
+      client.on(event, listener);
+      if (client === pub && !ownsPub) this.closed.addEventListener('abort', () => client.off(event, listener));
+    }
+    // A client of the application may wait for its first command. Its errors are emitted as well.
+    if (client.status === 'wait') client.connect().catch(() => {});
+  }
+
+  #ended(client: Redis): void {
+    const { sub, next } = this.#clients;
+    const ms = client === sub ? next?.delay(++this.#attempts) : undefined;
+    if (next === undefined || typeof ms !== 'number') {
+      this.log.failed(new Error('no connection, and no new attempt'), false);
+      return;
+    }
+    setTimeout(() => {
+      if (this.closed.aborted) return;
+      this.#clients.sub = next.sub();
+      this.#listen(this.#clients.sub, this.subscriber);
+    }, ms).unref();
   }
 }
 

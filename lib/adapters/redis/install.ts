@@ -66,7 +66,7 @@ function connect(app: Application, kind: RedisKind): { connection: RedisConnecti
       const { key: name = PREFIX, readCount: count = READ_COUNT } = options;
       const client = clients.reader as Redis;
       const reader = new Reader(client, { name, count }, connection.log, PATIENCE);
-      connection.addSide('reader', client, reader);
+      connection.add(reader, client);
       connection.closed.addEventListener('abort', () => reader.close());
       const Base = streamsAdapter(connection, reader, options);
       const Adapter = app.io.away === undefined ? Base : recoverable(Base, connection, reader, options, app.io.away);

@@ -1,10 +1,10 @@
 // The log of outages of Redis: each reason once, and at the end how many messages were lost.
 import { debuglog } from 'node:util';
 
-const debug = debuglog('egg-socket.io:redis');
+export const debug = debuglog('egg-socket.io:redis');
 
 /** `app.coreLogger`. */
-export interface RedisLog {
+export interface Logger {
   error(message: unknown): void;
   warn(message: string): void;
   info(message: string): void;
@@ -12,16 +12,14 @@ export interface RedisLog {
 
 /** How many different reasons are logged: of one outage, and of messages that are ignored. */
 const MAX_REASONS = 10;
-/** After that many ms without another failure, an outage is over if no connection was lost in it: a command was refused. */
+/** If no connection is lost (Redis refuses a command, say), an outage is over after that many ms without another failure. */
 const CALM = 5000;
 
 /** The errors of ioredis for a command whose connection is lost. */
 const NO_CONNECTION = /^(Stream isn't writeable|Connection is closed)/;
 const LOST = 'connection lost';
-
 /** The errors of a Redis before 7.0 for the commands of sharded channels. */
 const TOO_OLD = /^ERR unknown (command|subcommand) .*(s(un)?subscribe|spublish|shardnumsub)/i;
-const SHARDED = "config.io.adapter 'redis-sharded' needs Redis 7.0 or later";
 /** The error of a node of a Redis Cluster for a client that does not know the other nodes. */
 const CROSS_SLOT = /^CROSSSLOT /;
 export const IN_CLUSTER = 'it is a node of a Redis Cluster: set config.io.redis.cluster = true, and nodes';
@@ -36,15 +34,14 @@ export class OutageLog {
   #lost = 0;
   #closed = false;
   readonly #warned = new Set<string>();
-  readonly #calm: NodeJS.Timeout;
+  readonly #calm = setTimeout(() => this.recovered(), CALM).unref();
 
   /**
    * @param name - which Redis, such as `127.0.0.1:6379`
-   * @param password - never logged
    * @param isUp - whether messages are sent and received
    */
   constructor(
-    private readonly log: RedisLog,
+    private readonly logger: Logger,
     private readonly name: string,
     private readonly password: string | null | undefined,
     private readonly isUp: () => boolean,
@@ -52,7 +49,6 @@ export class OutageLog {
     this.settled = new Promise((resolve) => {
       this.#settle = resolve;
     });
-    this.#calm = setTimeout(() => this.recovered(), CALM).unref();
   }
 
   /**
@@ -68,11 +64,11 @@ export class OutageLog {
     const reason = err ? this.#reason(err) : LOST;
     debug('%s failed: %s', this.name, reason);
     this.#reasons ??= new Set();
-    const reasons = this.#reasons;
-    if (reasons.has(reason) || reasons.size >= MAX_REASONS || (reason === LOST && reasons.size > 0)) return;
-    reasons.add(reason);
+    const { size } = this.#reasons;
+    if (this.#reasons.has(reason) || size >= MAX_REASONS || (reason === LOST && size > 0)) return;
+    this.#reasons.add(reason);
     const until = retries ? ', until a new attempt to connect succeeds' : '';
-    this.log.error(
+    this.logger.error(
       `[egg-socket.io] Redis ${this.name}: ${reason}. Broadcasts reach the clients of this worker only${until}`,
     );
   }
@@ -86,37 +82,32 @@ export class OutageLog {
   recovered(): void {
     if (this.#closed || !this.isUp()) return;
     this.#settle();
-    debug('%s is connected', this.name);
     if (this.#reasons === undefined) return;
     const line = `[egg-socket.io] Redis ${this.name}: connected`;
-    if (this.#lost > 0) this.log.warn(`${line}; messages to other workers lost meanwhile: ${this.#lost}`);
-    else this.log.info(line);
+    if (this.#lost > 0) this.logger.warn(`${line}; messages to other workers lost meanwhile: ${this.#lost}`);
+    else this.logger.info(line);
     this.#reasons = undefined;
     this.#lost = 0;
   }
 
-  /** Logs once that a message was ignored: if one sender sends such messages, it sends many. */
+  /** Logs that a message was ignored. */
   unreadable(err: Error): void {
     this.#warnOnce(
       `a message on the adapter's channels was ignored: ${this.#reason(err)}. Applications that share Redis and no rooms need different config.io.redis.key`,
     );
   }
 
-  /**
-   * Logs once that a value of the application cannot be sent.
-   *
-   * @param problem - a sentence, to which the reason is added
-   */
+  /** Logs that a value of the application is not sent. */
   unsendable(problem: string, err: Error): void {
     this.#warnOnce(`${problem}: ${this.#reason(err)}`);
   }
 
   /** Logs an error of the application. */
   thrown(err: unknown): void {
-    this.log.error(err);
+    this.logger.error(err);
   }
 
-  /** From now on outages are expected and not logged. */
+  /** From now on a lost connection is no failure. */
   close(): void {
     this.#closed = true;
     clearTimeout(this.#calm);
@@ -126,15 +117,17 @@ export class OutageLog {
     debug('%s: %s', this.name, warning);
     if (this.#warned.has(warning) || this.#warned.size >= MAX_REASONS) return;
     this.#warned.add(warning);
-    this.log.warn(`[egg-socket.io] Redis ${this.name}: ${warning}`);
+    this.logger.warn(`[egg-socket.io] Redis ${this.name}: ${warning}`);
   }
 
   /** Returns the message alone: the error of a failed command has its arguments, and those of AUTH are the password. */
   #reason(err: Error & { code?: string; lastNodeError?: Error }): string {
     if (NO_CONNECTION.test(err.message)) return LOST;
-    if (TOO_OLD.test(err.message)) return `${err.message.split(',', 1)[0]}: ${SHARDED}`;
+    if (TOO_OLD.test(err.message)) {
+      return `${err.message.split(',', 1)[0]}: config.io.adapter 'redis-sharded' needs Redis 7.0 or later`;
+    }
     if (CROSS_SLOT.test(err.message)) return IN_CLUSTER;
-    // If no node of a Redis Cluster can be reached, this is why.
+    // The reason why no node of a Redis Cluster can be reached.
     if (err.lastNodeError) return this.#reason(err.lastNodeError);
     // If a host has several addresses, the error of all attempts has no message.
     const reason = err.message || err.code || err.name;

@@ -6,14 +6,11 @@ import type { OutageLog } from './outage-log';
 /** The subcommand of PUBSUB that counts the subscribers of a channel, or of a sharded channel. */
 export type Count = 'NUMSUB' | 'SHARDNUMSUB';
 
+const CONNECTION_LOST = new Error('Connection is closed.');
+
 /** The publishing side of a connection. */
 export class Publisher {
-  readonly #pending = new Pending();
-  /** The commands that Redis has not answered, oldest first. */
-  readonly #unanswered = new Set<{ readonly sentAt: number }>();
-  #timer: NodeJS.Timeout | undefined;
-  /** Whether Redis has left a command unanswered for too long. */
-  #isSilent = false;
+  readonly #commands: Commands;
 
   /**
    * @param patience - how long Redis may leave a command unanswered, in ms
@@ -22,46 +19,43 @@ export class Publisher {
   constructor(
     private readonly client: Redis,
     private readonly log: OutageLog,
-    private readonly patience: number,
-    private readonly owned: boolean,
-  ) {}
+    patience: number,
+    owned: boolean,
+  ) {
+    this.#commands = new Commands(patience, (isSilent) => {
+      if (!isSilent) return log.recovered();
+      log.failed(new Error(`no answer for ${patience} ms`));
+      if (owned) client.disconnect(true);
+    });
+  }
 
   get up(): boolean {
-    return this.client.status === 'ready' && !this.#isSilent;
+    return this.client.status === 'ready' && !this.#commands.isSilent;
   }
 
-  publish(channel: string, message: string | Buffer): Promise<unknown> {
-    return this.send((client) => client.publish(channel, message));
-  }
-
-  spublish(channel: string, message: string | Buffer): Promise<unknown> {
-    return this.send((client) => client.spublish(channel, message));
-  }
-
-  xadd(args: [stream: string, ...rest: string[]]): Promise<unknown> {
-    return this.send((client) => client.xadd(...args));
-  }
-
-  // The adapters would listen to `error`, to warn if nobody else does.
+  // The commands of the adapters.
+  readonly publish = (channel: string, message: string | Buffer) =>
+    this.send((client) => client.publish(channel, message));
+  readonly spublish = (channel: string, message: string | Buffer) =>
+    this.send((client) => client.spublish(channel, message));
+  readonly xadd = (args: [stream: string, ...rest: string[]]) => this.send((client) => client.xadd(...args));
+  // They listen to `error` only to warn if nobody else does.
   on(): void {}
   off(): void {}
 
-  /**
-   * Sends a command. Failures are logged and not thrown, since the adapters catch nothing. If the connection is lost before the answer,
-   * the promise never settles.
-   */
+  /** Sends a command. A failure is logged and not thrown, since the adapters catch nothing. */
   async send<T>(command: (client: Redis) => Promise<T>): Promise<T | undefined> {
-    if (!this.up) {
-      this.log.lost();
-      return undefined;
+    if (this.up) {
+      try {
+        return await this.ask(command);
+      } catch (err) {
+        // Redis may have executed the command.
+        if (err === CONNECTION_LOST) return undefined;
+        this.log.failed(err as Error);
+      }
     }
-    try {
-      return await this.#command(command);
-    } catch (err) {
-      this.log.lost();
-      this.log.failed(err as Error);
-      return undefined;
-    }
+    this.log.lost();
+    return undefined;
   }
 
   /**
@@ -69,8 +63,8 @@ export class Publisher {
    *
    * @throws {Error} if Redis refuses the command, or the connection is lost
    */
-  ask<T>(command: (client: Redis) => Promise<T>): Promise<T> {
-    return this.#pending.wait(this.#command(command));
+  async ask<T>(command: (client: Redis) => Promise<T>): Promise<T> {
+    return this.#commands.wait(command(this.client));
   }
 
   /** Returns how many workers subscribe to a channel. */
@@ -87,76 +81,75 @@ export class Publisher {
     }
   }
 
-  /** Called when the client is connected. */
-  restore(): void {
-    this.log.recovered();
-  }
-
-  /** Called when the connection is lost, and with it the commands without an answer. */
+  /** Called when the connection is lost. */
   reset(): void {
-    this.#pending.reset();
-    this.#unanswered.clear();
-    this.#isSilent = false;
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-  }
-
-  async #command<T>(command: (client: Redis) => Promise<T>): Promise<T> {
-    const sent = { sentAt: performance.now() };
-    this.#unanswered.add(sent);
-    if (this.#timer === undefined) this.#watch(this.patience);
-    try {
-      return await command(this.client);
-    } finally {
-      this.#answered(sent);
-    }
-  }
-
-  #answered(sent: { sentAt: number }): void {
-    if (!this.#unanswered.delete(sent) || !this.#isSilent) return;
-    this.#isSilent = false;
-    this.log.recovered();
-  }
-
-  /**
-   * Finds a connection that is dead although it is open: without it, messages would pile up for the minutes until TCP gives up. The
-   * oldest command decides, since one node of a Redis Cluster may be silent while the others answer.
-   */
-  #watch(ms: number): void {
-    const timer = setTimeout(() => {
-      // After the next poll phase: a worker that was busy reads the answers first.
-      setImmediate(() => timer === this.#timer && this.#check());
-    }, ms).unref();
-    this.#timer = timer;
-  }
-
-  #check(): void {
-    this.#timer = undefined;
-    const [oldest] = this.#unanswered;
-    if (oldest === undefined) return;
-    const rest = oldest.sentAt + this.patience - performance.now();
-    if (rest > 0) return this.#watch(rest);
-    this.#isSilent = true;
-    this.log.failed(new Error(`no answer for ${this.patience} ms`));
-    if (this.owned) this.client.disconnect(true);
+    this.#commands.reset();
   }
 }
 
-/** Answers of one connection that somebody waits for. ioredis never rejects them if the connection is lost and it must not resend. */
-export class Pending {
-  readonly #rejects = new Set<(err: Error) => void>();
+interface Command {
+  readonly sentAt: number;
+  readonly reject: (err: Error) => void;
+}
 
-  /** Returns the answer. It is rejected when the connection is lost. */
+/** The commands of one client that Redis has not answered. */
+export class Commands {
+  /** Whether the oldest was not answered in time, and no other since. */
+  isSilent = false;
+  /** Oldest first. */
+  readonly #open = new Set<Command>();
+  #timer: NodeJS.Timeout | undefined;
+
+  /**
+   * @param patience - how long Redis may leave a command unanswered, in ms. Default: for ever
+   * @param changed - called when `isSilent` changes
+   */
+  constructor(
+    private readonly patience?: number,
+    private readonly changed = (_isSilent: boolean) => {},
+  ) {}
+
+  /** Returns the answer. It is rejected if the connection is lost: ioredis does not do that if it must not send commands again. */
   wait<T>(answer: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      this.#rejects.add(reject);
-      answer.then(resolve, reject).finally(() => this.#rejects.delete(reject));
+      const command = { sentAt: performance.now(), reject };
+      this.#open.add(command);
+      if (this.patience !== undefined && this.#timer === undefined) this.#watch(this.patience);
+      answer.then(resolve, reject).finally(() => {
+        if (!this.#open.delete(command) || !this.isSilent) return;
+        this.isSilent = false;
+        this.changed(false);
+      });
     });
   }
 
   /** Called when the connection is lost. */
   reset(): void {
-    for (const reject of this.#rejects) reject(new Error('Connection is closed.'));
-    this.#rejects.clear();
+    for (const { reject } of this.#open) reject(CONNECTION_LOST);
+    this.#open.clear();
+    this.isSilent = false;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /**
+   * Finds a connection that is dead although it is open: commands would pile up for the minutes until TCP gives up. The oldest command
+   * decides, since one node of a Redis Cluster may be silent while the others answer.
+   */
+  #watch(patience: number, ms = patience): void {
+    const check = () => {
+      this.#timer = undefined;
+      const [oldest] = this.#open;
+      if (oldest === undefined) return;
+      const rest = oldest.sentAt + patience - performance.now();
+      if (rest > 0) return this.#watch(patience, rest);
+      this.isSilent = true;
+      this.changed(true);
+    };
+    const timer = setTimeout(() => {
+      // After the next poll phase: a worker that was busy reads the answers first.
+      setImmediate(() => timer === this.#timer && check());
+    }, ms).unref();
+    this.#timer = timer;
   }
 }

@@ -3,7 +3,6 @@ import type { Namespace } from 'socket.io';
 import { Adapter, type BroadcastOptions } from 'socket.io-adapter';
 import type { AdapterOptions } from '../../config/redis';
 import { convertMessages, LibraryRedisAdapter } from '../../internals/redis-adapters';
-import { toPlain } from './cluster-adapter';
 import type { RedisConnection } from './connection';
 
 /** Requests to other workers are rejected during an outage. */
@@ -15,7 +14,7 @@ export class SafeRedisAdapter extends LibraryRedisAdapter {
   constructor(nsp: Namespace, connection: RedisConnection, { key, requestsTimeout }: AdapterOptions) {
     super(nsp, connection.publisher, connection.subscriber, { key, requestsTimeout });
     this.#connection = connection;
-    convertMessages(this, toPlain);
+    convertMessages(this);
   }
 
   // RedisAdapter does the next three on the sockets of this worker when Redis sends the message back: after later broadcasts, and never in

@@ -1,18 +1,15 @@
 // The adapter 'redis-streams': Socket.IO's RedisStreamsAdapter, which sends broadcasts through a stream that Redis keeps for a while; and
 // the reader of that stream.
 import { setTimeout as delay } from 'node:timers/promises';
-import { debuglog } from 'node:util';
 import type { Redis } from 'ioredis';
 import type { Namespace } from 'socket.io';
 import { type AdapterOptions, MAX_LENGTH, PREFIX } from '../../config/redis';
 import { type EntryFields, type OpenStreamsAdapter, RedisStreamsAdapter } from '../../internals/redis-adapters';
 import { channelOf, localFirst } from './cluster-adapter';
 import type { RedisConnection } from './connection';
-import type { OutageLog } from './outage-log';
-import { Pending } from './publisher';
-import type { Subscriber } from './subscriber';
-
-const debug = debuglog('egg-socket.io:redis');
+import { debug, type OutageLog } from './outage-log';
+import { Commands } from './publisher';
+import type { Listener, Subscriber } from './subscriber';
 
 /** A class of adapters that is created with a namespace alone. */
 export type StreamsAdapterClass = new (nsp: Namespace) => OpenStreamsAdapter;
@@ -25,6 +22,7 @@ export function streamsAdapter(
 ): StreamsAdapterClass {
   const { publisher, subscriber, log } = connection;
   const { key = PREFIX, maxLen = MAX_LENGTH } = options;
+  const libraryOptions = { streamName: key, streamCount: 1, channelPrefix: key, maxLen };
   /** By the name of the namespace. */
   const adapters = new Map<string, OpenStreamsAdapter>();
 
@@ -41,14 +39,9 @@ export function streamsAdapter(
 
     constructor(nsp: Namespace) {
       const subscription = new Subscription(subscriber);
-      super(nsp, publisher, Promise.resolve(subscription), {
-        streamName: key,
-        streamCount: 1,
-        channelPrefix: key,
-        maxLen,
-      });
+      super(nsp, publisher, Promise.resolve(subscription), libraryOptions);
       this.#subscription = subscription;
-      // RedisStreamsAdapter does it in a later tick. Clients of the namespace wait for it from now on.
+      // RedisStreamsAdapter does it in a later tick. From now on the clients of the namespace wait for it.
       const channel = channelOf(nsp, options);
       subscription.subscribe([channel, `${channel}${this.uid}#`]);
       adapters.set(nsp.name, this);
@@ -61,33 +54,26 @@ export function streamsAdapter(
   };
 }
 
-/** The channels of one adapter. RedisStreamsAdapter takes it for a client, which it would never close. */
+/** The subscription of one adapter. RedisStreamsAdapter takes it for a client, which it would never close. */
 class Subscription {
-  readonly #subscriber: Subscriber;
   #channels: string[] = [];
-  #listener: ((...args: unknown[]) => void) | undefined;
-  #isClosed = false;
+  #listener: Listener = () => {};
 
-  constructor(subscriber: Subscriber) {
-    this.#subscriber = subscriber;
-  }
+  constructor(private readonly subscriber: Subscriber) {}
 
   subscribe(channels: string[]): void {
-    if (this.#channels.length > 0) return;
     this.#channels = channels;
-    this.#subscriber.subscribe(channels);
+    this.subscriber.subscribe(channels);
   }
 
-  on(event: string, listener: (...args: unknown[]) => void): void {
-    if (event !== 'messageBuffer' || this.#isClosed) return;
+  on(event: string, listener: Listener): void {
     this.#listener = listener;
-    this.#subscriber.on(event, listener);
+    this.subscriber.on(event, listener);
   }
 
   close(): void {
-    this.#isClosed = true;
-    this.#subscriber.unsubscribe(this.#channels);
-    if (this.#listener) this.#subscriber.off('messageBuffer', this.#listener);
+    this.subscriber.unsubscribe(this.#channels);
+    this.subscriber.off('messageBuffer', this.#listener);
   }
 }
 
@@ -103,12 +89,11 @@ const RETRY = 1000;
 export class Reader {
   /** The id of the last entry that was dispatched. Undefined before the first connection. */
   position: string | undefined;
-
-  readonly #pending = new Pending();
-  #read: string | undefined;
+  /** The id of the last entry that was read. */
+  #read = '';
   #up = false;
   #closed = false;
-  #connected = () => {};
+  readonly #commands: Commands;
 
   /**
    * @param client - used for nothing else
@@ -119,8 +104,10 @@ export class Reader {
     private readonly client: Redis,
     private readonly stream: { name: string; count: number },
     private readonly log: OutageLog,
-    private readonly patience: number,
-  ) {}
+    patience: number,
+  ) {
+    this.#commands = new Commands(BLOCK + patience, (isSilent) => isSilent && client.disconnect(true));
+  }
 
   get up(): boolean {
     return this.client.status === 'ready' && this.#up;
@@ -136,88 +123,62 @@ export class Reader {
     }
   }
 
-  /** Returns the next entries. When the reader is closed, the returned promise never settles: the caller would ask again. */
+  /** Returns the next entries. If the reader is closed, the promise never settles: the caller would ask again. */
   async next(): Promise<Entry[]> {
+    const { client, stream } = this;
     while (!this.#closed) {
       try {
-        await this.#connection();
+        if (client.status !== 'ready') await new Promise<void>((resolve) => client.once('ready', resolve));
         if (!this.#up) await this.#begin();
-        const entries = await this.#wait();
+        const args = ['COUNT', stream.count, 'BLOCK', BLOCK, 'STREAMS', stream.name, this.#read] as const;
+        const entries = (await this.#commands.wait(client.xread(...args)))?.[0]?.[1] ?? [];
         this.#read = entries.at(-1)?.[0] ?? this.#read;
         if (entries.length > 0) return entries;
       } catch (err) {
         this.#up = false;
         this.log.failed(err as Error);
-        if (this.client.status === 'ready') await delay(RETRY, undefined, { ref: false });
+        if (client.status === 'ready') await delay(RETRY, undefined, { ref: false });
       }
     }
     return new Promise(() => {});
   }
 
-  /** Called when the client is connected. */
-  restore(): void {
-    this.#connected();
-  }
-
   /** Called when the connection is lost. */
   reset(): void {
     this.#up = false;
-    this.#pending.reset();
+    this.#commands.reset();
   }
 
   close(): void {
     this.#closed = true;
-    this.#connected();
     this.client.disconnect();
   }
 
-  async #connection(): Promise<void> {
-    if (this.client.status === 'ready') return;
-    await new Promise<void>((resolve) => {
-      this.#connected = resolve;
-    });
-  }
-
-  /** Finds the end of the stream. Reading begins there, or begins anew there if the ids of the stream are older than those read. */
+  /** Finds the end of the stream. Reading begins there, also if the stream was replaced by one with lower ids. */
   async #begin(): Promise<void> {
     const { name } = this.stream;
-    const [last] = await this.#pending.wait(this.client.xrevrange(name, '+', '-', 'COUNT', 1));
+    const [last] = await this.#commands.wait(this.client.xrevrange(name, '+', '-', 'COUNT', 1));
     // An entry for no namespace: with its id, a later loss of entries can be detected.
-    const end = last?.[0] ?? ((await this.#pending.wait(this.client.xadd(name, '*', 'nsp', ''))) as string);
-    if (this.#read === undefined || isAfter(this.#read, end)) this.#read = end;
+    const end = last?.[0] ?? ((await this.#commands.wait(this.client.xadd(name, '*', 'nsp', ''))) as string);
+    if (this.#read === '' || isAfter(this.#read, end)) this.#read = end;
     this.position = this.#read;
     this.#up = true;
     debug('reading %s from %s', name, this.#read);
     this.log.recovered();
   }
-
-  /** Waits for entries. There are none after `BLOCK` ms. */
-  async #wait(): Promise<Entry[]> {
-    const { name, count } = this.stream;
-    const late = setTimeout(() => this.client.disconnect(true), BLOCK + this.patience).unref();
-    try {
-      const from = this.#read as string;
-      const answer = this.client.xread('COUNT', count, 'BLOCK', BLOCK, 'STREAMS', name, from);
-      return (await this.#pending.wait(answer))?.[0]?.[1] ?? [];
-    } finally {
-      clearTimeout(late);
-    }
-  }
 }
 
 /** Whether the id of an entry is greater than another. */
 export function isAfter(id: string, other: string): boolean {
-  const [time, n] = parse(id);
-  const [otherTime, otherN] = parse(other);
-  return time === otherTime ? n > otherN : time > otherTime;
+  return sortable(id) > sortable(other);
 }
 
-function parse(id: string): [time: bigint, n: bigint] {
-  const [time = 0, n = 0] = id.split('-');
-  return [BigInt(time), BigInt(n)];
+function sortable(id: string): string {
+  const parts = id.split('-').map((part) => part.padStart(20, '0'));
+  return parts.join('-');
 }
 
-/** Returns the fields of an entry as an object without a prototype: anybody can add an entry with a field of any name. */
+/** Returns the fields of an entry. Without a prototype, since anybody can add an entry with a field of any name. */
 export function toObject(fields: string[]): EntryFields {
   const object: EntryFields = Object.create(null);
   for (let i = 0; i < fields.length; i += 2) object[fields[i] as string] = fields[i + 1] as string;

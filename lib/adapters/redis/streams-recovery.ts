@@ -5,26 +5,20 @@
 // last argument has two parts: the last entry of the stream that the worker had dispatched, and how many events the worker itself had
 // emitted by then. A client with that offset has all entries up to the former, and those of the worker up to the latter.
 import { setTimeout as delay } from 'node:timers/promises';
-import { debuglog } from 'node:util';
 import { deserialize, serialize } from 'node:v8';
 import { type BroadcastOptions, MessageType, type Session } from 'socket.io-adapter';
 import { type AdapterOptions, PREFIX } from '../../config/redis';
-import { type EntryFields, type Packet, RedisStreamsAdapter } from '../../internals/redis-adapters';
+import { type Packet, RedisStreamsAdapter } from '../../internals/redis-adapters';
 import { channelOf } from './cluster-adapter';
 import type { RedisConnection } from './connection';
-import type { Publisher } from './publisher';
+import { debug } from './outage-log';
 import { type Entry, isAfter, type Reader, type StreamsAdapterClass, toObject } from './streams-adapter';
 
-const debug = debuglog('egg-socket.io:redis');
-
-/** A client that is being admitted again, and the events for its rooms until it is connected. */
-interface Returning {
-  rooms: Set<string>;
-  events: unknown[][];
-}
-
-/** How many events are held for one returning client. */
+/** How many events are held for a client until it is admitted. */
 const MAX_EVENTS = 10_000;
+/** How many entries are read at once, and how often at most: a stream that grows faster than it is read has no end. */
+const PAGE = 1000;
+const MAX_PAGES = 100;
 /** The type of a packet with an event. */
 const EVENT = 2;
 
@@ -40,17 +34,17 @@ export function recoverable(
   options: AdapterOptions,
   duration: number,
 ): StreamsAdapterClass {
-  const { key = PREFIX } = options;
   const { publisher } = connection;
+  const { key = PREFIX } = options;
   const sessions = new Sessions(connection, `${key}:session:`, duration);
 
   return class extends Base {
-    /** By the id of the socket. */
-    readonly #returning = new Map<string, Returning>();
-    /** The number of the latest event that this worker has emitted to others. */
+    /** By the id of the socket, the clients that are being admitted again: their rooms, and the events for these. */
+    readonly #returning = new Map<string, { rooms: Set<string>; events: unknown[][] }>();
+    /** The number of the latest event that this worker has published. */
     #seq = 0;
 
-    /** Numbers the events of this worker. */
+    /** Numbers the events. */
     protected override publish(message: { type: MessageType; data?: object }): void {
       const { type, data } = message;
       const isEvent = type === MessageType.BROADCAST && data !== undefined && !('requestId' in data);
@@ -63,19 +57,18 @@ export function recoverable(
       if (!offset || !isRecoverable(packet, flags)) return;
       packet.data.push(formatOffset(offset));
       for (const client of this.#returning.values()) {
-        if (client.events.length >= MAX_EVENTS) continue;
-        if (isFor([...client.rooms], [...rooms], [...(except ?? [])])) client.events.push(packet.data);
+        const isHeld = isFor([...client.rooms], [...rooms], [...(except ?? [])]) && client.events.length < MAX_EVENTS;
+        if (isHeld) client.events.push(packet.data);
       }
     }
 
     override addAll(id: string, rooms: Set<string>): void {
       super.addAll(id, rooms);
       this.#changed(id);
-      const client = this.#client(id);
       const returning = this.#returning.get(id);
-      if (!returning) return;
-      for (const room of rooms) returning.rooms.add(room);
-      if (!client) return;
+      for (const room of returning ? rooms : []) returning?.rooms.add(room);
+      const client = this.#client(id);
+      if (!returning || !client) return;
       // The client is admitted. Like the events that it has missed, it receives these before it knows that it is connected.
       this.#returning.delete(id);
       for (const data of returning.events) client.packet({ type: EVENT, data });
@@ -94,28 +87,62 @@ export function recoverable(
       if (client) sessions.remove(client.pid);
     }
 
-    override persistSession({ sid, pid, rooms, data }: Omit<Session, 'missedPackets'>): void {
+    override persistSession({ sid, pid, rooms, data }: SocketSession): void {
       sessions.release({ sid, pid, rooms, data, nsp: this.nsp.name });
     }
 
-    /** @throws {Error} if there is no such session, or its events are no longer in the stream. The client is then a new one */
+    /** @throws {Error} if the client cannot be recovered. It is then a new one */
     override async restoreSession(pid: string, text: string): Promise<Session> {
-      const { name } = this.nsp;
       const seen = parseOffset(text);
-      if (!seen) throw new Error('the offset is invalid');
-      const session = await sessions.claim(name, pid);
-      if (!(await hasEntry(publisher, key, seen.entry))) throw new Error('events are no longer in the stream');
+      const session = await sessions.claim(this.nsp.name, pid);
       const begin = this.#offset;
-      if (!begin) throw new Error('the stream is not read');
+      if (!begin) throw new Error('the stream is not read yet');
       const { sid, rooms } = session;
       this.#returning.set(sid, { rooms: new Set(rooms), events: [] });
       try {
-        const missedPackets = await missedEvents(publisher, key, { nsp: name, rooms, seen, begin });
-        debug('%s of %s is recovered, with %d events', sid, name, missedPackets.length);
+        const missedPackets = await this.#missed(rooms, seen, begin);
+        debug('%s of %s is recovered, with %d events', sid, this.nsp.name, missedPackets.length);
         return { ...session, missedPackets };
       } catch (err) {
         this.#returning.delete(sid);
         throw err;
+      }
+    }
+
+    /**
+     * Returns the arguments of missed events, each with its offset.
+     *
+     * @param seen - the offset of the last event that the client has received
+     * @param begin - the offset of this adapter when it began to hold events for the client
+     */
+    async #missed(rooms: string[], seen: Offset, begin: Offset): Promise<unknown[][]> {
+      const events: unknown[][] = [];
+      for await (const [id, list] of this.#entriesAfter(seen.entry)) {
+        const fields = toObject(list);
+        const broadcast = fields.nsp === this.nsp.name ? decodeBroadcast(fields) : undefined;
+        if (!broadcast) continue;
+        const { seq = 0, packet, opts } = broadcast;
+        if (fields.uid === seen.uid && seq <= seen.seq) continue;
+        // From `begin` on the events are held. But those of this worker up to `begin` may be further on in the stream.
+        const isLate = isAfter(id, begin.entry);
+        if (isLate && !(fields.uid === begin.uid && seq <= begin.seq)) continue;
+        if (!isFor(rooms, opts.rooms, opts.except)) continue;
+        events.push([...packet.data, formatOffset(isLate ? { ...begin, seq } : { ...seen, entry: id })]);
+      }
+      return events;
+    }
+
+    /** @throws {Error} if the entry with the id is no longer in the stream: later ones may be lost as well */
+    async *#entriesAfter(id: string): AsyncGenerator<Entry> {
+      let last = id;
+      for (let page = 0; page < MAX_PAGES; page++) {
+        const from = last;
+        // Inclusive: exclusive ranges exist since Redis 6.2.
+        const entries = await publisher.ask((client) => client.xrange(key, from, '+', 'COUNT', PAGE));
+        if (entries[0]?.[0] !== from) throw new Error('the events are no longer in the stream');
+        yield* entries.slice(1);
+        if (entries.length < PAGE) return;
+        last = entries.at(-1)?.[0] as string;
       }
     }
 
@@ -146,19 +173,20 @@ interface Offset {
   seq: number;
 }
 
-const FORMAT = /^(\d{1,20}-\d{1,20})\.([0-9a-f]{1,40})\.(\d{1,15})$/;
+const OFFSET = /^(\d{1,20}-\d{1,20})\.([0-9a-f]{1,40})\.(\d{1,15})$/;
 
 function formatOffset({ entry, uid, seq }: Offset): string {
   return `${entry}.${uid}.${seq}`;
 }
 
-/** Returns undefined if the text, which a client sends, is not an offset. */
-function parseOffset(text: string): Offset | undefined {
-  const [, entry, uid, seq] = FORMAT.exec(text) ?? [];
-  return entry && uid && seq ? { entry, uid, seq: Number(seq) } : undefined;
+/** @throws {Error} if the text, which a client sends, is not an offset */
+function parseOffset(text: string): Offset {
+  const [, entry, uid, seq] = OFFSET.exec(text) ?? [];
+  if (entry && uid && seq) return { entry, uid, seq: Number(seq) };
+  throw new Error('the offset is invalid');
 }
 
-/** Whether clients that are disconnected receive an event later: neither if it is volatile nor if it waits for an acknowledgement. */
+/** Whether a disconnected client receives an event later: not if it is volatile or waits for an acknowledgement. */
 function isRecoverable({ type, id }: Packet, flags?: { volatile?: boolean }): boolean {
   return type === EVENT && id === undefined && !flags?.volatile;
 }
@@ -168,73 +196,18 @@ function isFor(rooms: string[], to: string[], except: string[]): boolean {
   return (to.length === 0 || rooms.some((room) => to.includes(room))) && !rooms.some((room) => except.includes(room));
 }
 
-/** How many entries are read at once, and how often at most: a stream that grows faster than it is read has no end. */
-const PAGE = 1000;
-const MAX_PAGES = 100;
-
-/** What a client has missed. */
-interface Missed {
-  nsp: string;
-  rooms: string[];
-  /** The offset of the last event that the client has received. */
-  seen: Offset;
-  /** The offset of its new worker when that began to hold events for the client. */
-  begin: Offset;
-}
-
-/** Whether an entry is in the stream. If it was removed, later ones may have been, too. */
-async function hasEntry(publisher: Publisher, stream: string, id: string): Promise<boolean> {
-  return (await publisher.ask((client) => client.xrange(stream, id, id))).length > 0;
-}
-
-/** Returns the arguments of the missed events, each with its offset. */
-async function missedEvents(publisher: Publisher, stream: string, missed: Missed): Promise<unknown[][]> {
-  const { nsp, rooms, seen, begin } = missed;
-  const events: unknown[][] = [];
-  for await (const [id, list] of entriesAfter(publisher, stream, seen.entry)) {
-    const fields = toObject(list);
-    const broadcast = fields.nsp === nsp ? decodeBroadcast(fields) : undefined;
-    if (!broadcast) continue;
-    const { seq = 0, packet, opts } = broadcast;
-    if (fields.uid === seen.uid && seq <= seen.seq) continue;
-    // The worker holds the entries that it dispatches from `begin` on. But its own events up to then may be further on in the stream.
-    const isLate = isAfter(id, begin.entry);
-    if (isLate && !(fields.uid === begin.uid && seq <= begin.seq)) continue;
-    if (!isFor(rooms, opts.rooms, opts.except)) continue;
-    events.push([...packet.data, formatOffset(isLate ? { ...begin, seq } : { ...seen, entry: id })]);
-  }
-  return events;
-}
-
-async function* entriesAfter(publisher: Publisher, stream: string, start: string): AsyncGenerator<Entry> {
-  let last = start;
-  for (let page = 0; page < MAX_PAGES; page++) {
-    const from = idAfter(last);
-    const entries = await publisher.ask((client) => client.xrange(stream, from, '+', 'COUNT', PAGE));
-    yield* entries;
-    if (entries.length < PAGE) return;
-    last = entries.at(-1)?.[0] as string;
-  }
-}
-
-/** Returns the next possible id. Exclusive ranges exist since Redis 6.2. */
-function idAfter(id: string): string {
-  const [time, n] = id.split('-');
-  return `${time}-${BigInt(n as string) + 1n}`;
-}
-
 /** The data of an entry with a broadcast. */
 interface Broadcast {
   packet: Packet;
   opts: { rooms: string[]; except: string[]; flags?: { volatile?: boolean } };
   /** Set if it waits for acknowledgements. */
   requestId?: string;
-  /** The number of the event. Another service that emits has none. */
+  /** The number of the event. Unset if another service has emitted it. */
   seq?: number;
 }
 
 /** Returns undefined if an entry is not the broadcast of a recoverable event. Anybody can add any entry. */
-function decodeBroadcast(fields: EntryFields): Broadcast | undefined {
+function decodeBroadcast(fields: Record<string, string>): Broadcast | undefined {
   if (Number(fields.type) !== MessageType.BROADCAST) return undefined;
   try {
     const data = RedisStreamsAdapter.decode(fields).data as Broadcast;
@@ -256,20 +229,16 @@ interface Client {
   packet(packet: object): void;
 }
 
-interface StoredSession extends Omit<Session, 'missedPackets'> {
+/** The session of a socket. */
+type SocketSession = Omit<Session, 'missedPackets'>;
+
+interface StoredSession extends SocketSession {
   nsp: string;
-  /** The channel of the adapter whose client it is. Unset if the client has disconnected. */
+  /** The channel of the adapter that has the client. Unset if the client has disconnected. */
   owner?: string;
 }
 
-/** The client of a session that is to be stored, or was stored at a time. */
-interface Owned {
-  client: Client;
-  owner: string;
-  storedAt: number;
-}
-
-/** While a client stays connected, its session is stored again after that many ms. */
+/** While a client is connected, its session is stored again after that many ms. */
 const REFRESH = 30_000;
 /** How often sessions are looked for that are due, in ms. */
 const CHECK_INTERVAL = 1000;
@@ -278,17 +247,15 @@ const OWNER_GRACE = 200;
 /** The ids that Socket.IO creates. A client can send any. */
 const PID = /^[\w-]{1,64}$/;
 
-const UNSERIALIZABLE = "a client can't be recovered by connectionStateRecovery, since its ctx.data can't be serialized";
-
 /**
- * The sessions of clients in Redis: id, rooms and data. A worker that is killed cannot store them, so they are stored while a client is
- * connected, with the channel of its worker.
+ * The sessions of clients in Redis. A worker that is killed cannot store them, so they are stored while a client is connected, with the
+ * channel of its adapter.
  */
 class Sessions {
-  readonly #publisher: Publisher;
+  readonly #publisher;
   /** By the private id of the client, in the order in which they were stored. */
-  readonly #stored = new Map<string, Owned>();
-  readonly #due = new Map<string, Owned>();
+  readonly #stored = new Map<string, { client: Client; owner: string; at: number }>();
+  readonly #due = new Map<string, { client: Client; owner: string }>();
   #soon: NodeJS.Immediate | undefined;
 
   /**
@@ -301,23 +268,20 @@ class Sessions {
     private readonly duration: number,
   ) {
     this.#publisher = connection.publisher;
-    const timer = setInterval(() => this.#storeDue(Date.now() - REFRESH), CHECK_INTERVAL).unref();
+    const timer = setInterval(() => this.#refresh(), CHECK_INTERVAL).unref();
     connection.closed.addEventListener('abort', () => clearInterval(timer));
   }
 
   /** Stores the session of a client. All changes in one turn of the event loop are stored at once. */
   update(client: Client, owner: string): void {
-    this.#due.set(client.pid, { client, owner, storedAt: 0 });
-    this.#soon ??= setImmediate(() => {
-      this.#soon = undefined;
-      this.#storeDue(0);
-    });
+    this.#due.set(client.pid, { client, owner });
+    this.#soon ??= setImmediate(() => this.#storeDue());
   }
 
   /** Stores the session of a client that has disconnected and may return. */
   release(session: StoredSession): void {
     this.#forget(session.pid);
-    this.#set(session, this.duration);
+    this.#store(session, this.duration);
   }
 
   /** Removes the session of a client that does not return. */
@@ -328,10 +292,10 @@ class Sessions {
   /**
    * Returns a session and removes it, so that no other worker does.
    *
-   * @throws {Error} if there is none, or its owner takes the client for connected. If a client was cut off, the owner does so until a
+   * @throws {Error} if there is none, or its owner takes the client for connected. If the client was cut off, the owner does so until a
    *   heartbeat is missing
    */
-  async claim(nsp: string, pid: string): Promise<Omit<Session, 'missedPackets'>> {
+  async claim(nsp: string, pid: string): Promise<SocketSession> {
     if (!PID.test(pid)) throw new Error('the session id is invalid');
     let session = await this.#released(pid);
     if (!session) {
@@ -339,9 +303,9 @@ class Sessions {
       session = await this.#released(pid);
     }
     if (session?.nsp === nsp && session.pid === pid) {
-      const deleted = await this.#publisher.ask((client) => client.del(this.prefix + pid));
       const { sid, rooms, data } = session;
-      if (deleted === 1) return { sid, pid, rooms, data };
+      if ((await this.#publisher.ask((client) => client.del(this.prefix + pid))) === 1)
+        return { sid, pid, rooms, data };
     }
     throw new Error('there is no such session');
   }
@@ -358,31 +322,38 @@ class Sessions {
     return this.#stored.delete(pid) || wasDue;
   }
 
-  /** Stores the sessions that have changed, and those that were stored before a time. */
-  #storeDue(before: number): void {
-    for (const [pid, owned] of this.#stored) {
-      if (owned.storedAt > before) break;
-      this.#due.set(pid, owned);
+  #refresh(): void {
+    const before = Date.now() - REFRESH;
+    for (const [pid, stored] of this.#stored) {
+      if (stored.at > before) break;
+      this.#due.set(pid, stored);
     }
-    // Those of an outage are stored after it.
+    this.#storeDue();
+  }
+
+  #storeDue(): void {
+    this.#soon = undefined;
+    // Sessions of an outage are stored after it.
     if (!this.#publisher.up) return;
     for (const [pid, { client, owner }] of this.#due) {
-      this.#due.delete(pid);
-      this.#stored.delete(pid);
-      this.#stored.set(pid, { client, owner, storedAt: Date.now() });
+      this.#forget(pid);
+      this.#stored.set(pid, { client, owner, at: Date.now() });
       const { id: sid, rooms, data, nsp } = client;
-      this.#set({ sid, pid, rooms: [...rooms], data, nsp: nsp.name, owner }, this.duration + 2 * REFRESH);
+      this.#store({ sid, pid, rooms: [...rooms], data, nsp: nsp.name, owner }, this.duration + 2 * REFRESH);
     }
   }
 
-  #set(session: StoredSession, ms: number): void {
+  #store(session: StoredSession, ms: number): void {
     const key = this.prefix + session.pid;
+    let value: Buffer;
     try {
-      const value = serialize(session);
-      void this.#publisher.send((client) => client.set(key, value, 'PX', ms));
+      value = serialize(session);
     } catch (err) {
-      this.connection.log.unsendable(UNSERIALIZABLE, err as Error);
+      const problem = "connectionStateRecovery can't recover a client whose ctx.data can't be serialized";
+      this.connection.log.unsendable(problem, err as Error);
       void this.#publisher.send((client) => client.del(key));
+      return;
     }
+    void this.#publisher.send((client) => client.set(key, value, 'PX', ms));
   }
 }
