@@ -6,15 +6,9 @@ import { ConfigError } from '../../errors';
 import type { Clients } from './connection';
 
 /** Commands are not queued, and `Subscriber` subscribes anew. */
-const MANAGED: RedisOptions = {
-  enableOfflineQueue: false,
-  autoResendUnfulfilledCommands: false,
-  autoResubscribe: false,
-};
-
+const MANAGED = { enableOfflineQueue: false, autoResendUnfulfilledCommands: false, autoResubscribe: false };
 /** After that many ms of silence TCP probes the connection. That of a subscriber may be silent for hours. */
 const KEEP_ALIVE = 10_000;
-
 /** The longest wait between two attempts to connect to a Redis Cluster, in ms. */
 const MAX_RETRY = 2000;
 

@@ -1,19 +1,9 @@
 // What the adapters 'redis-sharded' and 'redis-streams' have in common, which both extend ClusterAdapter of Socket.IO; and the former.
-import {
-  Adapter,
-  type BroadcastOptions,
-  type ClusterMessage,
-  type ClusterResponse,
-  MessageType,
-} from 'socket.io-adapter';
-import { type AdapterOptions, PREFIX, REQUESTS_TIMEOUT } from '../../config/redis';
-import {
-  type ClusterAdapterClass,
-  type CreateAdapter,
-  encodable,
-  type Packet,
-  ShardedRedisAdapter,
-} from '../../internals/redis-adapters';
+import type { BroadcastOptions, ClusterMessage, ClusterResponse } from 'socket.io-adapter';
+import { Adapter, MessageType } from 'socket.io-adapter';
+import type { AdapterOptions } from '../../config/redis';
+import type { ClusterAdapterClass, CreateAdapter, Packet } from '../../internals/redis-adapters';
+import { encodable, ShardedRedisAdapter } from '../../internals/redis-adapters';
 import type { RedisConnection } from './connection';
 import type { Count } from './publisher';
 
@@ -21,7 +11,7 @@ const DONE = Promise.resolve();
 const local = Adapter.prototype;
 
 /** Returns the channel to which the adapters of a namespace subscribe, in all workers. */
-export function channelOf(nsp: { name: string }, { key = PREFIX }: AdapterOptions): string {
+export function channelOf(nsp: { name: string }, { key }: AdapterOptions): string {
   return `${key}#${nsp.name}#`;
 }
 
@@ -38,7 +28,7 @@ export function localFirst<Class extends ClusterAdapterClass>(
   count: Count,
 ): Class {
   const { log, subscriber } = connection;
-  const { requestsTimeout: timeout = REQUESTS_TIMEOUT } = options;
+  const { requestsTimeout: timeout } = options;
 
   return class extends Base {
     /** Whether the latest `broadcastWithAck` was for this worker alone. */
@@ -136,13 +126,8 @@ export function shardedAdapter(
   customIds: boolean,
 ): CreateAdapter {
   const { publisher, subscriber } = connection;
-  const {
-    key: channelPrefix = PREFIX,
-    requestsTimeout = REQUESTS_TIMEOUT,
-    subscriptionMode: mode = 'static',
-  } = options;
+  const { key: channelPrefix, requestsTimeout, subscriptionMode: mode } = options;
   const subscriptionMode = mode === 'dynamic' && customIds ? 'dynamic-private' : mode;
-
   const StaticAdapter = localFirst(ShardedRedisAdapter, connection, options, 'SHARDNUMSUB');
   class DynamicAdapter extends StaticAdapter {
     /** When the returned promise resolves, the other workers reach the socket in its rooms. */

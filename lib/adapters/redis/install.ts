@@ -1,21 +1,19 @@
 // Installs an adapter that connects workers through Redis. This file is the only entry of the folder: it and its imports, ioredis among
 // them, are loaded only if config.io.redis is set.
-import { debuglog } from 'node:util';
 import type { Application } from 'egg';
 import type { Redis } from 'ioredis';
 import type { Namespace } from 'socket.io';
 import { configOf } from '../../config/config';
-import { PREFIX, READ_COUNT, REQUESTS_TIMEOUT, type RedisKind, type ResolvedRedis } from '../../config/redis';
+import { adapterOptions, type RedisKind, type ResolvedRedis } from '../../config/redis';
 import { type CreateAdapter, guardServerSideEmit } from '../../internals/redis-adapters';
 import { hasClosed, unlessClosed } from '../../on-close';
 import { createClients } from './clients';
 import { shardedAdapter } from './cluster-adapter';
 import { PATIENCE, RedisConnection } from './connection';
+import { debug } from './outage-log';
 import { SafeRedisAdapter } from './redis-adapter';
 import { Reader, streamsAdapter } from './streams-adapter';
 import { recoverable } from './streams-recovery';
-
-const debug = debuglog('egg-socket.io:redis');
 
 /** How long the boot waits for Redis, in ms. After that it continues without Redis. */
 const BOOT_WAIT = 3000;
@@ -29,7 +27,7 @@ const connections = new WeakMap<Application, RedisConnection>();
  * @throws {ConfigError} if `config.io.redis.clientName` is no client of egg-redis
  */
 export async function useRedis(app: Application, kind: RedisKind): Promise<() => Promise<void>> {
-  const { adapter: options } = configOf(app).redis as ResolvedRedis;
+  const { requestsTimeout } = adapterOptions(configOf(app).redis as ResolvedRedis);
   const { connection, create } = connect(app, kind);
   connections.set(app, connection);
   // biome-ignore lint/complexity/useArrowFunction: Socket.IO calls it with new, and an arrow function is no constructor
@@ -37,7 +35,7 @@ export async function useRedis(app: Application, kind: RedisKind): Promise<() =>
     debug('namespace %s has the adapter %s', nsp.name, kind);
     guardServerSideEmit(nsp, (err) => connection.log.thrown(err));
     const adapter = create(nsp);
-    delayClients(nsp, connection, options.requestsTimeout);
+    delayClients(nsp, connection, requestsTimeout);
     return adapter;
   } as CreateAdapter;
   app.io.adapter(Adapter);
@@ -52,7 +50,7 @@ export async function closeRedis(app: Application): Promise<void> {
 
 function connect(app: Application, kind: RedisKind): { connection: RedisConnection; create: CreateAdapter } {
   const { redis, generateId, init } = configOf(app);
-  const { adapter: options } = redis as ResolvedRedis;
+  const options = adapterOptions(redis as ResolvedRedis);
   const clients = createClients(app, redis as ResolvedRedis, kind);
   const connection = new RedisConnection(clients, app.coreLogger);
   switch (kind) {
@@ -63,11 +61,10 @@ function connect(app: Application, kind: RedisKind): { connection: RedisConnecti
       return { connection, create: shardedAdapter(connection, options, customIds) };
     }
     case 'redis-streams': {
-      const { key: name = PREFIX, readCount: count = READ_COUNT } = options;
       const client = clients.reader as Redis;
-      const reader = new Reader(client, { name, count }, connection.log, PATIENCE);
+      const reader = new Reader(client, { name: options.key, count: options.readCount }, connection.log, PATIENCE);
       connection.add(reader, client);
-      connection.closed.addEventListener('abort', () => reader.close());
+      connection.onClose(() => reader.close());
       const Base = streamsAdapter(connection, reader, options);
       const Adapter = app.io.away === undefined ? Base : recoverable(Base, connection, reader, options, app.io.away);
       return { connection, create: (nsp) => new Adapter(nsp) };
@@ -79,7 +76,7 @@ function connect(app: Application, kind: RedisKind): { connection: RedisConnecti
  * Delays the clients of a new namespace until Redis has subscribed to its channels: a client that is connected receives the messages of
  * all workers.
  */
-function delayClients(nsp: Namespace, { subscriber }: RedisConnection, timeout = REQUESTS_TIMEOUT): void {
+function delayClients(nsp: Namespace, { subscriber }: RedisConnection, timeout: number): void {
   // At boot no client is connected yet, and the boot waits for Redis.
   if (!subscriber.isSubscribing) return;
   let subscribed: Promise<void> | undefined = subscriber.settled(timeout);

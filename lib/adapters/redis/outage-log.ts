@@ -27,8 +27,8 @@ export const IN_CLUSTER = 'it is a node of a Redis Cluster: set config.io.redis.
 /** Logs outages. No line contains the password. */
 export class OutageLog {
   /** Resolves at the first connection or at the first failure. */
-  readonly settled: Promise<void>;
-  #settle = () => {};
+  readonly settled: Promise<true>;
+  #settle = (_settled: true) => {};
   /** The reasons of the current outage. */
   #reasons: Set<string> | undefined;
   #lost = 0;
@@ -59,7 +59,7 @@ export class OutageLog {
    */
   failed(err?: Error, retries = true): void {
     if (this.#closed) return;
-    this.#settle();
+    this.#settle(true);
     this.#calm.refresh();
     const reason = err ? this.#reason(err) : LOST;
     debug('%s failed: %s', this.name, reason);
@@ -81,7 +81,7 @@ export class OutageLog {
   /** Logs the end of the outage, if messages are sent and received again. */
   recovered(): void {
     if (this.#closed || !this.isUp()) return;
-    this.#settle();
+    this.#settle(true);
     if (this.#reasons === undefined) return;
     const line = `[egg-socket.io] Redis ${this.name}: connected`;
     if (this.#lost > 0) this.logger.warn(`${line}; messages to other workers lost meanwhile: ${this.#lost}`);

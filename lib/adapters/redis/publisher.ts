@@ -1,12 +1,13 @@
 // Sends commands to Redis; the adapters use it as their `pubClient`. It never queues: while Redis is unreachable, messages are dropped
 // and counted, so an outage cannot exhaust memory.
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Cluster, Redis } from 'ioredis';
 import type { OutageLog } from './outage-log';
 
 /** The subcommand of PUBSUB that counts the subscribers of a channel, or of a sharded channel. */
 export type Count = 'NUMSUB' | 'SHARDNUMSUB';
 
-const CONNECTION_LOST = new Error('Connection is closed.');
+type Message = string | Buffer;
 
 /** The publishing side of a connection. */
 export class Publisher {
@@ -34,25 +35,22 @@ export class Publisher {
   }
 
   // The commands of the adapters.
-  readonly publish = (channel: string, message: string | Buffer) =>
-    this.send((client) => client.publish(channel, message));
-  readonly spublish = (channel: string, message: string | Buffer) =>
-    this.send((client) => client.spublish(channel, message));
+  readonly publish = (channel: string, message: Message) => this.send((client) => client.publish(channel, message));
+  readonly spublish = (channel: string, message: Message) => this.send((client) => client.spublish(channel, message));
   readonly xadd = (args: [stream: string, ...rest: string[]]) => this.send((client) => client.xadd(...args));
-  // They listen to `error` only to warn if nobody else does.
+
+  // They listen to `error`, only to warn if nobody else does.
   on(): void {}
   off(): void {}
 
   /** Sends a command. A failure is logged and not thrown, since the adapters catch nothing. */
   async send<T>(command: (client: Redis) => Promise<T>): Promise<T | undefined> {
-    if (this.up) {
-      try {
-        return await this.ask(command);
-      } catch (err) {
-        // Redis may have executed the command.
-        if (err === CONNECTION_LOST) return undefined;
-        this.log.failed(err as Error);
-      }
+    try {
+      if (this.up) return await this.#commands.wait(command(this.client));
+    } catch (err) {
+      // Redis may have executed the command.
+      if (err === CONNECTION_LOST) return undefined;
+      this.log.failed(err as Error);
     }
     this.log.lost();
     return undefined;
@@ -67,18 +65,13 @@ export class Publisher {
     return this.#commands.wait(command(this.client));
   }
 
-  /** Returns how many workers subscribe to a channel. */
+  /** Returns how many workers subscribe to a channel. Throws as `ask` does. */
   async count(channel: string, command: Count = 'NUMSUB'): Promise<number> {
     const nodes = this.client.isCluster ? (this.client as unknown as Cluster).nodes() : [this.client];
-    try {
-      // The types of ioredis do not accept a union of the two.
-      const ask = (node: Redis) => this.ask(() => node.pubsub(command as 'NUMSUB', channel));
-      const counts = await Promise.all(nodes.map(ask));
-      return counts.reduce((sum: number, [, count]) => sum + Number(count), 0);
-    } catch (err) {
-      this.log.failed(err as Error);
-      throw err;
-    }
+    // The types of ioredis do not accept a union of the two.
+    const ask = (node: Redis) => this.ask(() => node.pubsub(command as 'NUMSUB', channel));
+    const counts = await Promise.all(nodes.map(ask));
+    return counts.reduce((sum: number, [, count]) => sum + Number(count), 0);
   }
 
   /** Called when the connection is lost. */
@@ -87,17 +80,14 @@ export class Publisher {
   }
 }
 
-interface Command {
-  readonly sentAt: number;
-  readonly reject: (err: Error) => void;
-}
+const CONNECTION_LOST = new Error('Connection is closed.');
 
 /** The commands of one client that Redis has not answered. */
 export class Commands {
   /** Whether the oldest was not answered in time, and no other since. */
   isSilent = false;
   /** Oldest first. */
-  readonly #open = new Set<Command>();
+  readonly #open = new Set<{ sentAt: number; reject: (err: Error) => void }>();
   #timer: NodeJS.Timeout | undefined;
 
   /**
@@ -115,11 +105,12 @@ export class Commands {
       const command = { sentAt: performance.now(), reject };
       this.#open.add(command);
       if (this.patience !== undefined && this.#timer === undefined) this.#watch(this.patience);
-      answer.then(resolve, reject).finally(() => {
+      const answered = () => {
         if (!this.#open.delete(command) || !this.isSilent) return;
         this.isSilent = false;
         this.changed(false);
-      });
+      };
+      answer.finally(answered).then(resolve, reject);
     });
   }
 
@@ -146,10 +137,18 @@ export class Commands {
       this.isSilent = true;
       this.changed(true);
     };
-    const timer = setTimeout(() => {
-      // After the next poll phase: a worker that was busy reads the answers first.
-      setImmediate(() => timer === this.#timer && check());
-    }, ms).unref();
+    // After the next poll phase: a worker that was busy reads the answers first.
+    const timer = setTimeout(() => setImmediate(() => timer === this.#timer && check()), ms).unref();
     this.#timer = timer;
+  }
+}
+
+/** Returns what a promise resolves to, or undefined after that many ms. */
+export async function waitFor<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
+  const settled = new AbortController();
+  try {
+    return await Promise.race([promise, delay(ms, undefined, { ref: false, signal: settled.signal })]);
+  } finally {
+    settled.abort();
   }
 }

@@ -3,7 +3,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { Namespace } from 'socket.io';
-import { type AdapterOptions, MAX_LENGTH, PREFIX } from '../../config/redis';
+import type { AdapterOptions } from '../../config/redis';
 import { type EntryFields, type OpenStreamsAdapter, RedisStreamsAdapter } from '../../internals/redis-adapters';
 import { channelOf, localFirst } from './cluster-adapter';
 import type { RedisConnection } from './connection';
@@ -21,7 +21,7 @@ export function streamsAdapter(
   options: AdapterOptions,
 ): StreamsAdapterClass {
   const { publisher, subscriber, log } = connection;
-  const { key = PREFIX, maxLen = MAX_LENGTH } = options;
+  const { key, maxLen } = options;
   const libraryOptions = { streamName: key, streamCount: 1, channelPrefix: key, maxLen };
   /** By the name of the namespace. */
   const adapters = new Map<string, OpenStreamsAdapter>();
@@ -174,8 +174,7 @@ export function isAfter(id: string, other: string): boolean {
 }
 
 function sortable(id: string): string {
-  const parts = id.split('-').map((part) => part.padStart(20, '0'));
-  return parts.join('-');
+  return id.replace(/\d+/g, (part) => part.padStart(20, '0'));
 }
 
 /** Returns the fields of an entry. Without a prototype, since anybody can add an entry with a field of any name. */

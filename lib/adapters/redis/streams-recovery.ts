@@ -7,7 +7,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { deserialize, serialize } from 'node:v8';
 import { type BroadcastOptions, MessageType, type Session } from 'socket.io-adapter';
-import { type AdapterOptions, PREFIX } from '../../config/redis';
+import type { AdapterOptions } from '../../config/redis';
 import { type Packet, RedisStreamsAdapter } from '../../internals/redis-adapters';
 import { channelOf } from './cluster-adapter';
 import type { RedisConnection } from './connection';
@@ -35,7 +35,7 @@ export function recoverable(
   duration: number,
 ): StreamsAdapterClass {
   const { publisher } = connection;
-  const { key = PREFIX } = options;
+  const { key } = options;
   const sessions = new Sessions(connection, `${key}:session:`, duration);
 
   return class extends Base {
@@ -268,8 +268,8 @@ class Sessions {
     private readonly duration: number,
   ) {
     this.#publisher = connection.publisher;
-    const timer = setInterval(() => this.#refresh(), CHECK_INTERVAL).unref();
-    connection.closed.addEventListener('abort', () => clearInterval(timer));
+    const timer = setInterval(() => this.#storeDue(), CHECK_INTERVAL).unref();
+    connection.onClose(() => clearInterval(timer));
   }
 
   /** Stores the session of a client. All changes in one turn of the event loop are stored at once. */
@@ -322,19 +322,14 @@ class Sessions {
     return this.#stored.delete(pid) || wasDue;
   }
 
-  #refresh(): void {
-    const before = Date.now() - REFRESH;
-    for (const [pid, stored] of this.#stored) {
-      if (stored.at > before) break;
-      this.#due.set(pid, stored);
-    }
-    this.#storeDue();
-  }
-
   #storeDue(): void {
     this.#soon = undefined;
     // Sessions of an outage are stored after it.
     if (!this.#publisher.up) return;
+    for (const [pid, stored] of this.#stored) {
+      if (stored.at > Date.now() - REFRESH) break;
+      this.#due.set(pid, stored);
+    }
     for (const [pid, { client, owner }] of this.#due) {
       this.#forget(pid);
       this.#stored.set(pid, { client, owner, at: Date.now() });

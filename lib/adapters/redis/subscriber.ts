@@ -1,9 +1,8 @@
 // Subscribes to channels and dispatches their messages; the adapters use it as their `subClient`. It subscribes anew on each connection:
 // the `autoResubscribe` of ioredis forgets channels that were requested while Redis refused the password.
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { OutageLog } from './outage-log';
-import { Commands } from './publisher';
+import { Commands, waitFor } from './publisher';
 
 export type Listener = (...args: unknown[]) => unknown;
 type Command = 'subscribe' | 'psubscribe' | 'ssubscribe';
@@ -19,15 +18,12 @@ const RETRY = 1000;
 /** The subscribing side of a connection. */
 export class Subscriber {
   #client!: Redis;
-  readonly #channels = {
-    subscribe: new Set<string>(),
-    psubscribe: new Set<string>(),
-    ssubscribe: new Set<string>(),
+  readonly #channels = { subscribe: new Set<string>(), psubscribe: new Set<string>(), ssubscribe: new Set<string>() };
+  readonly #listeners: Record<string, Set<Listener>> = {
+    messageBuffer: new Set(),
+    pmessageBuffer: new Set(),
+    smessageBuffer: new Set(),
   };
-  /** By the event of ioredis. */
-  readonly #listeners = new Map<string, Set<Listener>>(
-    ['messageBuffer', 'pmessageBuffer', 'smessageBuffer'].map((event) => [event, new Set()]),
-  );
   readonly #commands = new Commands();
   /** The subscriptions of the current connection that Redis has not confirmed. */
   readonly #unconfirmed = new Set<Promise<void>>();
@@ -45,11 +41,7 @@ export class Subscriber {
 
   /** Waits until Redis has confirmed all subscriptions or has refused them, that many ms at most. */
   async settled(ms: number): Promise<void> {
-    if (!this.isSubscribing) return;
-    const settled = new AbortController();
-    const late = delay(ms, undefined, { ref: false, signal: settled.signal }).catch(ignore);
-    await Promise.race([Promise.all(this.#unconfirmed), late]);
-    settled.abort();
+    if (this.isSubscribing) await waitFor(Promise.all(this.#unconfirmed), ms);
   }
 
   // The commands of the adapters.
@@ -62,25 +54,25 @@ export class Subscriber {
 
   /** Adds a listener for messages. The adapters listen to `error` as well, only to warn if nobody else does. */
   on(event: string, listener: Listener): void {
-    this.#listeners.get(event)?.add(listener);
+    this.#listeners[event]?.add(listener);
   }
 
   off(event: string, listener: Listener): void {
-    this.#listeners.get(event)?.delete(listener);
+    this.#listeners[event]?.delete(listener);
   }
 
-  /** Uses a client, and it alone. */
+  /** Uses a client that is used for nothing else. */
   use(client: Redis): void {
     this.#client = client;
-    for (const [event, listeners] of this.#listeners) {
+    for (const [event, listeners] of Object.entries(this.#listeners)) {
       client.on(event, (...args: unknown[]) => this.#dispatch(listeners, args));
     }
   }
 
   /** Called when the client is connected, and when it has found new nodes of a Redis Cluster. */
   async restore(): Promise<void> {
-    const client = this.#client;
-    if (client.status !== 'ready') return;
+    const { status, isCluster } = this.#client;
+    if (status !== 'ready') return;
     try {
       const commands = Object.keys(this.#channels) as Command[];
       await Promise.all(commands.map((command) => this.#send(command, [...this.#channels[command]])));
@@ -89,7 +81,7 @@ export class Subscriber {
     } catch (err) {
       this.log.failed(err as Error);
       // The connection to a Redis Cluster stays, and a node may not have seen yet that the others are back.
-      if (client.isCluster) setTimeout(() => this.restore(), RETRY).unref();
+      if (isCluster) setTimeout(() => this.restore(), RETRY).unref();
     }
   }
 
