@@ -2,7 +2,7 @@
 // This file loads both packages: only lib/adapters/redis imports it.
 import { createShardedAdapter, RedisAdapter } from '@socket.io/redis-adapter';
 import { createAdapter } from '@socket.io/redis-streams-adapter';
-import { Namespace } from 'socket.io';
+import { Namespace, Socket } from 'socket.io';
 import {
   type Adapter,
   type BroadcastOptions,
@@ -39,10 +39,6 @@ export declare class OpenClusterAdapter extends Adapter {
   /** The id of this worker's adapter. */
   protected readonly uid: string;
   constructor(nsp: Namespace, ...rest: unknown[]);
-  override broadcast(packet: Packet, opts: BroadcastOptions): Promise<void>;
-  override addSockets(opts: BroadcastOptions, rooms: string[]): Promise<void>;
-  override delSockets(opts: BroadcastOptions, rooms: string[]): Promise<void>;
-  override disconnectSockets(opts: BroadcastOptions, close: boolean): Promise<void>;
   override serverSideEmit(packet: unknown[]): Promise<unknown>;
   /** Adds the offset of an event to its arguments, for connectionStateRecovery. Called for each broadcast that is delivered. */
   protected addOffsetIfNecessary(packet: Packet, opts: BroadcastOptions, offset?: string): void;
@@ -61,9 +57,17 @@ export type EntryFields = Record<string, string>;
 /** RedisStreamsAdapter with its undocumented members. */
 export declare class OpenStreamsAdapter extends OpenClusterAdapter {
   /** Returns the message in an entry. Throws if there is none. */
-  static decode(fields: EntryFields): { data?: unknown };
+  static decode(fields: EntryFields): ClusterMessage;
   /** Handles an entry that was read. */
   onRawMessage(fields: EntryFields, id: string): void;
+}
+
+/** A socket with the private members that connectionStateRecovery needs. */
+export interface OpenSocket extends Pick<Socket, 'id' | 'rooms' | 'data' | 'nsp'> {
+  /** The id that only its client knows. */
+  readonly pid: string;
+  /** Sends a packet, also before the client is connected. */
+  packet(packet: object): void;
 }
 
 // Both packages export a function that creates an adapter, and not its class. An instance without a connection has the class.
@@ -120,6 +124,12 @@ export const REDIS_MEMBERS: readonly Member[] = [
     path: 'Namespace.prototype._onServerSideEmit',
     type: 'function',
     find: () => property(Namespace.prototype, '_onServerSideEmit'),
+  },
+  {
+    library: 'socket.io',
+    path: 'Socket.prototype.packet',
+    type: 'function',
+    find: () => property(Socket.prototype, 'packet'),
   },
 ];
 

@@ -83,22 +83,15 @@ function optionsOf({ client, nodes = [] }: EggClient): { options: RedisOptions; 
   return { options: {}, cluster: { nodes, options } };
 }
 
-/** A client of egg-redis. */
-interface EggClient {
-  client: Redis | Cluster;
-  /** Those of its configuration, if it is a Cluster. */
-  nodes?: ClusterTarget['nodes'];
-}
-
-/** The configuration of egg-redis. */
-interface EggRedisConfig {
-  client?: Partial<ClusterTarget>;
-  clients?: Record<string, Partial<ClusterTarget>>;
-  default?: Partial<ClusterTarget>;
-}
+/** The configuration of a client of egg-redis, as far as it is used. A Cluster has nodes. */
+type EggConfig = Partial<Pick<ClusterTarget, 'nodes'>>;
+type EggClient = EggConfig & { client: Redis | Cluster };
 
 function findEggClient(app: Application, clientName: string): EggClient {
-  const { redis, config } = app as { redis?: unknown; config: { redis?: EggRedisConfig } };
+  const { redis, config } = app as {
+    redis?: unknown;
+    config: { redis?: { client?: EggConfig; clients?: Record<string, EggConfig>; default?: EggConfig } };
+  };
   const { client: single, clients, default: defaults } = config.redis ?? {};
   const configs = clients ?? (single ? { default: single } : {});
   const names = Object.keys(configs);

@@ -7,7 +7,6 @@ import { encodable, ShardedRedisAdapter } from '../../internals/redis-adapters';
 import type { RedisConnection } from './connection';
 import type { Count } from './publisher';
 
-const DONE = Promise.resolve();
 const local = Adapter.prototype;
 
 /** Returns the channel to which the adapters of a namespace subscribe, in all workers. */
@@ -34,29 +33,25 @@ export function localFirst<Class extends ClusterAdapterClass>(
     /** Whether the latest `broadcastWithAck` was for this worker alone. */
     #isLocal = false;
 
-    override broadcast(packet: Packet, opts: BroadcastOptions): Promise<void> {
+    override broadcast(packet: Packet, opts: BroadcastOptions): void {
       this.#publish(MessageType.BROADCAST, opts, { packet });
       this.addOffsetIfNecessary(packet, opts);
       local.broadcast.call(this, packet, opts);
-      return DONE;
     }
 
-    override addSockets(opts: BroadcastOptions, rooms: string[]): Promise<void> {
+    override addSockets(opts: BroadcastOptions, rooms: string[]): void {
       this.#publish(MessageType.SOCKETS_JOIN, opts, { rooms });
       local.addSockets.call(this, opts, rooms);
-      return DONE;
     }
 
-    override delSockets(opts: BroadcastOptions, rooms: string[]): Promise<void> {
+    override delSockets(opts: BroadcastOptions, rooms: string[]): void {
       this.#publish(MessageType.SOCKETS_LEAVE, opts, { rooms });
       local.delSockets.call(this, opts, rooms);
-      return DONE;
     }
 
-    override disconnectSockets(opts: BroadcastOptions, close: boolean): Promise<void> {
+    override disconnectSockets(opts: BroadcastOptions, close: boolean): void {
       this.#publish(MessageType.DISCONNECT_SOCKETS, opts, { close });
       local.disconnectSockets.call(this, opts, close);
-      return DONE;
     }
 
     override async fetchSockets(opts: BroadcastOptions) {
@@ -86,7 +81,7 @@ export function localFirst<Class extends ClusterAdapterClass>(
         (ack as (err: unknown, responses: unknown[]) => void)(err, []);
         return;
       }
-      await super.serverSideEmit(packet).catch((err) => log.thrown(err));
+      await super.serverSideEmit(packet).catch((err) => log.logger.error(err));
     }
 
     protected override async doPublish(message: ClusterMessage): Promise<string> {

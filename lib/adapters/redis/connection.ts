@@ -147,12 +147,13 @@ export class RedisConnection {
   #ended(client: Redis): void {
     const { sub, next } = this.clients;
     const ms = client === sub ? next?.delay(++this.#attempts) : undefined;
-    if (typeof ms !== 'number') return this.log.failed(new Error('no connection, and no new attempt'), false);
-    setTimeout(() => {
+    const reconnect = () => {
       if (next === undefined || this.#isClosed) return;
       this.clients.sub = next.sub();
       this.#listen(this.clients.sub, this.subscriber);
-    }, ms).unref();
+    };
+    if (typeof ms === 'number') setTimeout(reconnect, ms).unref();
+    else this.log.failed(new Error('no connection, and no new attempt'), false);
   }
 }
 

@@ -27,15 +27,31 @@ const connections = new WeakMap<Application, RedisConnection>();
  * @throws {ConfigError} if `config.io.redis.clientName` is no client of egg-redis
  */
 export async function useRedis(app: Application, kind: RedisKind): Promise<() => Promise<void>> {
-  const { requestsTimeout } = adapterOptions(configOf(app).redis as ResolvedRedis);
-  const { connection, create } = connect(app, kind);
+  const { redis, generateId, init } = configOf(app);
+  const options = adapterOptions(redis as ResolvedRedis);
+  const { key, readCount } = options;
+  const clients = createClients(app, redis as ResolvedRedis, kind);
+  const connection = new RedisConnection(clients, app.coreLogger);
   connections.set(app, connection);
+  const creators: Record<RedisKind, () => CreateAdapter> = {
+    redis: () => (nsp) => new SafeRedisAdapter(nsp, connection, options),
+    'redis-sharded': () => shardedAdapter(connection, options, generateId !== undefined || init.allowEIO3 === true),
+    'redis-streams': () => {
+      const reader = new Reader(clients.reader as Redis, { name: key, count: readCount }, connection.log, PATIENCE);
+      connection.add(reader, clients.reader as Redis);
+      connection.onClose(() => reader.close());
+      const Base = streamsAdapter(connection, reader, options);
+      const Adapter = app.io.away === undefined ? Base : recoverable(Base, connection, reader, options, app.io.away);
+      return (nsp) => new Adapter(nsp);
+    },
+  };
+  const create = creators[kind]();
   // biome-ignore lint/complexity/useArrowFunction: Socket.IO calls it with new, and an arrow function is no constructor
   const Adapter = function (nsp: Namespace) {
     debug('namespace %s has the adapter %s', nsp.name, kind);
-    guardServerSideEmit(nsp, (err) => connection.log.thrown(err));
+    guardServerSideEmit(nsp, (err) => app.coreLogger.error(err));
     const adapter = create(nsp);
-    delayClients(nsp, connection, requestsTimeout);
+    delayClients(nsp, connection, options.requestsTimeout);
     return adapter;
   } as CreateAdapter;
   app.io.adapter(Adapter);
@@ -48,36 +64,11 @@ export async function closeRedis(app: Application): Promise<void> {
   await connections.get(app)?.close();
 }
 
-function connect(app: Application, kind: RedisKind): { connection: RedisConnection; create: CreateAdapter } {
-  const { redis, generateId, init } = configOf(app);
-  const options = adapterOptions(redis as ResolvedRedis);
-  const clients = createClients(app, redis as ResolvedRedis, kind);
-  const connection = new RedisConnection(clients, app.coreLogger);
-  switch (kind) {
-    case 'redis':
-      return { connection, create: (nsp) => new SafeRedisAdapter(nsp, connection, options) };
-    case 'redis-sharded': {
-      const customIds = generateId !== undefined || init.allowEIO3 === true;
-      return { connection, create: shardedAdapter(connection, options, customIds) };
-    }
-    case 'redis-streams': {
-      const client = clients.reader as Redis;
-      const reader = new Reader(client, { name: options.key, count: options.readCount }, connection.log, PATIENCE);
-      connection.add(reader, client);
-      connection.onClose(() => reader.close());
-      const Base = streamsAdapter(connection, reader, options);
-      const Adapter = app.io.away === undefined ? Base : recoverable(Base, connection, reader, options, app.io.away);
-      return { connection, create: (nsp) => new Adapter(nsp) };
-    }
-  }
-}
-
 /**
  * Delays the clients of a new namespace until Redis has subscribed to its channels: a client that is connected receives the messages of
- * all workers.
+ * all workers. At boot this is not needed, since no client is connected yet.
  */
 function delayClients(nsp: Namespace, { subscriber }: RedisConnection, timeout: number): void {
-  // At boot no client is connected yet, and the boot waits for Redis.
   if (!subscriber.isSubscribing) return;
   let subscribed: Promise<void> | undefined = subscriber.settled(timeout);
   void subscribed.then(() => {

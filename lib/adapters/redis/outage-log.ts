@@ -20,6 +20,7 @@ const NO_CONNECTION = /^(Stream isn't writeable|Connection is closed)/;
 const LOST = 'connection lost';
 /** The errors of a Redis before 7.0 for the commands of sharded channels. */
 const TOO_OLD = /^ERR unknown (command|subcommand) .*(s(un)?subscribe|spublish|shardnumsub)/i;
+const SHARDED = "config.io.adapter 'redis-sharded' needs Redis 7.0 or later";
 /** The error of a node of a Redis Cluster for a client that does not know the other nodes. */
 const CROSS_SLOT = /^CROSSSLOT /;
 export const IN_CLUSTER = 'it is a node of a Redis Cluster: set config.io.redis.cluster = true, and nodes';
@@ -41,7 +42,7 @@ export class OutageLog {
    * @param isUp - whether messages are sent and received
    */
   constructor(
-    private readonly logger: Logger,
+    readonly logger: Logger,
     private readonly name: string,
     private readonly password: string | null | undefined,
     private readonly isUp: () => boolean,
@@ -51,12 +52,7 @@ export class OutageLog {
     });
   }
 
-  /**
-   * Logs a failure, unless the current outage has logged the same reason. ioredis repeats it at each attempt to connect.
-   *
-   * @param err - without it, the connection is lost
-   * @param retries - whether there is another attempt to connect
-   */
+  /** Logs a failure, once in an outage: ioredis repeats it at each attempt to connect. Without an error, the connection is lost. */
   failed(err?: Error, retries = true): void {
     if (this.#closed) return;
     this.#settle(true);
@@ -102,11 +98,6 @@ export class OutageLog {
     this.#warnOnce(`${problem}: ${this.#reason(err)}`);
   }
 
-  /** Logs an error of the application. */
-  thrown(err: unknown): void {
-    this.logger.error(err);
-  }
-
   /** From now on a lost connection is no failure. */
   close(): void {
     this.#closed = true;
@@ -123,9 +114,7 @@ export class OutageLog {
   /** Returns the message alone: the error of a failed command has its arguments, and those of AUTH are the password. */
   #reason(err: Error & { code?: string; lastNodeError?: Error }): string {
     if (NO_CONNECTION.test(err.message)) return LOST;
-    if (TOO_OLD.test(err.message)) {
-      return `${err.message.split(',', 1)[0]}: config.io.adapter 'redis-sharded' needs Redis 7.0 or later`;
-    }
+    if (TOO_OLD.test(err.message)) return `${err.message.split(',', 1)[0]}: ${SHARDED}`;
     if (CROSS_SLOT.test(err.message)) return IN_CLUSTER;
     // The reason why no node of a Redis Cluster can be reached.
     if (err.lastNodeError) return this.#reason(err.lastNodeError);

@@ -9,7 +9,7 @@ import { channelOf, localFirst } from './cluster-adapter';
 import type { RedisConnection } from './connection';
 import { debug, type OutageLog } from './outage-log';
 import { Commands } from './publisher';
-import type { Listener, Subscriber } from './subscriber';
+import type { Listener } from './subscriber';
 
 /** A class of adapters that is created with a namespace alone. */
 export type StreamsAdapterClass = new (nsp: Namespace) => OpenStreamsAdapter;
@@ -20,61 +20,37 @@ export function streamsAdapter(
   reader: Reader,
   options: AdapterOptions,
 ): StreamsAdapterClass {
-  const { publisher, subscriber, log } = connection;
+  const { publisher, subscriber } = connection;
   const { key, maxLen } = options;
   const libraryOptions = { streamName: key, streamCount: 1, channelPrefix: key, maxLen };
   /** By the name of the namespace. */
   const adapters = new Map<string, OpenStreamsAdapter>();
 
-  void reader.dispatch((fields, id) => {
-    try {
-      adapters.get(fields.nsp ?? '')?.onRawMessage(fields, id);
-    } catch (err) {
-      log.unreadable(err as Error);
-    }
-  });
+  void reader.dispatch((fields, id) => adapters.get(fields.nsp ?? '')?.onRawMessage(fields, id));
 
   return class extends localFirst(RedisStreamsAdapter, connection, options, 'NUMSUB') {
-    readonly #subscription: Subscription;
+    readonly #channels: string[];
+    #listener: Listener = () => {};
 
     constructor(nsp: Namespace) {
-      const subscription = new Subscription(subscriber);
-      super(nsp, publisher, Promise.resolve(subscription), libraryOptions);
-      this.#subscription = subscription;
-      // RedisStreamsAdapter does it in a later tick. From now on the clients of the namespace wait for it.
+      const on = (event: string, listener: Listener) => {
+        this.#listener = listener;
+        subscriber.on(event, listener);
+      };
+      super(nsp, publisher, Promise.resolve({ subscribe() {}, on }), libraryOptions);
       const channel = channelOf(nsp, options);
-      subscription.subscribe([channel, `${channel}${this.uid}#`]);
+      this.#channels = [channel, `${channel}${this.uid}#`];
+      // RedisStreamsAdapter would subscribe in a later tick, and would never unsubscribe.
+      subscriber.subscribe(this.#channels);
       adapters.set(nsp.name, this);
     }
 
     override close(): void {
-      this.#subscription.close();
+      subscriber.unsubscribe(this.#channels);
+      subscriber.off('messageBuffer', this.#listener);
       if (adapters.get(this.nsp.name) === this) adapters.delete(this.nsp.name);
     }
   };
-}
-
-/** The subscription of one adapter. RedisStreamsAdapter takes it for a client, which it would never close. */
-class Subscription {
-  #channels: string[] = [];
-  #listener: Listener = () => {};
-
-  constructor(private readonly subscriber: Subscriber) {}
-
-  subscribe(channels: string[]): void {
-    this.#channels = channels;
-    this.subscriber.subscribe(channels);
-  }
-
-  on(event: string, listener: Listener): void {
-    this.#listener = listener;
-    this.subscriber.on(event, listener);
-  }
-
-  close(): void {
-    this.subscriber.unsubscribe(this.#channels);
-    this.subscriber.off('messageBuffer', this.#listener);
-  }
 }
 
 /** An entry of the stream: its id, and its fields and values in turn. */
@@ -113,12 +89,16 @@ export class Reader {
     return this.client.status === 'ready' && this.#up;
   }
 
-  /** Calls a function with each entry until the reader is closed. */
+  /** Calls a function with each entry until the reader is closed. What it throws is logged: anybody can add any entry. */
   async dispatch(receive: (fields: EntryFields, id: string) => void): Promise<never> {
     for (;;) {
       for (const [id, fields] of await this.next()) {
         this.position = id;
-        receive(toObject(fields), id);
+        try {
+          receive(toObject(fields), id);
+        } catch (err) {
+          this.log.unreadable(err as Error);
+        }
       }
     }
   }

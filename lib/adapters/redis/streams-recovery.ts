@@ -3,12 +3,12 @@
 //
 // An event reaches the clients of the worker that emits it before it has an id in the stream. So the offset that each event carries as its
 // last argument has two parts: the last entry of the stream that the worker had dispatched, and how many events the worker itself had
-// emitted by then. A client with that offset has all entries up to the former, and those of the worker up to the latter.
+// published by then. A client with that offset has all entries up to the former, and those of the worker up to the latter.
 import { setTimeout as delay } from 'node:timers/promises';
 import { deserialize, serialize } from 'node:v8';
-import { type BroadcastOptions, MessageType, type Session } from 'socket.io-adapter';
+import { type BroadcastOptions, type ClusterMessage, MessageType, type Session } from 'socket.io-adapter';
 import type { AdapterOptions } from '../../config/redis';
-import { type Packet, RedisStreamsAdapter } from '../../internals/redis-adapters';
+import { type EntryFields, type OpenSocket, type Packet, RedisStreamsAdapter } from '../../internals/redis-adapters';
 import { channelOf } from './cluster-adapter';
 import type { RedisConnection } from './connection';
 import { debug } from './outage-log';
@@ -23,7 +23,7 @@ const MAX_PAGES = 100;
 const EVENT = 2;
 
 /**
- * Extends the class of the streams adapters with recovery.
+ * Extends the class of the streams adapters.
  *
  * @param duration - how long a client may be disconnected, in ms
  */
@@ -34,12 +34,10 @@ export function recoverable(
   options: AdapterOptions,
   duration: number,
 ): StreamsAdapterClass {
-  const { publisher } = connection;
-  const { key } = options;
-  const sessions = new Sessions(connection, `${key}:session:`, duration);
+  const sessions = new Sessions(connection, `${options.key}:session:`, duration);
 
   return class extends Base {
-    /** By the id of the socket, the clients that are being admitted again: their rooms, and the events for these. */
+    /** By the id of the socket: the rooms of a client that is being admitted again, and the events for these. */
     readonly #returning = new Map<string, { rooms: Set<string>; events: unknown[][] }>();
     /** The number of the latest event that this worker has published. */
     #seq = 0;
@@ -53,7 +51,7 @@ export function recoverable(
 
     /** Adds the offset, and holds the event for returning clients. */
     protected override addOffsetIfNecessary(packet: Packet, { rooms, except, flags }: BroadcastOptions): void {
-      const offset = this.#offset;
+      const offset = this.#offset();
       if (!offset || !isRecoverable(packet, flags)) return;
       packet.data.push(formatOffset(offset));
       for (const client of this.#returning.values()) {
@@ -64,14 +62,14 @@ export function recoverable(
 
     override addAll(id: string, rooms: Set<string>): void {
       super.addAll(id, rooms);
-      this.#changed(id);
+      const socket = this.#changed(id);
       const returning = this.#returning.get(id);
-      for (const room of returning ? rooms : []) returning?.rooms.add(room);
-      const client = this.#client(id);
-      if (!returning || !client) return;
+      if (!returning) return;
+      for (const room of rooms) returning.rooms.add(room);
+      if (!socket) return;
       // The client is admitted. Like the events that it has missed, it receives these before it knows that it is connected.
       this.#returning.delete(id);
-      for (const data of returning.events) client.packet({ type: EVENT, data });
+      for (const data of returning.events) socket.packet({ type: EVENT, data });
     }
 
     override del(id: string, room: string): void {
@@ -83,8 +81,8 @@ export function recoverable(
     override delAll(id: string): void {
       super.delAll(id);
       this.#returning.delete(id);
-      const client = this.#client(id);
-      if (client) sessions.remove(client.pid);
+      const socket: OpenSocket | undefined = this.nsp.sockets.get(id);
+      if (socket) sessions.remove(socket.pid);
     }
 
     override persistSession({ sid, pid, rooms, data }: SocketSession): void {
@@ -95,7 +93,7 @@ export function recoverable(
     override async restoreSession(pid: string, text: string): Promise<Session> {
       const seen = parseOffset(text);
       const session = await sessions.claim(this.nsp.name, pid);
-      const begin = this.#offset;
+      const begin = this.#offset();
       if (!begin) throw new Error('the stream is not read yet');
       const { sid, rooms } = session;
       this.#returning.set(sid, { rooms: new Set(rooms), events: [] });
@@ -110,68 +108,58 @@ export function recoverable(
     }
 
     /**
-     * Returns the arguments of missed events, each with its offset.
+     * Returns the arguments of the missed events, each with its offset.
      *
-     * @param seen - the offset of the last event that the client has received
-     * @param begin - the offset of this adapter when it began to hold events for the client
+     * @param seen - of the last event that the client has received
+     * @param begin - of this adapter when it began to hold events for the client
      */
     async #missed(rooms: string[], seen: Offset, begin: Offset): Promise<unknown[][]> {
       const events: unknown[][] = [];
       for await (const [id, list] of this.#entriesAfter(seen.entry)) {
         const fields = toObject(list);
         const broadcast = fields.nsp === this.nsp.name ? decodeBroadcast(fields) : undefined;
-        if (!broadcast) continue;
-        const { seq = 0, packet, opts } = broadcast;
+        if (!broadcast || !isFor(rooms, broadcast.opts.rooms, broadcast.opts.except)) continue;
+        const { seq = 0, packet } = broadcast;
         if (fields.uid === seen.uid && seq <= seen.seq) continue;
         // From `begin` on the events are held. But those of this worker up to `begin` may be further on in the stream.
         const isLate = isAfter(id, begin.entry);
         if (isLate && !(fields.uid === begin.uid && seq <= begin.seq)) continue;
-        if (!isFor(rooms, opts.rooms, opts.except)) continue;
         events.push([...packet.data, formatOffset(isLate ? { ...begin, seq } : { ...seen, entry: id })]);
       }
       return events;
     }
 
-    /** @throws {Error} if the entry with the id is no longer in the stream: later ones may be lost as well */
+    /** @throws {Error} if the entry is no longer in the stream: later ones may be lost as well */
     async *#entriesAfter(id: string): AsyncGenerator<Entry> {
       let last = id;
       for (let page = 0; page < MAX_PAGES; page++) {
-        const from = last;
-        // Inclusive: exclusive ranges exist since Redis 6.2.
-        const entries = await publisher.ask((client) => client.xrange(key, from, '+', 'COUNT', PAGE));
-        if (entries[0]?.[0] !== from) throw new Error('the events are no longer in the stream');
+        // Inclusive, since Redis has exclusive ranges only since 6.2.
+        const range = [options.key, last, '+', 'COUNT', PAGE] as const;
+        const entries = await connection.publisher.ask((client) => client.xrange(...range));
+        if (entries[0]?.[0] !== last) throw new Error('the events are no longer in the stream');
         yield* entries.slice(1);
         if (entries.length < PAGE) return;
         last = entries.at(-1)?.[0] as string;
       }
     }
 
-    /** Undefined before the first connection to Redis. */
-    get #offset(): Offset | undefined {
-      const { position } = reader;
-      return position === undefined ? undefined : { entry: position, uid: this.uid, seq: this.#seq };
+    /** Returns undefined before the first connection to Redis. */
+    #offset(): Offset | undefined {
+      const entry = reader.position;
+      return entry === undefined ? undefined : { entry, uid: this.uid, seq: this.#seq };
     }
 
-    #client(id: string): Client | undefined {
-      return this.nsp.sockets.get(id);
-    }
-
-    /** Called when a client is connected, and when its rooms have changed. */
-    #changed(id: string): void {
-      const client = this.#client(id);
-      if (client) sessions.update(client, `${channelOf(this.nsp, options)}${this.uid}#`);
+    /** Stores the session if the client is connected, and returns its socket. */
+    #changed(id: string): OpenSocket | undefined {
+      const socket: OpenSocket | undefined = this.nsp.sockets.get(id);
+      if (socket) sessions.update(socket, `${channelOf(this.nsp, options)}${this.uid}#`);
+      return socket;
     }
   };
 }
 
-interface Offset {
-  /** The id of an entry. */
-  entry: string;
-  /** The id of a worker's adapter. */
-  uid: string;
-  /** The number of an event of that worker. */
-  seq: number;
-}
+/** The id of an entry of the stream; the id of a worker's adapter, and the number of an event that it has published. */
+type Offset = { entry: string; uid: string; seq: number };
 
 const OFFSET = /^(\d{1,20}-\d{1,20})\.([0-9a-f]{1,40})\.(\d{1,15})$/;
 
@@ -196,46 +184,21 @@ function isFor(rooms: string[], to: string[], except: string[]): boolean {
   return (to.length === 0 || rooms.some((room) => to.includes(room))) && !rooms.some((room) => except.includes(room));
 }
 
-/** The data of an entry with a broadcast. */
-interface Broadcast {
-  packet: Packet;
-  opts: { rooms: string[]; except: string[]; flags?: { volatile?: boolean } };
-  /** Set if it waits for acknowledgements. */
-  requestId?: string;
-  /** The number of the event. Unset if another service has emitted it. */
-  seq?: number;
-}
+/** The data of a broadcast. One of another service has no `seq`. */
+type Broadcast = Extract<ClusterMessage, { type: MessageType.BROADCAST }>['data'] & { packet: Packet; seq?: number };
 
 /** Returns undefined if an entry is not the broadcast of a recoverable event. Anybody can add any entry. */
-function decodeBroadcast(fields: Record<string, string>): Broadcast | undefined {
-  if (Number(fields.type) !== MessageType.BROADCAST) return undefined;
+function decodeBroadcast(fields: EntryFields): Broadcast | undefined {
   try {
-    const data = RedisStreamsAdapter.decode(fields).data as Broadcast;
+    const message = RedisStreamsAdapter.decode(fields);
+    if (message.type !== MessageType.BROADCAST) return undefined;
+    const data = message.data as Broadcast;
     const { packet, opts, requestId } = data;
     const isComplete = [packet.data, opts.rooms, opts.except].every(Array.isArray);
     return isComplete && requestId === undefined && isRecoverable(packet, opts.flags) ? data : undefined;
   } catch {
     return undefined;
   }
-}
-
-/** A socket, with the id that only its client knows. */
-interface Client {
-  id: string;
-  pid: string;
-  rooms: Set<string>;
-  data: unknown;
-  nsp: { name: string };
-  packet(packet: object): void;
-}
-
-/** The session of a socket. */
-type SocketSession = Omit<Session, 'missedPackets'>;
-
-interface StoredSession extends SocketSession {
-  nsp: string;
-  /** The channel of the adapter that has the client. Unset if the client has disconnected. */
-  owner?: string;
 }
 
 /** While a client is connected, its session is stored again after that many ms. */
@@ -247,6 +210,10 @@ const OWNER_GRACE = 200;
 /** The ids that Socket.IO creates. A client can send any. */
 const PID = /^[\w-]{1,64}$/;
 
+type SocketSession = Omit<Session, 'missedPackets'>;
+/** `owner` is the channel of the adapter that has the client. It is unset if the client has disconnected. */
+type StoredSession = SocketSession & { nsp: string; owner?: string };
+
 /**
  * The sessions of clients in Redis. A worker that is killed cannot store them, so they are stored while a client is connected, with the
  * channel of its adapter.
@@ -254,8 +221,8 @@ const PID = /^[\w-]{1,64}$/;
 class Sessions {
   readonly #publisher;
   /** By the private id of the client, in the order in which they were stored. */
-  readonly #stored = new Map<string, { client: Client; owner: string; at: number }>();
-  readonly #due = new Map<string, { client: Client; owner: string }>();
+  readonly #stored = new Map<string, { socket: OpenSocket; owner: string; at: number }>();
+  readonly #due = new Map<string, { socket: OpenSocket; owner: string }>();
   #soon: NodeJS.Immediate | undefined;
 
   /**
@@ -273,8 +240,8 @@ class Sessions {
   }
 
   /** Stores the session of a client. All changes in one turn of the event loop are stored at once. */
-  update(client: Client, owner: string): void {
-    this.#due.set(client.pid, { client, owner });
+  update(socket: OpenSocket, owner: string): void {
+    this.#due.set(socket.pid, { socket, owner });
     this.#soon ??= setImmediate(() => this.#storeDue());
   }
 
@@ -292,8 +259,7 @@ class Sessions {
   /**
    * Returns a session and removes it, so that no other worker does.
    *
-   * @throws {Error} if there is none, or its owner takes the client for connected. If the client was cut off, the owner does so until a
-   *   heartbeat is missing
+   * @throws {Error} if there is none, or its owner takes the client for connected: until a heartbeat is missing, if the client was cut off
    */
   async claim(nsp: string, pid: string): Promise<SocketSession> {
     if (!PID.test(pid)) throw new Error('the session id is invalid');
@@ -330,25 +296,23 @@ class Sessions {
       if (stored.at > Date.now() - REFRESH) break;
       this.#due.set(pid, stored);
     }
-    for (const [pid, { client, owner }] of this.#due) {
+    for (const [pid, { socket, owner }] of this.#due) {
       this.#forget(pid);
-      this.#stored.set(pid, { client, owner, at: Date.now() });
-      const { id: sid, rooms, data, nsp } = client;
+      this.#stored.set(pid, { socket, owner, at: Date.now() });
+      const { id: sid, rooms, data, nsp } = socket;
       this.#store({ sid, pid, rooms: [...rooms], data, nsp: nsp.name, owner }, this.duration + 2 * REFRESH);
     }
   }
 
   #store(session: StoredSession, ms: number): void {
     const key = this.prefix + session.pid;
-    let value: Buffer;
     try {
-      value = serialize(session);
+      const value = serialize(session);
+      void this.#publisher.send((client) => client.set(key, value, 'PX', ms));
     } catch (err) {
       const problem = "connectionStateRecovery can't recover a client whose ctx.data can't be serialized";
       this.connection.log.unsendable(problem, err as Error);
       void this.#publisher.send((client) => client.del(key));
-      return;
     }
-    void this.#publisher.send((client) => client.set(key, value, 'PX', ms));
   }
 }

@@ -113,18 +113,15 @@ export class Subscriber {
   }
 
   async #send(command: Command, channels: string[]): Promise<void> {
-    if (channels.length === 0) return;
-    if (command !== 'ssubscribe' || !this.#client.isCluster) await this.#client[command](...channels);
-    else await Promise.all(channels.map((channel) => this.#sendToNode(channel)));
-  }
-
-  /**
-   * Subscribes to a sharded channel at its node. If a node comes back, ioredis subscribes once and does not report that the node refuses,
-   * so we do it as well. ioredis keeps a channel twice that it gets twice, so we unsubscribe before.
-   */
-  async #sendToNode(channel: string): Promise<void> {
-    this.#undo('ssubscribe', [channel]).catch(ignore);
-    await this.#client.ssubscribe(channel);
+    const client = this.#client;
+    if (command !== 'ssubscribe' || !client.isCluster) {
+      if (channels.length > 0) await client[command](...channels);
+      return;
+    }
+    // Each sharded channel has its node. If a node comes back, ioredis subscribes once and does not report that the node refuses, so we do
+    // it as well. It keeps a channel twice that it gets twice, so we unsubscribe before.
+    for (const channel of channels) this.#undo('ssubscribe', [channel]).catch(ignore);
+    await Promise.all(channels.map((channel) => client.ssubscribe(channel)));
   }
 
   /** Anybody can publish anything on the channels. A message that an adapter cannot read must not end the process. */
