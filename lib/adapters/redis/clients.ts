@@ -12,11 +12,7 @@ const KEEP_ALIVE = 10_000;
 /** The longest wait between two attempts to connect to a Redis Cluster, in ms. */
 const MAX_RETRY = 2000;
 
-/** What a Redis Cluster is found by. */
-interface ClusterTarget {
-  nodes: Array<RedisOptions & { host: string }>;
-  options: ClusterOptions;
-}
+type ClusterTarget = { nodes: Array<RedisOptions & { host: string }>; options: ClusterOptions };
 
 /**
  * Creates the clients of an adapter. They connect at once.
@@ -32,7 +28,7 @@ export function createClients(app: Application, config: ResolvedRedis, kind: Red
   const connect = cluster
     ? () => connectCluster(cluster, more)
     : () => new Redis({ keepAlive: KEEP_ALIVE, ...options, ...MANAGED, ...more });
-  const next = cluster && kind === 'redis-sharded' ? shardedSubscriber(cluster, more) : undefined;
+  const next = cluster && kind === 'redis-sharded' ? nextSharded(cluster, more) : undefined;
   return {
     pub: connect(),
     sub: next ? next.sub() : connect(),
@@ -51,11 +47,8 @@ function connectCluster({ nodes, options }: ClusterTarget, more: { keyPrefix?: s
   return asRedis(new Cluster(nodes, { ...options, ...more, redisOptions, ...rest }));
 }
 
-/**
- * Returns how to connect a client that subscribes to sharded channels. Each connects once: ioredis reconnects by itself, but if it does
- * while it connects to a node, it may wait for that node forever.
- */
-function shardedSubscriber(cluster: ClusterTarget, more: { keyPrefix?: string }): Clients['next'] {
+/** For sharded channels, each client connects once: if ioredis reconnects while it connects to a node, it may wait for that node forever. */
+function nextSharded(cluster: ClusterTarget, more: { keyPrefix?: string }): Clients['next'] {
   const once = { shardedSubscribers: true, clusterRetryStrategy: () => null };
   const { clusterRetryStrategy: retry = (times) => Math.min(100 * times, MAX_RETRY) } = cluster.options;
   return { sub: () => connectCluster(cluster, more, once), delay: (attempt) => retry?.(attempt) };
@@ -100,18 +93,17 @@ function findEggClient(app: Application, clientName: string): EggClient {
     const client = (clients ? (redis as Map<string, unknown>).get(clientName) : redis) as Redis | Cluster;
     return { ...defaults, ...configs[clientName], client };
   }
-  const known = names.map((name) => `'${name}'`).join(', ') || 'none';
-  const [allowed, problem] = redis
-    ? [`the clients of config.redis: ${known}`, `no client ${clientName} of egg-redis`]
-    : [
-        'host, port, auth_pass and db instead, if the application has no egg-redis',
-        'the plugin redis is missing: install egg-redis (Egg 4: @eggjs/redis) and enable it in config/plugin',
-      ];
+  let allowed = `the clients of config.redis: ${names.map((name) => `'${name}'`).join(', ') || 'none'}`;
+  let problem = `no client ${clientName} of egg-redis`;
+  if (!redis) {
+    allowed = 'host, port, auth_pass and db instead, if the application has no egg-redis';
+    problem = 'the plugin redis is missing: install egg-redis (Egg 4: @eggjs/redis) and enable it in config/plugin';
+  }
   throw new ConfigError('config.io.redis.clientName', clientName, allowed, problem);
 }
 
+/** Not by instanceof: egg-redis may have loaded another ioredis. */
 function isCluster(client: Redis | Cluster): client is Cluster {
-  // Not by instanceof: egg-redis may have loaded another ioredis.
   return client.isCluster;
 }
 

@@ -16,9 +16,7 @@ export function channelOf(nsp: { name: string }, { key }: AdapterOptions): strin
 
 /**
  * Extends a ClusterAdapter, which waits until Redis has a message before it acts on the sockets of this worker: `socket.emit` would
- * overtake `io.emit`. The returned class acts on them at once, whatever Redis does.
- *
- * @param count - the command that counts the workers
+ * overtake `io.emit`. The returned class acts on them at once, whatever Redis does. It counts the workers by the command `count`.
  */
 export function localFirst<Class extends ClusterAdapterClass>(
   Base: Class,
@@ -86,8 +84,9 @@ export function localFirst<Class extends ClusterAdapterClass>(
 
     protected override async doPublish(message: ClusterMessage): Promise<string> {
       const plain = encodable(message);
+      const isRequest = 'data' in message && 'requestId' in message.data;
       // In a namespace that was just created, a response would come before this worker has subscribed.
-      if (isRequest(message) && subscriber.isSubscribing) await subscriber.settled(timeout);
+      if (isRequest && subscriber.isSubscribing) await subscriber.settled(timeout);
       return super.doPublish(plain);
     }
 
@@ -110,19 +109,13 @@ export function localFirst<Class extends ClusterAdapterClass>(
 }
 
 /**
- * Returns a function that creates adapters for 'redis-sharded'.
- *
- * @param customIds - whether sockets can have ids that are not Socket.IO's. ShardedRedisAdapter knows the room of a socket by the length
- *   of its id; a broadcast to any other room is published on the channel of the room
+ * Returns a function that creates adapters for 'redis-sharded'. With `otherIds`, sockets can have ids that are not Socket.IO's:
+ * ShardedRedisAdapter recognizes the room of a socket by the length of its id, and publishes to any other room on a channel of its own.
  */
-export function shardedAdapter(
-  connection: RedisConnection,
-  options: AdapterOptions,
-  customIds: boolean,
-): CreateAdapter {
+export function shardedAdapter(connection: RedisConnection, options: AdapterOptions, otherIds: boolean): CreateAdapter {
   const { publisher, subscriber } = connection;
   const { key: channelPrefix, requestsTimeout, subscriptionMode: mode } = options;
-  const subscriptionMode = mode === 'dynamic' && customIds ? 'dynamic-private' : mode;
+  const subscriptionMode = mode === 'dynamic' && otherIds ? 'dynamic-private' : mode;
   const StaticAdapter = localFirst(ShardedRedisAdapter, connection, options, 'SHARDNUMSUB');
   class DynamicAdapter extends StaticAdapter {
     /** When the returned promise resolves, the other workers reach the socket in its rooms. */
@@ -133,8 +126,4 @@ export function shardedAdapter(
   }
   const ShardedAdapter = subscriptionMode === 'static' ? StaticAdapter : DynamicAdapter;
   return (nsp) => new ShardedAdapter(nsp, publisher, subscriber, { channelPrefix, subscriptionMode });
-}
-
-function isRequest(message: ClusterMessage): boolean {
-  return 'data' in message && 'requestId' in message.data;
 }

@@ -1,17 +1,15 @@
 // The connection of a worker to Redis: a client that publishes, one that subscribes and, with streams, one that reads. It is up if each
 // of them works. Failures are logged and never thrown.
 import type { Cluster, Redis } from 'ioredis';
-import { debug, IN_CLUSTER, type Logger, OutageLog } from './outage-log';
+import { debug, type Logger, OutageLog } from './outage-log';
 import { type Count, Publisher, waitFor } from './publisher';
 import { Subscriber } from './subscriber';
 
 /** The clients of a connection, connecting or connected. */
 export interface Clients {
-  /** Publishes. */
   pub: Redis;
   /** Whether `pub` is closed with the connection. A client of egg-redis is not. */
   ownsPub: boolean;
-  /** Subscribes. */
   sub: Redis;
   /** Creates the next `sub` if it does not reconnect by itself, after `delay` ms. There is none if that is not a number. */
   next?: { sub: () => Redis; delay: (attempt: number) => unknown };
@@ -41,7 +39,8 @@ export class RedisConnection {
   readonly publisher: Publisher;
   readonly subscriber: Subscriber;
   readonly #sides: Side[] = [];
-  readonly #cleanups: Array<() => void> = [];
+  /** Called when the connection is closed. */
+  readonly cleanups: Array<() => void> = [];
   #isClosed = false;
   /** Attempts to connect since the subscriber was connected. */
   #attempts = 0;
@@ -69,11 +68,6 @@ export class RedisConnection {
   assertUp(): void {
     if (this.up) return;
     throw new Error(`[egg-socket.io] Redis ${this.clients.name} is not connected: other workers can't be asked`);
-  }
-
-  /** Calls a function when the connection is closed. */
-  onClose(cleanup: () => void): void {
-    this.#cleanups.push(cleanup);
   }
 
   /** Adds a side. From now on the connection is up only if the side is. */
@@ -108,7 +102,7 @@ export class RedisConnection {
   async close(): Promise<void> {
     this.log.close();
     this.#isClosed = true;
-    for (const cleanup of this.#cleanups) cleanup();
+    for (const cleanup of this.cleanups) cleanup();
     this.publisher.reset();
     const { pub, sub, ownsPub } = this.clients;
     await Promise.all((ownsPub ? [pub, sub] : [sub]).map(quit));
@@ -131,14 +125,10 @@ export class RedisConnection {
       error: (err) => this.log.failed(err),
       end: () => this.#ended(client),
     };
-    if (side === this.subscriber) {
-      this.subscriber.use(client);
-      listeners.subscribersReady = () => this.subscriber.restore();
-      if (!client.isCluster) listeners.moved = () => this.log.failed(new Error(IN_CLUSTER), false);
-    }
+    if (side === this.subscriber) this.subscriber.use(client);
     for (const [event, listener] of Object.entries(listeners)) {
       client.on(event, listener);
-      if (client === pub && !ownsPub) this.onClose(() => client.off(event, listener));
+      if (client === pub && !ownsPub) this.cleanups.push(() => client.off(event, listener));
     }
     // A client of the application may wait for its first command. Its errors are emitted as well.
     if (client.status === 'wait') client.connect().catch(() => {});

@@ -1,5 +1,4 @@
-// Installs an adapter that connects workers through Redis. This file is the only entry of the folder: it and its imports, ioredis among
-// them, are loaded only if config.io.redis is set.
+// Installs an adapter that connects workers through Redis. It is the entry of this folder, which is loaded only if config.io.redis is set.
 import type { Application } from 'egg';
 import type { Redis } from 'ioredis';
 import type { Namespace } from 'socket.io';
@@ -39,7 +38,7 @@ export async function useRedis(app: Application, kind: RedisKind): Promise<() =>
     'redis-streams': () => {
       const reader = new Reader(clients.reader as Redis, { name: key, count: readCount }, connection.log, PATIENCE);
       connection.add(reader, clients.reader as Redis);
-      connection.onClose(() => reader.close());
+      connection.cleanups.push(() => reader.close());
       const Base = streamsAdapter(connection, reader, options);
       const Adapter = app.io.away === undefined ? Base : recoverable(Base, connection, reader, options, app.io.away);
       return (nsp) => new Adapter(nsp);
@@ -64,10 +63,7 @@ export async function closeRedis(app: Application): Promise<void> {
   await connections.get(app)?.close();
 }
 
-/**
- * Delays the clients of a new namespace until Redis has subscribed to its channels: a client that is connected receives the messages of
- * all workers. At boot this is not needed, since no client is connected yet.
- */
+/** Delays the clients of a new namespace until Redis has subscribed to its channels, so that they miss no message of other workers. */
 function delayClients(nsp: Namespace, { subscriber }: RedisConnection, timeout: number): void {
   if (!subscriber.isSubscribing) return;
   let subscribed: Promise<void> | undefined = subscriber.settled(timeout);

@@ -3,12 +3,8 @@ import { debuglog } from 'node:util';
 
 export const debug = debuglog('egg-socket.io:redis');
 
-/** `app.coreLogger`. */
-export interface Logger {
-  error(message: unknown): void;
-  warn(message: string): void;
-  info(message: string): void;
-}
+/** The methods of `app.coreLogger`. */
+export type Logger = Pick<Console, 'error' | 'warn' | 'info'>;
 
 /** How many different reasons are logged: of one outage, and of messages that are ignored. */
 const MAX_REASONS = 10;
@@ -32,15 +28,13 @@ export class OutageLog {
   #settle = (_settled: true) => {};
   /** The reasons of the current outage. */
   #reasons: Set<string> | undefined;
-  #lost = 0;
+  /** How many messages were not published in the current outage. */
+  lost = 0;
   #closed = false;
   readonly #warned = new Set<string>();
   readonly #calm = setTimeout(() => this.recovered(), CALM).unref();
 
-  /**
-   * @param name - which Redis, such as `127.0.0.1:6379`
-   * @param isUp - whether messages are sent and received
-   */
+  /** @param isUp - whether messages are sent and received */
   constructor(
     readonly logger: Logger,
     private readonly name: string,
@@ -52,7 +46,7 @@ export class OutageLog {
     });
   }
 
-  /** Logs a failure, once in an outage: ioredis repeats it at each attempt to connect. Without an error, the connection is lost. */
+  /** Logs a failure, once in an outage: ioredis repeats it at each attempt to connect. Without an error, the connection was lost. */
   failed(err?: Error, retries = true): void {
     if (this.#closed) return;
     this.#settle(true);
@@ -63,15 +57,9 @@ export class OutageLog {
     const { size } = this.#reasons;
     if (this.#reasons.has(reason) || size >= MAX_REASONS || (reason === LOST && size > 0)) return;
     this.#reasons.add(reason);
+    const effect = 'Broadcasts reach the clients of this worker only';
     const until = retries ? ', until a new attempt to connect succeeds' : '';
-    this.logger.error(
-      `[egg-socket.io] Redis ${this.name}: ${reason}. Broadcasts reach the clients of this worker only${until}`,
-    );
-  }
-
-  /** Counts a message that was not published. The reason of the outage is logged already. */
-  lost(): void {
-    this.#lost++;
+    this.logger.error(`[egg-socket.io] Redis ${this.name}: ${reason}. ${effect}${until}`);
   }
 
   /** Logs the end of the outage, if messages are sent and received again. */
@@ -80,17 +68,16 @@ export class OutageLog {
     this.#settle(true);
     if (this.#reasons === undefined) return;
     const line = `[egg-socket.io] Redis ${this.name}: connected`;
-    if (this.#lost > 0) this.logger.warn(`${line}; messages to other workers lost meanwhile: ${this.#lost}`);
+    if (this.lost > 0) this.logger.warn(`${line}; messages to other workers lost meanwhile: ${this.lost}`);
     else this.logger.info(line);
     this.#reasons = undefined;
-    this.#lost = 0;
+    this.lost = 0;
   }
 
   /** Logs that a message was ignored. */
   unreadable(err: Error): void {
-    this.#warnOnce(
-      `a message on the adapter's channels was ignored: ${this.#reason(err)}. Applications that share Redis and no rooms need different config.io.redis.key`,
-    );
+    const advice = 'Applications that share Redis and no rooms need different config.io.redis.key';
+    this.#warnOnce(`a message on the adapter's channels was ignored: ${this.#reason(err)}. ${advice}`);
   }
 
   /** Logs that a value of the application is not sent. */

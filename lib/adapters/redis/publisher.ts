@@ -13,10 +13,7 @@ type Message = string | Buffer;
 export class Publisher {
   readonly #commands: Commands;
 
-  /**
-   * @param patience - how long Redis may leave a command unanswered, in ms
-   * @param owned - whether a silent connection is replaced by a new one
-   */
+  /** @param owned - whether a silent connection is replaced by a new one */
   constructor(
     private readonly client: Redis,
     private readonly log: OutageLog,
@@ -52,15 +49,11 @@ export class Publisher {
       if (err === CONNECTION_LOST) return undefined;
       this.log.failed(err as Error);
     }
-    this.log.lost();
+    this.log.lost++;
     return undefined;
   }
 
-  /**
-   * Sends a command and returns the answer.
-   *
-   * @throws {Error} if Redis refuses the command, or the connection is lost
-   */
+  /** Sends a command. Throws if Redis refuses it, or the connection is lost. */
   async ask<T>(command: (client: Redis) => Promise<T>): Promise<T> {
     return this.#commands.wait(command(this.client));
   }
@@ -74,7 +67,6 @@ export class Publisher {
     return counts.reduce((sum: number, [, count]) => sum + Number(count), 0);
   }
 
-  /** Called when the connection is lost. */
   reset(): void {
     this.#commands.reset();
   }
@@ -82,18 +74,14 @@ export class Publisher {
 
 const CONNECTION_LOST = new Error('Connection is closed.');
 
-/** The commands of one client that Redis has not answered. */
+/** The commands of one client that Redis has not answered, oldest first. */
 export class Commands {
   /** Whether the oldest was not answered in time, and no other since. */
   isSilent = false;
-  /** Oldest first. */
   readonly #open = new Set<{ sentAt: number; reject: (err: Error) => void }>();
   #timer: NodeJS.Timeout | undefined;
 
-  /**
-   * @param patience - how long Redis may leave a command unanswered, in ms. Default: for ever
-   * @param changed - called when `isSilent` changes
-   */
+  /** @param changed - called when `isSilent` changes: Redis has left a command unanswered for `patience` ms, or answers again */
   constructor(
     private readonly patience?: number,
     private readonly changed = (_isSilent: boolean) => {},

@@ -72,7 +72,6 @@ export class Reader {
   readonly #commands: Commands;
 
   /**
-   * @param client - used for nothing else
    * @param stream - its name, and how many entries are read at once
    * @param patience - how long Redis may take longer than `BLOCK`, in ms
    */
@@ -123,7 +122,6 @@ export class Reader {
     return new Promise(() => {});
   }
 
-  /** Called when the connection is lost. */
   reset(): void {
     this.#up = false;
     this.#commands.reset();
@@ -150,11 +148,8 @@ export class Reader {
 
 /** Whether the id of an entry is greater than another. */
 export function isAfter(id: string, other: string): boolean {
-  return sortable(id) > sortable(other);
-}
-
-function sortable(id: string): string {
-  return id.replace(/\d+/g, (part) => part.padStart(20, '0'));
+  const [a = '', b = ''] = [id, other].map((each) => each.replace(/\d+/g, (part) => part.padStart(20, '0')));
+  return a > b;
 }
 
 /** Returns the fields of an entry. Without a prototype, since anybody can add an entry with a field of any name. */

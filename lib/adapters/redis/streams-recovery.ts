@@ -7,6 +7,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { deserialize, serialize } from 'node:v8';
 import { type BroadcastOptions, type ClusterMessage, MessageType, type Session } from 'socket.io-adapter';
+import { PacketType } from 'socket.io-parser';
 import type { AdapterOptions } from '../../config/redis';
 import { type EntryFields, type OpenSocket, type Packet, RedisStreamsAdapter } from '../../internals/redis-adapters';
 import { channelOf } from './cluster-adapter';
@@ -19,14 +20,8 @@ const MAX_EVENTS = 10_000;
 /** How many entries are read at once, and how often at most: a stream that grows faster than it is read has no end. */
 const PAGE = 1000;
 const MAX_PAGES = 100;
-/** The type of a packet with an event. */
-const EVENT = 2;
 
-/**
- * Extends the class of the streams adapters.
- *
- * @param duration - how long a client may be disconnected, in ms
- */
+/** Extends the class of the streams adapters. A client may be disconnected for `duration` ms. */
 export function recoverable(
   Base: StreamsAdapterClass,
   connection: RedisConnection,
@@ -69,7 +64,7 @@ export function recoverable(
       if (!socket) return;
       // The client is admitted. Like the events that it has missed, it receives these before it knows that it is connected.
       this.#returning.delete(id);
-      for (const data of returning.events) socket.packet({ type: EVENT, data });
+      for (const data of returning.events) socket.packet({ type: PacketType.EVENT, data });
     }
 
     override del(id: string, room: string): void {
@@ -107,12 +102,7 @@ export function recoverable(
       }
     }
 
-    /**
-     * Returns the arguments of the missed events, each with its offset.
-     *
-     * @param seen - of the last event that the client has received
-     * @param begin - of this adapter when it began to hold events for the client
-     */
+    /** Returns the arguments of the events between the last one that the client has received and those that are held for it. */
     async #missed(rooms: string[], seen: Offset, begin: Offset): Promise<unknown[][]> {
       const events: unknown[][] = [];
       for await (const [id, list] of this.#entriesAfter(seen.entry)) {
@@ -145,8 +135,7 @@ export function recoverable(
 
     /** Returns undefined before the first connection to Redis. */
     #offset(): Offset | undefined {
-      const entry = reader.position;
-      return entry === undefined ? undefined : { entry, uid: this.uid, seq: this.#seq };
+      return reader.position === undefined ? undefined : { entry: reader.position, uid: this.uid, seq: this.#seq };
     }
 
     /** Stores the session if the client is connected, and returns its socket. */
@@ -176,7 +165,7 @@ function parseOffset(text: string): Offset {
 
 /** Whether a disconnected client receives an event later: not if it is volatile or waits for an acknowledgement. */
 function isRecoverable({ type, id }: Packet, flags?: { volatile?: boolean }): boolean {
-  return type === EVENT && id === undefined && !flags?.volatile;
+  return type === PacketType.EVENT && id === undefined && !flags?.volatile;
 }
 
 /** Whether a socket in these rooms receives a broadcast to those. */
@@ -214,10 +203,7 @@ type SocketSession = Omit<Session, 'missedPackets'>;
 /** `owner` is the channel of the adapter that has the client. It is unset if the client has disconnected. */
 type StoredSession = SocketSession & { nsp: string; owner?: string };
 
-/**
- * The sessions of clients in Redis. A worker that is killed cannot store them, so they are stored while a client is connected, with the
- * channel of its adapter.
- */
+/** The sessions of clients in Redis. They are stored while a client is connected: a worker that is killed could not store them. */
 class Sessions {
   readonly #publisher;
   /** By the private id of the client, in the order in which they were stored. */
@@ -225,10 +211,6 @@ class Sessions {
   readonly #due = new Map<string, { socket: OpenSocket; owner: string }>();
   #soon: NodeJS.Immediate | undefined;
 
-  /**
-   * @param prefix - of the keys
-   * @param duration - how long a client may be disconnected, in ms
-   */
   constructor(
     private readonly connection: RedisConnection,
     private readonly prefix: string,
@@ -236,7 +218,7 @@ class Sessions {
   ) {
     this.#publisher = connection.publisher;
     const timer = setInterval(() => this.#storeDue(), CHECK_INTERVAL).unref();
-    connection.onClose(() => clearInterval(timer));
+    connection.cleanups.push(() => clearInterval(timer));
   }
 
   /** Stores the session of a client. All changes in one turn of the event loop are stored at once. */
@@ -245,22 +227,18 @@ class Sessions {
     this.#soon ??= setImmediate(() => this.#storeDue());
   }
 
-  /** Stores the session of a client that has disconnected and may return. */
+  /** Stores the session of a client that has disconnected. */
   release(session: StoredSession): void {
     this.#forget(session.pid);
     this.#store(session, this.duration);
   }
 
-  /** Removes the session of a client that does not return. */
+  /** Removes the session of a client that cannot be recovered. */
   remove(pid: string): void {
     if (this.#forget(pid)) void this.#publisher.send((client) => client.del(this.prefix + pid));
   }
 
-  /**
-   * Returns a session and removes it, so that no other worker does.
-   *
-   * @throws {Error} if there is none, or its owner takes the client for connected: until a heartbeat is missing, if the client was cut off
-   */
+  /** Returns a session and removes it. Throws if there is none, or its owner has not noticed yet that the client has disconnected. */
   async claim(nsp: string, pid: string): Promise<SocketSession> {
     if (!PID.test(pid)) throw new Error('the session id is invalid');
     let session = await this.#released(pid);
@@ -268,12 +246,11 @@ class Sessions {
       await delay(OWNER_GRACE);
       session = await this.#released(pid);
     }
-    if (session?.nsp === nsp && session.pid === pid) {
-      const { sid, rooms, data } = session;
-      if ((await this.#publisher.ask((client) => client.del(this.prefix + pid))) === 1)
-        return { sid, pid, rooms, data };
-    }
-    throw new Error('there is no such session');
+    if (session?.nsp !== nsp || session.pid !== pid) throw new Error('there is no such session');
+    const { sid, rooms, data } = session;
+    const deleted = await this.#publisher.ask((client) => client.del(this.prefix + pid));
+    if (deleted === 0) throw new Error('the session was claimed twice');
+    return { sid, pid, rooms, data };
   }
 
   /** Returns a stored session, unless its owner is there. */

@@ -1,17 +1,17 @@
 // Subscribes to channels and dispatches their messages; the adapters use it as their `subClient`. It subscribes anew on each connection:
 // the `autoResubscribe` of ioredis forgets channels that were requested while Redis refused the password.
 import type { Redis } from 'ioredis';
-import type { OutageLog } from './outage-log';
+import { IN_CLUSTER, type OutageLog } from './outage-log';
 import { Commands, waitFor } from './publisher';
 
 export type Listener = (...args: unknown[]) => unknown;
 type Command = 'subscribe' | 'psubscribe' | 'ssubscribe';
 
 const UNDO = { subscribe: 'unsubscribe', psubscribe: 'punsubscribe', ssubscribe: 'sunsubscribe' } as const;
-
 /** If unsubscribing fails, the connection is lost, and the subscription with it. */
 const ignore = () => {};
-
+/** The events of ioredis for messages. */
+const EVENTS = ['messageBuffer', 'pmessageBuffer', 'smessageBuffer'];
 /** A Redis Cluster that refuses is asked again after that many ms. */
 const RETRY = 1000;
 
@@ -19,11 +19,7 @@ const RETRY = 1000;
 export class Subscriber {
   #client!: Redis;
   readonly #channels = { subscribe: new Set<string>(), psubscribe: new Set<string>(), ssubscribe: new Set<string>() };
-  readonly #listeners: Record<string, Set<Listener>> = {
-    messageBuffer: new Set(),
-    pmessageBuffer: new Set(),
-    smessageBuffer: new Set(),
-  };
+  readonly #listeners: Record<string, Set<Listener>> = Object.fromEntries(EVENTS.map((event) => [event, new Set()]));
   readonly #commands = new Commands();
   /** The subscriptions of the current connection that Redis has not confirmed. */
   readonly #unconfirmed = new Set<Promise<void>>();
@@ -67,9 +63,11 @@ export class Subscriber {
     for (const [event, listeners] of Object.entries(this.#listeners)) {
       client.on(event, (...args: unknown[]) => this.#dispatch(listeners, args));
     }
+    // A Redis Cluster has new nodes.
+    client.on('subscribersReady', () => this.restore());
+    if (!client.isCluster) client.on('moved', () => this.log.failed(new Error(IN_CLUSTER), false));
   }
 
-  /** Called when the client is connected, and when it has found new nodes of a Redis Cluster. */
   async restore(): Promise<void> {
     const { status, isCluster } = this.#client;
     if (status !== 'ready') return;
@@ -85,7 +83,6 @@ export class Subscriber {
     }
   }
 
-  /** Called when the connection is lost. */
   reset(): void {
     this.#commands.reset();
     this.#isSubscribed = false;
@@ -107,9 +104,8 @@ export class Subscriber {
     if (this.#client.status === 'ready') this.#undo(command, channels).catch(ignore);
   }
 
-  // Async, since ioredis may throw for a Redis Cluster.
-  async #undo(command: Command, channels: string[]): Promise<void> {
-    await this.#client[UNDO[command]](...channels);
+  async #undo(command: Command, channels: string[]): Promise<unknown> {
+    return this.#client[UNDO[command]](...channels);
   }
 
   async #send(command: Command, channels: string[]): Promise<void> {
