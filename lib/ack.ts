@@ -1,137 +1,137 @@
-// A client's ack as handlers get it where config.io.ack or config.io.ackTimeout asks for more than Socket.IO's own: sent once,
-// with what a controller returns, with an error, or when its time is up. Made by packet.ts for each packet that asks for one.
-import { inspect } from 'node:util';
+// The acknowledgement of a packet if config.io.ack or config.io.ackTimeout asks for more than Socket.IO's own: it is sent once, with
+// what the controller returns, with an error, or with a timeout.
+import { debuglog, inspect } from 'node:util';
 import type { Socket } from 'socket.io';
 import { AckTimeoutError, NoRouteError, toError } from './errors';
 
-/** Where it is written that an ack was called a second time: `app.coreLogger`. */
-export interface AckLog {
-  warn(message: string): void;
-}
+const debug = debuglog('egg-socket.io:ack');
 
-/** How acks are answered. */
+/** How acknowledgements are sent. */
 export interface AckConfig {
   /** Whether what a controller returns or throws is the answer. */
   readonly auto: boolean;
-  /** After how many ms an error is the answer; undefined: never. */
+  /** After how many ms the answer is an error. Undefined: never. */
   readonly timeout: number | undefined;
 }
 
-/** What all acks of a namespace have in common. */
-export interface Acks extends AckConfig {
-  readonly log: AckLog;
+/** The settings that all acknowledgements of a namespace share. */
+export interface AckOptions extends AckConfig {
+  readonly log: { warn(message: string): void };
 }
 
 type Send = (...args: unknown[]) => void;
-/** What happens when the time of an ack is up, or its controller fails when the chain is over. */
+
+/** Reports an error after the chain has ended, or while it is running if the acknowledgement has timed out. */
 type Fail = (thrown: unknown) => void;
 
-/** The ack of one packet. */
+/** The acknowledgement of one packet. */
 export class Ack {
-  /** What has answered; undefined until then. */
-  #by: string | undefined = undefined;
+  /** What has sent the answer, for messages. Undefined until it is sent. */
+  #answeredBy: string | undefined = undefined;
   #hasReturned = false;
   #value: unknown = undefined;
-  /** Whether the packet has got past all middlewares. */
-  #isReached = false;
-  #isUnheard = false;
-  /** Whether the chain is over. */
-  #isSettled = false;
-  /** Whether its time was up before anything answered. */
+  /** Whether the packet has passed all middleware. */
+  #isDispatched = false;
+  #hasNoListener = false;
+  /** Whether the chain has ended. */
+  #hasEnded = false;
+  /** Whether the time was up before an answer was sent. */
   isTooLate = false;
   #timer: NodeJS.Timeout | undefined = undefined;
 
   /**
-   * Takes the place of the client's function in a packet.
+   * Replaces the client's acknowledgement function in a packet.
    *
-   * @param fail - is called when its time is up
-   * @returns undefined where the packet asks for no ack
+   * @param fail - called if the time is up, or if the controller fails after the chain has ended
+   * @returns undefined if the client does not ask for an acknowledgement
    */
-  static of(acks: Acks, socket: Socket, packet: unknown[], fail: Fail): Ack | undefined {
+  static of(options: AckOptions, socket: Socket, packet: unknown[], fail: Fail): Ack | undefined {
     const last = packet.length - 1;
     const send = packet[last];
     if (last === 0 || typeof send !== 'function') return undefined;
-    const ack = new Ack(acks, socket, packet[0], send as Send, fail);
-    packet[last] = (...args: unknown[]) => ack.send(args, 'its ack was called');
+    const ack = new Ack(options, socket, packet[0], send as Send, fail);
+    packet[last] = (...args: unknown[]) => ack.send(args, 'its acknowledgement was called');
     return ack;
   }
 
   private constructor(
-    private readonly acks: Acks,
+    private readonly options: AckOptions,
     private readonly socket: Socket,
     private readonly event: unknown,
     private readonly answer: Send,
     private readonly fail: Fail,
   ) {
-    const { timeout } = acks;
+    const { timeout } = options;
     if (timeout === undefined) return;
     this.#timer = setTimeout(() => {
       this.isTooLate = true;
-      fail(new AckTimeoutError(`no answer to ${this.#what} in ${timeout} ms`));
+      debug('no answer to %s in %d ms', this.#name, timeout);
+      fail(new AckTimeoutError(`no answer to ${this.#name} in ${timeout} ms`));
     }, timeout);
     this.#timer.unref();
   }
 
-  /** Whether what its controller returns or throws is to be answered here. */
+  /** Whether what the controller returns or throws is still to be sent as the answer. */
   get isOpen(): boolean {
-    return this.acks.auto && this.#by === undefined;
+    return this.options.auto && this.#answeredBy === undefined;
   }
 
-  /** The event and its namespace, for messages: a client may have sent any name, with some parsers anything at all. */
-  get #what(): string {
+  /** The event and its namespace, for messages. A client may send any name; with some parsers, any value. */
+  get #name(): string {
     const { event } = this;
     const name =
       typeof event === 'string' ? inspect(event.slice(0, 100)) : `an event that is no string (${typeof event})`;
     return `${name} in ${this.socket.nsp.name}`;
   }
 
-  /** The packet has got past all middlewares, and its event is routed. */
+  /** Must be called when the packet has passed all middleware and its event has a route. */
   routed(): void {
-    this.#isReached = true;
+    this.#isDispatched = true;
   }
 
   /**
-   * The packet has got past all middlewares, and no route has its event.
+   * Must be called when the packet has passed all middleware and its event has no route.
    *
-   * @param isHeard - whether there are listeners
+   * @param hasListener - whether the socket has a listener of the event
    */
-  unrouted(isHeard: boolean): void {
-    this.#isReached = true;
-    this.#isUnheard = !isHeard;
+  unrouted(hasListener: boolean): void {
+    this.#isDispatched = true;
+    this.#hasNoListener = !hasListener;
   }
 
-  /** A controller has ended with that value. */
+  /** Must be called with what the controller has returned. */
   returned(value: unknown): void {
     this.#hasReturned = true;
     this.#value = value;
-    // Its middlewares have not waited for it.
-    if (this.#isSettled) this.#settleLate();
+    // Middleware that does not await next() ends before the controller.
+    if (this.#hasEnded) this.#settleLate();
   }
 
-  /** A controller has failed. Whether that is answered here, since its middlewares have not waited for it. */
+  /** Must be called with what the controller has thrown. Returns whether that is answered here, since the chain has ended. */
   failed(thrown: unknown): boolean {
-    if (!this.#isSettled || !this.isOpen) return false;
+    if (!this.#hasEnded || !this.isOpen) return false;
     this.fail(thrown);
     return true;
   }
 
   /**
-   * The chain has ended: what the controller has returned is the answer, where nothing else was.
+   * Must be called when the chain has ended. Sends what the controller has returned, if nothing else was sent.
    *
-   * @throws where nobody listens to the event, or the answer can't be sent
+   * @throws {NoRouteError} if the event has neither a route nor a listener
+   * @throws {Error} if the value cannot be encoded
    */
   settle(): void {
-    this.#isSettled = true;
-    // A middleware has swallowed it: it has its answer, or none is meant to come.
-    if (!this.#isReached) clearTimeout(this.#timer);
-    if (!this.isOpen && !(this.acks.auto && this.isTooLate)) return;
-    if (this.#isUnheard) throw new NoRouteError(`no route for ${this.#what}`);
+    this.#hasEnded = true;
+    // Middleware has stopped the packet: it has sent the answer, or there is none.
+    if (!this.#isDispatched) clearTimeout(this.#timer);
+    if (!this.isOpen && !(this.options.auto && this.isTooLate)) return;
+    if (this.#hasNoListener) throw new NoRouteError(`no route for ${this.#name}`);
     if (!this.#hasReturned) return;
     try {
       this.send(this.#value === undefined ? [] : [this.#value], 'its controller returned');
     } catch (err) {
       const { message } = toError(err);
-      throw new Error(`what the controller of ${this.#what} returned can't be sent: ${message}`, { cause: err });
+      throw new Error(`what the controller of ${this.#name} returned can't be sent: ${message}`, { cause: err });
     }
   }
 
@@ -144,20 +144,20 @@ export class Ack {
   }
 
   /**
-   * Answers the client, once; a second answer is dropped, with a warning.
+   * Sends the answer. A second one is dropped with a warning.
    *
-   * @param by - what answers, for the warning
-   * @throws what Socket.IO throws where the answer can't be sent (it refers to itself, say); another one may be
+   * @param by - what sends it, for the warning
+   * @throws {Error} if Socket.IO cannot encode it. Another answer may then be sent
    */
   send(args: unknown[], by: string): void {
-    if (this.#by !== undefined) {
-      this.acks.log.warn(
-        `[egg-socket.io] a second answer to ${this.#what} is dropped: ${by}, but before, ${this.#by}. An ack is sent once`,
+    if (this.#answeredBy !== undefined) {
+      this.options.log.warn(
+        `[egg-socket.io] a second answer to ${this.#name} is dropped: ${by}, but the first answer was sent when ${this.#answeredBy}. An acknowledgement is sent once`,
       );
       return;
     }
     this.answer(...args);
-    this.#by = by;
+    this.#answeredBy = by;
     clearTimeout(this.#timer);
   }
 }

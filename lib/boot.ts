@@ -1,16 +1,14 @@
-// Gives the namespaces their chains when Egg has loaded everything. Called by app.ts in willReady.
+// Composes the chains and binds the namespaces, once Egg has loaded the application. Describes in one log line what was chosen.
 import type { Application } from 'egg';
-import { composeChain, composeLasting, lookUp } from './compose';
+import { composeChain, lookUp } from './compose';
 import { configOf, type NamespaceConfig, type ResolvedConfig } from './config/config';
-import { adapterOf, hostOf, needsHandover } from './config/topology';
-import { connectionCore, Ends } from './connection-handler';
+import { adapterOf, hostOf, needsForwarding } from './config/topology';
 import { ContextFactory } from './context';
-import { workOf } from './in-flight';
-import { bindNamespace } from './namespaces/bind';
-import { DONE, packetCore } from './packet-handler';
+import { inFlightOf } from './in-flight';
+import { NamespaceBinder } from './namespaces/bind';
 import { type Router, routerOf } from './router';
-import { type Session, sessionOf, sessionProperties } from './session';
-import type { NamespaceScope } from './socket-state';
+import { NO_SESSION, sessionMembers, sessionOf } from './session';
+import type { NamespaceRuntime } from './socket-state';
 import { statsOf } from './stats';
 import type { Middleware } from './types/context';
 import type { IoNamespace } from './types/namespace';
@@ -19,80 +17,78 @@ import { Users } from './users';
 /**
  * Binds each namespace that is configured or routed to its chains, now and when one is routed later.
  *
- * @throws {ConfigError} where a chain names a middleware that isn't there
+ * @throws {ConfigError} if a chain names an unknown middleware
  */
 export function bindNamespaces(app: Application): void {
   const config = configOf(app);
-  const make = scopeMaker(app, config);
-  // All chains are made before one is bound: a mistake in the last namespace leaves none half bound.
-  const scopes = new Map(Array.from(config.namespace.keys(), (name) => [name, make(name)] as const));
+  const compose = chainComposer(app, config);
+  const common = commonRuntime(app, config);
+  const binder = new NamespaceBinder();
+  // All chains are composed before the first namespace is bound: a mistake in one leaves none half bound.
+  const chains = new Map(Array.from(config.namespace.keys(), (name) => [name, compose(name)] as const));
   const bind = (nsp: IoNamespace, name: string) => {
-    const scope = scopes.get(name) ?? make(name);
-    bindNamespace(nsp, scope(routerOf(nsp) as Router));
+    const router = routerOf(nsp) as Router;
+    const counts = statsOf(app.io).countsOf(router.name);
+    binder.bind(nsp, { ...common, ...(chains.get(name) ?? compose(name)), router, counts });
   };
   const { connectionMiddleware, packetMiddleware } = config.everywhere;
   const all = connectionMiddleware.length + packetMiddleware.length > 0 || config.user !== undefined;
   app.io.startBinding({ bind, all }, config.namespace.keys());
-  warnOfOpen(app, config);
+  warnOfUnguarded(app, config);
 }
 
-const NO_SESSION: Session = { around: (_ctx, next) => next(), isStored: () => false, save: () => undefined };
+type Chains = Pick<NamespaceRuntime, 'connectionChain' | 'packetChain'>;
 
-/** Looks up and composes the chains of a namespace; what comes back waits for its router. */
-function scopeMaker(app: Application, config: ResolvedConfig) {
+/** Returns a function that composes the two chains of a namespace. */
+function chainComposer(app: Application, { everywhere, namespace }: ResolvedConfig): (name: string) => Chains {
+  const { middleware } = app.io;
+  const chain = (name: string, key: keyof NamespaceConfig): Middleware[] => [
+    ...lookUp(`config.io.${key}`, everywhere[key], middleware),
+    ...lookUp(`config.io.namespace['${name}'].${key}`, namespace.get(name)?.[key] ?? [], middleware),
+  ];
+  return (name) => ({
+    connectionChain: composeChain(chain(name, 'connectionMiddleware')),
+    packetChain: composeChain(chain(name, 'packetMiddleware')),
+  });
+}
+
+type Common = Omit<NamespaceRuntime, keyof Chains | 'router' | 'counts'>;
+
+/** What all namespaces of an application share. */
+function commonRuntime(app: Application, { ack, onerror, user }: ResolvedConfig): Common {
   const session = sessionOf(app);
   if (session === undefined) {
     app.coreLogger.warn(
-      '[egg-socket.io] no session middleware among app.middleware: ctx.session is not loaded in app/io; see config.coreMiddleware',
+      '[egg-socket.io] no session middleware in app.middleware: ctx.session is not loaded in app/io. See config.coreMiddleware',
     );
   }
-  const users = config.user && new Users(app, config.user);
+  const users = user && new Users(app, user);
   users?.check();
-  const contexts = new ContextFactory(app, sessionProperties(app));
-  const common = {
+  const { auto, timeout } = ack;
+  return {
     log: app.coreLogger,
-    onerror: config.onerror,
-    contexts,
-    ends: new Ends(contexts),
-    work: workOf(app.io),
+    onerror,
+    acks: auto || timeout !== undefined ? { auto, timeout, log: app.coreLogger } : undefined,
+    contexts: new ContextFactory(app, sessionMembers(app)),
+    inFlight: inFlightOf(app.io),
     session: session ?? NO_SESSION,
     users,
   };
-  const { auto, timeout } = config.ack;
-  const chain = (name: string, key: keyof NamespaceConfig): Middleware[] => [
-    ...lookUp(`config.io.${key}`, config.everywhere[key], app.io.middleware),
-    ...lookUp(`config.io.namespace['${name}'].${key}`, config.namespace.get(name)?.[key] ?? [], app.io.middleware),
-  ];
-  return (name: string) => {
-    const connection = chain(name, 'connectionMiddleware');
-    const packet = chain(name, 'packetMiddleware');
-    return (router: Router): NamespaceScope => ({
-      ...common,
-      router,
-      counts: statsOf(app.io).countsOf(router.name),
-      acks: auto || timeout !== undefined ? { auto, timeout, log: app.coreLogger } : undefined,
-      connection: connection.length > 0 ? composeLasting(connection, connectionCore) : undefined,
-      decides: connection.length > 0 || users !== undefined,
-      packet: packet.length > 0 ? composeChain(packet, packetCore(router, DONE)) : packetCore(router),
-    });
-  };
 }
 
-/** A client of Socket.IO 2 passed `/` before any other namespace; one of Socket.IO 4 goes straight to the other. */
-function warnOfOpen(app: Application, { namespace, everywhere }: ResolvedConfig): void {
-  const guard = namespace.get('/')?.connectionMiddleware ?? [];
-  if (guard.length === 0 || everywhere.connectionMiddleware.length > 0 || everywhere.packetMiddleware.length > 0)
+/** A client of Socket.IO 2 connects to `/` before any other namespace; one of Socket.IO 4 connects to the other directly. */
+function warnOfUnguarded(app: Application, { namespace, everywhere }: ResolvedConfig): void {
+  const guards = namespace.get('/')?.connectionMiddleware ?? [];
+  if (guards.length === 0 || everywhere.connectionMiddleware.length > 0 || everywhere.packetMiddleware.length > 0)
     return;
   const names = app.io.names().filter((name) => name !== '/' && !namespace.get(name)?.connectionMiddleware.length);
   if (names.length === 0) return;
   app.coreLogger.warn(
-    `[egg-socket.io] the connection middleware of / (${guard.join(', ')}) does not guard ${names.join(', ')}: since Socket.IO 3 a client connects there without passing /. Set config.io.connectionMiddleware, which runs in all namespaces, or connectionMiddleware of each in config.io.namespace`,
+    `[egg-socket.io] the connection middleware of / (${guards.join(', ')}) does not guard ${names.join(', ')}: since Socket.IO 3 a client connects there without connecting to / first. Set config.io.connectionMiddleware, which runs in all namespaces, or connectionMiddleware of each in config.io.namespace`,
   );
 }
 
-// The line of the log that says what was chosen. Called by app.ts when everything is there.
-
-/** What a worker has chosen, in one line. */
+/** Returns what a worker has chosen, in one line. */
 export function summary(app: Application): string {
   const { init } = configOf(app);
   const adapter = adapterOf(app);
@@ -103,8 +99,8 @@ export function summary(app: Application): string {
     transports: (init.transports ?? ['polling', 'websocket']).join(', '),
     adapter: adapter === 'own' ? "the application's own" : adapter,
     workers: `${workers}${sticky ? ' (sticky)' : ''}`,
-    handover: needsHandover(app) ? 'on' : 'off',
+    handover: needsForwarding(app) ? 'on' : 'off',
   };
-  const said = Object.entries(parts).map(([name, value]) => `${name}: ${value}`);
-  return `[egg-socket.io] ${said.join('; ')}`;
+  const listed = Object.entries(parts).map(([name, value]) => `${name}: ${value}`);
+  return `[egg-socket.io] ${listed.join('; ')}`;
 }

@@ -1,19 +1,19 @@
-// From the names of a chain to one onion, checked at boot. Called by boot.ts.
+// Middleware of app/io: from the names in the configuration to one koa-compose chain.
 import type { Context } from 'egg';
 import compose from 'koa-compose';
 import { ConfigError } from './errors';
 import type { Middleware } from './types/context';
 
-/** A composed chain. What it is called with last is its core. */
-export type Onion = (ctx: Context, core?: Middleware) => Promise<void>;
+/** A composed chain. `innermost` is what the `next()` of its last middleware calls. */
+export type Onion = (ctx: Context, innermost?: () => Promise<void>) => Promise<void>;
 
 /**
- * Looks up the middlewares of a chain.
+ * Looks up middlewares by name.
  *
  * @param where - the configuration key that lists them, for messages
- * @param names - their names, in order
+ * @param names - in the order in which they run
  * @param known - `app.io.middleware`
- * @throws {ConfigError} for a name that is none, or one that is no middleware function
+ * @throws {ConfigError} if a name is unknown, or is not a middleware function
  */
 export function lookUp(where: string, names: string[], known: Record<string, unknown>): Middleware[] {
   return names.map((name) => {
@@ -26,64 +26,33 @@ export function lookUp(where: string, names: string[], known: Record<string, unk
         `can't find middleware: ${name} !`,
       );
     }
-    if (typeof middleware !== 'function' || /^class\b/.test(Function.prototype.toString.call(middleware))) {
+    if (typeof middleware !== 'function' || isClass(middleware)) {
       throw new ConfigError(
         where,
         names,
         `functions: app/io/middleware/${name} must export app => async (ctx, next) => {}`,
-        `middleware ${name} is no function (ctx, next)`,
+        `middleware ${name} is not a function (ctx, next)`,
       );
     }
     return middleware as Middleware;
   });
 }
 
-/**
- * Composes middlewares into one onion.
- *
- * @param core - of all calls; without it each brings its own
- */
-export function composeChain(middlewares: Middleware[], core?: Middleware): Onion {
-  const [only, ...others] = middlewares;
-  if (only !== undefined && others.length === 0) return single(only, core);
-  return compose([...middlewares, ...(core ? [core] : [])] as compose.Middleware<Context>[]) as Onion;
+/** Composes middlewares, or returns undefined if there are none. */
+export function composeChain(middlewares: Middleware[]): Onion | undefined {
+  if (middlewares.length === 0) return undefined;
+  return compose(middlewares as compose.Middleware<Context>[]) as Onion;
 }
 
-/**
- * Composes middlewares into one onion of which many run at once, each for hours.
- *
- * @param core - of all calls, with the context as `this`; a second call of it for one context is its own to refuse
- */
-export function composeLasting(middlewares: Middleware[], core: (this: Context) => Promise<void>): Onion {
-  const [only, ...others] = middlewares;
-  // Nothing is kept of it but `next`.
-  if (only !== undefined && others.length === 0) return (ctx) => settled(only, ctx, core.bind(ctx));
-  return composeChain(middlewares, (ctx) => core.call(ctx));
+/** Whether a function is a class: its `prototype` cannot be assigned, or has methods. */
+export function isClass(value: unknown): value is new (...args: never[]) => object {
+  if (typeof value !== 'function') return false;
+  const prototype = Object.getOwnPropertyDescriptor(value, 'prototype');
+  if (prototype === undefined || isGenerator(prototype.value)) return false;
+  return prototype.writable === false || Object.getOwnPropertyNames(prototype.value ?? {}).length > 1;
 }
 
-/** What koa-compose would make of one middleware, with less of it for each call. */
-function single(middleware: Middleware, core: Middleware = nothing): Onion {
-  // Without a default value of a parameter, which would have a scope of its own for each call.
-  return (ctx, own) => {
-    let inner: Middleware | undefined = own ?? core;
-    const next = (): Promise<void> => {
-      const called = inner;
-      if (called === undefined) return Promise.reject(new Error('next() called multiple times'));
-      inner = undefined;
-      return settled(called, ctx, nothing);
-    };
-    return settled(middleware, ctx, next);
-  };
+/** The prototype of a generator function's generators has no constructor. */
+function isGenerator(prototype: unknown): boolean {
+  return typeof prototype === 'object' && prototype !== null && !Object.hasOwn(prototype, 'constructor');
 }
-
-/** A promise of what it returns or throws. */
-function settled(middleware: Middleware, ctx: Context, next: () => Promise<void>): Promise<void> {
-  try {
-    return Promise.resolve(middleware(ctx, next)) as Promise<void>;
-  } catch (thrown) {
-    return Promise.reject(thrown);
-  }
-}
-
-/** What is behind a core, and where there is none. */
-const nothing = (): Promise<void> => Promise.resolve();

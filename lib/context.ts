@@ -1,144 +1,129 @@
-// Egg contexts for a connection, a packet and a system event. The hot path: whatever is the same for all contexts is on
-// a prototype made at boot, whatever is the same for a socket is on its request, made at its connection.
+// Egg contexts of connections, packets and system events, with the members that they delegate to the Socket.IO socket.
+
 import type { AsyncLocalStorage } from 'node:async_hooks';
-import { type IncomingMessage, ServerResponse } from 'node:http';
+import { IncomingMessage, ServerResponse } from 'node:http';
+import { Socket as TcpSocket } from 'node:net';
 import type { Application, Context } from 'egg';
 import type { Socket } from 'socket.io';
-import {
-  hasOwnCreateContext,
-  type LeanContexts,
-  leanContexts,
-  OWNER,
-  type Owner,
-  ownRequest,
-} from './internals/egg-context';
+import { connectionContexts, OWNER } from './internals/connection-context';
+import { type ContextPrototypes, contextStorageOf, createContext, knownMembers, prototypesOf } from './internals/egg';
 import { type Params, paramsOf } from './namespaces/path-pattern';
 
 const PACKET = Symbol('egg-socket.io:packet');
 const ARGS = Symbol('egg-socket.io:args');
 const RESPONSE = Symbol('egg-socket.io:response');
+const CONTEXT = Symbol('egg-socket.io:context');
+
+/** The socket that a context belongs to. */
+export interface ContextOwner {
+  readonly socket: Socket;
+  /** The handshake request as the contexts of this socket see it: what `requestOf` has returned for the socket. */
+  readonly request: IncomingMessage;
+}
 
 /** A context as this file sees it. */
 interface IoContext extends Context {
-  [OWNER]?: Owner;
-  [PACKET]?: unknown[];
+  [OWNER]?: ContextOwner;
+  [PACKET]?: unknown[] | undefined;
   [ARGS]?: unknown[];
   [RESPONSE]?: ServerResponse;
 }
 
+/** The request of one packet's context. */
+type PacketRequest = IncomingMessage & { [CONTEXT]?: Context };
+
 /** Makes the contexts of one application. */
 export class ContextFactory {
   readonly #app: Application;
-  /** The application as its own `createContext` shall see it: with prototypes that know of sockets. */
-  readonly #view: Application;
+  readonly #prototypes: ContextPrototypes;
   readonly #storage: AsyncLocalStorage<Context> | undefined;
-  /** Not asked of the storage each time: app.mockContext() of egg-mock has another context answer for it. */
-  readonly #getStore: (() => Context | undefined) | undefined;
-  /** Undefined where the application has a createContext of its own. */
-  readonly #lean: LeanContexts | undefined;
+  /** Undefined if the contexts of connections are made by the application's createContext as well. */
+  readonly #connectionContext: ((owner: ContextOwner) => Context) | undefined;
 
   /**
    * @param app - the application
-   * @param properties - what else its contexts have
+   * @param members - more members of its contexts
    */
-  constructor(app: Application, properties: PropertyDescriptorMap = {}) {
+  constructor(app: Application, members: PropertyDescriptorMap = {}) {
     this.#app = app;
-    const { context, request, response, ctxStorage } = app as unknown as Record<string, object>;
-    this.#storage = ctxStorage as AsyncLocalStorage<Context> | undefined;
-    this.#getStore = this.#storage?.getStore.bind(this.#storage);
-    const shared = { res: { get: sharedResponse, set: setSharedResponse } };
-    const prototypes = {
-      context: Object.create(context as object, { ...contextProperties(context as object), ...properties }),
-      request: Object.create(request as object, shared),
-      response: Object.create(response as object, shared),
+    this.#storage = contextStorageOf(app);
+    const { context, request, response } = prototypesOf(app);
+    const res = { get: koaResponse, set: ignore };
+    this.#prototypes = {
+      context: Object.create(context, { ...contextMembers(context), ...members }),
+      request: Object.create(request, { res }),
+      response: Object.create(response, { res }),
     };
-    this.#view = Object.create(app, {
-      context: { value: prototypes.context },
-      request: { value: prototypes.request },
-      response: { value: prototypes.response },
-    });
-    this.#lean = hasOwnCreateContext(app) ? undefined : leanContexts(app, prototypes);
+    const sample = Object.assign(new IncomingMessage(new TcpSocket()), { method: 'GET', url: '/' });
+    const known = knownMembers(app, this.#prototypes, sample);
+    if (known) this.#connectionContext = connectionContexts(app, this.#prototypes, known.has('performanceStarttime'));
   }
 
   /**
-   * The handshake request as the contexts of one socket see it. The shared one, which other namespaces of the same
-   * connection see, stays as it is.
+   * Returns the handshake request as the contexts of one socket see it: its `socket` is the Socket.IO socket. The request itself,
+   * which the namespaces of a connection share, does not change.
    */
   requestOf(socket: Socket): IncomingMessage {
-    return Object.create(socket.request, { socket: { value: socket, writable: true } });
+    return Object.create(socket.request, { socket: { value: socket, writable: true }, args: ARGS_OF_REQUEST });
+  }
+
+  /** Makes the context of a connection. Its request is the owner's: later contexts of the socket see what a middleware sets on it. */
+  forConnection(owner: ContextOwner): Context {
+    return this.#connectionContext?.(owner) ?? this.#create(owner, owner.request);
   }
 
   /**
-   * A context of a connection. Its request is the socket's own: what a middleware notes on it is there in all that follow.
+   * Makes the context of a packet or of a system event. Its request is its own, and inherits from the owner's.
    *
-   * @param owner - its socket
+   * @param packet - Socket.IO's own array, `[event, ...args]`
    */
-  ofConnection(owner: Owner): Context {
-    return this.#lean ? new this.#lean.Connection(owner) : this.#make(owner, false);
-  }
-
-  /**
-   * A context of a packet or of a system event. Its request is its own, and inherits from the socket's.
-   *
-   * @param owner - its socket
-   * @param packet - the live array of Socket.IO
-   */
-  ofPacket(owner: Owner, packet?: unknown[]): Context {
-    const ctx: IoContext = this.#lean ? new this.#lean.Packet(owner) : this.#make(owner, true);
+  forPacket(owner: ContextOwner, packet?: unknown[]): Context {
+    const request: PacketRequest = Object.create(owner.request);
+    const ctx = this.#create(owner, request);
+    request[CONTEXT] = ctx;
     ctx[PACKET] = packet;
     return ctx;
   }
 
-  /** By the application's own createContext. */
-  #make(owner: Owner, isOwn: boolean): Context {
-    const { request } = owner;
-    const req: IncomingMessage = isOwn ? ownRequest(request, () => ctx) : request;
-    const ctx = this.#view.createContext(req, undefined as never) as unknown as IoContext;
-    // An application's own createContext may have called Egg's with the application for `this`.
-    if (!('packet' in ctx)) this.#adopt(ctx);
-    ctx.app = ctx.request.app = ctx.response.app = this.#app;
+  #create(owner: ContextOwner, request: IncomingMessage): IoContext {
+    const ctx = createContext(this.#app, this.#prototypes, request) as IoContext;
     ctx[OWNER] = owner;
     return ctx;
   }
 
-  #adopt(ctx: Context): void {
-    const { context, request, response } = this.#view as unknown as Record<string, object>;
-    Object.setPrototypeOf(ctx, context as object);
-    Object.setPrototypeOf(ctx.request, request as object);
-    Object.setPrototypeOf(ctx.response, response as object);
-  }
-
-  /** The context in which this is called: of a promise's reactions, the one that they were put on in. */
-  get current(): Context | undefined {
-    return this.#getStore?.();
-  }
-
-  /** Calls `work` so that `app.currentContext` is the context, in it and in whatever it awaits. */
-  run<A, R>(ctx: Context, work: (arg: A) => R, arg: A): R {
-    return this.#storage === undefined ? work(arg) : this.#storage.run(ctx, work, arg);
+  /** Calls a function with the context as `app.currentContext`, also in what the function awaits. */
+  run<R>(ctx: Context, fn: () => R): R {
+    return this.#storage === undefined ? fn() : this.#storage.run(ctx, fn);
   }
 }
 
-/** The socket that a context was made for, whatever an application has made of it since. */
-export function ownerOf(ctx: Context): Owner | undefined {
-  return (ctx as IoContext)[OWNER];
-}
-
-/** Gives a controller its arguments. */
+/** Sets `ctx.args`, the arguments that a controller reads. */
 export function setArgs(ctx: Context, args: unknown[]): void {
   (ctx as IoContext)[ARGS] = args;
 }
 
-/** The response of a context, if anybody has touched it. */
-export function touchedResponse(ctx: Context): ServerResponse | undefined {
+/** Returns the response of a context, or undefined if nothing has read it. */
+export function usedResponse(ctx: Context): ServerResponse | undefined {
   return (ctx as IoContext)[RESPONSE];
 }
 
-function contextProperties(base: object): PropertyDescriptorMap {
+/** `ctx.req.args`. An accessor of the request that the contexts of a socket share: one for each packet would cost more. */
+const ARGS_OF_REQUEST: PropertyDescriptor = {
+  configurable: true,
+  enumerable: true,
+  get(this: PacketRequest) {
+    return this[CONTEXT]?.args;
+  },
+  set(this: PacketRequest, args: unknown[]) {
+    if (this[CONTEXT]) this[CONTEXT].args = args;
+  },
+};
+
+function contextMembers(base: object): PropertyDescriptorMap {
   return {
     ...delegates(base),
     packet: { get: getPacket, set: setPacket },
-    args: { get: getArgs, set: setArgsOf },
+    args: { get: getArgs, set: assignArgs },
     res: { get: getResponse, set: setResponse },
   };
 }
@@ -147,55 +132,61 @@ function getPacket(this: IoContext): unknown[] | undefined {
   return this[PACKET];
 }
 
-/** Socket.IO keeps the array that it gave: a new one goes into it. */
+/** Socket.IO holds the array that it has passed: the elements of the new one are copied into it. */
 function setPacket(this: IoContext, packet: unknown[]): void {
   this[PACKET]?.splice(0, this[PACKET].length, ...packet);
 }
 
-/** Before the controller, the arguments as they would be now. */
+/** Before the controller runs, the arguments are those of the packet as it is. */
 function getArgs(this: IoContext): unknown[] {
   return this[ARGS] ?? this[PACKET]?.slice(1) ?? [];
 }
 
-function setArgsOf(this: IoContext, args: unknown[]): void {
+function assignArgs(this: IoContext, args: unknown[]): void {
   this[ARGS] = args;
 }
 
-/** There is nobody to respond to; what writes a header all the same (a cookie, a body) gets a response to write to. */
+/** There is no HTTP response. Code that writes one all the same (a cookie, a body, a header) gets an object to write to. */
 function getResponse(this: IoContext): ServerResponse {
   this[RESPONSE] ??= new ServerResponse(this.req);
   return this[RESPONSE];
 }
 
+/** Called by createContext with undefined. */
 function setResponse(this: IoContext, response: ServerResponse | undefined): void {
-  this[RESPONSE] = response;
+  if (response !== undefined) this[RESPONSE] = response;
 }
 
-function sharedResponse(this: { ctx: Context }): ServerResponse {
+function koaResponse(this: { ctx: Context }): ServerResponse {
   return this.ctx.res;
 }
 
-/** Egg's createContext sets it to what it was given, which is nothing: the response is made when it is asked for. */
-function setSharedResponse(): void {}
+/** createContext sets `res` of request and response to undefined. */
+function ignore(): void {}
 
-// What a context has of its socket: the members that 4.1.6 delegated, and new ones. Called by lib/context.ts.
-
-/** What 4.1.6 delegated, and what applications may therefore not shadow. */
+/** The members that 4.1.6 delegated. An application's own member of that name is replaced. */
 const GETTERS = 'client server adapter id conn rooms acks volatile broadcast connected disconnected handshake'.split(
   ' ',
 );
 const METHODS = 'join leave emit to in send write disconnect'.split(' ');
-/** New in 5: an application that has a ctx property of that name already, or sets one, keeps its own. */
+/** New in version 5: an application that has a member of that name, or sets one, keeps its own. */
 const NEW_GETTERS = 'local data recovered'.split(' ');
 const NEW_METHODS = 'except timeout emitWithAck'.split(' ');
 
+/** The members of a socket by name. */
 type Members = Record<string, (...args: unknown[]) => unknown>;
 
-/** The properties, for a prototype of contexts whose prototype is `base`. */
-export function delegates(base: object): PropertyDescriptorMap {
+/** An application's own createContext may read a delegated member before the context has its owner. */
+function socketOf(ctx: IoContext): Socket & Members {
+  const socket: object = ctx[OWNER]?.socket ?? ctx.req.socket;
+  return socket as Socket & Members;
+}
+
+/** The delegated members, for an object whose prototype is `base`. */
+function delegates(base: object): PropertyDescriptorMap {
   const properties: PropertyDescriptorMap = {
     socket: { get: getSocket },
-    // A flag without effect since Socket.IO 1, which Socket.IO 3 dropped.
+    // A flag that Socket.IO 3 dropped; it had no effect since Socket.IO 1.
     json: { get: getSocket },
   };
   for (const name of GETTERS) properties[name] = { get: getter(name) };
@@ -206,25 +197,23 @@ export function delegates(base: object): PropertyDescriptorMap {
   return properties;
 }
 
-/** Worked out once for all sockets of a namespace. */
-function getParams(this: Context): Params | undefined {
-  return paramsOf((this.socket as unknown as Socket).nsp);
+function getParams(this: IoContext): Params | undefined {
+  return paramsOf(socketOf(this).nsp);
 }
 
-function getSocket(this: Context): unknown {
-  return this.req.socket;
+function getSocket(this: IoContext): Socket {
+  return socketOf(this);
 }
 
 function getter(name: string) {
-  return function delegated(this: Context): unknown {
-    return (this.socket as unknown as Members)[name];
+  return function delegated(this: IoContext): unknown {
+    return socketOf(this)[name];
   };
 }
 
 function method(name: string) {
-  return function delegated(this: Context, ...args: unknown[]): unknown {
-    const socket = this.socket as unknown as Members;
-    return socket[name]?.(...args);
+  return function delegated(this: IoContext, ...args: unknown[]): unknown {
+    return socketOf(this)[name]?.(...args);
   };
 }
 

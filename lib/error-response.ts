@@ -1,199 +1,207 @@
-// What becomes of what app/io throws: a line in the log, and what its client is told, by config.io.onerror. Called by
-// connection.ts, packet.ts and ids.ts with what they caught.
+// Turns what app/io has thrown into a log line and into the response for its client: the event `error`, `connect_error`, or an
+// acknowledgement. `config.io.onerror` decides what the client receives.
 import type { Context } from 'egg';
 import type { Socket } from 'socket.io';
 import type { Ack } from './ack';
-import { ConfigError, type ErrorLog, heard, isError, isPromise, NoRouteError, toError, withoutPrefix } from './errors';
+import {
+  ConfigError,
+  type ErrorLog,
+  isError,
+  isPromise,
+  messageOf,
+  NoRouteError,
+  toError,
+  withoutPrefix,
+} from './errors';
 
-/** An error as it was thrown, with what else it may have. */
+/** An error that app/io has thrown. */
 export interface ThrownError extends Error {
   code?: unknown;
   data?: unknown;
   errors?: unknown;
-  /** Whether clients may be told: of errors of `ctx.throw` with a status below 500. */
+  /** Whether clients may read the message. True for errors of `ctx.throw` with a status below 500. */
   expose?: boolean;
   status?: number;
-  /** What was thrown, where that was no error. */
+  /** The thrown value, if it is no error. */
   thrown?: unknown;
 }
 
 /**
- * What a client is told of an error: `config.io.onerror`.
+ * Decides what a client receives of an error: `config.io.onerror`.
  *
- * @param err - what was thrown; where that is no error, an error of its text that has it as `thrown`
- * @param ctx - the context of the packet, or of the connection, where `ctx.packet` is undefined
- * @returns a text, or an object with `message` and, where the client shall hear more, `code`, `data` and `errors`; no promise
+ * @param err - the thrown error. If the thrown value is no error, an error with its text that has the value as `thrown`
+ * @param ctx - the context of the packet or of the connection; `ctx.packet` of a connection's is undefined
+ * @returns a string, or an object with `message` and optionally `code`, `data` and `errors`. Not a promise
+ *
+ * @example
+ * onerror: (err) => (err.expose ? err.message : 'internal error')
  */
 export type OnError = (
   err: ThrownError,
   ctx: Context,
-) => // biome-ignore lint/suspicious/noConfusingVoidType: a function that says nothing
+) => // biome-ignore lint/suspicious/noConfusingVoidType: a function that returns nothing
 string | (object & { then?: never }) | null | undefined | void;
 
-/** Where errors go. */
-export interface Failures {
+/** Where errors are reported. */
+export interface ErrorReporting {
   readonly log: ErrorLog & { warn(message: string): void };
-  /** `config.io.onerror`; undefined where the client is told `err.data || err.message`. */
+  /** `config.io.onerror`. If it is undefined, clients receive `err.data || err.message`. */
   readonly onerror?: OnError | undefined;
 }
 
-const INTERNAL = 'internal error';
+/** What an acknowledgement contains if its event has failed: `{ error: AckError }`. */
+export interface AckError {
+  message: string;
+  /** `err.code`, by which programs distinguish errors. */
+  code?: string | number;
+  /** `err.data` */
+  data?: unknown;
+  /** `err.errors` of a failed validation: which parameter is wrong, and why. */
+  errors?: unknown;
+}
 
-/** The chain or the controller of a packet failed: its client gets the event `error`, the log one line. */
-export function packetFailed(failures: Failures, socket: Socket, thrown: unknown, ctx?: Context): void {
-  failures.log.error(toError(thrown));
-  const [said, safe] = failures.onerror ? [decided(failures, thrown, ctx).said, INTERNAL] : heardOf(thrown);
+const INTERNAL_ERROR = 'internal error';
+
+/** Reports an error of a packet chain or of a controller: the client receives the event `error`. */
+export function packetError(reporting: ErrorReporting, socket: Socket, thrown: unknown, ctx?: Context): void {
+  const { log, onerror } = reporting;
+  log.error(toError(thrown));
+  const { message, data } = messageOf(thrown);
+  const payload = onerror ? decide(reporting, thrown, ctx).payload : data || message;
   try {
-    socket.emit('error', said);
+    socket.emit('error', payload);
   } catch (err) {
-    // What the application put into it can't be sent (it refers to itself, say); the text always can.
-    failures.log.error(toError(err));
-    socket.emit('error', safe);
+    // The payload cannot be encoded: it contains itself, for example.
+    log.error(toError(err));
+    socket.emit('error', onerror ? INTERNAL_ERROR : message);
   }
 }
 
-/** The same, where the client's ack takes the place of the event. */
-export function ackFailed(failures: Failures, ack: Ack, thrown: unknown, ctx: Context): void {
-  // That one is the client's mistake.
-  if (thrown instanceof NoRouteError) failures.log.warn(`[egg-socket.io] ${thrown.message}`);
-  else failures.log.error(toError(thrown));
-  const by = ack.isTooLate ? 'its time was up' : 'it failed';
-  const error = failures.onerror ? decided(failures, thrown, ctx).told : toldOfThrown(thrown);
+/** Reports an error of a packet whose client waits for an acknowledgement: the client receives `{ error }` as the answer. */
+export function ackError(reporting: ErrorReporting, ack: Ack, thrown: unknown, ctx: Context): void {
+  const { log, onerror } = reporting;
+  // A missing route is the client's mistake.
+  if (thrown instanceof NoRouteError) log.warn(`[egg-socket.io] ${thrown.message}`);
+  else log.error(toError(thrown));
+  const cause = ack.isTooLate ? 'it timed out' : 'it failed';
+  const error = onerror ? decide(reporting, thrown, ctx).error : ackErrorOf(thrown);
   try {
-    ack.send([{ error }], by);
+    ack.send([{ error }], cause);
   } catch (err) {
-    failures.log.error(toError(err));
-    ack.send([{ error: { message: error.message } }], by);
+    log.error(toError(err));
+    ack.send([{ error: { message: error.message } }], cause);
   }
 }
 
-/** The chain of a connection failed: returns the error to hand to Socket.IO, which the client hears as `connect_error`. */
-export function connectionFailed(failures: Failures, thrown: unknown, ctx?: Context): Error & { data?: unknown } {
-  const { log } = failures;
+/** Reports an error of a connection chain. Returns the error for Socket.IO, which the client receives as `connect_error`. */
+export function connectError(reporting: ErrorReporting, thrown: unknown, ctx?: Context): Error & { data?: unknown } {
+  const { log, onerror } = reporting;
   const error = toError(thrown);
   log.error(error);
-  // A mistake in the configuration is for the log.
-  if (thrown instanceof ConfigError) return new Error(INTERNAL);
-  if (failures.onerror) return sendable(connectErrorOf(decided(failures, thrown, ctx).told, isOld(ctx)), log);
-  const { message, data } = heard(thrown);
+  if (thrown instanceof ConfigError) return new Error(INTERNAL_ERROR);
+  if (onerror) {
+    const isEio3 = ctx?.socket.conn.protocol === 3;
+    return encodable(connectErrorOf(decide(reporting, thrown, ctx).error, isEio3), log);
+  }
+  const { message, data } = messageOf(thrown);
   if (message === error.message && data === undefined) return error;
-  return sendable(Object.assign(new Error(message), { data }), log);
+  return encodable(Object.assign(new Error(message), { data }), log);
 }
 
-/** Something failed of which no client has to hear. */
+/** Logs an error of which no client is informed. */
 export function logFailure(log: ErrorLog, thrown: unknown): void {
   log.error(toError(thrown));
 }
 
-/** The same, where it may be the log itself that has failed: there is nowhere left to say that. */
-export function logLast(log: ErrorLog, thrown: unknown): void {
+/** The same, after an error that the log itself may have thrown. */
+export function logLastFailure(log: ErrorLog, thrown: unknown): void {
   try {
     logFailure(log, thrown);
-  } catch {}
+  } catch {
+    // There is nowhere left to report it.
+  }
 }
 
-/** What `onerror` says, as it is and as an ack has it. */
+/** What `onerror` has returned: as the payload of the event `error`, and as the content of an acknowledgement. */
 interface Decision {
-  readonly said: unknown;
-  readonly told: AckError;
+  readonly payload: unknown;
+  readonly error: AckError;
 }
 
-/** A text that tells nothing where `onerror` says nothing, fails itself, or has no context to go by. */
-function decided({ log, onerror }: Failures, thrown: unknown, ctx: Context | undefined): Decision {
+/** Calls `onerror`. If it returns nothing, throws, or there is no context, the client receives `internal error`. */
+function decide({ log, onerror }: ErrorReporting, thrown: unknown, ctx: Context | undefined): Decision {
   try {
-    const said: unknown = ctx && onerror?.(withoutPrefix(toError(thrown)), ctx);
-    if (typeof said === 'function' || isPromise(said)) {
-      Promise.resolve(said).catch((err) => logFailure(log, err));
-      throw new ConfigError('config.io.onerror', said, 'a plain function that returns a text or an object');
+    const returned: unknown = ctx && onerror?.(withoutPrefix(toError(thrown)), ctx);
+    if (typeof returned === 'function' || isPromise(returned)) {
+      Promise.resolve(returned).catch((err) => logFailure(log, err));
+      throw new ConfigError('config.io.onerror', returned, 'a plain function that returns a text or an object');
     }
-    if (said !== undefined && said !== null) {
-      const told = toldOfSaid(said);
-      // An error has more in it than was meant for clients.
-      return { said: isError(said) ? told : said, told };
+    if (returned !== undefined && returned !== null) {
+      const error = ackErrorOfReturned(returned);
+      // Members of an error that are not listed in AckError are not for clients.
+      return { payload: isError(returned) ? error : returned, error };
     }
   } catch (err) {
     log.error(toError(err));
   }
-  return { said: INTERNAL, told: { message: INTERNAL } };
+  return { payload: INTERNAL_ERROR, error: { message: INTERNAL_ERROR } };
 }
 
-function heardOf(thrown: unknown): [said: unknown, safe: string] {
-  const { message, data } = heard(thrown);
-  return [data || message, message];
+/** The content of an acknowledgement for a thrown value. The message is without the prefix of controllers. */
+function ackErrorOf(thrown: unknown): AckError {
+  const original = isError(thrown) ? withoutPrefix(thrown) : thrown;
+  const { message, data } = messageOf(original);
+  return withDetails(message, data, original);
 }
 
-function isOld(ctx: Context | undefined): boolean {
-  return ctx?.socket.conn.protocol === 3;
+/** The content of an acknowledgement for what `onerror` has returned. An object without a message becomes `data`. */
+function ackErrorOfReturned(returned: unknown): AckError {
+  if (typeof returned === 'string') return { message: returned };
+  const { message, data } = returned as { message?: unknown; data?: unknown };
+  if (isError(returned)) return withDetails(message as string, data, returned);
+  return typeof message === 'string' ? { ...(returned as AckError) } : { message: 'error', data: returned };
 }
 
-/** Socket.IO sends it from a callback of its own, where an error of the encoder would end the process. */
-function sendable(err: Error & { data?: unknown }, log: ErrorLog): Error & { data?: unknown } {
+/**
+ * The error for `connect_error`, which has only `message` and `data`.
+ *
+ * @param isEio3 - whether it is a client of Socket.IO 2, which receives `data || message`
+ */
+function connectErrorOf(error: AckError, isEio3: boolean): Error & { data?: unknown } {
+  const { message, data, code, errors } = error;
+  const details = code === undefined && errors === undefined ? undefined : isEio3 ? error : { code, errors };
+  const content = data ?? details;
+  return Object.assign(new Error(message), content === undefined ? {} : { data: content });
+}
+
+function withDetails(message: string, data: unknown, thrown: unknown): AckError {
+  const error: AckError = { message };
+  const { code, errors } = readDetails(thrown);
+  if (typeof code === 'string' || typeof code === 'number') error.code = code;
+  if (data !== undefined) error.data = data;
+  // A list of errors, as an AggregateError has it, contains more than is meant for clients.
+  if (errors !== undefined && !(Array.isArray(errors) && errors.some(isError))) error.errors = errors;
+  return error;
+}
+
+function readDetails(thrown: unknown): { code?: unknown; errors?: unknown } {
+  if (typeof thrown !== 'object' || thrown === null) return {};
+  try {
+    const { code, errors } = thrown as { code?: unknown; errors?: unknown };
+    return { code, errors };
+  } catch {
+    // A getter throws.
+    return {};
+  }
+}
+
+/** Removes `data` that cannot be encoded. Socket.IO encodes it in a callback of its own: an exception there ends the process. */
+function encodable(err: Error & { data?: unknown }, log: ErrorLog): Error & { data?: unknown } {
   try {
     JSON.stringify(err.data);
     return err;
   } catch (failure) {
     log.error(toError(failure));
     return new Error(err.message);
-  }
-}
-
-// What a client may be told of an error, in the one form that acks have. Called by failures.ts.
-
-/** What a client's ack gets where its event failed: `{ error: AckError }`. */
-export interface AckError {
-  message: string;
-  /** What programs tell errors by: `err.code`. */
-  code?: string | number;
-  /** `err.data` */
-  data?: unknown;
-  /** What is wrong with which parameter, of a failed validation: `err.errors`. */
-  errors?: unknown;
-}
-
-/** Of whatever was thrown: its message, without the prefix of controllers, and what else an ack tells of it. */
-export function toldOfThrown(thrown: unknown): AckError {
-  const meant = isError(thrown) ? withoutPrefix(thrown) : thrown;
-  const { message, data } = heard(meant);
-  return complete(message, data, meant);
-}
-
-/** Of what `config.io.onerror` has said: a text, an error, an object with a message, or anything else, which becomes `data`. */
-export function toldOfSaid(said: unknown): AckError {
-  if (typeof said === 'string') return { message: said };
-  const { message, data } = said as { message?: unknown; data?: unknown };
-  if (isError(said)) return complete(message as string, data, said);
-  return typeof message === 'string' ? { ...(said as AckError) } : { message: 'error', data: said };
-}
-
-/**
- * What `connect_error` tells, which has a message and `data` and nothing else.
- *
- * @param isOld - whether the client is one of Socket.IO 2, which is told `data || message`
- */
-export function connectErrorOf(told: AckError, isOld: boolean): Error & { data?: unknown } {
-  const { message, data, code, errors } = told;
-  const rest = code === undefined && errors === undefined ? undefined : isOld ? told : { code, errors };
-  const more = data ?? rest;
-  return Object.assign(new Error(message), more === undefined ? {} : { data: more });
-}
-
-function complete(message: string, data: unknown, of: unknown): AckError {
-  const told: AckError = { message };
-  const { code, errors } = read(of);
-  if (typeof code === 'string' || typeof code === 'number') told.code = code;
-  if (data !== undefined) told.data = data;
-  // Errors in a list (of an AggregateError, say) have more in them than was meant for clients.
-  if (errors !== undefined && !(Array.isArray(errors) && errors.some(isError))) told.errors = errors;
-  return told;
-}
-
-function read(of: unknown): { code?: unknown; errors?: unknown } {
-  if (typeof of !== 'object' || of === null) return {};
-  try {
-    const { code, errors } = of as { code?: unknown; errors?: unknown };
-    return { code, errors };
-  } catch {
-    // A getter that throws: there is nothing to tell.
-    return {};
   }
 }

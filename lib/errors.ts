@@ -1,20 +1,20 @@
-// What went wrong: the error classes, and whatever was thrown as an error. A leaf.
+// The error classes of the plugin, and the conversion of any thrown value to an Error.
 import { inspect, types } from 'node:util';
 
-/** Where errors are written: `app.coreLogger`. */
+/** The log of errors: `app.coreLogger`. */
 export interface ErrorLog {
   error(err: unknown): void;
 }
 
-/** A mistake in the configuration or in the routes. It fails the boot and names the key, its value and what is allowed. */
+/** A mistake in the configuration or in the routes. It fails the boot, and names the key, its value and the allowed values. */
 export class ConfigError extends Error {
   override name = 'EggSocketIOConfigError';
 
   /**
    * @param key - the full key, such as `config.io.redis`
-   * @param value - what it was set to
-   * @param allowed - what it may be
-   * @param problem - the sentence that comes first, where there is a better one than "is invalid"
+   * @param value - the value that is set
+   * @param allowed - the values that are allowed
+   * @param problem - the first sentence of the message
    */
   constructor(key: string, value: unknown, allowed: string, problem = `${key} is invalid`) {
     super(
@@ -23,40 +23,38 @@ export class ConfigError extends Error {
   }
 }
 
-/** No answer in `config.io.ackTimeout` ms. */
+/** An acknowledgement was not sent within `config.io.ackTimeout` ms. */
 export class AckTimeoutError extends Error {
   override name = 'AckTimeoutError';
   readonly code = 'ACK_TIMEOUT';
-  /** Clients may be told, as of the errors of `ctx.throw`. */
+  /** Clients may read the message, as that of an error of `ctx.throw` with a status below 500. */
   readonly expose = true;
 }
 
-/** A client waits for an answer to an event that has neither a route nor a listener. */
+/** A client waits for the acknowledgement of an event that has neither a route nor a listener. */
 export class NoRouteError extends Error {
   override name = 'NoRouteError';
   readonly code = 'NO_ROUTE';
-  /** Clients may be told, as of the errors of `ctx.throw`. */
+  /** Clients may read the message, as that of an error of `ctx.throw` with a status below 500. */
   readonly expose = true;
 }
 
 const CONTROLLER_PREFIX = '[egg-socket.io] controller execute error: ';
 
-/** Gives the error of a controller the prefix that egg-socket.io 4 gave it; what is no error stays as it is. */
+/** Adds the prefix of egg-socket.io 4 to the message of a controller's error. A value that is no error stays as it is. */
 export function controllerError(thrown: unknown): unknown {
   if (!isError(thrown) || String(thrown.message).startsWith(CONTROLLER_PREFIX)) return thrown;
   try {
     thrown.message = CONTROLLER_PREFIX + thrown.message;
     return thrown;
   } catch {
-    // A frozen error: the same one, said anew.
+    // The error is frozen.
     const copy = new Error(CONTROLLER_PREFIX + thrown.message, { cause: thrown });
     return Object.assign(copy, { data: (thrown as { data?: unknown }).data });
   }
 }
 
-/**
- * The error as the controller threw it, without the prefix. Frozen ones were said anew, and are the cause of that.
- */
+/** Returns the error as the controller has thrown it, without the prefix. A frozen one is the cause of its copy. */
 export function withoutPrefix(err: Error): Error {
   try {
     const { message, cause } = err;
@@ -64,28 +62,28 @@ export function withoutPrefix(err: Error): Error {
     if (isError(cause) && CONTROLLER_PREFIX + cause.message === message) return cause;
     err.message = message.slice(CONTROLLER_PREFIX.length);
   } catch {
-    // One whose message can't be read, or is no text, has no prefix.
+    // A message that cannot be read, or is not a string, has no prefix.
   }
   return err;
 }
 
-/** Whatever was thrown, as an Error with a stack. */
+/** Returns a thrown value as an Error with a stack. */
 export function toError(thrown: unknown): Error {
   if (isError(thrown)) return thrown;
-  const { message } = heard(thrown);
+  const { message } = messageOf(thrown);
   return Object.assign(new Error(message), { name: 'NonErrorThrown', thrown });
 }
 
-/** What a client may hear of it: of an error or an object `message` and `data`, of anything else its text. */
-export function heard(thrown: unknown): { message: string; data?: unknown } {
+/** Returns what a client may receive of a thrown value: `message` and `data` of an error or an object, else its text. */
+export function messageOf(thrown: unknown): { message: string; data?: unknown } {
   try {
-    return said(thrown);
+    return readMessage(thrown);
   } catch (err) {
     return { message: `an error that can't be read: ${err}` };
   }
 }
 
-function said(thrown: unknown): { message: string; data?: unknown } {
+function readMessage(thrown: unknown): { message: string; data?: unknown } {
   if (typeof thrown === 'object' && thrown !== null) {
     const { message, data } = thrown as { message?: unknown; data?: unknown };
     if (typeof message === 'string' || data !== undefined || isError(thrown))
@@ -98,7 +96,7 @@ export function isError(thrown: unknown): thrown is Error {
   return thrown instanceof Error || types.isNativeError(thrown);
 }
 
-/** Whether a value is a promise, of whatever kind. */
+/** Whether a value is a promise of any kind. */
 export function isPromise(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as PromiseLike<unknown> | undefined)?.then === 'function';
 }

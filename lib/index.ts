@@ -1,4 +1,4 @@
-// The public entry: types and error classes, nothing that runs.
+// The public entry point: types and error classes.
 export type { AgentIo, AgentNamespace } from './agent/io';
 export type {
   AdapterConfig,

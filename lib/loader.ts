@@ -1,120 +1,166 @@
-// Loads app/io/middleware and app/io/controller of every load unit with Egg's own loader. Called by app.ts.
+// Loads app/io/middleware and app/io/controller of every load unit (plugins, framework, application) with Egg's file loader.
 import path from 'node:path';
 import { types } from 'node:util';
 import type { Application, Context } from 'egg';
-import { type Initializer, remembering } from './direct';
-import type { IoServer } from './server';
-import type { Middleware } from './types/context';
-
-/** What of Egg's application is needed here, as both majors have it: synchronous on Egg 3, asynchronous on Egg 4. */
-interface LoadingApp {
-  readonly io: { middleware: Record<string, unknown>; controller: IoServer['controller'] };
-  readonly loader: Loader;
-  readonly config: { controller?: { supportParams?: boolean } };
-  controller: IoServer['controller'];
-  deprecate(message: string): void;
-  /** Works on Egg 3 alone, which still takes generator functions. */
-  toAsyncFunction<F>(fn: F): F;
-}
-
-interface FileLoader {
-  new (options: object): { load(): unknown };
-  /** The symbol under which Egg keeps the path of what it has loaded. */
-  readonly FULLPATH: symbol;
-}
-
-interface Loader {
-  readonly FileLoader: FileLoader;
-  getLoadUnits(): { path: string }[];
-  loadController(options: { directory: string[] }): unknown;
-  loadToApp(directory: unknown, property: string, options: { initializer: Initializer }): unknown;
-  loadRouter(...args: unknown[]): unknown;
-}
+import { isClass } from './compose';
+import { delayRouter, type EggLoader, loaderOf, loadsAsynchronously } from './internals/egg';
+import { HANDLER_PATH } from './router';
+import type { Handler } from './types/context';
 
 /**
- * Fills `app.io.middleware` and `app.io.controller`, before `app/router.ts` runs.
+ * Fills `app.io.middleware` and `app.io.controller`, before `app/router` runs.
  *
- * @returns on Egg 4, which loads asynchronously, the promise of having loaded
+ * @returns a promise on Egg 4, which loads asynchronously
  */
-export function loadIo(application: Application): Promise<void> | undefined {
-  const app = application as unknown as LoadingApp;
-  const steps = [loadMiddleware(app), loadController(app)];
+export function loadIo(app: Application): Promise<void> | undefined {
+  const files = new IoFiles(app);
+  const steps = [files.loadMiddleware(), files.loadControllers()];
   deprecate(app, 'middlewares', 'middleware');
   deprecate(app, 'controllers', 'controller');
   if (!steps.some(types.isPromise)) {
-    convertGenerators(app);
+    files.convertGenerators();
     return undefined;
   }
-  const loading = Promise.all(steps).then(() => refuseGenerators(app));
-  // No boot hook before the router is awaited, so the router itself waits.
-  const { loader } = app;
-  const { loadRouter } = loader;
-  loader.loadRouter = async (...args) => {
-    await loading;
-    return loadRouter.apply(loader, args);
-  };
-  // Whoever awaits it hears of a failure: the router, and app.ts.
+  const loading = Promise.all(steps).then(() => files.convertGenerators());
+  // No boot hook before the router is awaited.
+  delayRouter(app, loading);
+  // The router and the boot hook that awaits it report a failure.
   loading.catch(() => {});
   return loading;
 }
 
-function directories({ loader }: LoadingApp, kind: string): string[] {
-  return loader.getLoadUnits().map((unit) => path.join(unit.path, 'app', 'io', kind));
-}
+type Method = (this: unknown, ...args: unknown[]) => unknown;
 
-function loadMiddleware(app: LoadingApp): unknown {
-  const { FileLoader } = app.loader;
-  const options = { directory: directories(app, 'middleware'), target: app.io.middleware, inject: app };
-  return new FileLoader(options).load();
-}
+/** The files of app/io of one application. */
+class IoFiles {
+  readonly #loader: EggLoader;
 
-/**
- * Egg's controller loader makes of classes and objects what a route needs. It fills a new `app.controller`: that object is
- * ours, and the application's own controllers, which are loaded later, get theirs.
- */
-function loadController(app: LoadingApp): unknown {
-  const before = app.controller;
-  const { loader } = app;
-  const loadToApp: Loader['loadToApp'] = (directory, property, options) =>
-    loader.loadToApp(directory, property, { ...options, initializer: remembering(options.initializer) });
-  // With Egg's own parameters a method gets what its caller hands it.
-  const view = app.config.controller?.supportParams
-    ? loader
-    : Object.create(loader, { loadToApp: { value: loadToApp } });
-  const loading = loader.loadController.call(view, { directory: directories(app, 'controller') });
-  app.io.controller = app.controller;
-  app.controller = before;
-  return loading;
-}
+  constructor(private readonly app: Application) {
+    this.#loader = loaderOf(app);
+  }
 
-function generators(app: LoadingApp): [name: string, middleware: Middleware][] {
-  const middlewares = Object.entries(app.io.middleware) as [string, Middleware][];
-  return middlewares.filter(([, middleware]) => types.isGeneratorFunction(middleware));
-}
+  loadMiddleware(): unknown {
+    const { app } = this;
+    const options = { directory: this.#directories('middleware'), target: app.io.middleware, inject: app };
+    return new this.#loader.FileLoader(options).load();
+  }
 
-/** Egg 3 takes generator functions, and so do the chains there. */
-function convertGenerators(app: LoadingApp): void {
-  for (const [name, middleware] of generators(app)) {
-    const run = app.toAsyncFunction(middleware);
-    app.io.middleware[name] = (ctx: Context, next: () => Promise<void>) =>
-      run.call(ctx, yieldable(next) as never, next);
+  loadControllers(): unknown {
+    const { app } = this;
+    const options = {
+      directory: this.#directories('controller'),
+      target: app.io.controller,
+      caseStyle: 'lower',
+      // The initializer calls factories itself.
+      call: false,
+      initializer: (exported: unknown, { path: file }: { path: string }) => this.#controllerOf(exported, file),
+    };
+    return new this.#loader.FileLoader(options).load();
+  }
+
+  /** Egg 3 accepts generator functions as middleware. Egg 4 refuses them: so does this, in the words of Egg 4. */
+  convertGenerators(): void {
+    const { app } = this;
+    const middlewares = app.io.middleware as Record<string, Method>;
+    for (const [name, middleware] of Object.entries(middlewares)) {
+      if (!types.isGeneratorFunction(middleware)) continue;
+      if (loadsAsynchronously(app)) {
+        const file = Reflect.get(middleware, this.#loader.FileLoader.FULLPATH);
+        throw new TypeError(`Support for generators was removed, middleware: ${name}, fullpath: ${file}`);
+      }
+      const run = this.#toAsync(middleware);
+      middlewares[name] = (ctx, next) => run.call(ctx, yieldable(next as () => Promise<void>), next);
+    }
+  }
+
+  #directories(kind: string): string[] {
+    return this.#loader.getLoadUnits().map((unit) => path.join(unit.path, 'app', 'io', kind));
+  }
+
+  /** Turns what a controller's file exports into an object of handlers, as Egg does for app/controller. */
+  #controllerOf(exported: unknown, file: string): unknown {
+    const isFactory =
+      typeof exported === 'function' &&
+      !isClass(exported) &&
+      !types.isAsyncFunction(exported) &&
+      !types.isGeneratorFunction(exported);
+    const controller: unknown = isFactory ? exported(this.app) : exported;
+    if (isClass(controller)) {
+      Object.assign(controller.prototype, { fullPath: file });
+      return this.#handlersOfClass(controller, file);
+    }
+    if (typeof controller === 'function') return this.#handler(controller as Method, '', file);
+    if (typeof controller === 'object' && controller !== null) return this.#handlersOfObject(controller, '', file);
+    return controller;
+  }
+
+  /** A handler of a class creates an instance for each event. */
+  #handlersOfClass(Controller: new (ctx: never) => object, file: string): Record<string, Handler> {
+    const handlers: Record<string, Handler> = {};
+    const { prototype } = Controller;
+    for (let at: object = prototype; at !== Object.prototype; at = Object.getPrototypeOf(at)) {
+      for (const [key, { value }] of Object.entries(Object.getOwnPropertyDescriptors(at))) {
+        if (key === 'constructor' || typeof value !== 'function' || Object.hasOwn(handlers, key)) continue;
+        const name = `${Controller.name}.${key}`;
+        if (types.isGeneratorFunction(value)) this.#refuseGenerator(name, file);
+        const run = types.isGeneratorFunction(value) ? this.#toAsync(value as Method) : undefined;
+        const { supportsParams } = this;
+        const handler = function (this: Context, ...args: unknown[]) {
+          const instance = new Controller(this as never) as Record<string, Method>;
+          const method = run ?? (instance[key] as Method);
+          return supportsParams ? method.apply(instance, args) : method.call(instance, this);
+        };
+        handlers[key] = Object.assign(handler, { [HANDLER_PATH]: `${file}#${name}()` });
+      }
+    }
+    return handlers;
+  }
+
+  #handlersOfObject(controller: object, prefix: string, file: string): Record<string, unknown> {
+    const handlers: Record<string, unknown> = {};
+    for (const [key, value] of Object.entries(controller)) {
+      if (typeof value === 'function') handlers[key] = this.#handler(value, prefix + key, file);
+      else if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+        handlers[key] = this.#handlersOfObject(value, `${prefix}${key}.`, file);
+      }
+    }
+    return handlers;
+  }
+
+  /** A handler of a function passes the context as `this` and as the first argument, also if it is called with `this` alone. */
+  #handler(fn: Method, name: string, file: string): Handler {
+    if (types.isGeneratorFunction(fn)) this.#refuseGenerator(name, file);
+    const run = this.#toAsync(fn);
+    const { supportsParams } = this;
+    const handler = function (this: Context, ...args: unknown[]) {
+      return supportsParams ? run.apply(this, args) : run.call(this, this);
+    };
+    return Object.assign(handler, fn, { [HANDLER_PATH]: `${file}#${name}()` });
+  }
+
+  /** `config.controller.supportParams` of Egg: a handler gets the arguments of its caller in place of the context. */
+  private get supportsParams(): boolean {
+    const { controller } = this.app.config as { controller?: { supportParams?: boolean } };
+    return controller?.supportParams === true;
+  }
+
+  #refuseGenerator(name: string, file: string): void {
+    if (!loadsAsynchronously(this.app)) return;
+    throw new TypeError(`Support for generators was removed, controller \`${name}\`, fullpath: ${file}`);
+  }
+
+  /** Converts a generator function; other functions stay as they are. */
+  #toAsync(fn: Method): Method {
+    return types.isGeneratorFunction(fn) ? this.app.toAsyncFunction(fn as never) : fn;
   }
 }
 
-/** Egg 4 refuses a generator function where it finds one: a middleware of ours in the words of one of Egg's. */
-function refuseGenerators(app: LoadingApp): void {
-  for (const [name, middleware] of generators(app)) {
-    const path = (middleware as unknown as Record<symbol, unknown>)[app.loader.FileLoader.FULLPATH];
-    throw new TypeError(`Support for generators was removed, middleware: ${name}, fullpath: ${path}`);
-  }
-}
-
-/** What a generator middleware gets as `next`: `yield next` runs the rest of the chain. */
+/** The `next` of a generator middleware: `yield next` runs the rest of the chain. */
 function* yieldable(next: () => Promise<void>): Generator<Promise<void>, unknown> {
   return yield next();
 }
 
-function deprecate(app: LoadingApp, old: string, name: 'middleware' | 'controller'): void {
+function deprecate(app: Application, old: string, name: 'middleware' | 'controller'): void {
   Object.defineProperty(app.io, old, {
     configurable: true,
     get() {

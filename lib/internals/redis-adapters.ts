@@ -2,7 +2,7 @@
 // This file loads both packages: only lib/adapters/redis imports it.
 import { createShardedAdapter, RedisAdapter } from '@socket.io/redis-adapter';
 import { createAdapter } from '@socket.io/redis-streams-adapter';
-import { Namespace, Socket } from 'socket.io';
+import { type Namespace, Socket } from 'socket.io';
 import {
   type Adapter,
   type BroadcastOptions,
@@ -10,7 +10,8 @@ import {
   type ClusterResponse,
   MessageType,
 } from 'socket.io-adapter';
-import { type Member, property } from './members';
+import { assertMembers } from './assert-supported';
+import { type Member, property, type Sample } from './members';
 
 /** Creates the adapter of a namespace. */
 export type CreateAdapter = (nsp: Namespace) => Adapter;
@@ -82,34 +83,56 @@ const client = {
   xread: () => new Promise(() => {}),
 };
 const namespace = { name: '', server: {} };
-const samples = {
+
+type SampleName = 'RedisAdapter' | 'ShardedRedisAdapter' | 'RedisStreamsAdapter' | 'Socket';
+
+/** Objects of the installed packages, on which members are looked up. */
+export const REDIS_SAMPLE: Readonly<Record<SampleName, object>> = {
   RedisAdapter: new RedisAdapter(namespace, client, client),
   ShardedRedisAdapter: createShardedAdapter(client, client)(namespace),
   RedisStreamsAdapter: createAdapter(client)(namespace),
+  Socket: Socket.prototype,
 };
 
 /** Socket.IO's adapter for the sharded channels of Redis 7. It is created with a namespace, a client for each side and options. */
-export const ShardedRedisAdapter = samples.ShardedRedisAdapter.constructor as typeof OpenClusterAdapter;
+export const ShardedRedisAdapter = REDIS_SAMPLE.ShardedRedisAdapter.constructor as typeof OpenClusterAdapter;
 
 /** Socket.IO's adapter for a stream of Redis. It is created with a namespace, a client, a promise of one that subscribes and options. */
-export const RedisStreamsAdapter = samples.RedisStreamsAdapter.constructor as unknown as typeof OpenStreamsAdapter;
+export const RedisStreamsAdapter = REDIS_SAMPLE.RedisStreamsAdapter.constructor as unknown as typeof OpenStreamsAdapter;
 
-function memberOf(name: keyof typeof samples, member: string, type: Member['type'] = 'function'): Member {
-  const library = name === 'RedisStreamsAdapter' ? '@socket.io/redis-streams-adapter' : '@socket.io/redis-adapter';
-  return { library, path: `${name}.prototype.${member}`, type, find: () => property(samples[name], member) };
+const memberOf = (name: SampleName, member: string, type: Member['type'] = 'function'): Member => ({
+  library: name === 'RedisStreamsAdapter' ? '@socket.io/redis-streams-adapter' : '@socket.io/redis-adapter',
+  path: `${name}.prototype.${member}`,
+  type,
+  find: (sample) => property(sampleOf(sample, name), member),
+});
+
+/** A constructor that takes the arguments of today. */
+const constructorOf = (name: SampleName): Member => ({
+  ...memberOf(name, 'constructor'),
+  find: (sample) => {
+    const value = property(sampleOf(sample, name), 'constructor');
+    return typeof value === 'function' && value.length === 4 ? value : undefined;
+  },
+});
+
+function sampleOf(sample: object, name: SampleName): object {
+  return property(sample, name) as object;
 }
 
 const IMPLEMENTED = ['publish', 'doPublish', 'doPublishResponse', 'addOffsetIfNecessary'];
 
-/** The members of the Redis adapters. Their `find` takes no sample. */
+/** The members that the Redis adapters of the plugin use. */
 export const REDIS_MEMBERS: readonly Member[] = [
   memberOf('RedisAdapter', 'uid', 'string'),
   memberOf('RedisAdapter', 'requestChannel', 'string'),
   memberOf('RedisAdapter', 'requestsTimeout', 'number'),
   memberOf('RedisAdapter', 'parser', 'object'),
   memberOf('RedisAdapter', 'onrequest'),
+  constructorOf('ShardedRedisAdapter'),
   memberOf('ShardedRedisAdapter', 'uid', 'string'),
   ...IMPLEMENTED.map((member) => memberOf('ShardedRedisAdapter', member)),
+  constructorOf('RedisStreamsAdapter'),
   memberOf('RedisStreamsAdapter', 'uid', 'string'),
   ...IMPLEMENTED.map((member) => memberOf('RedisStreamsAdapter', member)),
   memberOf('RedisStreamsAdapter', 'onRawMessage'),
@@ -117,21 +140,24 @@ export const REDIS_MEMBERS: readonly Member[] = [
     library: '@socket.io/redis-streams-adapter',
     path: 'RedisStreamsAdapter.decode',
     type: 'function',
-    find: () => property(RedisStreamsAdapter, 'decode'),
-  },
-  {
-    library: 'socket.io',
-    path: 'Namespace.prototype._onServerSideEmit',
-    type: 'function',
-    find: () => property(Namespace.prototype, '_onServerSideEmit'),
+    find: (sample) => property(property(sampleOf(sample, 'RedisStreamsAdapter'), 'constructor') as object, 'decode'),
   },
   {
     library: 'socket.io',
     path: 'Socket.prototype.packet',
     type: 'function',
-    find: () => property(Socket.prototype, 'packet'),
+    find: (sample) => property(sampleOf(sample, 'Socket'), 'packet'),
   },
 ];
+
+/**
+ * Checks the installed versions of the Redis adapters.
+ *
+ * @throws {Error} if a private member is missing; the message names the supported versions
+ */
+export function assertRedisAdapters(sample: object = REDIS_SAMPLE): void {
+  assertMembers(REDIS_MEMBERS, sample as Sample, () => {});
+}
 
 /**
  * Passes what listeners of `serverSideEmit` throw to a function. The adapters would take it for a message that they can't read.

@@ -1,27 +1,26 @@
-// app.io.controller and app.io.middleware as types: what the application has declared, by hand or by egg-ts-helper.
+// The types of app.io.controller and app.io.middleware, which the application or egg-ts-helper declares.
 import type { Controller } from 'egg';
 import type { DeclaredControllers, DeclaredMiddlewares } from './events';
 
 /**
- * The type of `app.io.controller`: what the application has declared in `CustomController`. Where it has declared nothing, any
- * name.
+ * The type of `app.io.controller`: `CustomController`, as the application declares it. If it is not declared, any name is allowed.
  */
-// biome-ignore lint/suspicious/noExplicitAny: nothing is known of them
+// biome-ignore lint/suspicious/noExplicitAny: the controllers are not declared
 export type IoController = keyof DeclaredControllers extends never ? Record<string, any> : DeclaredControllers;
 
 /**
- * The type of `app.io.middleware`, likewise, of `CustomMiddleware`. A file of `app/io/middleware` exports a function that makes the
- * middleware; declared may be either.
+ * The type of `app.io.middleware`: `CustomMiddleware`, as the application declares it. A file of `app/io/middleware` exports a
+ * factory; the application may declare the factory or the middleware.
  */
 export type IoMiddleware = keyof DeclaredMiddlewares extends never
-  ? // biome-ignore lint/suspicious/noExplicitAny: likewise
+  ? // biome-ignore lint/suspicious/noExplicitAny: the middleware is not declared
     Record<string, any>
   : { [K in keyof DeclaredMiddlewares]: Made<DeclaredMiddlewares[K]> };
 
 // biome-ignore lint/suspicious/noExplicitAny: a factory may declare any application
 type Made<M> = M extends (app: any) => infer R ? (R extends (...args: any[]) => any ? R : M) : M;
 
-/** What each controller inherits, and is no method of its own. */
+/** The members that each controller inherits. */
 type Inherited = keyof Controller extends infer K ? (K extends string ? (string extends K ? never : K) : never) : never;
 
 type Depth = [never, 0, 1, 2, 3];
@@ -37,8 +36,8 @@ type Paths<T, D extends number> = D extends 0
           : never;
     }[Own<T, D>];
 
-/** What a file or a folder has of its own. Files may be called as what controllers inherit. */
+/** The members that a controller or a folder has itself. A file may have the name of an inherited member. */
 type Own<T, D> = Exclude<keyof T & string, D extends 4 ? never : Inherited | 'ctx' | 'app'>;
 
-/** The paths of the declared controllers' methods, such as `'chat.say'`; any text where none is declared. */
+/** The paths of the methods of the declared controllers, such as `'chat.say'`. If none is declared, any string. */
 export type ControllerPath = keyof DeclaredControllers extends never ? string : Paths<DeclaredControllers, 4>;

@@ -4,7 +4,7 @@ import type { Redis } from 'ioredis';
 import type { Namespace } from 'socket.io';
 import { configOf } from '../../config/config';
 import { adapterOptions, type RedisKind, type ResolvedRedis } from '../../config/redis';
-import { type CreateAdapter, guardServerSideEmit } from '../../internals/redis-adapters';
+import { assertRedisAdapters, type CreateAdapter, guardServerSideEmit } from '../../internals/redis-adapters';
 import { hasClosed, unlessClosed } from '../../on-close';
 import { createClients } from './clients';
 import { shardedAdapter } from './cluster-adapter';
@@ -17,21 +17,19 @@ import { recoverable } from './streams-recovery';
 /** How long the boot waits for Redis, in ms. After that it continues without Redis. */
 const BOOT_WAIT = 3000;
 
-const connections = new WeakMap<Application, RedisConnection>();
-
 /**
- * Installs an adapter in all namespaces, and in those that are created later. Waits for Redis for a while.
+ * Installs an adapter in all namespaces, and in those that are created later.
  *
- * @returns closes the connection to Redis
+ * @returns `ready` resolves at the first connection or the first failure
  * @throws {ConfigError} if `config.io.redis.clientName` is no client of egg-redis
  */
-export async function useRedis(app: Application, kind: RedisKind): Promise<() => Promise<void>> {
+export function useRedis(app: Application, kind: RedisKind): { ready: Promise<void>; close(): Promise<void> } {
+  assertRedisAdapters();
   const { redis, generateId, init } = configOf(app);
   const options = adapterOptions(redis as ResolvedRedis);
   const { key, readCount } = options;
   const clients = createClients(app, redis as ResolvedRedis, kind);
   const connection = new RedisConnection(clients, app.coreLogger);
-  connections.set(app, connection);
   const creators: Record<RedisKind, () => CreateAdapter> = {
     redis: () => (nsp) => new SafeRedisAdapter(nsp, connection, options),
     'redis-sharded': () => shardedAdapter(connection, options, generateId !== undefined || init.allowEIO3 === true),
@@ -40,7 +38,8 @@ export async function useRedis(app: Application, kind: RedisKind): Promise<() =>
       connection.add(reader, clients.reader as Redis);
       connection.cleanups.push(() => reader.close());
       const Base = streamsAdapter(connection, reader, options);
-      const Adapter = app.io.away === undefined ? Base : recoverable(Base, connection, reader, options, app.io.away);
+      const { recoveryDuration: ms } = app.io;
+      const Adapter = ms === undefined ? Base : recoverable(Base, connection, reader, options, ms);
       return (nsp) => new Adapter(nsp);
     },
   };
@@ -54,13 +53,7 @@ export async function useRedis(app: Application, kind: RedisKind): Promise<() =>
     return adapter;
   } as CreateAdapter;
   app.io.adapter(Adapter);
-  await connection.settled(BOOT_WAIT);
-  return () => connection.close();
-}
-
-/** Closes the connection of an application. */
-export async function closeRedis(app: Application): Promise<void> {
-  await connections.get(app)?.close();
+  return { ready: connection.settled(BOOT_WAIT), close: () => connection.close() };
 }
 
 /** Delays the clients of a new namespace until Redis has subscribed to its channels, so that they miss no message of other workers. */

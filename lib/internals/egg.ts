@@ -1,0 +1,205 @@
+// The private and undocumented members of Egg, koa and koa-session that the plugin uses.
+import type { AsyncLocalStorage } from 'node:async_hooks';
+import type { IncomingMessage } from 'node:http';
+import { types } from 'node:util';
+import type { Application, Context } from 'egg';
+import { type Member, property } from './members';
+
+/** The prototypes of the objects that koa makes for each request. */
+export interface ContextPrototypes {
+  readonly context: object;
+  readonly request: object;
+  readonly response: object;
+}
+
+type WithPrototypes = { -readonly [K in keyof ContextPrototypes]: object };
+
+/** Returns the prototypes that the application's HTTP contexts have. */
+export function prototypesOf(app: Application): ContextPrototypes {
+  const { context, request, response } = app as unknown as WithPrototypes;
+  return { context, request, response };
+}
+
+/**
+ * Makes a context by the application's own createContext, with other prototypes. Egg and koa read `app.context`, `app.request` and
+ * `app.response` in each call: they are replaced for the time of the call, so that a createContext that calls Egg's with whatever
+ * `this` gets the same prototypes. The response is undefined.
+ */
+export function createContext(app: Application, prototypes: ContextPrototypes, req: IncomingMessage): Context {
+  const holder = app as unknown as WithPrototypes;
+  const { context, request, response } = holder;
+  holder.context = prototypes.context;
+  holder.request = prototypes.request;
+  holder.response = prototypes.response;
+  try {
+    return app.createContext(req, undefined as never) as unknown as Context;
+  } finally {
+    holder.context = context;
+    holder.request = request;
+    holder.response = response;
+  }
+}
+
+/** The members that the createContext of Egg 3 and of Egg 4 sets on a context, and on its request and response. */
+const KNOWN_MEMBERS: ReadonlySet<PropertyKey> = new Set<PropertyKey>([
+  ...['app', 'req', 'request', 'response', 'ctx', 'onerror', 'originalUrl', 'starttime', 'performanceStarttime'],
+]);
+
+/**
+ * Makes a context at boot and returns the names of its members, or undefined if the application has a createContext of its own:
+ * one that it has set on the application object, or one that sets members which Egg's does not set.
+ */
+export function knownMembers(
+  app: Application,
+  prototypes: ContextPrototypes,
+  req: IncomingMessage,
+): Set<PropertyKey> | undefined {
+  if (Object.hasOwn(app, 'createContext')) return undefined;
+  let ctx: Context;
+  try {
+    ctx = createContext(app, prototypes, req);
+  } catch {
+    // It needs a real request.
+    return undefined;
+  }
+  const members = [ctx, ctx.request, ctx.response].flatMap((object) => Reflect.ownKeys(object));
+  return members.every((member) => KNOWN_MEMBERS.has(member)) ? new Set(Reflect.ownKeys(ctx)) : undefined;
+}
+
+/** The storage of `app.currentContext`, if the version of Egg has it. */
+export function contextStorageOf(app: Application): AsyncLocalStorage<Context> | undefined {
+  return (app as { ctxStorage?: AsyncLocalStorage<Context> }).ctxStorage;
+}
+
+/** The options of koa-session; each context has its own copy. */
+interface SessionOptions {
+  store?: unknown;
+  ContextStore?: unknown;
+  /** Makes the key of a session in the store. */
+  genid?: (ctx: Context) => string;
+}
+
+type KoaMiddleware = (ctx: Context, next: () => Promise<void>) => Promise<void>;
+
+/** Returns the session middleware of the application, or undefined if the application has removed it. Egg names its middleware. */
+export function sessionMiddlewareOf(app: Application): KoaMiddleware | undefined {
+  const middlewares = app.middleware as unknown as (KoaMiddleware & { _name?: string })[];
+  return middlewares.find(({ _name }) => _name?.startsWith('session'));
+}
+
+/**
+ * Whether sessions are in a store, which must be asked for each context. A session in a cookie is read when it is first used. True
+ * for a session middleware that is not koa-session's: it may load something first.
+ */
+export function hasSessionStore(app: Application): boolean {
+  const options = (app.config as { session?: SessionOptions }).session;
+  return !('sessionOptions' in app.context && options) || Boolean(options.store || options.ContextStore);
+}
+
+/**
+ * Runs koa-session's middleware for a context without a session cookie so that the store gets the session under a given key.
+ *
+ * @param keyOf - returns the key, given the function of koa-session that makes one
+ */
+export async function withSessionKey(
+  middleware: KoaMiddleware,
+  ctx: Context,
+  next: () => Promise<void>,
+  keyOf: (makeKey: (ctx: Context) => string) => string,
+): Promise<void> {
+  const options = (ctx as { sessionOptions?: SessionOptions }).sessionOptions;
+  const genid = options?.genid;
+  if (genid === undefined || !(options?.store || options?.ContextStore)) return middleware(ctx, next);
+  options.genid = () => keyOf(genid);
+  return middleware(ctx, () => {
+    // From here on koa-session calls it only if the application regenerates the session, which means a new key.
+    options.genid = genid;
+    return next();
+  });
+}
+
+/** Returns the accessor of `ctx.session`. */
+export function sessionAccessorOf(app: Application): PropertyDescriptor | undefined {
+  for (let at: object | null = app.context; at !== null; at = Object.getPrototypeOf(at)) {
+    const found = Object.getOwnPropertyDescriptor(at, 'session');
+    if (found) return found;
+  }
+  return undefined;
+}
+
+/** Egg's loader: synchronous on Egg 3, asynchronous on Egg 4. */
+export interface EggLoader {
+  readonly FileLoader: {
+    new (options: object): { load(): unknown };
+    /** The symbol under which Egg keeps the path of what it has loaded. */
+    readonly FULLPATH: symbol;
+  };
+  getLoadUnits(): { path: string }[];
+  loadRouter(...args: unknown[]): unknown;
+}
+
+export function loaderOf(app: Application): EggLoader {
+  return app.loader as unknown as EggLoader;
+}
+
+/** Whether Egg loads files asynchronously: Egg 4 does, Egg 3 does not. */
+export function loadsAsynchronously(app: { loader: object }): boolean {
+  return types.isAsyncFunction((app.loader as EggLoader).loadRouter);
+}
+
+/** Delays `app/router` until a promise is fulfilled. On Egg 4 only. */
+export function delayRouter(app: Application, until: Promise<unknown>): void {
+  const loader = loaderOf(app);
+  const { loadRouter } = loader;
+  loader.loadRouter = async (...args) => {
+    await until;
+    return loadRouter.apply(loader, args);
+  };
+}
+
+/** Registers a function that Egg calls when the application closes, before those that were registered earlier. */
+export function registerBeforeClose(app: Application, fn: () => Promise<void>): void {
+  const { lifecycle } = app as unknown as { lifecycle: { registerBeforeClose(fn: () => Promise<void>): void } };
+  lifecycle.registerBeforeClose(fn);
+}
+
+/** The options with which Egg's master has started a worker or the agent. */
+export interface MasterOptions {
+  workers?: number;
+  sticky?: boolean;
+  clusterPort?: number;
+  /** `'single'`: one process is master, agent and worker. */
+  mode?: string;
+}
+
+export function masterOptionsOf(app: object): MasterOptions {
+  return (app as { options?: MasterOptions }).options ?? {};
+}
+
+const member = (path: string, type: Member['type'], ...names: string[]): Member => ({
+  library: 'egg',
+  path,
+  type,
+  find: ({ app }) => names.reduce<unknown>((object, name) => property(object as object | undefined, name), app),
+});
+
+export const EGG_MEMBERS: readonly Member[] = [
+  member('app.createContext', 'function', 'createContext'),
+  member('app.context', 'object', 'context'),
+  member('app.request', 'object', 'request'),
+  member('app.response', 'object', 'response'),
+  member('app.middleware', 'object', 'middleware'),
+  member('app.loader.FileLoader', 'function', 'loader', 'FileLoader'),
+  member('app.loader.getLoadUnits', 'function', 'loader', 'getLoadUnits'),
+  member('app.loader.loadRouter', 'function', 'loader', 'loadRouter'),
+  member('app.lifecycle.registerBeforeClose', 'function', 'lifecycle', 'registerBeforeClose'),
+  {
+    ...member('app.ctxStorage', 'object', 'ctxStorage'),
+    fallback: 'app.currentContext is undefined in app/io',
+  },
+];
+
+/** Returns the ids of the workers that the agent's messenger has been told of. */
+export function workerIdsOf(messenger: object): string[] {
+  return ((messenger as { opids?: Array<number | string> }).opids ?? []).map(String);
+}

@@ -1,0 +1,243 @@
+// The private members of Socket.IO's Socket that the plugin uses: it runs the packet chain in place of `dispatch`, and learns of the
+// end of a socket that never connected from `_cleanup`.
+import { type Namespace, Socket } from 'socket.io';
+import { type Member, property } from './members';
+
+/** What the plugin does at the private methods of a socket. One object for all sockets. */
+export interface SocketHooks {
+  /** Handles an event packet of the client in place of Socket.IO, which would call the listeners of the socket. */
+  packet(socket: Socket, packet: unknown[]): void;
+  /** Whether a call of `disconnect()` was remembered for later, since the client is still being admitted. */
+  defersDisconnect(socket: Socket, close: boolean): boolean;
+  /**
+   * Called when Socket.IO releases a socket: it has disconnected, was refused, or its client left before it was connected. May be
+   * called twice.
+   */
+  released(socket: Socket): void;
+  /** Called with an error of the connection, such as a packet that cannot be decoded. */
+  error(socket: Socket, err: unknown): void;
+}
+
+/** The private methods. */
+interface PrivateSocket {
+  /** Runs the middlewares of `socket.use()`, then emits the event to the listeners of the socket. */
+  dispatch(packet: unknown[]): void;
+  /** Leaves all rooms and the namespace. */
+  _cleanup(): void;
+  /** Emits `error`. */
+  _onerror(err: unknown): void;
+  /** The middlewares of `socket.use()`. */
+  readonly fns: readonly unknown[];
+  /** The callbacks of emitted events whose acknowledgement has not arrived. */
+  acks: Map<number, unknown>;
+  readonly client: { _disconnect(): void };
+}
+
+interface PrivateNamespace {
+  /** Creates the socket of a client, or recovers one. */
+  _createSocket(client: Socket['client'], auth: Record<string, unknown>): Socket | Promise<Socket>;
+}
+
+const original = Socket.prototype as unknown as PrivateSocket;
+
+export const SOCKET_MEMBERS: readonly Member[] = [
+  {
+    library: 'socket.io',
+    path: 'Socket.prototype.dispatch',
+    type: 'function',
+    find: ({ socket }) => property(socket, 'dispatch'),
+    fallback: 'packet chains run in socket.use()',
+  },
+  {
+    library: 'socket.io',
+    path: 'Socket.prototype._cleanup',
+    type: 'function',
+    find: ({ socket }) => property(socket, '_cleanup'),
+    fallback: 'the chain of a client that a later namespace middleware refuses ends with the connection',
+  },
+  {
+    library: 'socket.io',
+    path: 'Socket.prototype._onerror',
+    type: 'function',
+    find: ({ socket }) => property(socket, '_onerror'),
+    fallback: 'the system event error is emitted for errors of the transport alone',
+  },
+  {
+    library: 'socket.io',
+    path: 'Socket.prototype.fns',
+    type: 'object',
+    find: ({ socket }) => property(socket, 'fns'),
+    fallback: 'every event is passed to the listeners of its socket, also if there are none',
+  },
+  {
+    library: 'socket.io',
+    path: 'Namespace.prototype._createSocket',
+    type: 'function',
+    find: ({ namespace }) => property(namespace, '_createSocket'),
+    fallback: 'an idle connection holds 220 bytes more',
+  },
+  {
+    library: 'socket.io',
+    path: 'Client.prototype._disconnect',
+    type: 'function',
+    find: ({ client }) => property(client, '_disconnect'),
+    fallback: 'the connection of a refused client is closed without a disconnect packet for each namespace',
+  },
+];
+
+/** How many listeners of `error` Socket.IO itself adds to a socket. */
+const OWN_ERROR_LISTENERS = 1;
+
+/** Under which an event packet has the `next` of `socket.use()`, if `dispatch` is missing. */
+const NEXT = Symbol('egg-socket.io:next');
+
+type UsedPacket = unknown[] & { [NEXT]?: () => void };
+
+/** Installs hooks on the sockets of namespaces. */
+export class SocketHookInstaller {
+  readonly #properties: PropertyDescriptorMap;
+  readonly #HookedSocket: new (
+    ...args: unknown[]
+  ) => Socket;
+
+  /** @param hooks - the same for all sockets */
+  constructor(private readonly hooks: SocketHooks) {
+    this.#properties = hookProperties(hooks);
+    this.#HookedSocket = hookedSocketClass(this.#properties);
+  }
+
+  /** Makes a namespace create sockets of a class of our own. The class only saves memory: `hook` installs the hooks on any socket. */
+  hookNamespace(nsp: Namespace): void {
+    const target = nsp as unknown as PrivateNamespace;
+    const create = target._createSocket;
+    if (typeof create !== 'function') return;
+    const HookedSocket = this.#HookedSocket;
+    target._createSocket = function (client, auth) {
+      // Socket.IO itself creates a socket that it may recover.
+      const isReturning = typeof auth.pid === 'string' && typeof auth.offset === 'string';
+      return isReturning ? create.call(this, client, auth) : new HookedSocket(this, client, auth);
+    };
+  }
+
+  /** Installs the hooks on a socket, unless it has them. Must be called before the client of the socket is connected. */
+  hook(socket: Socket): void {
+    const { hooks } = this;
+    const properties = this.#properties;
+    if (!(socket instanceof this.#HookedSocket)) Object.defineProperties(socket, properties);
+    if (properties.dispatch === undefined) {
+      socket.use((packet, next) => {
+        (packet as UsedPacket)[NEXT] = next;
+        hooks.packet(socket, packet);
+      });
+    }
+    if (properties._onerror === undefined) socket.conn.on('error', (err: unknown) => hooks.error(socket, err));
+    if (properties._cleanup === undefined) {
+      socket.on('disconnect', () => hooks.released(socket));
+      socket.conn.on('close', () => hooks.released(socket));
+    }
+  }
+}
+
+/** Makes a child namespace create its sockets as its parent does. */
+export function inheritSocketHooks(child: Namespace, parent: Namespace): void {
+  const name = '_createSocket';
+  if (Object.hasOwn(parent, name)) Object.assign(child, { [name]: Reflect.get(parent, name) });
+}
+
+/**
+ * Returns a class of sockets with the hooks in its prototype. An idle connection holds 220 bytes less than one with hooks of its own:
+ * most of them are the empty Map for acknowledgements that Socket.IO creates for each socket, although most clients are never asked
+ * for one.
+ */
+function hookedSocketClass(properties: PropertyDescriptorMap): new (...args: unknown[]) => Socket {
+  class HookedSocket extends Socket {}
+  Object.defineProperties(HookedSocket.prototype, {
+    ...properties,
+    acks: {
+      configurable: true,
+      get(this: PrivateSocket) {
+        setAcks(this, new Map());
+        return this.acks;
+      },
+      // The constructor of Socket.IO's class assigns an empty Map.
+      set(this: PrivateSocket, acks: PrivateSocket['acks']) {
+        if (!(acks instanceof Map) || acks.size > 0) setAcks(this, acks);
+      },
+    },
+  });
+  return HookedSocket as unknown as new (
+    ...args: unknown[]
+  ) => Socket;
+}
+
+function setAcks(socket: PrivateSocket, value: PrivateSocket['acks']): void {
+  Object.defineProperty(socket, 'acks', { value, writable: true, enumerable: true, configurable: true });
+}
+
+function hookProperties(hooks: SocketHooks): PropertyDescriptorMap {
+  const { dispatch, _cleanup, _onerror } = original;
+  const { disconnect } = Socket.prototype;
+  const properties: PropertyDescriptorMap = {
+    // Read by koa and Egg through `request.socket`: ctx.ip, ctx.secure, ctx.protocol.
+    remoteAddress: fromHandshake('remoteAddress', 'address'),
+    encrypted: fromHandshake('encrypted', 'secure'),
+    disconnect: method(function (this: Socket, close = false) {
+      return hooks.defersDisconnect(this, close) ? this : disconnect.call(this, close);
+    }),
+  };
+  if (typeof dispatch === 'function') {
+    properties.dispatch = method(function (this: Socket, packet: unknown[]) {
+      hooks.packet(this, packet);
+    });
+  }
+  if (typeof _cleanup === 'function') {
+    properties._cleanup = method(function (this: Socket) {
+      _cleanup.call(this as unknown as PrivateSocket);
+      hooks.released(this);
+    });
+  }
+  if (typeof _onerror === 'function') {
+    properties._onerror = method(function (this: Socket, err: unknown) {
+      hooks.error(this, err);
+      _onerror.call(this as unknown as PrivateSocket, err);
+    });
+  }
+  return properties;
+}
+
+function method(value: unknown): PropertyDescriptor {
+  return { value, writable: true, configurable: true };
+}
+
+function fromHandshake(name: string, from: 'address' | 'secure'): PropertyDescriptor {
+  return {
+    configurable: true,
+    get(this: Socket) {
+      return this.handshake[from];
+    },
+    set(this: Socket, value: unknown) {
+      Object.defineProperty(this, name, { value, writable: true, enumerable: true, configurable: true });
+    },
+  };
+}
+
+/** Passes an event packet on to the middlewares of `socket.use()` and to the listeners of the socket, in a later tick. */
+export function dispatchToListeners(socket: Socket, packet: unknown[]): void {
+  if (typeof original.dispatch === 'function') original.dispatch.call(socket as unknown as PrivateSocket, packet);
+  else (packet as UsedPacket)[NEXT]?.();
+}
+
+/** Whether `dispatchToListeners` has something to call: a listener of the event, or a middleware of `socket.use()`. */
+export function hasListeners(socket: Socket, event: unknown): boolean {
+  const count = socket.listenerCount(event as string);
+  if (count > (event === 'error' ? OWN_ERROR_LISTENERS : 0)) return true;
+  const { fns } = socket as unknown as PrivateSocket;
+  return fns === undefined || fns.length > 0;
+}
+
+/** Disconnects a client from all namespaces and closes its connection. */
+export function disconnectClient(socket: Socket): void {
+  const { client } = socket as unknown as PrivateSocket;
+  if (typeof client._disconnect === 'function') client._disconnect();
+  else socket.conn.close();
+}
