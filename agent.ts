@@ -1,11 +1,10 @@
-// What happens when, in the agent: it starts before the workers, so a mistake in config.io is said once, not by each, and what
-// killed ones have left is gone.
+// The boot hooks of the agent. It starts before the workers: a mistake in config.io is reported once, and not by each worker.
 import type { Agent } from 'egg';
 import { configOf } from './lib/config/config';
 import { hidePassword } from './lib/config/redis';
 import { loadWsEngine } from './lib/config/server-options';
 import { adapterOf } from './lib/config/topology';
-import { sweep } from './lib/workers/run-directory';
+import { removeDeadWorkers } from './lib/workers/run-directory';
 
 export default class IoAgentBoot {
   constructor(private readonly agent: Agent) {}
@@ -16,11 +15,12 @@ export default class IoAgentBoot {
 
   configDidLoad(): void {
     adapterOf(this.agent);
-    // To have said what can't be loaded.
+    // Throws if the package cannot be loaded.
     loadWsEngine(configOf(this.agent).init, this.agent.baseDir);
   }
 
   async didLoad(): Promise<void> {
-    await sweep(this.agent.config.rundir);
+    // Removes the sockets of workers that were killed.
+    await removeDeadWorkers(this.agent.config.rundir);
   }
 }

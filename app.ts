@@ -1,7 +1,6 @@
-// What happens when, in a worker. No logic here: each hook names the rooms that do the work.
+// The boot hooks of a worker: an index of what happens when.
 import type { Application } from 'egg';
-import { closeRedis } from './lib/adapters/redis/install';
-import { useAdapter } from './lib/adapters/select';
+import { type InstalledAdapter, useAdapter } from './lib/adapters/select';
 import { listenToAgent } from './lib/agent/relay';
 import { bindNamespaces, summary } from './lib/boot';
 import { configOf } from './lib/config/config';
@@ -9,17 +8,16 @@ import { hidePassword } from './lib/config/redis';
 import { adapterOf, drainWarnings, hostWarnings } from './lib/config/topology';
 import { drain, drainConnection } from './lib/drain';
 import { attach, detach } from './lib/engine';
+import { assertSupported } from './lib/internals/assert-supported';
+import { registerBeforeClose } from './lib/internals/egg';
 import { loadIo } from './lib/loader';
-import { closeCluster, leaveCluster, openCluster, prepareCluster } from './lib/workers/workers';
-
-/** What `app.beforeClose` calls, which Egg 4 calls deprecated. */
-interface Lifecycle {
-  registerBeforeClose(fn: () => Promise<void>): void;
-}
+import { Workers } from './lib/workers/workers';
 
 export default class IoBoot {
   #loading: Promise<void> | undefined;
-  #leaving: Promise<unknown> | undefined;
+  #drained: Promise<unknown> | undefined;
+  #workers: Workers | undefined;
+  #adapter: InstalledAdapter | undefined;
 
   constructor(private readonly app: Application) {}
 
@@ -28,53 +26,59 @@ export default class IoBoot {
   }
 
   configDidLoad(): void {
-    const { warnings } = configOf(this.app);
-    adapterOf(this.app);
-    for (const warning of [...warnings, ...drainWarnings(this.app), ...hostWarnings(this.app)]) {
-      this.app.coreLogger.warn(`[egg-socket.io] ${warning}`);
-    }
-    prepareCluster(this.app, (sid) => drainConnection(this.app, sid));
-    this.#loading = loadIo(this.app);
-    this.app.on('server', (server) => attach(this.app, server));
+    const { app } = this;
+    const warn = (warning: string) => app.coreLogger.warn(warning);
+    assertSupported(app, warn);
+    const { warnings } = configOf(app);
+    adapterOf(app);
+    for (const warning of [...warnings, ...drainWarnings(app), ...hostWarnings(app)])
+      warn(`[egg-socket.io] ${warning}`);
+    const workers = new Workers(app, (sid) => drainConnection(app, sid));
+    this.#workers = workers;
+    this.#loading = loadIo(app);
+    app.on('server', (server) => {
+      const engine = attach(app, server, workers.generateSessionId);
+      if (engine) workers.attach(engine);
+    });
   }
 
   async didLoad(): Promise<void> {
     await this.#loading;
-    await useAdapter(this.app);
+    this.#adapter = useAdapter(this.app, this.#workers as Workers);
+    await this.#adapter.ready;
   }
 
-  // Not in didLoad: an application of ES modules on Egg 4 is still loading its middleware and its router by then.
+  // Not in didLoad: an application of ES modules on Egg 4 is still loading its middleware and its router then.
   async willReady(): Promise<void> {
     bindNamespaces(this.app);
     listenToAgent(this.app);
-    await openCluster(this.app);
+    await this.#workers?.open();
+    await this.#adapter?.join();
     this.app.coreLogger.info(summary(this.app));
-    this.#leaveFirst();
+    this.#drainFirst();
   }
 
   async serverDidReady(): Promise<void> {
-    // Applications register until then.
+    // In a later turn: applications register functions in this hook, too.
     setImmediate(() => {
       try {
-        this.#leaveFirst();
+        this.#drainFirst();
       } catch {
-        // It is closing already, and does so without this.
+        // The application is closing already. The first registration drains.
       }
     });
   }
 
-  /** What is registered last runs first: clients leave while the application still has what its handlers need. */
-  #leaveFirst(): void {
-    const { lifecycle } = this.app as unknown as { lifecycle: Lifecycle };
-    lifecycle.registerBeforeClose(async () => {
-      this.#leaving ??= Promise.all([drain(this.app), leaveCluster(this.app)]);
-      await this.#leaving;
+  /** Egg calls last registered functions first: connections drain while the application still has what its handlers need. */
+  #drainFirst(): void {
+    registerBeforeClose(this.app, async () => {
+      this.#drained ??= Promise.all([drain(this.app), this.#workers?.leave()]);
+      await this.#drained;
     });
   }
 
   async beforeClose(): Promise<void> {
     await detach(this.app);
-    await closeCluster(this.app);
-    await closeRedis(this.app);
+    await Promise.all([this.#adapter?.close(), this.#workers?.close()]);
   }
 }

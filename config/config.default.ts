@@ -1,15 +1,15 @@
-// The defaults of `config.io`. An application overrides them in its own config/config.default.ts.
+// The defaults of `config.io`. An application overrides them in its own config/config.default.
 import type { IoConfig } from '../lib/config/config';
 
 const config: { io: IoConfig } = {
   io: {
-    /** Options of Socket.IO's and Engine.IO's servers: path, cors, transports, maxHttpBufferSize, allowEIO3, … */
+    /** Options of Socket.IO and Engine.IO: path, cors, transports, maxHttpBufferSize, allowEIO3, … */
     init: {},
 
     /**
-     * The namespaces and their chains: names of files of app/io/middleware, run in this order.
-     * A namespace that is routed (`app.io.of(name).route()`) needs no entry. '/room/:id' stands for all that match; their
-     * contexts have `ctx.params.id`.
+     * The namespaces and their chains: names of files of app/io/middleware, in the order in which they run. A namespace that has
+     * routes (`app.io.of(name).route()`) needs no entry. '/room/:id' configures all namespaces that match it; their contexts have
+     * `ctx.params.id`.
      */
     namespace: {
       '/': {
@@ -18,41 +18,41 @@ const config: { io: IoConfig } = {
       },
     },
 
-    /** How many namespaces that clients ask for, such as those of '/room/:id', a worker has at most. Unset: 10000. */
+    /** How many namespaces such as those of '/room/:id' clients may create on a worker. Default: 10000. */
     maxNamespaces: undefined,
 
-    /** Chains that run first in every namespace, for what must guard all of them. */
+    /** Middleware that runs first in every namespace, such as guards. */
     connectionMiddleware: [],
     packetMiddleware: [],
 
     /**
-     * What carries broadcasts to other workers: 'memory', 'cluster', 'redis', 'redis-sharded', 'redis-streams', or a function
-     * (app) => an adapter's constructor. Unset: redis where it is set, else 'cluster' with several workers.
+     * The adapter, which sends broadcasts to other workers: 'memory', 'cluster', 'redis', 'redis-sharded', 'redis-streams', or a
+     * function (app) => an adapter's constructor. Default: 'redis' if redis is set, else 'cluster' with several workers.
      */
     adapter: undefined,
 
-    /** `{ host, port, auth_pass, db, … }` (any option of ioredis) or `{ clientName }` of egg-redis. Unset: no Redis. */
+    /** `{ host, port, auth_pass, db, … }` (any option of ioredis) or `{ clientName }` of egg-redis. Default: no Redis. */
     redis: undefined,
 
-    /** `(request) => string`: makes the ids of sockets. Unset: Socket.IO's random ids. */
+    /** Returns the id of a socket, `(request) => string`. Default: random ids of Socket.IO. */
     generateId: undefined,
 
-    /** `(ctx) =>` the id of the client's user, for app.io.user(id). true: ctx.userId. Unset: clients are nobody's. */
+    /** Returns the user id of a client, `(ctx) => id`, or `true` for `ctx.userId`. Enables `app.io.user(id)`. Default: off. */
     user: undefined,
 
     /**
-     * How a worker that closes lets go of its clients, in ms: `{ timeout, spread }`. Unset: it waits for what is running for
-     * at most 80 % of the time that Egg gives it, and spreads its clients over at most half of that. false: closes at once.
+     * How a closing worker drains its connections: `{ timeout, spread }` in ms. Default: it waits for running handlers for at most
+     * 80 % of the time that Egg gives it, and closes the connections over at most half of that. false: it closes them at once.
      */
     drain: undefined,
 
-    /** 'auto': what a controller returns or throws is the client's ack. 'manual': the controller calls it. */
+    /** 'auto': what a controller returns or throws is the acknowledgement. 'manual': the controller calls it. */
     ack: 'manual',
 
-    /** After how many ms an ack that nobody has called is answered with an error. Unset: never. */
+    /** After how many ms an acknowledgement that was not sent is answered with an error. Default: never. */
     ackTimeout: undefined,
 
-    /** `(err, ctx) =>` what a client is told of an error. Unset: err.data || err.message. */
+    /** Returns what a client receives of an error, `(err, ctx) => response`. Default: err.data || err.message. */
     onerror: undefined,
   },
 };

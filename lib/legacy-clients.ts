@@ -1,129 +1,115 @@
-// Clients of Socket.IO 1 and 2, which init.allowEIO3 lets in, as Socket.IO 2 treated them: they pass `/` before any other
-// namespace, and the query of a socket is in its handshake. Socket.IO 4 lets them in at once, past whatever guards `/`. Called
-// by server.ts for each namespace.
-import type { EventEmitter } from 'node:events';
+// Clients of Socket.IO 1 and 2, which `init.allowEIO3` allows. They are treated as by Socket.IO 2: a client connects to `/` before any
+// other namespace, so that the middleware of `/` guards all of them, and the query of a socket is in its handshake.
 import { type ParsedUrlQuery, parse } from 'node:querystring';
-import { isDeepStrictEqual } from 'node:util';
+import { debuglog, isDeepStrictEqual } from 'node:util';
 import type { Namespace, Socket } from 'socket.io';
 import { PacketType } from 'socket.io-parser';
+import {
+  type Client,
+  type ClientReplacements,
+  type ConnectRequest,
+  connectClient,
+  isConnected,
+  isConnectedTo,
+  type Packet,
+  replaceClientMethods,
+  sendConnectError,
+} from './internals/client';
 
-/** Socket.IO's client, as far as it is used here. */
-interface Client {
-  nsps: Map<string, Socket>;
-  connect: (name: string, query?: ParsedUrlQuery) => void;
-  /** Finds the namespace of a packet and, for one that asks to be let in, what becomes `handshake.auth`. */
-  _parseNamespace: (packet: { nsp: string }) => { namespace: string; authPayload: ParsedUrlQuery };
-  _packet: (packet: { type: number; nsp: string; data?: unknown }, opts?: object) => void;
-  readonly decoder: EventEmitter;
-  ondecoded: (packet: { type: number; nsp: string }) => void;
-}
+const debug = debuglog('egg-socket.io:legacy');
 
-/** The namespaces that a client has asked for and of which it has not heard yet, with the query where it has to wait for `/`. */
-type Asked = Map<string, ParsedUrlQuery | undefined>;
+const REQUESTED = Symbol('egg-socket.io:requested');
 
-const asked = new WeakMap<Client, Asked>();
+/** The namespaces that a client has requested and that have not answered. The query of those that wait until `/` has admitted it. */
+type Requested = Map<string, ParsedUrlQuery | undefined>;
 
-/** A client that asks for more before it is in `/` means no good. */
-const MAX_ASKED = 100;
-/** Nor does one with a longer query, in characters. */
+type LegacyClient = Client & { [REQUESTED]?: Requested };
+
+/** How many namespaces a client may request before `/` has admitted it. */
+const MAX_REQUESTED = 100;
+/** How long the name and the query of each may be, in characters. */
 const MAX_QUERY = 16_384;
-const UNKNOWN = { message: 'Invalid namespace' };
 
-/** Treats the clients of Socket.IO 1 and 2 in a namespace as Socket.IO 2 did. */
-export function treatOldClients(nsp: Namespace): void {
-  if (nsp.name === '/') {
+/** Treats clients of Socket.IO 1 and 2 in a namespace as Socket.IO 2 does. */
+export function setUpLegacyClients(nsp: Namespace): void {
+  if (nsp.name !== '/') {
     nsp.use((socket, next) => {
-      const client = clientOf(socket);
-      if (socket.conn.protocol === 3 && !asked.has(client)) {
-        asked.set(client, new Map([['/', undefined]]));
-        Object.assign(client, { connect: ask, _parseNamespace: parseNamespace, _packet: send });
-        ignoreLate(client);
-      }
+      if (socket.conn.protocol === 3) addQuery(socket);
       next();
     });
-    // In a later tick: a client that the chain has disconnected is out again by then.
-    nsp.on('connection', (socket: Socket) => process.nextTick(() => enter(clientOf(socket))));
+    return;
+  }
+  nsp.use((socket, next) => {
+    const client: LegacyClient = socket.client;
+    if (socket.conn.protocol === 3 && client[REQUESTED] === undefined) {
+      debug('a client of %s speaks EIO3', socket.handshake.address);
+      client[REQUESTED] = new Map([['/', undefined]]);
+      replaceClientMethods(client, REPLACEMENTS);
+    }
+    next();
+  });
+  // In a later tick: a client that the chain has disconnected is not connected any more by then.
+  nsp.on('connection', (socket: Socket) => process.nextTick(connectRequested, socket.client));
+}
+
+/** The query of the connection is that of all its sockets. In a namespace, the query of the CONNECT packet is added. */
+function addQuery({ handshake }: Socket): void {
+  if (Object.keys(handshake.auth).length === 0) return;
+  handshake.query = { ...handshake.query, ...handshake.auth };
+}
+
+const REPLACEMENTS: ClientReplacements = {
+  connect: request,
+  parseNamespace,
+  outgoing,
+  // A packet that was under way when the server disconnected the client from a namespace: Socket.IO 4 would close the connection.
+  // It still does if the client is in no namespace.
+  accepts: (client, { type, nsp }) => type === PacketType.CONNECT || isConnectedTo(client, nsp) || !isConnected(client),
+};
+
+/**
+ * Handles the request of a client to connect to a namespace. A second request for the same namespace is rejected: its socket would
+ * have the id of the first. A request that waits for `/` creates no socket and no namespace.
+ */
+function request(client: LegacyClient, name: string, query: ParsedUrlQuery): void {
+  const requested = client[REQUESTED] as Requested;
+  if (requested.has(name)) sendConnectError(client, name, `already connecting to ${name}`);
+  else if (name === '/' || isConnectedTo(client, '/')) {
+    requested.set(name, undefined);
+    connectClient(client, name, query);
+  } else if (requested.size < MAX_REQUESTED && JSON.stringify([name, query]).length < MAX_QUERY) {
+    requested.set(name, query);
   } else {
-    nsp.use((socket, next) => {
-      const { handshake, conn } = socket;
-      // The query of the connection is that of all its sockets: this one gets its own.
-      if (conn.protocol === 3 && Object.keys(handshake.auth).length > 0) {
-        handshake.query = { ...handshake.query, ...handshake.auth };
-      }
-      next();
-    });
+    debug('reject a request of %s: too many before / has admitted it', client.request.url);
+    sendConnectError(client, name.slice(0, MAX_QUERY), 'asked for too much before it was in /');
   }
 }
 
-function clientOf({ client }: Socket): Client {
-  return client as unknown as Client;
-}
-
-/**
- * What was on its way when the server sent the client out of a namespace: Socket.IO 4 would close the whole connection. One that
- * is in no namespace is cut off.
- */
-function ignoreLate(client: Client): void {
-  const { decoder, ondecoded } = client;
-  client.ondecoded = (packet) => {
-    const { nsps } = client;
-    if (packet.type === PacketType.CONNECT || nsps.has(packet.nsp) || nsps.size === 0) ondecoded(packet);
-  };
-  decoder.off('decoded', ondecoded);
-  decoder.on('decoded', client.ondecoded);
-}
-
-/** Socket.IO's own methods. */
-function methodsOf(client: Client): Client {
-  return Object.getPrototypeOf(client) as Client;
-}
-
-/** Whether the client is in `/` now: who has left it, or was sent away, has to come back first. */
-function isIn({ nsps }: Client): boolean {
-  return nsps.has('/');
-}
-
-/**
- * The client asks to be let in. A second socket in a namespace would have the id of the first and take its place, and the first
- * neither life nor end. What waits for `/` has no socket yet: it takes no place of the namespace, and no chain has seen it.
- */
-function ask(this: Client, name: string, query: ParsedUrlQuery = {}): void {
-  const all = asked.get(this) as Asked;
-  if (all.has(name)) refuse(this, name, `already connecting to ${name}`);
-  else if (name === '/' || isIn(this)) {
-    all.set(name, undefined);
-    methodsOf(this).connect.call(this, name, query);
-  } else if (all.size < MAX_ASKED && JSON.stringify([name, query]).length < MAX_QUERY) all.set(name, query);
-  else refuse(this, name.slice(0, MAX_QUERY), 'asked for too much before it was in /');
-}
-
-function refuse(client: Client, nsp: string, data: string): void {
-  methodsOf(client)._packet.call(client, { type: PacketType.CONNECT_ERROR, nsp, data });
-}
-
-/** The client is in `/`: what it has asked for meanwhile is asked for now. */
-function enter(client: Client): void {
-  const all = asked.get(client);
-  if (all === undefined || !isIn(client)) return;
-  for (const [name, query] of all) {
+/** Connects a client that `/` has admitted to the namespaces that it has requested meanwhile. */
+function connectRequested(client: LegacyClient): void {
+  const requested = client[REQUESTED];
+  if (requested === undefined || !isConnectedTo(client, '/')) return;
+  for (const [name, query] of requested) {
     if (query === undefined) continue;
-    all.set(name, undefined);
-    methodsOf(client).connect.call(client, name, query);
+    requested.set(name, undefined);
+    connectClient(client, name, query);
   }
 }
 
-/** Socket.IO 4 takes it for a URL, and so finds no namespace whose name isn't ASCII. */
-function parseNamespace({ nsp }: { nsp: string }): ReturnType<Client['_parseNamespace']> {
+/** Socket.IO 4 parses the namespace as a URL, and does not find one whose name is not ASCII. */
+function parseNamespace({ nsp }: { nsp: string }): ConnectRequest {
   const end = nsp.indexOf('?');
   return end < 0
     ? { namespace: nsp, authPayload: {} }
     : { namespace: nsp.slice(0, end), authPayload: parse(nsp.slice(end + 1)) };
 }
 
-/** Socket.IO 4 says to all clients with an object that there is no such namespace; Socket.IO 2 said it with a text. */
-function send(this: Client, packet: Parameters<Client['_packet']>[0], opts?: object): void {
+const INVALID_NAMESPACE = { message: 'Invalid namespace' };
+
+/** Socket.IO 4 rejects an unknown namespace with an object, Socket.IO 2 with a string. */
+function outgoing(client: LegacyClient, packet: Packet): Packet {
   const { type, nsp, data } = packet;
-  if (type === PacketType.CONNECT || type === PacketType.CONNECT_ERROR) asked.get(this)?.delete(nsp);
-  const isUnknown = type === PacketType.CONNECT_ERROR && isDeepStrictEqual(data, UNKNOWN);
-  methodsOf(this)._packet.call(this, isUnknown ? { ...packet, data: UNKNOWN.message } : packet, opts);
+  if (type === PacketType.CONNECT || type === PacketType.CONNECT_ERROR) client[REQUESTED]?.delete(nsp);
+  const isInvalid = type === PacketType.CONNECT_ERROR && isDeepStrictEqual(data, INVALID_NAMESPACE);
+  return isInvalid ? { ...packet, data: INVALID_NAMESPACE.message } : packet;
 }

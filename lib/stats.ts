@@ -1,41 +1,39 @@
-// What a worker has counted of its clients, by the protocol that they speak: app.io.stats(). Called by server.ts, which reads it,
-// by engine.ts for connections, and by boot.ts for namespaces.
+// The statistics of a worker by protocol: app.io.stats().
 import type { Namespace, Socket } from 'socket.io';
 
-/** The connections of clients that speak one protocol. A client has one for all its namespaces. */
+/** The connections of one protocol. A client has one connection for all its namespaces. */
 export interface ConnectionStats {
-  /** Those that are open. */
+  /** How many are open. */
   now: number;
-  /** Of those, by what they go over now, after upgrades. */
+  /** How many of them use this transport, after upgrades. */
   polling: number;
   websocket: number;
   webtransport: number;
-  /** Since the worker began. A client that comes back counts again. */
+  /** How many were opened since the worker started. A client that reconnects counts again. */
   total: number;
-  /** When the last one was opened, as an ISO date; null where none was. */
+  /** When the last one was opened, as an ISO date; null if none was. */
   last: string | null;
 }
 
-/** What `app.io.stats()` gives: numbers of one worker, which `JSON.stringify` takes as they are. */
+/** The result of `app.io.stats()`: the figures of one worker, as plain JSON. */
 export interface IoStats {
-  /** The worker's process id. */
+  /** The process id of the worker. */
   pid: number;
-  /** Since when it has counted, as an ISO date. */
+  /** The start of the counting, as an ISO date. */
   since: string;
   connections: Record<Protocol, ConnectionStats>;
   /**
-   * How many handshakes were refused because the client is one of Socket.IO 1 or 2 and `config.io.init.allowEIO3` is off.
-   * Attempts, not clients: a client tries again every few seconds.
+   * How many handshakes of Socket.IO 1 and 2 were refused since `config.io.init.allowEIO3` is off. These are attempts, not clients: a
+   * client tries again every few seconds.
    */
   refusedOld: number;
   /**
-   * By name; those that are made when a client asks for them under the pattern that they match. Of a namespace that is neither
-   * configured nor routed there is only `now`.
+   * By name; child namespaces by the name of their parent. A namespace that is neither configured nor routed has only `now`.
    */
   namespaces: Record<string, Record<Protocol, NamespaceStats>>;
 }
 
-/** Engine.IO's server, as far as it is used here. */
+/** An Engine.IO server. */
 interface Engine {
   readonly clients: Record<string, Connection>;
   on(event: 'connection', listener: (conn: Connection) => void): void;
@@ -49,10 +47,10 @@ interface Connection {
   readonly transport: { readonly name: string };
 }
 
-/** Engine.IO's code of a handshake in a protocol that it doesn't take. */
+/** Engine.IO's error code of a handshake in a protocol that it does not support. */
 const UNSUPPORTED_PROTOCOL = 5;
 
-/** What an `app.io` has counted. */
+/** The counters of one server. */
 export class Stats {
   readonly #since = new Date();
   readonly #engines = new Set<Engine>();
@@ -60,7 +58,7 @@ export class Stats {
   readonly #namespaces = new Map<string, Counts>();
   #refusedOld = 0;
 
-  /** From now on the connections of an engine are counted. */
+  /** Starts to count the connections of an engine. */
   watch(engine: Engine): void {
     this.#engines.add(engine);
     engine.on('connection', ({ protocol }) => {
@@ -73,7 +71,7 @@ export class Stats {
     });
   }
 
-  /** @param name - of a namespace, or the pattern of those that clients name */
+  /** Returns the counters of a namespace. @param name - its name; of a child namespace, that of its parent */
   countsOf(name: string): Counts {
     const known = this.#namespaces.get(name);
     if (known) return known;
@@ -83,8 +81,10 @@ export class Stats {
   }
 
   /**
-   * @param namespaces - those that are there
-   * @param nameOf - the name under which one is counted
+   * Reads all counters.
+   *
+   * @param namespaces - the existing namespaces
+   * @param nameOf - returns the name under which a namespace is counted
    */
   read(namespaces: Iterable<Namespace>, nameOf: (nsp: Namespace) => string): IoStats {
     const counted = new Map(Array.from(this.#namespaces, ([name, counts]) => [name, counts.read()]));
@@ -121,45 +121,40 @@ export class Stats {
   }
 }
 
-const all = new WeakMap<object, Stats>();
+const STATS = Symbol('egg-socket.io:stats');
 
-/** @param io - `app.io` */
+/** Returns the counters of a server. @param io - `app.io` */
 export function statsOf(io: object): Stats {
-  let stats = all.get(io);
-  if (stats === undefined) {
-    stats = new Stats();
-    all.set(io, stats);
-  }
-  return stats;
+  const holder = io as { [STATS]?: Stats };
+  holder[STATS] ??= new Stats();
+  return holder[STATS];
 }
 
-// What the chains of a namespace count: by namespace.ts, connection.ts, ends.ts, packet.ts and system.ts. A leaf.
-
-/** The protocol of Engine.IO: 3 is that of clients of Socket.IO 1 and 2, 4 that of clients of Socket.IO 3 and 4. */
+/** The version of the Engine.IO protocol: 3 for clients of Socket.IO 1 and 2, 4 for clients of Socket.IO 3 and 4. */
 export type Protocol = 3 | 4;
 
-/** A namespace's clients that speak one protocol. */
+/** The clients of a namespace that use one protocol. */
 export interface NamespaceStats {
-  /** Those that are in. */
+  /** How many are connected. */
   now: number;
-  /** How many were let in since the worker began. */
+  /** How many were admitted since the worker started. */
   total: number;
-  /** How many the connection chain has refused, or disconnected before they were in. */
+  /** How many the connection chain has refused, or disconnected before they were connected. */
   refused: number;
   /** How many events have reached the packet chain. */
   events: number;
-  /** How many failures the log has of them, other than refusals: of packets, system events, and the end of connection chains. */
+  /** How many errors were logged, without refusals: of packets, of system events, and of the end of connection chains. */
   errors: number;
 }
 
 type Counted = Omit<NamespaceStats, 'now'>;
 
-/** One for all sockets of a namespace, so that counting is an addition. */
+/** The counters of a namespace, which its sockets share. */
 export class Counts {
   readonly #old: Counted = { total: 0, refused: 0, events: 0, errors: 0 };
   readonly #recent: Counted = { total: 0, refused: 0, events: 0, errors: 0 };
 
-  /** Where what a socket does is counted. */
+  /** Returns the counters of a socket's protocol. */
   of(socket: Socket): Counted {
     return socket.conn.protocol === 3 ? this.#old : this.#recent;
   }

@@ -44,7 +44,7 @@ describe('config.io.adapter', () => {
     );
     assert.throws(() => choose({ adapter: {} as never }), /config\.io\.adapter is invalid/);
     const both = { adapter: 'memory', init: { adapter: Adapter } } as unknown as IoConfig;
-    assert.throws(() => choose(both), /config\.io\.init\.adapter is .*nothing where config\.io\.adapter is set/);
+    assert.throws(() => choose(both), /config\.io\.init\.adapter is .*nothing if config\.io\.adapter is set/);
   });
 
   it('should warn of Redis that nobody uses', () => {
@@ -82,7 +82,7 @@ describe('config.io.adapter', () => {
     it('should fail the boot where messages are not kept, and say which adapters keep them', async () => {
       const { message } = await bootError({ io: { init, redis } });
       assert.match(message, /connectionStateRecovery does not work with the adapter 'redis' and 1 worker/);
-      assert.match(message, /What can carry it: config\.io\.adapter 'redis-streams', or 'memory' with one worker/);
+      assert.match(message, /It works with config\.io\.adapter 'redis-streams', or 'memory' with one worker/);
       assert.throws(() => choose({ init }, MANY), /does not work with the adapter 'cluster' and 4 workers/);
       assert.throws(() => choose({ init, adapter: 'memory' }, MANY), /does not work with the adapter 'memory'/);
       assert.throws(() => choose({ init, redis, adapter: 'redis-sharded' }), /adapter 'redis-sharded'/);

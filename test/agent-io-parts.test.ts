@@ -4,7 +4,7 @@ import { EventEmitter } from 'node:events';
 import type { Agent, Application } from 'egg';
 import { Server } from 'socket.io';
 import { Adapter } from 'socket.io-adapter';
-import { AgentIo, sender } from '../lib/agent/io';
+import { AgentIo, commandSender } from '../lib/agent/io';
 import { ACTION, decodeCommand, listenToAgent } from '../lib/agent/relay';
 import { Users } from '../lib/users';
 import { FRAMEWORK, fixture } from './support/app';
@@ -46,7 +46,7 @@ describe('the parts of agent.io', () => {
 
   it('should say what it does not do', async () => {
     const io = new AgentIo(() => assert.fail('nothing is sent'), NO_USERS) as AgentIo & Server;
-    const answers = /agent\.io emits, and gets no answers/;
+    const answers = /agent\.io only emits and receives no answers/;
     await assert.rejects(io.fetchSockets(), answers);
     await assert.rejects(io.emitWithAck('news'), answers);
     await assert.rejects(io.timeout(100).emitWithAck('news'), answers);
@@ -73,9 +73,9 @@ describe('the parts of agent.io', () => {
       const sent: unknown[][] = [];
       const messenger = Object.assign(new EventEmitter(), { sendTo: (...args: unknown[]) => sent.push(args) });
       const coreLogger = { warn: (message: string) => warnings.push(message) };
-      const send = sender({ messenger, coreLogger, options: { workers } } as unknown as Agent);
+      const send = commandSender({ messenger, coreLogger, options: { workers } } as unknown as Agent);
       send('early');
-      assert.match(warnings.join(), /agent\.io has emitted before any worker listens/);
+      assert.match(warnings.join(), /agent\.io has emitted before a worker is ready/);
       messenger.emit('egg-pids', [5]);
       send('now');
       assert.deepEqual(sent, [['5', ACTION, 'now']]);

@@ -118,7 +118,7 @@ function agentIo(name: string, options: WorldOptions): void {
       assert.equal(failures.length, 3);
       for (const [event, error] of failures) {
         assert.equal(event, 'failed');
-        assert.match(error as string, /agent\.io emits, and gets no answers: ask a worker/);
+        assert.match(error as string, /agent\.io only emits and receives no answers: use agent\.messenger/);
       }
     });
   });

@@ -4,8 +4,8 @@ import { Agent, get, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { setTimeout as later } from 'node:timers/promises';
 import { WebSocket } from 'ws';
-import { type DrainConfig, resolveDrain } from '../lib/config/config';
-import { drainOf, drainWarnings, variablesOf } from '../lib/config/topology';
+import { type DrainConfig, resolveConfig } from '../lib/config/config';
+import { closeVariablesOf, drainTimesOf, drainWarnings } from '../lib/config/topology';
 import { drainConnection } from '../lib/drain';
 import { connected, EGG_MAJOR, logs, mm, type Running } from './support/app';
 import { bootError, startInline } from './support/inline';
@@ -401,7 +401,7 @@ describe('config.io.drain', () => {
     assert.equal(warn.length, 1);
     assert.match(
       warn[0],
-      /closing without waiting any longer: after 300 ms 3 handlers of events \(\/chat hang: 2, \/chat disconnect: 1\) and 1 connection chains are still running; EGG_APP_CLOSE_TIMEOUT( and GRACEFUL_TIMEOUT)? in the environment gives? more time$/,
+      /drain timed out after 300 ms: 3 handlers of events \(\/chat hang: 2, \/chat disconnect: 1\) and 1 connection chains are still running\. EGG_APP_CLOSE_TIMEOUT( and GRACEFUL_TIMEOUT)? in the environment gives? more time$/,
     );
   });
 
@@ -458,7 +458,7 @@ describe('config.io.drain', () => {
   ];
   for (const [drain, message] of WRONG) {
     it(`should name the key where it is ${JSON.stringify(drain)}`, () => {
-      assert.throws(() => resolveDrain(drain), { name: 'EggSocketIOConfigError', message });
+      assert.throws(() => resolveConfig({ drain: drain as DrainConfig }), { name: 'EggSocketIOConfigError', message });
     });
   }
 
@@ -489,19 +489,19 @@ describe('config.io.drain', () => {
       for (const [i, limit] of all.entries()) {
         const app = appOf(3 + i, undefined);
         const expected = { timeout: limit * 0.8, spread: limit * 0.4 };
-        assert.deepEqual(drainOf(app, env), expected, `Egg ${3 + i} with ${JSON.stringify(env)}`);
+        assert.deepEqual(drainTimesOf(app, env), expected, `Egg ${3 + i} with ${JSON.stringify(env)}`);
         assert.deepEqual(drainWarnings(app, env), []);
       }
     }
-    assert.deepEqual(drainOf(appOf(3, { timeout: 100 }), {}), { timeout: 100, spread: 50 });
-    assert.deepEqual(drainOf(appOf(3, { spread: 100 }), {}), { timeout: 4000, spread: 100 });
-    assert.equal(drainOf(appOf(3, false), {}), undefined);
+    assert.deepEqual(drainTimesOf(appOf(3, { timeout: 100 }), {}), { timeout: 100, spread: 50 });
+    assert.deepEqual(drainTimesOf(appOf(3, { spread: 100 }), {}), { timeout: 4000, spread: 100 });
+    assert.equal(drainTimesOf(appOf(3, false), {}), undefined);
     assert.deepEqual(drainWarnings(appOf(3, false), {}), []);
   });
 
   it('should warn of a timeout that Egg does not wait for, and name what to set', () => {
     const said = (limit: number, names: string) => [
-      `config.io.drain.timeout is 10000 ms, but Egg ends a worker ${limit} ms after it has asked it to: set ${names} in the environment to 12500 or more`,
+      `config.io.drain.timeout is 10000 ms, but Egg ends a worker ${limit} ms after it has asked it to close: set ${names} in the environment to 12500 or more`,
     ];
     const app = (major: number) => appOf(major, { timeout: 10_000 });
     assert.deepEqual(drainWarnings(app(3), { EGG_APP_CLOSE_TIMEOUT: '6000' }), said(6000, 'EGG_APP_CLOSE_TIMEOUT'));
@@ -514,7 +514,7 @@ describe('config.io.drain', () => {
   it('should know the major that it runs on', async () => {
     const { app } = await startInline({});
     const limits = ['EGG_APP_CLOSE_TIMEOUT', 'GRACEFUL_TIMEOUT'];
-    assert.deepEqual(variablesOf(app), EGG_MAJOR === 3 ? limits.slice(0, 1) : limits);
+    assert.deepEqual(closeVariablesOf(app), EGG_MAJOR === 3 ? limits.slice(0, 1) : limits);
   });
 });
 

@@ -7,11 +7,10 @@ import type { Namespace } from 'socket.io';
 import { Adapter } from 'socket.io-adapter';
 import type { Socket } from 'socket.io-client';
 import type { IoConfig } from '../lib';
-import type { Exchange } from '../lib/adapters/exchange';
-import { LinkAdapter } from '../lib/adapters/links-adapter';
+import { type LinkedNamespaces, LinksAdapter } from '../lib/adapters/links-adapter';
 import { recoveryAdapter } from '../lib/adapters/memory-adapter';
 import { resolveConfig } from '../lib/config/config';
-import { Children, Refusals } from '../lib/namespaces/child-namespaces';
+import { ChildNamespaces, LimitWarning } from '../lib/namespaces/child-namespaces';
 import { connected, logs, mm, type Running, refused } from './support/app';
 import { type Inline, startInline } from './support/inline';
 import { type RedisServer, startRedis } from './support/redis';
@@ -89,15 +88,15 @@ describe('what is kept of children', () => {
     let now = 0;
     mm(performance, 'now', () => now);
     const lines: string[] = [];
-    const refusals = new Refusals({ warn: (line) => void lines.push(line) });
-    for (let n = 0; n < 5; n++) refusals.add(3);
+    const warning = new LimitWarning({ warn: (line) => void lines.push(line) }, 3);
+    for (let n = 0; n < 5; n++) warning.add();
     now += 59_000;
-    refusals.add(3);
+    warning.add();
     assert.equal(lines.length, 1);
     now += 2000;
-    refusals.add(3);
+    warning.add();
     assert.deepEqual(
-      lines.map((line) => line.match(/last said: (\d+)/)?.[1]),
+      lines.map((line) => line.match(/since the last warning: (\d+)/)?.[1]),
       ['1', '6'],
     );
   });
@@ -105,7 +104,7 @@ describe('what is kept of children', () => {
 
 describe('an empty child of a namespace with parameters', () => {
   it('should go after a while, and its adapter with it', async () => {
-    mm(Children, 'idle', 20);
+    mm(ChildNamespaces, 'idleTimeout', 20);
     const open: string[] = [];
     const running = await startInline({ io: noting(open), ...room });
     const stays = await running.connect('/room/stays');
@@ -129,7 +128,7 @@ describe('an empty child of a namespace with parameters', () => {
   });
 
   it('should stay as long as its client may be away and be recovered', async () => {
-    mm(Children, 'idle', 1);
+    mm(ChildNamespaces, 'idleTimeout', 1);
     const warnings: Error[] = [];
     const note = (warning: Error) => void warnings.push(warning);
     process.on('warning', note);
@@ -150,7 +149,7 @@ describe('an empty child of a namespace with parameters', () => {
   });
 
   it('should go when its client was refused, has left while the chain ran, or was never there', async () => {
-    mm(Children, 'idle', 1);
+    mm(ChildNamespaces, 'idleTimeout', 1);
     const leaving = signal();
     const running = await startInline({
       io: { namespace: { '/room/:id': { connectionMiddleware: ['a'] } } },
@@ -179,7 +178,7 @@ describe('an empty child of a namespace with parameters', () => {
   });
 
   it('should stay as long as somebody is coming, and be theirs', async () => {
-    mm(Children, 'idle', 1);
+    mm(ChildNamespaces, 'idleTimeout', 1);
     const asked = signal();
     const go = signal();
     const running = await startInline({
@@ -212,7 +211,7 @@ describe('an empty child of a namespace with parameters', () => {
   });
 
   it('should stay while Socket.IO looks who is coming', async () => {
-    mm(Children, 'idle', 1);
+    mm(ChildNamespaces, 'idleTimeout', 1);
     const asked = signal();
     const go = signal();
     const running = await startInline({
@@ -241,7 +240,7 @@ describe('an empty child of a namespace with parameters', () => {
   });
 
   it('should serve who goes on holding it', async () => {
-    mm(Children, 'idle', 1);
+    mm(ChildNamespaces, 'idleTimeout', 1);
     const running = await startInline(room);
     const held = running.app.io.of('/room/1');
     await gone(running);
@@ -254,7 +253,7 @@ describe('an empty child of a namespace with parameters', () => {
   });
 
   it('should go though its adapter fails, which is logged', async () => {
-    mm(Children, 'idle', 1);
+    mm(ChildNamespaces, 'idleTimeout', 1);
     const failing = class extends Adapter {
       override close() {
         if (this.nsp.name !== '/') throw new Error('it will not close');
@@ -269,7 +268,7 @@ describe('an empty child of a namespace with parameters', () => {
   });
 
   it('should no longer go by itself when the application closes', async () => {
-    mm(Children, 'idle', 100);
+    mm(ChildNamespaces, 'idleTimeout', 100);
     let closed = 0;
     const counting = class extends Adapter {
       override close() {
@@ -289,7 +288,7 @@ describe('the children of a regular expression', () => {
   const dynamic = (app: Application) => app.io.of(/^\/room-\d+$/);
 
   it('should stay when they are empty, as in Socket.IO', async () => {
-    mm(Children, 'idle', 1);
+    mm(ChildNamespaces, 'idleTimeout', 1);
     const running = await startInline({
       router: (app) => {
         dynamic(app);
@@ -503,7 +502,7 @@ describe('a thousand children that have come and gone', () => {
   }
 
   it('should leave nothing', async () => {
-    mm(Children, 'idle', 1);
+    mm(ChildNamespaces, 'idleTimeout', 1);
     const open: string[] = [];
     const running = await startInline({ io: noting(open), ...room });
     await comeAndGo(running, 1000);
@@ -511,7 +510,7 @@ describe('a thousand children that have come and gone', () => {
   });
 
   it('should leave nothing with connectionStateRecovery', async () => {
-    mm(Children, 'idle', 1);
+    mm(ChildNamespaces, 'idleTimeout', 1);
     const running = await startInline({
       io: { init: { connectionStateRecovery: { maxDisconnectionDuration: 1 } } },
       ...room,
@@ -520,20 +519,19 @@ describe('a thousand children that have come and gone', () => {
   });
 
   it('should leave nothing with the adapter of several workers', async () => {
-    mm(Children, 'idle', 1);
-    const open = new Map<string, LinkAdapter>();
-    const exchange = {
-      tag: 'x',
-      size: 0,
-      add: (name: string, adapter: LinkAdapter) => open.set(name, adapter),
-      remove: (name: string, adapter: LinkAdapter) => open.get(name) === adapter && open.delete(name),
-    } as unknown as Exchange;
+    mm(ChildNamespaces, 'idleTimeout', 1);
+    const open = new Map<string, LinksAdapter>();
+    const namespaces = {
+      links: { worker: { workerId: 'x' }, peerCount: 0 },
+      add: (name: string, adapter: LinksAdapter) => open.set(name, adapter),
+      remove: (name: string, adapter: LinksAdapter) => open.get(name) === adapter && open.delete(name),
+    } as unknown as LinkedNamespaces;
     const running = await startInline({
       io: {
         adapter: () =>
-          class extends LinkAdapter {
+          class extends LinksAdapter {
             constructor(nsp: Namespace) {
-              super(nsp, exchange);
+              super(nsp, namespaces);
             }
           },
       },
@@ -559,7 +557,7 @@ describe('a thousand children that have come and gone', () => {
     ];
     for (const [adapter, rest] of adapters) {
       it(`should leave nothing with ${adapter}${rest.init ? ' and recovery' : ''}`, async () => {
-        mm(Children, 'idle', 1);
+        mm(ChildNamespaces, 'idleTimeout', 1);
         const running = await startInline({
           io: { ...rest, adapter: adapter as IoConfig['adapter'], redis: redis.config },
           ...room,

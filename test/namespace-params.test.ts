@@ -276,7 +276,7 @@ describe('a namespace with parameters', () => {
     const error = await bootError(routed('/room/:id', '/room/lobby'));
     assert.match(
       error.message,
-      /\/room\/lobby comes and goes .*app\.io\.of\('\/room\/lobby'\).* app\.io\.of\('\/room\/:id'\)\.route\(\).*config\.io\.namespace/,
+      /\/room\/lobby is created and removed .*app\.io\.of\('\/room\/lobby'\).* app\.io\.of\('\/room\/:id'\)\.route\(\).*config\.io\.namespace/,
     );
   });
 
@@ -463,7 +463,7 @@ describe('config.io.namespace with parameters', () => {
     it(`should fail the boot for ${name}, and name it`, async () => {
       const { message } = await bootError({ io: { namespace: { [name]: {} } } });
       assert.match(message, words);
-      assert(message.includes("can't read the parameters of a namespace"), message);
+      assert(message.includes("can't parse the parameters of a namespace"), message);
       assert(message.includes(`config.io.namespace['${name}']`), message);
       const { message: routing } = await bootError(routed(name));
       assert.match(routing, words);

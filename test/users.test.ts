@@ -340,7 +340,7 @@ describe('config.io.user', () => {
     const warnings = (user: IoConfig['user']) => resolveConfig({ init, user }).warnings.join();
     assert.match(
       warnings(() => 1),
-      /config\.io\.user is not asked for a client that is recovered/,
+      /config\.io\.user is not called for a recovered client/,
     );
     assert.equal(warnings(false), '');
   });
@@ -377,7 +377,7 @@ describe('config.io.user', () => {
       assert.doesNotMatch(error[0].message, /secret|boo/);
       assert.match(
         error[0].message,
-        /config\.io\.user gave .* for a client of \/ .*config\.io\.user is \[Function.*allowed: a function that gives a string/,
+        /config\.io\.user returned .* for a client of \/ .*config\.io\.user is \[Function.*allowed: a function that returns a string/,
       );
     });
   }

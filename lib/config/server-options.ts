@@ -1,18 +1,17 @@
-// config.io.init: the options of Socket.IO and Engine.IO, of which those that mislead are checked. Called by config.ts; the
-// WebSocket engine is loaded when app.io is made.
+// `config.io.init`: the options of Socket.IO and Engine.IO. Options that would mislead are checked; the WebSocket engine is loaded.
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import type { ServerOptions } from 'socket.io';
 import { ConfigError } from '../errors';
 import { object } from './validate';
 
-/** What `config.io.init` takes: the options of Socket.IO and Engine.IO. */
+/** The options of Socket.IO and Engine.IO. */
 export interface InitConfig extends Omit<Partial<ServerOptions>, 'wsEngine'> {
-  /** A WebSocket server's constructor, or the name of a package whose `Server` is one. Default: ws. */
+  /** The constructor of a WebSocket server, or the name of a package that exports one as `Server`. Default: ws. */
   wsEngine?: string | (new (...args: never[]) => unknown);
 }
 
-/** Options of Socket.IO 2, and what to write instead. */
+/** Options of Socket.IO 2, and what replaces them. */
 const DROPPED: Record<string, string> = {
   origins: "config.io.init.cors = { origin: ['https://example.com'] }, and allowRequest for WebSocket",
   cookiePath: 'config.io.init.cookie = { name, path }',
@@ -20,16 +19,16 @@ const DROPPED: Record<string, string> = {
 };
 
 /**
- * Checks `config.io.init` and sets the plugin's own defaults.
+ * Checks `config.io.init` and sets the defaults of the plugin.
  *
- * @throws {ConfigError} naming the key, its value and what is allowed
+ * @throws {ConfigError} naming the key, its value and the allowed values
  */
 export function resolveInit(raw: InitConfig | undefined, warnings: string[]): InitConfig {
   const init = { ...object('config.io.init', raw) };
   if (init.adapter !== undefined && typeof init.adapter !== 'function') {
     throw new ConfigError('config.io.init.adapter', init.adapter, 'an adapter constructor, as Socket.IO takes it');
   }
-  // The package that reads it takes anything else for "every origin".
+  // The package cors reads any other value as "every origin".
   if (init.cors && typeof init.cors !== 'function' && !(typeof init.cors === 'object' && 'origin' in init.cors)) {
     throw new ConfigError(
       'config.io.init.cors',
@@ -43,18 +42,19 @@ export function resolveInit(raw: InitConfig | undefined, warnings: string[]): In
   if (typeof init.cookie === 'string') {
     warnings.push(`config.io.init.cookie has no effect as a string since Socket.IO 3: set { name: '${init.cookie}' }`);
   }
-  // Socket.IO serves its client bundle unless told otherwise; an Egg application has its own static files.
+  // Socket.IO serves its client bundle by default. An Egg application serves its own static files.
   init.serveClient ??= false;
   const recovery = init.connectionStateRecovery;
-  // A middleware that keeps somebody out has to see who comes back, too; Socket.IO's own default skips it.
+  // Socket.IO skips middleware for a recovered client by default. Middleware that refuses clients must run for it, too.
   if (recovery) init.connectionStateRecovery = { skipMiddlewares: false, ...recovery };
   return init;
 }
 
 /**
- * `init.wsEngine` as Engine.IO 6 takes it: a constructor. Socket.IO 2 took a package's name.
+ * Replaces the name of a WebSocket engine, which Socket.IO 2 accepted, by its constructor, which Engine.IO 6 expects.
  *
- * @throws {ConfigError} where the package can't be loaded or has no `Server`
+ * @param baseDir - the directory of the application, whose packages are searched
+ * @throws {ConfigError} if the package cannot be loaded or has no `Server`
  */
 export function loadWsEngine(init: InitConfig, baseDir: string): InitConfig {
   const { wsEngine, ...rest } = init;
@@ -62,19 +62,15 @@ export function loadWsEngine(init: InitConfig, baseDir: string): InitConfig {
   if (typeof wsEngine === 'function') return init;
   const key = 'config.io.init.wsEngine';
   if (typeof wsEngine !== 'string') throw new ConfigError(key, wsEngine, "a constructor or a package's name");
-  // The engine that Engine.IO brings along.
+  // Engine.IO's default.
   if (wsEngine === 'ws') return rest;
   let loaded: { Server?: unknown };
   try {
     loaded = createRequire(path.join(baseDir, 'package.json'))(wsEngine);
   } catch (err) {
     const problem = `can't load the WebSocket engine ${wsEngine}: run "npm install ${wsEngine}", or remove ${key} to use ws`;
-    throw new ConfigError(
-      key,
-      wsEngine,
-      'a package that can be loaded',
-      `${problem}. ${(err as Error).message.split('\n', 1)[0]}`,
-    );
+    const [reason] = (err as Error).message.split('\n', 1);
+    throw new ConfigError(key, wsEngine, 'a package that can be loaded', `${problem}. ${reason}`);
   }
   const WsServer = loaded.Server ?? loaded;
   if (typeof WsServer !== 'function') throw new ConfigError(key, wsEngine, 'a package that exports a Server');

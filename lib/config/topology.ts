@@ -1,186 +1,172 @@
-// What this process is among those of its host, and what follows from that. Asked at boot.
-
+// The topology of the host: how many workers there are, which adapter connects them, whether they forward requests to each other, and
+// how long Egg lets a worker close.
 import { ConfigError } from '../errors';
-import { loadsAsynchronously } from '../internals/egg';
+import { loadsAsynchronously, masterOptionsOf } from '../internals/egg';
 import { type AdapterConfig, type AdapterName, configOf, type DrainConfig, type IoConfig } from './config';
 
 /** An application or an agent. */
-interface Process {
+interface EggProcess {
   config: { io: IoConfig };
 }
 
-/** What Egg's master was started with. */
-interface Options extends Partial<Host> {
-  clusterPort?: number;
-  mode?: string;
+/** An adapter of the plugin, or `'own'`: an adapter of the application. */
+export type AdapterKind = AdapterName | 'own';
+
+/** The workers of a host. */
+export interface Host {
+  /** How many workers the master of this host starts. */
+  workers: number;
+  /** Whether the master sends all connections of an address to one worker: Egg's `--sticky`. */
+  sticky: boolean;
 }
 
-function optionsOf(app: Process): Options {
-  return (app as { options?: Options }).options ?? {};
-}
-
-/** How many workers there are, and whether Egg's `--sticky` shares the connections among them. */
-export function hostOf(app: Process): Host {
-  const { workers = 1, sticky } = optionsOf(app);
+/** Returns the workers of this host. */
+export function hostOf(app: EggProcess): Host {
+  const { workers = 1, sticky } = masterOptionsOf(app);
   return { workers: isCluster(app) ? workers : 1, sticky: sticky === true };
 }
 
-/** Whether agent and workers are processes of their own; not in Egg's single mode, which has no use for a number of workers. */
-export function isCluster(app: Process): boolean {
-  const { mode, workers } = optionsOf(app);
+/** Whether agent and workers are separate processes. In Egg's single mode they are not. */
+export function isCluster(app: EggProcess): boolean {
+  const { mode, workers } = masterOptionsOf(app);
   return mode !== 'single' && workers !== undefined;
 }
 
-/** What the processes of one master have in common, and those of two masters have not. */
-export function masterOf(app: Process): number {
-  return optionsOf(app).clusterPort ?? process.ppid;
+/** Returns a number that the processes of one master share, and that no other master on this host has. */
+export function masterOf(app: EggProcess): number {
+  return masterOptionsOf(app).clusterPort ?? process.ppid;
 }
 
 /**
- * Which adapter an application has.
+ * Returns which adapter an application has on this host.
  *
- * @throws {ConfigError} where config.io asks for what can't be
+ * @throws {ConfigError} if the adapter does not support what `config.io.init` enables
  */
-export function adapterOf(app: Process): AdapterKind {
+export function adapterOf(app: EggProcess): AdapterKind {
   return chooseAdapter(configOf(app), hostOf(app));
 }
 
-/** Whether requests of one client may reach several workers: not where it has a single connection, or --sticky. */
-export function needsHandover(app: Process): boolean {
+/** The options of `config.io.init` that concern the adapter. */
+interface AdapterInit {
+  adapter?: unknown;
+  connectionStateRecovery?: unknown;
+}
+
+/** The same for a given configuration and host. */
+export function chooseAdapter(
+  { init, adapter, redis }: { init: AdapterInit; adapter: AdapterConfig | undefined; redis: unknown },
+  host: Host,
+): AdapterKind {
+  const kind = kindOf(adapter, init, redis !== undefined, host);
+  if (init.connectionStateRecovery) assertRecovers(kind, host);
+  return kind;
+}
+
+function kindOf(
+  adapter: AdapterConfig | undefined,
+  init: AdapterInit,
+  hasRedis: boolean,
+  { workers }: Host,
+): AdapterKind {
+  if (typeof adapter === 'function' || init.adapter !== undefined) return 'own';
+  if (adapter === undefined) return hasRedis ? 'redis' : workers > 1 ? 'cluster' : 'memory';
+  return adapter === 'cluster' && workers === 1 ? 'memory' : adapter;
+}
+
+/** A client that reconnects gets the events it has missed only if the adapter stores them, for each worker it may reconnect to. */
+function assertRecovers(kind: AdapterKind, { workers, sticky }: Host): void {
+  if (kind === 'own' || kind === 'redis-streams' || (kind === 'memory' && (workers === 1 || sticky))) return;
+  const supported = "config.io.adapter 'redis-streams', or 'memory' with one worker or with --sticky";
+  throw new ConfigError(
+    'config.io.init.connectionStateRecovery',
+    true,
+    'nothing, with this adapter',
+    `connectionStateRecovery does not work with the adapter '${kind}' and ${workers} worker${workers === 1 ? '' : 's'}: the adapter stores no messages. It works with ${supported}`,
+  );
+}
+
+/**
+ * Whether the requests of one client may reach several workers, which then forward them to the worker of the client. They do not if
+ * the client has one connection only, or with `--sticky`.
+ */
+export function needsForwarding(app: EggProcess): boolean {
   const { workers, sticky } = hostOf(app);
   const { transports } = configOf(app).init;
   return workers > 1 && !sticky && (transports === undefined || transports.includes('polling'));
 }
 
-/** What is no error but looks like a mistake on this host, for the log. */
-export function hostWarnings(app: Process): string[] {
+/** Returns warnings of settings that do not fit this host. */
+export function hostWarnings(app: EggProcess): string[] {
   const { init, generateId, adapter } = configOf(app);
   const { workers } = hostOf(app);
   const warnings: string[] = [];
-  if (generateId && init.allowEIO3 && needsHandover(app)) {
+  if (generateId && init.allowEIO3 && needsForwarding(app)) {
     warnings.push(
-      'clients of Socket.IO 2 that begin with long-polling reach their worker only with --sticky: config.io.generateId makes their session ids, which then do not tell it. Others are not concerned',
+      'clients of Socket.IO 2 that start with long-polling need --sticky: config.io.generateId makes their session ids, which do not contain the id of their worker. Other clients are not affected',
     );
   }
   if (workers > 1 && adapter === 'memory') {
     warnings.push(
-      `config.io.adapter 'memory' carries nothing to other workers, and there are ${workers}: 'cluster' does`,
+      `config.io.adapter 'memory' sends no broadcasts to other workers, and there are ${workers}: set it to 'cluster'`,
     );
   }
   return warnings;
 }
 
-// config.io.adapter: its type, and its checks. Called by lib/config.ts for what is wrong in itself, and by lib/adapter.ts for
-// what it is on this host.
-
-/** `'own'` is one that the application brings along. */
-export type AdapterKind = AdapterName | 'own';
-
-/** What of `config.io.init` matters here. */
-interface Init {
-  adapter?: unknown;
-  connectionStateRecovery?: unknown;
-}
-
-/** What else the choice depends on. */
-export interface Host {
-  /** How many workers this host's master starts. */
-  workers: number;
-  /** Whether the master gives all connections of an address to one worker. */
-  sticky: boolean;
-}
-
-/**
- * Which adapter this application has on this host.
- *
- * @throws {ConfigError} where it can't do what `config.io.init` asks for
- */
-export function chooseAdapter(
-  { init, adapter, redis }: { init: Init; adapter: AdapterConfig | undefined; redis: unknown },
-  host: Host,
-): AdapterKind {
-  const kind = kindOf(adapter, init, redis !== undefined, host);
-  if (init.connectionStateRecovery) mustRecover(kind, host);
-  return kind;
-}
-
-function kindOf(adapter: AdapterConfig | undefined, init: Init, hasRedis: boolean, { workers }: Host): AdapterKind {
-  if (typeof adapter === 'function' || init.adapter !== undefined) return 'own';
-  if (adapter === undefined) return hasRedis ? 'redis' : workers > 1 ? 'cluster' : 'memory';
-  // One worker has nobody to talk to.
-  return adapter === 'cluster' && workers === 1 ? 'memory' : adapter;
-}
-
-/** A client that comes back gets what it has missed only where the adapter keeps it, and wherever the client comes back to. */
-function mustRecover(kind: AdapterKind, { workers, sticky }: Host): void {
-  if (kind === 'own' || kind === 'redis-streams' || (kind === 'memory' && (workers === 1 || sticky))) return;
-  const recovers = "config.io.adapter 'redis-streams', or 'memory' with one worker or with --sticky";
-  throw new ConfigError(
-    'config.io.init.connectionStateRecovery',
-    true,
-    'nothing, with this adapter',
-    `connectionStateRecovery does not work with the adapter '${kind}' and ${workers} worker${workers === 1 ? '' : 's'}, which keeps no messages. What can carry it: ${recovers}`,
-  );
-}
-
-// How long a worker may take to close: what config.io.drain says, and what Egg allows. Called by app.ts for the warnings, and by
-// who closes something.
-
-/** What of an application is needed here. */
-interface Closing {
-  config: { io: IoConfig };
+/** An application that closes. */
+interface ClosingApp extends EggProcess {
   loader: object;
 }
 
 /** Both in ms. */
 export type DrainTimes = Required<DrainConfig>;
 
-/** How much of Egg's time is for draining; the rest is for adapters, for Redis and for whatever else the application closes. */
-const SHARE = 0.8;
-/** What Egg waits for by default, in ms. */
-const EGG_DEFAULT = 5000;
+/** The share of Egg's time limit that a worker drains for. In the rest it closes adapters, Redis and what the application has. */
+const DRAIN_SHARE = 0.8;
+/** Egg's default time limit, in ms. */
+const EGG_LIMIT = 5000;
 
-/** How long this application may take to drain. Undefined where it closes connections at once. */
-export function drainOf(app: Closing, env = process.env): DrainTimes | undefined {
+/** Returns how long an application may drain, or undefined if it closes its connections at once. */
+export function drainTimesOf(app: ClosingApp, env = process.env): DrainTimes | undefined {
   const { drain } = configOf(app);
   if (drain === undefined) return undefined;
-  const timeout = drain.timeout ?? Math.floor(limitOf(app, env) * SHARE);
+  const timeout = drain.timeout ?? Math.floor(closeLimitOf(app, env) * DRAIN_SHARE);
   return { timeout, spread: drain.spread ?? Math.floor(timeout / 2) };
 }
 
-/** The environment variables that give a worker more time to close. */
-export function variablesOf(app: Closing): string[] {
-  return Array.from(limits(app, {}), ([name]) => name);
+/** Returns the environment variables that give a worker more time to close. */
+export function closeVariablesOf(app: ClosingApp): string[] {
+  return Array.from(closeLimits(app, {}), ([name]) => name);
 }
 
-/** What looks like a mistake, for the log. */
-export function drainWarnings(app: Closing, env = process.env): string[] {
-  const { timeout = 0 } = drainOf(app, env) ?? {};
-  const needed = Math.ceil(timeout / SHARE);
-  const short = limits(app, env).filter(([, limit]) => limit < needed);
+/** Returns warnings of a drain that takes longer than Egg lets a worker close. */
+export function drainWarnings(app: ClosingApp, env = process.env): string[] {
+  const { timeout = 0 } = drainTimesOf(app, env) ?? {};
+  const needed = Math.ceil(timeout / DRAIN_SHARE);
+  const short = closeLimits(app, env).filter(([, limit]) => limit < needed);
   if (short.length === 0) return [];
   const names = short.map(([name]) => name).join(' and ');
   return [
-    `config.io.drain.timeout is ${timeout} ms, but Egg ends a worker ${limitOf(app, env)} ms after it has asked it to: set ${names} in the environment to ${needed} or more`,
+    `config.io.drain.timeout is ${timeout} ms, but Egg ends a worker ${closeLimitOf(app, env)} ms after it has asked it to close: set ${names} in the environment to ${needed} or more`,
   ];
 }
 
-function limitOf(app: Closing, env: NodeJS.ProcessEnv): number {
-  return Math.min(...limits(app, env).map(([, limit]) => limit));
+function closeLimitOf(app: ClosingApp, env: NodeJS.ProcessEnv): number {
+  return Math.min(...closeLimits(app, env).map(([, limit]) => limit));
 }
 
-/** Who ends a worker that takes too long: the variable that says when, and what it says, in ms. */
-function limits(app: Closing, env: NodeJS.ProcessEnv): Array<[name: string, limit: number]> {
-  const master: [string, number] = [
+/** The time limits of a closing worker: the environment variable of each, and its value in ms. */
+function closeLimits(app: ClosingApp, env: NodeJS.ProcessEnv): Array<[name: string, limit: number]> {
+  const ofMaster: [string, number] = [
     'EGG_APP_CLOSE_TIMEOUT',
     milliseconds(env.EGG_APP_CLOSE_TIMEOUT || env.EGG_MASTER_CLOSE_TIMEOUT),
   ];
-  // From Egg 4 on, which loads asynchronously, the worker itself has a limit: that of its graceful-process 2.
-  if (!loadsAsynchronously(app)) return [master];
-  return [master, ['GRACEFUL_TIMEOUT', milliseconds(env.GRACEFUL_TIMEOUT)]];
+  // On Egg 4 the worker has a limit of its own, that of graceful-process 2.
+  if (!loadsAsynchronously(app)) return [ofMaster];
+  return [ofMaster, ['GRACEFUL_TIMEOUT', milliseconds(env.GRACEFUL_TIMEOUT)]];
 }
 
 function milliseconds(variable: string | undefined): number {
-  const set = Number.parseInt(variable ?? '', 10);
-  return set >= 0 ? set : EGG_DEFAULT;
+  const value = Number.parseInt(variable ?? '', 10);
+  return value >= 0 ? value : EGG_LIMIT;
 }

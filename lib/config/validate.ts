@@ -1,13 +1,13 @@
-// Checks of what a configuration holds: what is wrong is a ConfigError. Called by config.ts and init.ts.
+// Validators of configuration values. Each throws a ConfigError that names the key, its value and the allowed values.
 import { inspect } from 'node:util';
 import { ConfigError } from '../errors';
 
 const HIDDEN = { [inspect.custom]: () => '{…}' };
 
-/** A list of names, empty where it is not set. */
+/** Returns a list of names, which is empty if it is not set. */
 export function list(where: string, key: string, value: unknown): string[] {
   if (value === undefined || value === null) return [];
-  // The wording up to the "!" is that of egg-socket.io 4.
+  // Up to the "!", the message is that of egg-socket.io 4.
   if (!Array.isArray(value)) {
     throw new ConfigError(`${where}.${key}`, value, 'an array of names', `config.${key} must be Array!`);
   }
@@ -17,19 +17,19 @@ export function list(where: string, key: string, value: unknown): string[] {
   return value;
 }
 
-/** An object, or undefined where it is not set. */
+/** Returns an object, or undefined if it is not set. */
 export function object<T>(where: string, value: T): T {
   if (value === undefined || value === null) return undefined as T;
   if (typeof value !== 'object' || Array.isArray(value)) throw new ConfigError(where, value, 'an object');
   return value;
 }
 
-/** Fails for a key that there isn't. */
+/** Throws if an object has an unknown key. */
 export function onlyKeys(where: string, value: object, allowed: string[]): void {
   for (const key of Object.keys(value)) {
     if (allowed.includes(key)) continue;
     const found = (value as Record<string, unknown>)[key];
-    // A misspelt section may hold a password.
+    // A misspelt section may contain a password.
     const shown = typeof found === 'object' && found !== null && !Array.isArray(found) ? HIDDEN : found;
     throw new ConfigError(`${where}.${key}`, shown, `one of: ${allowed.join(', ')}`, `unknown option ${key}`);
   }

@@ -3,6 +3,7 @@ import type { AsyncLocalStorage } from 'node:async_hooks';
 import type { IncomingMessage } from 'node:http';
 import { types } from 'node:util';
 import type { Application, Context } from 'egg';
+import { type Member, property } from './members';
 
 /** The prototypes of the objects that koa makes for each request. */
 export interface ContextPrototypes {
@@ -137,6 +138,10 @@ export interface EggLoader {
   loadRouter(...args: unknown[]): unknown;
 }
 
+export function loaderOf(app: Application): EggLoader {
+  return app.loader as unknown as EggLoader;
+}
+
 /** Whether Egg loads files asynchronously: Egg 4 does, Egg 3 does not. */
 export function loadsAsynchronously(app: { loader: object }): boolean {
   return types.isAsyncFunction((app.loader as EggLoader).loadRouter);
@@ -144,10 +149,57 @@ export function loadsAsynchronously(app: { loader: object }): boolean {
 
 /** Delays `app/router` until a promise is fulfilled. On Egg 4 only. */
 export function delayRouter(app: Application, until: Promise<unknown>): void {
-  const loader = app.loader as unknown as EggLoader;
+  const loader = loaderOf(app);
   const { loadRouter } = loader;
   loader.loadRouter = async (...args) => {
     await until;
     return loadRouter.apply(loader, args);
   };
+}
+
+/** Registers a function that Egg calls when the application closes, before those that were registered earlier. */
+export function registerBeforeClose(app: Application, fn: () => Promise<void>): void {
+  const { lifecycle } = app as unknown as { lifecycle: { registerBeforeClose(fn: () => Promise<void>): void } };
+  lifecycle.registerBeforeClose(fn);
+}
+
+/** The options with which Egg's master has started a worker or the agent. */
+export interface MasterOptions {
+  workers?: number;
+  sticky?: boolean;
+  clusterPort?: number;
+  /** `'single'`: one process is master, agent and worker. */
+  mode?: string;
+}
+
+export function masterOptionsOf(app: object): MasterOptions {
+  return (app as { options?: MasterOptions }).options ?? {};
+}
+
+const member = (path: string, type: Member['type'], ...names: string[]): Member => ({
+  library: 'egg',
+  path,
+  type,
+  find: ({ app }) => names.reduce<unknown>((object, name) => property(object as object | undefined, name), app),
+});
+
+export const EGG_MEMBERS: readonly Member[] = [
+  member('app.createContext', 'function', 'createContext'),
+  member('app.context', 'object', 'context'),
+  member('app.request', 'object', 'request'),
+  member('app.response', 'object', 'response'),
+  member('app.middleware', 'object', 'middleware'),
+  member('app.loader.FileLoader', 'function', 'loader', 'FileLoader'),
+  member('app.loader.getLoadUnits', 'function', 'loader', 'getLoadUnits'),
+  member('app.loader.loadRouter', 'function', 'loader', 'loadRouter'),
+  member('app.lifecycle.registerBeforeClose', 'function', 'lifecycle', 'registerBeforeClose'),
+  {
+    ...member('app.ctxStorage', 'object', 'ctxStorage'),
+    fallback: 'app.currentContext is undefined in app/io',
+  },
+];
+
+/** Returns the ids of the workers that the agent's messenger has been told of. */
+export function workerIdsOf(messenger: object): string[] {
+  return ((messenger as { opids?: Array<number | string> }).opids ?? []).map(String);
 }

@@ -3,6 +3,8 @@
 
 /** Objects of the installed libraries, made at boot without a network. Members are looked up on them. */
 export interface Sample {
+  /** The application. */
+  readonly app: object;
   /** A Socket.IO server. */
   readonly server: object;
   /** Its namespace `/`. */
@@ -15,8 +17,12 @@ export interface Sample {
   readonly socket: object;
   /** An Engine.IO server. */
   readonly engine: object;
-  /** An Engine.IO connection class's prototype. */
-  readonly connection: object;
+  /** A transport for long-polling. */
+  readonly transport: object;
+  /** A ClusterAdapter. */
+  readonly clusterAdapter: object;
+  /** A SessionAwareAdapter. */
+  readonly recoveryAdapter: object;
 }
 
 /** A private or undocumented member of a library. */

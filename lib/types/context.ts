@@ -3,39 +3,39 @@ import type { Socket as TcpSocket } from 'node:net';
 import type { Application, Context } from 'egg';
 import type { Namespace, Socket } from 'socket.io';
 
-/** A middleware of `app/io/middleware`, around a connection or around a packet. */
+/** A middleware of `app/io/middleware`. It runs around a connection or around a packet. */
 export type Middleware = (ctx: Context, next: () => Promise<void>) => unknown;
 
 /**
- * What answers an event: a method of `app.io.controller`, or any function. Called with the packet's context as `this` and as
- * its argument. With `config.io.ack: 'auto'` what it returns, or what its promise is fulfilled with, is the ack.
+ * The handler of an event: a method of `app.io.controller`, or any function. It is called with the context of the packet as `this`
+ * and as its argument. With `config.io.ack: 'auto'` its result is the acknowledgement.
  */
 // biome-ignore lint/suspicious/noExplicitAny: a controller's method may declare any `this`
 export type Handler = (this: any, ctx: Context) => unknown;
 
-/** `ctx.socket`: Socket.IO's socket, with the handshake's address. */
+/** `ctx.socket`: the Socket.IO socket, with the address of the handshake. */
 export type IoSocket = Socket & { readonly remoteAddress: string };
 
 /**
- * `ctx.socket` as a type: in `app/io` it is the Socket.IO socket. For Egg, whose HTTP contexts have the TCP socket there,
- * the type has that one's members too.
+ * The type of `ctx.socket`. In `app/io` it is the Socket.IO socket. Contexts of HTTP requests have the TCP socket there, so the type
+ * has the members of both.
  */
 export type ContextSocket = IoSocket &
   Omit<RequestSocket, keyof IoSocket> & { write: TcpSocket['write']; timeout: number };
 
 type RequestSocket = TcpSocket & { encrypted: boolean };
 
-/** What a context of `app/io` has beside what every Egg context has. */
+/** The members of a context of `app/io` beside those of every Egg context. */
 export interface IoContext {
   /** The Socket.IO socket. */
   socket: ContextSocket;
   /**
-   * The packet, in packet middleware and controllers: `[event, ...args]`, the live array. What a middleware changes in it
-   * is what the controller and native listeners get.
+   * The packet in packet middleware and controllers: `[event, ...args]`. If middleware changes the array, the controller and
+   * listeners of the socket receive the change.
    */
   packet: [event: string, ...args: unknown[]];
-  /** The event's arguments, the client's ack function last if it asked for one. Of a system event: `[reason]` or `[error]`. */
-  // biome-ignore lint/suspicious/noExplicitAny: a client sends what it likes; the application knows what to expect
+  /** The arguments of the event; the last one is the acknowledgement function, if the client asked for one. Of a system event: `[reason]` or `[error]`. */
+  // biome-ignore lint/suspicious/noExplicitAny: a client may send anything
   args: any[];
   client: Socket['client'];
   server: Application['io'];
@@ -43,22 +43,22 @@ export interface IoContext {
   /** The socket's id. */
   id: string;
   conn: Socket['conn'];
-  /** The rooms that the socket is in, its own (the id) among them. */
+  /** The rooms of the socket. One of them has the id of the socket as its name. */
   rooms: Set<string>;
   acks: Map<number, () => void>;
-  /** No effect any more; the socket itself. */
+  /** The socket itself. The flag has no effect since Socket.IO 1. */
   json: IoSocket;
   volatile: Socket;
   broadcast: Socket['broadcast'];
   connected: boolean;
   disconnected: boolean;
   handshake: Socket['handshake'];
-  /** Whether the connection's state was recovered. */
+  /** Whether the state of the connection was recovered. */
   recovered: boolean;
-  /** The socket's data, the same object in all contexts of the socket. */
+  /** The data of the socket: the same object in all contexts of the socket. */
   // biome-ignore lint/suspicious/noExplicitAny: as Socket.IO declares it
   data: any;
-  /** Reaches sockets of this worker only. */
+  /** Emits to sockets of this worker only. */
   local: Socket['local'];
   join: Socket['join'];
   leave: Socket['leave'];

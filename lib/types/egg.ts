@@ -9,25 +9,25 @@ declare module 'egg' {
   interface Application {
     /** Socket.IO's server of this worker, with routes. */
     io: IoServer;
-    /** For the compiler alone. */
+    /** Exists for the compiler only. */
     [DECLARED]?: { namespaces: IoNamespaces; controllers: CustomController; middlewares: CustomMiddleware };
   }
 
   interface Agent {
     /**
-     * Emits to the clients of all workers; that is all that it does. For Egg 4 an agent has by type what an application has,
-     * so the type says more.
+     * Emits to the clients of all workers, and does nothing else. In the types of Egg 4 an agent has the members of an application:
+     * the type says more than there is.
      */
     io: AgentIo & IoServer;
   }
 
-  // On Egg 4 this is what `this.app` is in a controller or a service.
+  // On Egg 4 this is the type of `this.app` in a controller or a service.
   interface EggApplicationCore {
     io: IoServer;
   }
 
   interface Context extends Omit<IoContext, 'socket'> {
-    /** In `app/io` the Socket.IO socket. */
+    /** The Socket.IO socket, in `app/io`. */
     socket: ContextSocket;
     /** The session. Egg 3 declares it, Egg 4 does not. */
     // biome-ignore lint/suspicious/noExplicitAny: as Egg 3 declares it

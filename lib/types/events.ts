@@ -1,14 +1,14 @@
-// The events that an application declares of its namespaces, and what follows from them for app.io, routes and contexts.
-import type { Application, Context } from 'egg';
+// The events, controllers and middleware that an application declares, and the types of app.io, routes and contexts that follow from them.
+import type { Application, Context, Controller } from 'egg';
 import type { DefaultEventsMap, DisconnectReason, Namespace, Socket } from 'socket.io';
 import type { ContextSocket, IoContext } from './context';
 
-/** Events by name, in Socket.IO's own style: `{ say: (text: string, ack: (answer: string) => void) => void }`. */
-// biome-ignore lint/suspicious/noExplicitAny: an interface has no index signature, and Socket.IO asks for one
+/** Events by name, as Socket.IO declares them: `{ say: (text: string, ack: (answer: string) => void) => void }`. */
+// biome-ignore lint/suspicious/noExplicitAny: Socket.IO requires an index signature, which an interface does not have
 export type EventsMap = { [event: string]: any };
 
 /**
- * What an application declares of a namespace, under the namespace's name (`'/chat'`, `'/room/:id'`) in `IoNamespaces`.
+ * The declaration of a namespace in `IoNamespaces`, under the name of the namespace (`'/chat'`, `'/room/:id'`).
  *
  * @example
  * declare module 'egg' {
@@ -18,20 +18,20 @@ export type EventsMap = { [event: string]: any };
  * }
  */
 export interface NamespaceTypes {
-  /** What clients send. */
+  /** The events that clients send. */
   client?: EventsMap;
-  /** What the server sends to clients. */
+  /** The events that the server sends to clients. */
   server?: EventsMap;
-  /** What servers send each other: `serverSideEmit`. */
+  /** The events that servers send to each other by `serverSideEmit`. */
   interServer?: EventsMap;
-  /** `ctx.data` and `socket.data`. */
+  /** The type of `ctx.data` and `socket.data`. */
   data?: unknown;
 }
 
 /** The names of the namespaces that an application has declared. */
 export type DeclaredNamespace = keyof DeclaredNamespaces & string;
 
-/** The declared namespace whose last segment is a parameter, and of which this may be a child: `'/room/:id'` of `'/room/5'`. */
+/** The declared parent of a child namespace, if the last segment of the parent is a parameter: `'/room/:id'` of `'/room/5'`. */
 type ParentOf<N extends string, P = DeclaredNamespace> = P extends `${infer Head}/:${infer Name}`
   ? Name extends `${string}/${string}`
     ? never
@@ -42,7 +42,7 @@ type ParentOf<N extends string, P = DeclaredNamespace> = P extends `${infer Head
       : never
   : never;
 
-/** The name under which a namespace is declared, or its own. It may have been said without its leading slash. */
+/** The name under which a namespace is declared, or its own name. The leading slash may be missing. */
 export type DeclaredAs<N extends string> = string extends N
   ? N
   : N extends `/${string}`
@@ -55,34 +55,34 @@ type DeclarationOf<N> = N extends DeclaredNamespace ? DeclaredNamespaces[N] : ob
 type Part<N, K extends keyof NamespaceTypes> =
   DeclarationOf<N> extends { [P in K]: infer E extends EventsMap } ? E : DefaultEventsMap;
 
-/** What clients send to a namespace. */
+/** The events that clients send to a namespace. */
 export type ClientEventsOf<N> = Part<N, 'client'>;
-/** What a namespace sends to its clients. */
+/** The events that a namespace sends to its clients. */
 export type ServerEventsOf<N> = Part<N, 'server'>;
-/** What servers send each other in a namespace. */
+/** The events that servers send to each other in a namespace. */
 export type InterServerEventsOf<N> = Part<N, 'interServer'>;
-/** The data of a namespace's sockets. */
+/** The data of the sockets of a namespace. */
 // biome-ignore lint/suspicious/noExplicitAny: as Socket.IO declares it
 export type DataOf<N> = DeclarationOf<N> extends { data: infer D } ? D : any;
 
-/** Socket.IO's namespace, with the events that are declared of it. */
+/** A namespace of Socket.IO with its declared events. */
 export type NamespaceOf<N> = Namespace<ClientEventsOf<N>, ServerEventsOf<N>, InterServerEventsOf<N>, DataOf<N>>;
-/** Socket.IO's socket, with the events that are declared of its namespace. */
+/** A socket of Socket.IO with the declared events of its namespace. */
 export type SocketOf<N> = Socket<ClientEventsOf<N>, ServerEventsOf<N>, InterServerEventsOf<N>, DataOf<N>>;
 
-/** Routed, but not sent by clients. */
+/** Events that can be routed and that clients do not send. */
 interface OtherEvents {
   disconnecting: (reason: DisconnectReason) => void;
   disconnect: (reason: DisconnectReason) => void;
   error: (err: Error) => void;
-  // biome-ignore lint/suspicious/noExplicitAny: of events that no route names
+  // biome-ignore lint/suspicious/noExplicitAny: the arguments of any event
   '*': (...args: any[]) => void;
 }
 
-/** Whether the events that clients send to a namespace are declared. */
+/** Whether an application has declared the events that clients send to a namespace. */
 type IsDeclared<N> = DeclarationOf<N> extends { client: EventsMap } ? true : false;
 
-/** The events that a namespace may route. */
+/** The events that can be routed in a namespace. */
 export type RoutableEvent<N> =
   IsDeclared<N> extends true ? (keyof ClientEventsOf<N> & string) | keyof OtherEvents : string;
 
@@ -92,23 +92,23 @@ type Listener<N, E> = E extends keyof OtherEvents
     ? ClientEventsOf<N>[E]
     : never;
 
-/** The arguments of an event, with the client's ack last. */
-// biome-ignore lint/suspicious/noExplicitAny: what is not declared
+/** The arguments of an event; the last one is the acknowledgement function. */
+// biome-ignore lint/suspicious/noExplicitAny: the event is not declared
 export type ArgsOf<N, E> = Listener<N, E> extends (...args: infer A) => any ? A : any[];
 
-/** What an ack takes first. */
+/** The first argument of an acknowledgement. */
 type AnswerOf<Args extends unknown[]> =
-  // biome-ignore lint/suspicious/noExplicitAny: whatever comes before the ack, which may be optional
+  // biome-ignore lint/suspicious/noExplicitAny: the arguments before the acknowledgement, which may be optional
   Required<Args> extends [...any[], (answer: infer A, ...more: any[]) => any] ? A : never;
 
-/** What a handler may return: of an event with an ack its answer, or nothing where the handler calls the ack. */
-// biome-ignore lint/suspicious/noConfusingVoidType: what a function is of that returns nothing
+/** The result of a handler: the answer of the acknowledgement, or nothing if the handler calls it. Any value without one. */
+// biome-ignore lint/suspicious/noConfusingVoidType: the type of a function that returns nothing
 type Answer<A> = [A] extends [never] ? unknown : A | void | Promise<A> | Promise<void> | Promise<A | void>;
 
-/** What the handler of an event may return. */
+/** The result of the handler of an event. */
 type Returned<N, E> = IsDeclared<N> extends true ? Answer<AnswerOf<ArgsOf<N, E>>> : unknown;
 
-/** What of a context the declared events make more precise. */
+/** The members of a context whose types follow from the declared events. */
 interface Precise<N, E> {
   args: ArgsOf<N, E>;
   packet: [event: E, ...args: ArgsOf<N, E>];
@@ -126,12 +126,12 @@ interface Precise<N, E> {
   volatile: SocketOf<N>;
 }
 
-/** A type's members without its index signature, which would swallow them in `Omit`. */
+/** The members of a type without its index signature: `Omit` would reduce a type with one to the signature. */
 type Members<T> = { [K in keyof T as string extends K ? never : symbol extends K ? never : K]: T[K] };
 
 /**
- * The context of an event of a declared namespace: `ctx.args`, `ctx.packet`, `ctx.params`, `ctx.socket`, `ctx.emit` and what else
- * follows from the events that the application has declared.
+ * The context of an event of a declared namespace. The types of `ctx.args`, `ctx.packet`, `ctx.params`, `ctx.socket`, `ctx.emit` and
+ * others follow from the declared events.
  *
  * @example
  * async say(ctx: EventContext<'/chat', 'say'>) {
@@ -144,45 +144,45 @@ export type EventContext<N extends string, E extends string = string> = Omit<
 > &
   Omit<IoContext, keyof Precise<N, E>> &
   Precise<N, E> & {
-    // biome-ignore lint/suspicious/noExplicitAny: what plugins and the application add, as in Egg's own contexts
+    // biome-ignore lint/suspicious/noExplicitAny: plugins and the application add members, as to Egg's own contexts
     [key: string]: any;
   };
 
-/** What answers an event of a namespace. */
+/** The handler of an event of a namespace. */
 export type HandlerOf<N extends string, E extends string> = N extends DeclaredNamespace
   ? // biome-ignore lint/suspicious/noExplicitAny: a controller's method may declare any `this`
     (this: any, ctx: EventContext<N, E>) => Returned<N, E>
-  : // biome-ignore lint/suspicious/noExplicitAny: likewise
+  : // biome-ignore lint/suspicious/noExplicitAny: a controller's method may declare any `this`
     (this: any, ctx: Context) => unknown;
 
-/** The same, of a controller that takes Egg's own context. */
+/** The same for a controller whose parameter is Egg's own context. */
 export type PlainHandlerOf<N extends string, E extends string> = (
-  // biome-ignore lint/suspicious/noExplicitAny: likewise
+  // biome-ignore lint/suspicious/noExplicitAny: a controller's method may declare any `this`
   this: any,
   ctx: Context,
 ) => Returned<N, E>;
 
-// What an application has declared in the module 'egg', by way of a name that Egg itself exports: TypeScript 5 finds no other in
-// Egg 4, where all names come by `export *`. Used by events.ts and controllers.ts.
+// An application declares its events, controllers and middleware in the module 'egg'. They are read through a member of Application:
+// TypeScript 5 finds an interface that is added to 'egg' only under a name which Egg itself exports.
 
-/** Where typings.ts puts it: a member that is there for the compiler alone. */
+/** The key of the member of Application that contains the declarations. It exists for the compiler only. */
 export declare const DECLARED: unique symbol;
 
 type Declared = NonNullable<Application[typeof DECLARED]>;
 
-/** The events of namespaces, by their names. */
+/** The declared namespaces. */
 export type DeclaredNamespaces = Declared['namespaces'];
-/** What `app/io/controller` holds. */
+/** The declared controllers of `app/io/controller`. */
 export type DeclaredControllers = Declared['controllers'];
-/** What `app/io/middleware` holds. */
+/** The declared middleware of `app/io/middleware`. */
 export type DeclaredMiddlewares = Declared['middlewares'];
 
-// ctx.params as a type, from the name of a namespace with parameters. Used by events.ts.
+// The type of ctx.params follows from the name of a parent namespace.
 
-/** What ends the name of a parameter, or makes a name one that is read when the application runs. */
+/** Characters that end the name of a parameter, or whose meaning only path-to-regexp knows at run time. */
 type Odd = '-' | '.' | ':' | '~' | '!' | '@' | '%' | '&' | '=' | '+' | ',' | ';' | "'" | '{' | '*' | '"' | '\\';
 
-/** The parameter that a segment is; unknown where there is more in it. */
+/** The parameter of a segment. Unknown if the segment contains more than one parameter. */
 type Segment<S extends string> = S extends `:${infer Name}`
   ? Name extends `${string}${Odd}${string}`
     ? unknown
@@ -195,7 +195,7 @@ type Segments<Path extends string> = Path extends `${infer Head}/${infer Tail}`
   : Segment<Path>;
 type Both<A, B> = unknown extends A ? unknown : unknown extends B ? unknown : A & B;
 
-/** The parameters of a namespace's name: `{ id: string }` of `/room/:id`. */
+/** The parameters in the name of a namespace: `{ id: string }` of `/room/:id`. */
 export type ParamsOf<N> = string extends N
   ? Record<string, string> | undefined
   : N extends `${string}/:${string}`
@@ -203,3 +203,43 @@ export type ParamsOf<N> = string extends N
       ? Readonly<Record<string, string | readonly string[]>>
       : Readonly<{ [K in keyof Segments<N>]: Segments<N>[K] }>
     : undefined;
+
+/**
+ * The type of `app.io.controller`: `CustomController`, as the application declares it. If it is not declared, any name is allowed.
+ */
+// biome-ignore lint/suspicious/noExplicitAny: the controllers are not declared
+export type IoController = keyof DeclaredControllers extends never ? Record<string, any> : DeclaredControllers;
+
+/**
+ * The type of `app.io.middleware`: `CustomMiddleware`, as the application declares it. A file of `app/io/middleware` exports a
+ * factory; the application may declare the factory or the middleware.
+ */
+export type IoMiddleware = keyof DeclaredMiddlewares extends never
+  ? // biome-ignore lint/suspicious/noExplicitAny: the middleware is not declared
+    Record<string, any>
+  : { [K in keyof DeclaredMiddlewares]: Made<DeclaredMiddlewares[K]> };
+
+// biome-ignore lint/suspicious/noExplicitAny: a factory may declare any application
+type Made<M> = M extends (app: any) => infer R ? (R extends (...args: any[]) => any ? R : M) : M;
+
+/** The members that each controller inherits. */
+type Inherited = keyof Controller extends infer K ? (K extends string ? (string extends K ? never : K) : never) : never;
+
+type Depth = [never, 0, 1, 2, 3];
+
+type Paths<T, D extends number> = D extends 0
+  ? never
+  : {
+      // biome-ignore lint/suspicious/noExplicitAny: any function is a method
+      [K in Own<T, D>]: T[K] extends (...args: any[]) => any
+        ? K
+        : T[K] extends object
+          ? `${K}.${Paths<T[K], Depth[D] & number>}`
+          : never;
+    }[Own<T, D>];
+
+/** The members that a controller or a folder has itself. A file may have the name of an inherited member. */
+type Own<T, D> = Exclude<keyof T & string, D extends 4 ? never : Inherited | 'ctx' | 'app'>;
+
+/** The paths of the methods of the declared controllers, such as `'chat.say'`. If none is declared, any string. */
+export type ControllerPath = keyof DeclaredControllers extends never ? string : Paths<DeclaredControllers, 4>;

@@ -1,9 +1,9 @@
 // A namespace as app.io.of() returns it: Socket.IO's, with route() and user().
 import type { Namespace } from 'socket.io';
 import type { Middleware } from './context';
-import type { ControllerPath } from './controllers';
 import type {
   ClientEventsOf,
+  ControllerPath,
   DataOf,
   HandlerOf,
   InterServerEventsOf,
@@ -13,7 +13,7 @@ import type {
   ServerEventsOf,
 } from './events';
 
-/** The id of a user, as the application has it. `42` and `'42'` are one. */
+/** The id of a user. `42` and `'42'` are the same user. */
 export type UserId = string | number | bigint;
 
 /** The routes of a namespace, as `app.io.of(name).route` and, for `/`, `app.io.route`. */
@@ -21,10 +21,10 @@ export interface RouteOf<N extends string> {
   /**
    * Routes an event of this namespace. The first route of an event stays.
    *
-   * @param event - the event's name; `disconnecting`, `disconnect` and `error` are Socket.IO's own, `'*'` is any that no route
-   *   names
-   * @param tail - middlewares of the route, if any, and a method of `app.io.controller` or its path, such as `'chat.say'`
-   * @throws {ConfigError} where the event is no string, or the handler is none
+   * @param event - the name of the event. `disconnecting`, `disconnect` and `error` are system events; `'*'` stands for all events
+   *   without a route
+   * @param tail - middleware of the route, then a method of `app.io.controller` or its path, such as `'chat.say'`
+   * @throws {ConfigError} if the event is not a string, or the handler is not a function or the path of one
    *
    * @example
    * app.io.of('/chat').route('say', app.io.controller.chat.say);
@@ -46,19 +46,20 @@ export interface RouteOf<N extends string> {
   (handlers: { [E in RoutableEvent<N>]?: HandlerOf<N, E> | PlainHandlerOf<N, E> | ControllerPath }): void;
 }
 
-/** How to reach a user: `app.io.of(name).user` and, for `/`, `app.io.user`. */
+/** Selects the sockets of a user: `app.io.of(name).user` and, for `/`, `app.io.user`. */
 export type UserOf<N extends string> = (id: UserId) => ReturnType<NamespaceOf<N>['in']>;
 
-/** What `app.io.of()` gives: Socket.IO's namespace, with routes. */
+/** What `app.io.of()` returns: a namespace of Socket.IO, with routes. */
 export interface IoNamespace<N extends string = string>
   extends Namespace<ClientEventsOf<N>, ServerEventsOf<N>, InterServerEventsOf<N>, DataOf<N>> {
   route: RouteOf<N>;
   /**
-   * All sockets of a user in this namespace, on all workers, and on all hosts with Redis. `config.io.user` says who a client is.
+   * Selects all sockets of a user in this namespace, on all workers, and with Redis on all hosts. `config.io.user` returns the user of
+   * a client.
    *
-   * @param id - as `config.io.user` gives it; `42` and `'42'` are one
-   * @throws {ConfigError} where `config.io.user` is not set
-   * @throws {TypeError} where the id is no string, number or bigint, or the namespace stands for many (`/room/:id`)
+   * @param id - the id that `config.io.user` returns for the user. `42` and `'42'` are the same user
+   * @throws {ConfigError} if `config.io.user` is not set
+   * @throws {TypeError} if the id is not a string, a number or a bigint, or if it is a parent namespace (`/room/:id`)
    *
    * @example
    * app.io.of('/chat').user(42).emit('news', 'for you');

@@ -37,7 +37,7 @@ export async function useRedis(app: Application, kind: RedisKind): Promise<void>
   const makers: Record<RedisKind, () => MakeAdapter> = {
     redis: () => (nsp) => new LinkedRedisAdapter(nsp, link, options),
     'redis-sharded': () => shardedAdapter(link, options, longIds),
-    'redis-streams': () => streamsAdapter(link, options, app.io.away),
+    'redis-streams': () => streamsAdapter(link, options, app.io.recoveryDuration),
   };
   const make = makers[kind]();
   give(app, (nsp) => {

@@ -1,4 +1,4 @@
-// Several workers with neither Redis nor --sticky: whichever worker a request reaches, it is answered by the client's own.
+// Several workers without Redis and --sticky: a request that reaches any worker is handled by the worker of the client.
 import assert from 'node:assert/strict';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { Agent } from 'node:http';
@@ -15,25 +15,25 @@ import { next } from './support/wait';
 const connectOld = require('socket.io-client2') as (url: string, options: object) => Socket;
 
 const DEFAULT = ['polling', 'websocket'];
-/** How long it may take until all of a crowd are upgraded, in ms. */
+/** How long it may take until all clients of a crowd are upgraded, in ms. */
 const CROWDED = 30_000;
 
-/** Workers whose log is of this run alone. */
+/** Workers with a log directory of their own. */
 interface Workers extends Cluster {
-  /** Ends them, and returns what they have logged. */
+  /** Stops the workers, and returns their log. */
   stop(): Promise<string>;
 }
 
-describe('handover', function () {
+describe('forwarding', function () {
   this.timeout(90_000);
 
   async function startWorkers(workers: number, io?: object, options: object = {}): Promise<Workers> {
     const home = mkdtempSync(path.join(tmpdir(), 'egg-socket.io-home-'));
     const env = { EGG_HOME: home, IO: io ? JSON.stringify(io) : '' };
-    const cluster = await startCluster('handover', { workers, ...options }, env);
+    const cluster = await startCluster('forwarding', { workers, ...options }, env);
     const stop = async () => {
       await cluster.close();
-      const log = readFileSync(path.join(home, 'logs/handover/egg-web.log'), 'utf8');
+      const log = readFileSync(path.join(home, 'logs/forwarding/egg-web.log'), 'utf8');
       rmSync(home, { recursive: true });
       return log;
     };
@@ -56,7 +56,7 @@ describe('handover', function () {
     }
   }
 
-  /** A client that is in at its first attempt, upgraded where it wants to be. */
+  /** Connects a client at its first attempt, and waits until it is upgraded to its last transport. */
   async function member(url: string, options: ClientOptions = {}): Promise<Socket> {
     const client = await connected(track(url, { transports: DEFAULT, ...options }));
     const { engine } = client.io;
@@ -66,21 +66,21 @@ describe('handover', function () {
     return client;
   }
 
-  /** The worker that answers a client, which is always the same. */
+  /** Returns the pid of the worker that responds to a client, and checks that it is always the same. */
   async function workerOf(client: Socket): Promise<number> {
     const pid = await client.emitWithAck('pid');
     for (let n = 0; n < 4; n++) assert.equal(await client.emitWithAck('pid'), pid);
     return pid;
   }
 
-  /** How many of the clients each worker has. */
+  /** Returns how many of the clients each worker has. */
   async function shares(clients: Socket[]): Promise<number[]> {
     const counts = new Map<number, number>();
     for (const pid of await Promise.all(clients.map(workerOf))) counts.set(pid, (counts.get(pid) ?? 0) + 1);
     return [...counts.values()];
   }
 
-  /** 300 clients who come at once. Returns how many each worker has. */
+  /** Connects 300 clients at once. Returns how many each worker has. */
   async function crowd(url: string): Promise<number[]> {
     const kinds = [...Array(200).fill(DEFAULT), ...Array(50).fill(['polling']), ...Array(50).fill(['websocket'])];
     const clients = await Promise.all(kinds.map((transports) => member(url, { transports })));
@@ -89,11 +89,11 @@ describe('handover', function () {
     return sizes;
   }
 
-  /** Crowds of which one at least is shared evenly. */
+  /** Connects crowds until one is distributed evenly. */
   async function crowds(url: string): Promise<void> {
     const seen: string[] = [];
-    // While Egg's master has more connections than it can give, it gives the next one to whichever worker is ready first:
-    // what else the machine does has a say in it.
+    // If Egg's master has more connections than the workers accept, it sends the next one to the first worker that is ready: the
+    // distribution depends on what else the machine does.
     for (let attempt = 1; attempt <= 4; attempt++) {
       const sizes = await crowd(url);
       if (sizes.length === 4 && Math.max(...sizes) <= 2 * Math.min(...sizes)) return;
@@ -102,7 +102,7 @@ describe('handover', function () {
     assert.fail(`the workers had ${seen.join('; ')} clients`);
   }
 
-  describe('of 4 workers without any configuration, and of 2 on another host', () => {
+  describe('by 4 workers without any configuration, and by 2 on another host', () => {
     let four: Workers;
     let two: Workers;
 
@@ -114,19 +114,19 @@ describe('handover', function () {
     });
     after(async () => {
       const [log] = await Promise.all([four.stop(), two.stop()]);
-      assert.equal(log.split('handover: on').length - 1, 4, 'the log is of this run');
+      assert.equal(log.split('forwarding: on').length - 1, 4, 'the log is of this run');
       assert.doesNotMatch(log, /refused|Session ID unknown|ERROR/);
     });
 
-    it('should let everybody in at the first attempt', async () => {
+    it('should connect all clients at the first attempt', async () => {
       await crowds(four.url);
     });
 
-    it('should do so behind nginx, which has one address', async () => {
+    it('should connect them behind nginx, which has one address', async () => {
       await behindNginx('One host', [four], ({ url }) => crowds(url));
     });
 
-    it('should not change how those who come from one address are shared among the workers', async () => {
+    it('should not change how clients with one address are distributed among the workers', async () => {
       await behindNginx('One host', [four], async ({ url }) => {
         const clients: Socket[] = [];
         while (clients.length < 40) clients.push(await member(url, { transports: ['websocket'] }));
@@ -136,7 +136,7 @@ describe('handover', function () {
       });
     });
 
-    it('should know the address of a client whose requests come through other workers', async () => {
+    it('should preserve the address of a client', async () => {
       const addresses = Array.from({ length: 12 }, (_, i) => `127.0.0.${i + 2}`);
       await Promise.all(
         addresses.map(async (localAddress) => {
@@ -146,8 +146,8 @@ describe('handover', function () {
       );
     });
 
-    it('should answer the requests of many clients that come over one connection', async () => {
-      // Connections are given to the workers in turn.
+    it('should support requests of several clients over one connection', async () => {
+      // The master distributes connections round-robin.
       const agents = Array.from({ length: 4 }, () => new Agent({ keepAlive: true, maxSockets: 1 }));
       const clients = await Promise.all(agents.map((agent) => openSession(four.url, agent)));
       const [agent] = agents as [Agent];
@@ -161,20 +161,20 @@ describe('handover', function () {
       for (const each of agents) each.destroy();
     });
 
-    it('should keep a connection going whose request has a body that nobody reads', async () => {
+    it('should keep a connection open if the body of a request is not read', async () => {
       const agents = Array.from({ length: 2 }, () => new Agent({ keepAlive: true, maxSockets: 1 }));
       const clients = await Promise.all(agents.map((agent) => openSession(two.url, agent)));
       const [agent] = agents as [Agent];
       for (const { sid, ask, post } of clients) {
-        const nobodys = sid.slice(0, 8).split('').reverse().join('') + sid.slice(8);
-        assert.equal((await post('x'.repeat(3_000_000), agent, nobodys)).status, 400);
+        const unknown = sid.slice(0, 8).split('').reverse().join('') + sid.slice(8);
+        assert.equal((await post('x'.repeat(3_000_000), agent, unknown)).status, 400);
         assert.equal((await post('x'.repeat(3_000_000), agent)).status, 413);
         assert(await ask('pid', agent));
       }
       for (const each of agents) each.destroy();
     });
 
-    it('should answer clients of Socket.IO 2', async () => {
+    it('should support clients of Socket.IO 2', async () => {
       const clients = Array.from({ length: 12 }, () => connectOld(two.url, { forceNew: true, reconnection: false }));
       try {
         const pids = clients.map(async (client) => {
@@ -186,7 +186,7 @@ describe('handover', function () {
           return pid;
         });
         assert.equal(new Set(await Promise.all(pids)).size, 2);
-        // Each worker has counted its own, and one of them has asked the other.
+        // The stats of both workers: one has requested those of the other.
         const stats = await new Promise<IoStats[]>((done) => clients[0]?.emit('stats', done));
         assert.deepEqual(stats.map(({ pid }) => pid).sort(), [...new Set(await Promise.all(pids))].sort());
         const old = stats.map(({ connections }) => connections[3]);
@@ -204,7 +204,7 @@ describe('handover', function () {
     });
 
     for (const heading of ['Many hosts, by address', 'Many hosts, by cookie']) {
-      it(`should find the host behind nginx: ${heading}`, async () => {
+      it(`should work with several hosts behind nginx: ${heading}`, async () => {
         await behindNginx(heading, [four, two], async ({ url }) => {
           const masters = Array.from({ length: 24 }, async (_, i) => {
             const agent = new Agent({ localAddress: `127.0.0.${i + 2}` }) as never;
@@ -223,11 +223,11 @@ describe('handover', function () {
     ["init.transports: ['websocket']", { init: { transports: ['websocket'] } }, {}, ['websocket']],
   ];
   for (const [how, io, options, transports] of needless) {
-    it(`should have nothing to do with ${how}`, async () => {
+    it(`should be off with ${how}`, async () => {
       const workers = await startWorkers(2, io, options);
       let log = '';
       try {
-        // Egg picks the worker by the client's address where it is sticky.
+        // With --sticky, Egg selects the worker by the client's address.
         const clients = Array.from({ length: 12 }, (_, i) =>
           member(workers.url, { transports, agent: new Agent({ localAddress: `127.0.0.${i + 2}` }) as never }),
         );
@@ -241,7 +241,7 @@ describe('handover', function () {
       } finally {
         log = await workers.stop();
       }
-      assert.equal(log.split('handover: off').length - 1, 2);
+      assert.equal(log.split('forwarding: off').length - 1, 2);
       assert.doesNotMatch(log, /refused|ERROR/);
     });
   }

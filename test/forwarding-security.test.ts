@@ -1,4 +1,4 @@
-// What a client can't do through the workers' back doors, whatever it sends, and who can enter them.
+// What a client cannot do through the internal servers of the workers, whatever it sends, and which requests they accept.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
@@ -9,10 +9,10 @@ import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { Server } from 'socket.io';
 import type { Socket } from 'socket.io-client';
-import { Handover } from '../lib/workers/forwarding';
-import { BackDoor, type Engine } from '../lib/workers/internal-server';
-import { RunDirectory } from '../lib/workers/run-directory';
-import { makeSid, makeTag } from '../lib/workers/session-id';
+import { engineOf } from '../lib/internals/engineio';
+import { Forwarding } from '../lib/workers/forwarding';
+import { InternalServer } from '../lib/workers/internal-server';
+import { createSessionId, createWorkerId, RunDirectory } from '../lib/workers/run-directory';
 import { connected, track } from './support/app';
 import { attempts } from './support/attempts';
 import { type Cluster, startCluster } from './support/cluster';
@@ -24,7 +24,7 @@ const UNKNOWN = '{"code":1,"message":"Session ID unknown"}';
 const POLLING = 'EIO=4&transport=polling';
 const ORIGIN = 'http://page.example';
 
-describe('the way to a back door', () => {
+describe('forwarding to the internal server of a worker', () => {
   const closing: (() => unknown)[] = [];
   let directory: RunDirectory;
 
@@ -37,42 +37,43 @@ describe('the way to a back door', () => {
     for (const close of closing.splice(0).reverse()) await close();
   });
 
-  /** A worker without Egg: its port and its back door, who has come in there, and who was asked to leave. */
+  /** A worker without Egg: its port, its internal server, the requests that were accepted there, and the sessions to drain. */
   async function worker(at = '/socket.io') {
     const server = createServer((_req, res) => res.writeHead(404).end());
     const io = new Server(server, { path: at });
-    const tag = makeTag();
-    const handover = new Handover(directory, tag);
-    const own = handover.serve(io.engine as unknown as Engine);
-    const entered: (string | undefined)[] = [];
-    const left: string[] = [];
-    const door = new BackDoor(tag, {
+    const workerId = createWorkerId();
+    const forwarding = new Forwarding({ workerId, directory });
+    const own = forwarding.attach(engineOf(io));
+    const accepted: (string | undefined)[] = [];
+    const drained: string[] = [];
+    const internal = new InternalServer(workerId, {
       request: (req, res) => {
-        entered.push(req.url);
+        accepted.push(req.url);
         own.handleRequest(req, res);
       },
       upgrade: (req, socket, head) => {
-        entered.push(req.url);
+        accepted.push(req.url);
         own.handleUpgrade(req, socket, head);
       },
-      leaving: (sid) => left.push(sid),
+      drain: (sid) => drained.push(sid),
     });
-    await door.open(directory);
+    await internal.listen(directory);
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     closing.push(async () => {
-      handover.close();
-      await door.close();
+      forwarding.close();
+      await internal.close();
       server.closeAllConnections();
       await io.close();
     });
     const { port } = server.address() as AddressInfo;
     const open = () => new Promise<number>((resolve) => server.getConnections((_err, count) => resolve(count)));
-    return { port, url: `http://127.0.0.1:${port}`, tag, sid: makeSid(tag), handover, entered, left, open };
+    const sid = createSessionId(workerId);
+    return { port, url: `http://127.0.0.1:${port}`, workerId, sid, forwarding, accepted, drained, open };
   }
 
-  /** What listens where a back door would, and writes down each request. */
+  /** A server in place of an internal server, which records each request. */
   async function recorder() {
-    const tag = makeTag();
+    const workerId = createWorkerId();
     const seen: string[] = [];
     const server = createServer(async (req, res) => {
       const body = await text(req).catch(() => 'aborted');
@@ -88,16 +89,16 @@ describe('the way to a back door', () => {
       if (err.code?.startsWith('HPE')) seen.push(err.code);
       socket.destroy();
     });
-    await directory.listen(server, tag, 'door');
+    await directory.listen(server, workerId, 'http');
     closing.push(() => {
       server.closeAllConnections();
       server.close();
     });
-    return { sid: makeSid(tag), seen };
+    return { sid: createSessionId(workerId), seen };
   }
 
-  for (const at of ['/socket.io', '/leaving', '/handover']) {
-    it(`should be open to one request for each that is Engine.IO's, and to nothing else: ${at}`, async () => {
+  for (const at of ['/socket.io', '/drain', '/forward']) {
+    it(`should send one request for each request of Engine.IO, and no other: ${at}`, async () => {
       const { port, url } = await worker(at);
       const { sid, seen } = await recorder();
       let passed = 0;
@@ -106,19 +107,19 @@ describe('the way to a back door', () => {
         const last = `${at}/?${POLLING}&sid=${sid}&after=${encodeURIComponent(what)}`;
         assert.equal((await send(url + last)).body, 'here');
         const others = seen.splice(0);
-        assert.equal(others.pop(), `GET /handover${last} `);
+        assert.equal(others.pop(), `GET /forward${last} `);
         assert(others.length <= 1, `${what}: ${others.join('\n')}`);
         for (const other of others) {
           passed++;
-          assert.match(other, new RegExp(`^[A-Z]+ /handover${at}/`), what);
+          assert.match(other, new RegExp(`^[A-Z]+ /forward${at}/`), what);
           if (!/^(POST|PUT)/.test(other)) assert.match(other, / $/, `${what}: it has no body`);
         }
       }
-      assert(passed > 20, `${passed} of them went there`);
+      assert(passed > 20, `${passed} of them were forwarded`);
     });
   }
 
-  it('should be that of the last session id of several, as Engine.IO reads them', async () => {
+  it('should use the last of several session ids, as Engine.IO does', async () => {
     const { url } = await worker();
     const [one, two] = [await recorder(), await recorder()];
     const all = `${url}/socket.io/?${POLLING}`;
@@ -137,7 +138,7 @@ describe('the way to a back door', () => {
     assert.deepEqual([...one.seen, ...two.seen], []);
   });
 
-  it('should take a head as long as the worker itself takes', async () => {
+  it('should accept a head of the same size as the worker itself accepts', async () => {
     const [one, two] = [await worker(), await worker()];
     const all = `/socket.io/?${POLLING}&sid=${one.sid}`;
     const statuses = new Set<number>();
@@ -150,104 +151,104 @@ describe('the way to a back door', () => {
     assert.deepEqual([...statuses], [400, 431]);
   });
 
-  it('should have room for those who come while its worker is busy', async () => {
-    const { tag } = await worker();
-    const door = directory.address(tag, 'door');
-    // It takes none before all have come.
-    const sockets = Array.from({ length: 800 }, () => connect(door));
+  it('should accept connections later if the worker is busy', async () => {
+    const { workerId } = await worker();
+    const address = directory.address(workerId, 'http');
+    // It accepts none before all are waiting.
+    const sockets = Array.from({ length: 800 }, () => connect(address));
     await within(
-      'everybody at the door',
+      'all connections',
       Promise.all(sockets.map((socket) => once(socket, 'connect').finally(() => socket.destroy()))),
     );
   });
 
-  it('should keep nothing of requests whose connection is lost while they stand behind others', async () => {
-    const { port, url, handover, entered, ...one } = await worker();
+  it('should release pipelined requests whose connection is lost', async () => {
+    const { port, url, forwarding, ...one } = await worker();
     const two = await worker();
     const { sid } = JSON.parse((await send(`${url}/socket.io/?${POLLING}`)).body.slice(1));
     const get = (id: string) => `GET /socket.io/?${POLLING}&sid=${id} HTTP/1.1\r\nHost: x\r\n\r\n`;
     const socket = connect(port, '127.0.0.1');
-    // The first one is answered when there is something to say: never.
-    socket.write(get(sid) + Array.from({ length: 50 }, () => get(makeSid(two.tag))).join(''));
-    await until('they are there', () => two.entered.length === 50);
+    // The first one waits for a packet, which is never sent.
+    socket.write(get(sid) + Array.from({ length: 50 }, () => get(createSessionId(two.workerId))).join(''));
+    await until('all are forwarded', () => two.accepted.length === 50);
     socket.destroy();
     await until('the connection is gone', async () => (await one.open()) === 0);
-    await within('leaving', handover.leave(0, 60_000));
+    await within('leaving', forwarding.leave(0, 60_000));
   });
 
-  it('should be closed behind an upgrade that is refused, whatever its client does', async () => {
+  it('should close the connection of a refused upgrade, whatever its client does', async () => {
     const [one, two] = [await worker(), await worker()];
-    const url = `/socket.io/?EIO=4&transport=websocket&sid=${makeSid(two.tag)}`;
+    const url = `/socket.io/?EIO=4&transport=websocket&sid=${createSessionId(two.workerId)}`;
     const socket = connect({ port: one.port, host: '127.0.0.1', allowHalfOpen: true });
     const upgrade =
       'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: eA==\r\n';
     socket.write(`GET ${url} HTTP/1.1\r\nHost: x\r\n${upgrade}\r\n`);
     assert.match(await text(socket), /^HTTP\/1\.1 400 /);
-    assert.equal(two.entered.length, 1);
+    assert.equal(two.accepted.length, 1);
     await until('the connection is gone', async () => (await one.open()) === 0);
     socket.destroy();
   });
 
-  it('should take no new connection when the worker in front of it leaves', async () => {
+  it('should forward no new connection when the worker that forwards is closing', async () => {
     const [one, two] = [await worker(), await worker()];
-    await one.handover.leave(0, 1000);
+    await one.forwarding.leave(0, 1000);
     const upgrade = 'Connection: Upgrade\r\nUpgrade: websocket\r\n';
-    const url = `/socket.io/?EIO=4&transport=websocket&sid=${makeSid(two.tag)}`;
+    const url = `/socket.io/?EIO=4&transport=websocket&sid=${createSessionId(two.workerId)}`;
     assert.match(await sendRaw(one.port, `GET ${url} HTTP/1.1\r\nHost: x\r\n${upgrade}\r\n`), /^HTTP\/1\.1 503 /);
-    const answer = await send(`${one.url}/socket.io/?${POLLING}&sid=${makeSid(two.tag)}`, {
+    const answer = await send(`${one.url}/socket.io/?${POLLING}&sid=${createSessionId(two.workerId)}`, {
       agent: new Agent({ keepAlive: true }),
     });
     assert.deepEqual([answer.status, answer.headers.connection], [400, 'close']);
-    assert.equal(two.entered.length, 1);
+    assert.equal(two.accepted.length, 1);
   });
 
-  it('should let in what another worker brings, and nothing else', async () => {
-    const { tag, sid, entered, left } = await worker();
-    const door = directory.address(tag, 'door');
-    const others = makeSid(makeTag());
+  it('should accept forwarded requests, and no others', async () => {
+    const { workerId, sid, accepted, drained } = await worker();
+    const address = directory.address(workerId, 'http');
+    const others = createSessionId(createWorkerId());
     const upgrade = 'Connection: Upgrade\r\nUpgrade: websocket\r\n';
     const ask = (url: string, headers = '', method = 'GET') =>
-      sendRaw(door, `${method} ${url} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n${headers}\r\n`);
+      sendRaw(address, `${method} ${url} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n${headers}\r\n`);
 
     const refused = [
       `/socket.io/?${POLLING}&sid=${sid}`,
-      `/handover?${POLLING}&sid=${sid}`,
-      `/handoversocket.io/?${POLLING}&sid=${sid}`,
-      `/Handover/socket.io/?${POLLING}&sid=${sid}`,
-      `/./handover/socket.io/?${POLLING}&sid=${sid}`,
-      `/%68andover/socket.io/?${POLLING}&sid=${sid}`,
-      `//handover/socket.io/?${POLLING}&sid=${sid}`,
-      `http://localhost/handover/socket.io/?${POLLING}&sid=${sid}`,
-      `/handover/socket.io/?${POLLING}`,
-      `/handover/socket.io/?${POLLING}&sid=`,
-      `/handover/socket.io/?${POLLING}&sid=${tag}`,
-      `/handover/socket.io/?${POLLING}&sid=${others}`,
-      `/handover/socket.io/?${POLLING}&sid=${sid}&sid=${others}`,
-      `/handover/socket.io/?${POLLING}&sid=${sid}&%73id=${others}`,
-      `/handover/?#sid=${sid}`,
+      `/forward?${POLLING}&sid=${sid}`,
+      `/forwardsocket.io/?${POLLING}&sid=${sid}`,
+      `/Forward/socket.io/?${POLLING}&sid=${sid}`,
+      `/./forward/socket.io/?${POLLING}&sid=${sid}`,
+      `/%66orward/socket.io/?${POLLING}&sid=${sid}`,
+      `//forward/socket.io/?${POLLING}&sid=${sid}`,
+      `http://localhost/forward/socket.io/?${POLLING}&sid=${sid}`,
+      `/forward/socket.io/?${POLLING}`,
+      `/forward/socket.io/?${POLLING}&sid=`,
+      `/forward/socket.io/?${POLLING}&sid=${workerId}`,
+      `/forward/socket.io/?${POLLING}&sid=${others}`,
+      `/forward/socket.io/?${POLLING}&sid=${sid}&sid=${others}`,
+      `/forward/socket.io/?${POLLING}&sid=${sid}&%73id=${others}`,
+      `/forward/?#sid=${sid}`,
       '/',
-      '/leaving/',
-      `/leaving/${others}`,
-      `/leaving/${sid}x`,
-      `/leaving//${sid}`,
-      `/leaving/?sid=${sid}`,
+      '/drain/',
+      `/drain/${others}`,
+      `/drain/${sid}x`,
+      `/drain//${sid}`,
+      `/drain/?sid=${sid}`,
     ];
     for (const url of refused) {
       assert.match(await ask(url), /^HTTP\/1\.1 400 /, url);
       assert.match(await ask(url, '', 'POST'), /^HTTP\/1\.1 400 /, url);
       assert.equal(await ask(url, upgrade), '', `an upgrade of ${url}`);
     }
-    assert.deepEqual([entered, left], [[], []]);
+    assert.deepEqual([accepted, drained], [[], []]);
 
-    assert.match(await ask(`/handover/socket.io/?${POLLING}&sid=${others}&sid=${sid}`), /Session ID unknown"}/);
-    assert.match(await ask(`/handover/socket.io/?${POLLING}&sid=${sid}`, upgrade), /Session ID unknown$/);
-    assert.match(await ask(`/leaving/${sid}`, '', 'POST'), /^HTTP\/1\.1 202 /);
-    assert.equal(entered.length, 2);
-    assert.deepEqual(left, [sid]);
+    assert.match(await ask(`/forward/socket.io/?${POLLING}&sid=${others}&sid=${sid}`), /Session ID unknown"}/);
+    assert.match(await ask(`/forward/socket.io/?${POLLING}&sid=${sid}`, upgrade), /Session ID unknown$/);
+    assert.match(await ask(`/drain/${sid}`, '', 'POST'), /^HTTP\/1\.1 202 /);
+    assert.equal(accepted.length, 2);
+    assert.deepEqual(drained, [sid]);
   });
 });
 
-describe('the back doors of 2 workers', function () {
+describe('the internal servers of 2 workers', function () {
   this.timeout(90_000);
 
   let cluster: Cluster;
@@ -255,7 +256,7 @@ describe('the back doors of 2 workers', function () {
 
   before(async () => {
     const io = { init: { cors: { origin: ORIGIN, credentials: true } } };
-    cluster = await startCluster('handover', { workers: 2 }, { IO: JSON.stringify(io) });
+    cluster = await startCluster('forwarding', { workers: 2 }, { IO: JSON.stringify(io) });
     directory = await (await connectClient()).emitWithAck('directory');
   });
   after(async () => {
@@ -265,7 +266,7 @@ describe('the back doors of 2 workers', function () {
 
   const connectClient = (): Promise<Socket> => connected(track(cluster.url));
 
-  /** Asks so often that each worker is asked. */
+  /** Sends so many requests that each worker receives one. */
   const ask = (query: string) =>
     Promise.all(
       Array.from({ length: 6 }, () =>
@@ -289,10 +290,10 @@ describe('the back doors of 2 workers', function () {
     }
   }
 
-  it('should be for this user alone', () => {
+  it('should be accessible to this user alone', () => {
     const mode = (file: string) => (statSync(file).mode & 0o7777).toString(8);
     const names = readdirSync(directory);
-    assert.equal(names.filter((name) => name.endsWith('.door')).length, 2);
+    assert.equal(names.filter((name) => name.endsWith('.http')).length, 2);
     assert.equal(names.filter((name) => name.endsWith('.link')).length, 2);
     assert.equal(names.length, 4);
     assert.equal(mode(directory), '700');
@@ -302,11 +303,14 @@ describe('the back doors of 2 workers', function () {
     }
   });
 
-  it('should be named by ids that nobody can guess', async () => {
+  it('should be found by session ids that nobody can guess', async () => {
     const opened = await Promise.all(Array.from({ length: 60 }, () => ask(POLLING)));
     const sids = opened.flat().map(({ body }) => JSON.parse(body.slice(1)).sid as string);
-    const tags = new Set(sids.map((sid) => sid.slice(0, 8)));
-    assert.deepEqual([...tags].sort(), [...new Set(readdirSync(directory).map((name) => name.slice(0, 8)))].sort());
+    const workerIds = new Set(sids.map((sid) => sid.slice(0, 8)));
+    assert.deepEqual(
+      [...workerIds].sort(),
+      [...new Set(readdirSync(directory).map((name) => name.slice(0, 8)))].sort(),
+    );
     for (const sid of sids) assert.match(sid, /^[\w-]{30}$/);
     const secrets = sids.map((sid) => sid.slice(8));
     assert.equal(new Set(secrets).size, sids.length);
@@ -315,31 +319,31 @@ describe('the back doors of 2 workers', function () {
       // 128 bits: 21 characters of 6 bits, and one of the last 2.
       const values = valuesAt(at, secrets);
       assert(at < 21 ? values > 50 : values === 4, `character ${at} has ${values} values`);
-      for (const tag of tags) {
-        const its = sids.filter((sid) => sid.startsWith(tag)).map((sid) => sid.slice(8));
+      for (const workerId of workerIds) {
+        const its = sids.filter((sid) => sid.startsWith(workerId)).map((sid) => sid.slice(8));
         assert(valuesAt(at, its) > 1, `all ids of a worker have the same character ${at}`);
       }
     }
   });
 
-  it('should not be looked for where no worker is, or none any more', async () => {
-    await unknown(makeSid(makeTag()));
-    const stale = makeTag();
+  it('should not be found for a worker that does not exist, or that has stopped', async () => {
+    await unknown(createSessionId(createWorkerId()));
+    const stale = createWorkerId();
     const server = createSocket();
     await new Promise<void>((resolve) => server.listen(path.join(directory, '.stale'), resolve));
-    renameSync(path.join(directory, '.stale'), path.join(directory, `${stale}.door`));
+    renameSync(path.join(directory, '.stale'), path.join(directory, `${stale}.http`));
     await new Promise((resolve) => server.close(resolve));
     try {
-      await unknown(makeSid(stale));
+      await unknown(createSessionId(stale));
     } finally {
-      rmSync(path.join(directory, `${stale}.door`));
+      rmSync(path.join(directory, `${stale}.http`));
     }
   });
 
-  it('should not be looked for outside of their directory', async () => {
+  it('should not be searched outside of the run directory', async () => {
     let found = 0;
     const server = createSocket((socket) => socket.destroy(void found++));
-    const outside = path.join(directory, '../canary.door');
+    const outside = path.join(directory, '../canary.http');
     await new Promise<void>((resolve) => server.listen(outside, resolve));
     try {
       const rest = 'x'.repeat(22);
@@ -352,8 +356,8 @@ describe('the back doors of 2 workers', function () {
         '..%5Ccanar',
         '..%252Fcanary',
       ];
-      for (const way of ways) for (const tail of ['', '.door', '.door%00', rest]) await unknown(way + tail);
-      await unknown(encodeURIComponent(outside.slice(0, -'.door'.length)));
+      for (const way of ways) for (const tail of ['', '.http', '.http%00', rest]) await unknown(way + tail);
+      await unknown(encodeURIComponent(outside.slice(0, -'.http'.length)));
       await unknown(`..%00${rest}`);
       await unknown('__proto__');
     } finally {
@@ -362,13 +366,13 @@ describe('the back doors of 2 workers', function () {
     assert.equal(found, 0);
   });
 
-  it('should be out of reach for those who are asked by clients', async () => {
+  it('should not be accessible to clients', async () => {
     const agents = Array.from({ length: 2 }, () => new Agent({ keepAlive: true, maxSockets: 1 }));
     const victims = await Promise.all(agents.map((agent) => openSession(cluster.url, agent)));
     const port = Number(new URL(cluster.url).port);
     for (const { sid } of victims) {
       for (const [what, bytes] of Object.entries(attempts('/socket.io', sid))) {
-        // Those that Engine.IO takes for the victim's own would end its session as well as an attacker's.
+        // Others are valid requests of the session, and may end it.
         if (!what.startsWith('an upgrade')) continue;
         await Promise.all([sendRaw(port, bytes), sendRaw(port, bytes)]);
       }
@@ -378,11 +382,11 @@ describe('the back doors of 2 workers', function () {
       assert.equal(await askVictim('sid', agents[1] as Agent), sid);
     }
 
-    // Whoever can enter the directory can: it is not that nothing happens.
+    // A process that can enter the directory has access: the request that was tried works.
     const client = await connectClient();
     const sid = await client.emitWithAck('sid');
     const gone = next(client, 'disconnect');
-    await sendRaw(path.join(directory, `${sid.slice(0, 8)}.door`), `POST /leaving/${sid} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    await sendRaw(path.join(directory, `${sid.slice(0, 8)}.http`), `POST /drain/${sid} HTTP/1.1\r\nHost: x\r\n\r\n`);
     assert.deepEqual((await gone)[0], 'transport close');
     for (const agent of agents) agent.destroy();
     await until('the workers answer', async () => (await connectClient()).connected);

@@ -1,4 +1,4 @@
-// Several workers with neither Redis nor --sticky: what is lost when a worker or the agent dies or hangs.
+// Several workers on one host: what happens when a worker or the agent dies or hangs.
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -15,7 +15,7 @@ describe(`${WORKERS} workers, linked with each other`, function () {
   this.timeout(90_000);
 
   let cluster: Cluster;
-  /** A client of each worker, by its pid. */
+  /** One client of each worker, by the pid of the worker. */
   let workers: Map<number, Socket>;
   let master: number;
   const stopped = new Set<number>();
@@ -24,7 +24,7 @@ describe(`${WORKERS} workers, linked with each other`, function () {
     cluster = await startCluster('members', { workers: WORKERS });
   });
   after(async () => {
-    // The last test has killed one: whoever is stopped while it boots can't remove what it has made.
+    // The last test has killed a worker: its replacement, if closed while it boots, would not remove its sockets.
     await linked(WORKERS);
     await cluster?.close();
     assert.deepEqual(runDirectories(), [], 'nothing is left in the run directory');
@@ -40,7 +40,7 @@ describe(`${WORKERS} workers, linked with each other`, function () {
   const connect = (options: ClientOptions = {}) =>
     connected(track(cluster.url, { transports: ['websocket'], ...options }));
 
-  /** Waits until there are that many workers, each linked with all others, and has a client of each. */
+  /** Waits until so many workers are linked with each other, and connects a client to each. */
   async function linked(count: number): Promise<void> {
     workers = new Map();
     await until(
@@ -58,13 +58,13 @@ describe(`${WORKERS} workers, linked with each other`, function () {
     );
   }
 
-  /** Counts what reaches a client from a worker, and sends it, until stopped: then says what has come. */
+  /** Sends numbers from one client's worker until stopped, and then checks that the other clients have received all of them in order. */
   function traffic(from: Socket, to: Socket[]) {
     let sent = 0;
     let sending = true;
-    const come = to.map(() => [] as number[]);
+    const received = to.map(() => [] as number[]);
     const sockets = to.map((socket, i) => {
-      const listener = (n: number) => void come[i]!.push(n);
+      const listener = (n: number) => void received[i]!.push(n);
       socket.on('n', listener);
       return () => socket.off('n', listener);
     });
@@ -75,9 +75,9 @@ describe(`${WORKERS} workers, linked with each other`, function () {
       stop: async () => {
         sending = false;
         await done;
-        await until('all has come', () => come.every((each) => each.at(-1) === sent - 1));
+        await until('all has arrived', () => received.every((each) => each.at(-1) === sent - 1));
         for (const off of sockets) off();
-        for (const each of come)
+        for (const each of received)
           assert.deepEqual(
             each,
             Array.from({ length: sent }, (_, n) => n),
@@ -88,7 +88,7 @@ describe(`${WORKERS} workers, linked with each other`, function () {
     };
   }
 
-  it('should go on when a worker is killed, whose clients come back to others, and take its replacement in', async () => {
+  it('should continue when a worker is killed, whose clients reconnect to others, and link with its replacement', async () => {
     const [victim, ...others] = [...workers] as [number, Socket][] as [[number, Socket], ...[number, Socket][]];
     const [, from] = others[0]!;
     const going = traffic(
@@ -126,7 +126,7 @@ describe(`${WORKERS} workers, linked with each other`, function () {
     assert.equal((await from.emitWithAck('directory')).length, 2 * WORKERS, "the dead one's sockets are removed");
   });
 
-  it('should go on without the agent, and take a new worker in meanwhile', async () => {
+  it('should continue without the agent, and link with a new worker in the meantime', async () => {
     const [victim, ...others] = [...workers] as [[number, Socket], ...[number, Socket][]];
     const going = traffic(
       others[0]![1],
@@ -146,7 +146,7 @@ describe(`${WORKERS} workers, linked with each other`, function () {
     assert.equal((await others[0]![1].emitWithAck('ask')).length, WORKERS - 1);
   });
 
-  it('should drop what is for a worker that does not read, and link with it again', async () => {
+  it('should drop messages for a worker that does not read, and link with it again', async () => {
     const [hung, ...others] = [...workers] as [[number, Socket], ...[number, Socket][]];
     const from = others[0]![1];
     const before = await from.emitWithAck('memory');
@@ -160,7 +160,7 @@ describe(`${WORKERS} workers, linked with each other`, function () {
     let most = 0;
     for (let n = 0; n < 200; n++) {
       await from.emitWithAck('flood', 1_000_000);
-      // No faster than the others read.
+      // Waits until the others have read it.
       const read = others.map(([, client]) => next(client, 'read'));
       await from.emitWithAck('emit', 'read');
       await Promise.all(read);
@@ -169,7 +169,7 @@ describe(`${WORKERS} workers, linked with each other`, function () {
     assert(most < 40_000_000, `of 200 MB, ${most} bytes were kept`);
     assert.match(
       log(),
-      new RegExp(`worker ${hung![0]} does not read, or not fast enough: \\d+ bytes are waiting for it and are dropped`),
+      new RegExp(`worker ${hung![0]} does not read fast enough: \\d+ bytes that wait for it are dropped`),
     );
     assert.equal(await from.emitWithAck('count'), WORKERS - 1);
     assert.equal((await from.emitWithAck('timed')).ids.includes(hung![1].id), false);
@@ -178,7 +178,7 @@ describe(`${WORKERS} workers, linked with each other`, function () {
     stopped.clear();
     await until('it is linked again', async () => (await from.emitWithAck('count')) === WORKERS);
     await until('the log says so', () =>
-      new RegExp(`linked with worker ${hung![0]} again; messages to it lost meanwhile: \\d+`).test(log()),
+      new RegExp(`the link to worker ${hung![0]} is up again; messages lost in the meantime: \\d+`).test(log()),
     );
     const heard = times(hung![1], 'again', 2);
     await from.emitWithAck('emit', 'again', 1);
@@ -187,12 +187,12 @@ describe(`${WORKERS} workers, linked with each other`, function () {
     await going.stop();
   });
 
-  it('should not wait for the answer of a worker that dies', async () => {
+  it('should not wait for the response of a worker that dies', async () => {
     const [hung, ...others] = [...workers] as [[number, Socket], ...[number, Socket][]];
     process.kill(hung![0], 'SIGSTOP');
     const answers = others[0]![1].emitWithAck('ask');
     const sockets = others[0]![1].emitWithAck('timed');
-    // Both have been asked for when the next one is answered.
+    // When this is answered, both requests have been sent.
     await others[0]![1].emitWithAck('memory');
     process.kill(hung![0], 'SIGKILL');
     assert.deepEqual(
@@ -204,7 +204,7 @@ describe(`${WORKERS} workers, linked with each other`, function () {
     assert(others.every(([, client]) => ids.includes(client.id)));
   });
 
-  /** The process that Egg's master has started as its agent. */
+  /** Returns the pid of the agent that a master has started. */
   function agentOf(pid: number): number | undefined {
     const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
     const agent = children.find((child) => readFileSync(`/proc/${child}/cmdline`, 'utf8').includes('agent_worker'));

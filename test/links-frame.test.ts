@@ -1,10 +1,11 @@
-// What goes over the links between workers.
+// The wire format of the links between workers.
 import assert from 'node:assert/strict';
-import { type Encoded, encodeBroadcast, encodeFrame, FrameReader, FrameType } from '../lib/adapters/frame';
+import { encodeBroadcast, encodeFrame, FrameReader, FrameType } from '../lib/adapters/frame';
+import type { EncodedPacket } from '../lib/internals/adapters';
 
-/** A reader that notes what it reads. */
+/** A reader that records what it reads. */
 function reading() {
-  const seen = { frames: [] as unknown[], broadcasts: [] as [unknown, Encoded][], errors: [] as Error[] };
+  const seen = { frames: [] as unknown[], broadcasts: [] as [unknown, EncodedPacket][], errors: [] as Error[] };
   const reader = new FrameReader({
     frame: (type, body) => void seen.frames.push([type, body]),
     broadcast: (target, packet) => void seen.broadcasts.push([target, packet]),
@@ -24,7 +25,7 @@ const MESSAGE = {
 };
 
 describe('the frames of a link', () => {
-  it('should arrive as they were sent, binary data too, however the bytes are cut', () => {
+  it('should be read as they were sent, binary data too, whatever the chunks are', () => {
     const bytes = Buffer.concat([
       encodeFrame(FrameType.MESSAGE, MESSAGE),
       encodeBroadcast({ nsp: '/', rooms: ['a'] }, ['2["x","é"]', Buffer.from('binary'), Buffer.alloc(0)]),
@@ -44,7 +45,7 @@ describe('the frames of a link', () => {
     }
   });
 
-  it('should carry more attachments than a client may send, and every kind of them', () => {
+  it('should support every type of binary data, and more attachments than a client may send', () => {
     const { reader, frames, errors } = reading();
     const files = Array.from({ length: 40 }, (_, n) => Buffer.from(`file ${n}`));
     const others = { array: new Uint16Array([1, 2, 3]).subarray(1), buffer: new Uint8Array([9]).buffer };
@@ -56,7 +57,7 @@ describe('the frames of a link', () => {
     assert.deepEqual(body.buffer, Buffer.from([9]));
   });
 
-  it('should carry every kind of binary data for clients, and nothing else of the memory', () => {
+  it('should contain the bytes of a view and no others of its buffer', () => {
     const { reader, broadcasts } = reading();
     const bytes = new Uint8Array([1, 2, 3, 4]);
     const packet = [
@@ -65,8 +66,8 @@ describe('the frames of a link', () => {
       new Uint16Array([0xabcd, 0x1234]),
       Buffer.from('x'),
     ];
-    reader.read(encodeBroadcast({}, ['text', ...packet] as Encoded));
-    const [[, parts]] = broadcasts as [[unknown, Encoded]];
+    reader.read(encodeBroadcast({}, ['text', ...packet] as EncodedPacket));
+    const [[, parts]] = broadcasts as [[unknown, EncodedPacket]];
     assert.deepEqual(parts, [
       'text',
       Buffer.from([1, 2, 3, 4]),
@@ -76,7 +77,7 @@ describe('the frames of a link', () => {
     ]);
   });
 
-  it('should put together what is larger than a chunk', () => {
+  it('should be read from several chunks', () => {
     const { reader, frames } = reading();
     const big = Buffer.alloc(5_000_000, 7);
     const bytes = encodeFrame(FrameType.MESSAGE, { big });
@@ -85,7 +86,7 @@ describe('the frames of a link', () => {
     assert(big.equals(body.big));
   });
 
-  it('should take nothing that a client has sent for the place of an attachment', () => {
+  it('should not mistake a string of a client for an attachment', () => {
     const { reader, frames, errors } = reading();
     const forged = {
       secret: Buffer.from('x'),
@@ -106,7 +107,7 @@ describe('the frames of a link', () => {
     ]);
   });
 
-  it('should go on after a frame that cannot be read, or that somebody throws at', () => {
+  it('should be read after a frame that cannot be decoded, or whose listener throws', () => {
     const { reader, frames, errors } = reading();
     const garbage = Buffer.concat([Buffer.from([0, 0, 0, 8, 1, 0, 0, 0, 3]), Buffer.from('nah')]);
     reader.read(Buffer.concat([garbage, encodeFrame(FrameType.MESSAGE, ['well'])]));
@@ -125,7 +126,7 @@ describe('the frames of a link', () => {
     );
   });
 
-  it('should refuse what JSON cannot express', () => {
+  it('should not be encoded if JSON cannot express the body', () => {
     const circular: Record<string, unknown> = {};
     circular.self = circular;
     assert.throws(() => encodeFrame(FrameType.MESSAGE, { n: 1n }), TypeError);
