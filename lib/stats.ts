@@ -1,5 +1,6 @@
 // The statistics of a worker by protocol: app.io.stats().
 import type { Namespace, Socket } from 'socket.io';
+import { connectionsOf, type Engine, queryOf } from './internals/engineio';
 
 /** The connections of one protocol. A client has one connection for all its namespaces. */
 export interface ConnectionStats {
@@ -33,19 +34,7 @@ export interface IoStats {
   namespaces: Record<string, Record<Protocol, NamespaceStats>>;
 }
 
-/** An Engine.IO server. */
-interface Engine {
-  readonly clients: Record<string, Connection>;
-  on(event: 'connection', listener: (conn: Connection) => void): void;
-  on(event: 'connection_error', listener: (err: { code: number; req?: { _query?: { EIO?: string } } }) => void): void;
-}
-
 type Transport = 'polling' | 'websocket' | 'webtransport';
-
-interface Connection {
-  readonly protocol: number;
-  readonly transport: { readonly name: string };
-}
 
 /** Engine.IO's error code of a handshake in a protocol that it does not support. */
 const UNSUPPORTED_PROTOCOL = 5;
@@ -67,7 +56,7 @@ export class Stats {
       counted.last = Date.now();
     });
     engine.on('connection_error', ({ code, req }) => {
-      if (code === UNSUPPORTED_PROTOCOL && req?._query?.EIO === '3') this.#refusedOld++;
+      if (code === UNSUPPORTED_PROTOCOL && req && queryOf(req).EIO === '3') this.#refusedOld++;
     });
   }
 
@@ -110,8 +99,8 @@ export class Stats {
       return { now: 0, polling: 0, websocket: 0, webtransport: 0, total, last: iso };
     };
     const stats = { 3: read(3), 4: read(4) };
-    for (const { clients } of this.#engines) {
-      for (const { protocol, transport } of Object.values(clients)) {
+    for (const engine of this.#engines) {
+      for (const { protocol, transport } of connectionsOf(engine)) {
         const of = stats[protocol === 3 ? 3 : 4];
         of.now++;
         of[transport.name as Transport]++;
