@@ -94,6 +94,12 @@ export function sharesRooms(workers: () => [Running, Running]): void {
     assert.deepEqual([error, warn], [[bug], []]);
   });
 
+  it('should not wait for other workers in a local emitWithAck', async () => {
+    const client = await inRoom(a, 'local');
+    client.on('who', (answer) => answer(client.id));
+    assert.deepEqual(await a.app.io.in('local').local.timeout(5000).emitWithAck('who'), [client.id]);
+  });
+
   it('should find all sockets after local.emitWithAck with an argument that cannot be encoded', async () => {
     await Promise.all([inRoom(a, 'all'), inRoom(b, 'all')]);
     await assert.rejects(async () => a.app.io.in('all').local.timeout(100).emitWithAck('x', 1n), TypeError);
