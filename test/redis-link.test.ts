@@ -124,6 +124,13 @@ describe('the connection to redis', () => {
     assert.match(log[0]!, /Redis test: can't take \*\*\*\./);
   });
 
+  it('should log the code of an error without a message', async () => {
+    const { sub, log } = await link();
+    // The error of Node for a host with several addresses.
+    sub.emit('error', Object.assign(new AggregateError([]), { code: 'ECONNREFUSED' }));
+    assert.match(log.join(), /Redis test: ECONNREFUSED\./);
+  });
+
   it('should log that Redis has not answered in time', async () => {
     redis.pause();
     const log: string[] = [];

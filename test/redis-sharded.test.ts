@@ -5,7 +5,7 @@ import type { IoConfig } from '../lib';
 import { logs, type Running } from './support/app';
 import { flows, inRoom, type RedisServer, startRedis, startWorker } from './support/redis';
 import { type RedisCluster, startRedisCluster } from './support/redis-cluster';
-import { sharesRooms } from './support/redis-suite';
+import { sharesRooms, waitsForSubscription } from './support/redis-suite';
 import { next, until } from './support/wait';
 
 const adapter = 'redis-sharded';
@@ -31,6 +31,7 @@ describe('redis-sharded', () => {
   });
 
   sharesRooms(() => [a!, b!]);
+  waitsForSubscription(() => [a!, b!], 'ssubscribe');
 
   it('should have a channel for each room if subscriptionMode is dynamic, subscribed before a socket has joined it', async () => {
     const config = { ...redis.config, subscriptionMode: 'dynamic', key: 'dynamic' } as const;
@@ -96,6 +97,17 @@ describe('redis-sharded', () => {
     assert.match(warn[0], /the response to another worker cannot be encoded: Maximum call stack/);
     delete data.self;
     assert.equal((await b!.app.io.fetchSockets()).length, 1);
+  });
+
+  it('should log what the callback of serverSideEmit throws', async () => {
+    const alone = await startSharded({ ...redis.config, key: 'alone' });
+    const { error } = logs(alone.app);
+    const bug = new Error('a bug');
+    alone.app.io.serverSideEmit('nobody', () => {
+      throw bug;
+    });
+    await until('it is logged', () => error.length > 0);
+    assert.deepEqual(error, [bug]);
   });
 
   it('should wait for other workers for requestsTimeout ms', async () => {

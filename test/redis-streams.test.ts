@@ -7,7 +7,7 @@ import { logs, type Running } from './support/app';
 import { numbersOf } from './support/recovery';
 import { flows, inRoom, type RedisServer, startRedis, startWorker } from './support/redis';
 import { type RedisCluster, startRedisCluster } from './support/redis-cluster';
-import { sharesRooms } from './support/redis-suite';
+import { sharesRooms, waitsForSubscription } from './support/redis-suite';
 import { next, times, until } from './support/wait';
 
 const adapter = 'redis-streams';
@@ -34,6 +34,7 @@ for (const init of [{}, { connectionStateRecovery: {} }]) {
     });
 
     sharesRooms(() => [a!, b!]);
+    waitsForSubscription(() => [a!, b!], 'subscribe');
 
     it('should log and ignore a message that no adapter has sent', async () => {
       const client = await a!.connect();

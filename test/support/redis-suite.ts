@@ -1,5 +1,7 @@
 // Tests that all Redis adapters pass.
 import assert from 'node:assert/strict';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Redis } from 'ioredis';
 import { logs, type Running } from './app';
 import { inRoom } from './redis';
 import { next, times, until } from './wait';
@@ -92,6 +94,12 @@ export function sharesRooms(workers: () => [Running, Running]): void {
     assert.deepEqual([error, warn], [[bug], []]);
   });
 
+  it('should not wait for other workers in a local emitWithAck', async () => {
+    const client = await inRoom(a, 'local');
+    client.on('who', (answer) => answer(client.id));
+    assert.deepEqual(await a.app.io.in('local').local.timeout(5000).emitWithAck('who'), [client.id]);
+  });
+
   it('should find all sockets after local.emitWithAck with an argument that cannot be encoded', async () => {
     await Promise.all([inRoom(a, 'all'), inRoom(b, 'all')]);
     await assert.rejects(async () => a.app.io.in('all').local.timeout(100).emitWithAck('x', 1n), TypeError);
@@ -181,5 +189,30 @@ export function sharesRooms(workers: () => [Running, Running]): void {
 
     await gone;
     assert.deepEqual(heard, ['a', 'b', 'c', 'd', 'e']);
+  });
+}
+
+/**
+ * Tests a request in a namespace whose subscription takes its time.
+ *
+ * @param command - the command that subscribes to the channels of the adapter
+ */
+export function waitsForSubscription(workers: () => [Running, Running], command: 'subscribe' | 'ssubscribe'): void {
+  it('should send a request in a namespace that was just created when Redis has subscribed', async () => {
+    const [a, b] = workers();
+    b.app.io.of('/requested');
+    const client = await b.connect('/requested');
+    client.on('who', (answer) => answer(client.id));
+    const prototype = Redis.prototype as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
+    const subscribe = prototype[command]!;
+    prototype[command] = async function (...args) {
+      await delay(200);
+      return subscribe.apply(this, args);
+    };
+    try {
+      assert.deepEqual(await a.app.io.of('/requested').timeout(5000).emitWithAck('who'), [client.id]);
+    } finally {
+      prototype[command] = subscribe;
+    }
   });
 }
