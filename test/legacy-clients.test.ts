@@ -417,11 +417,32 @@ parityOf(OLD.slice(0, 1), 'what speaks the old protocol by hand', () => {
     });
     const { ws, heard, hears } = await raw(url);
     ws.send(`40/chat?${'x'.repeat(20_000)},`);
-    await hears('44/chat,"asked for too much');
+    await hears('44/chat,"too many requests');
     for (let n = 0; n < 200; n++) ws.send(`40/room/${n},`);
-    await hears('44/room/199,"asked for too much');
-    assert.equal(heard.filter((text) => text.includes('asked for too much')).length, 102);
+    await hears('44/room/199,"too many requests');
+    assert.equal(heard.filter((text) => text.includes('too many requests')).length, 102);
     gate.resolve(undefined);
+    ws.close();
+  });
+
+  it('should connect to a namespace that was rejected before, once the limit allows it', async () => {
+    const { url, app, connect } = await startInline({
+      io: { maxNamespaces: 1 },
+      router: ({ io }) => void io.of('/room/:id'),
+    });
+    logs(app);
+    const other = await connect('/room/1');
+    const { ws, heard, hears } = await raw(url);
+    await hears('40');
+    for (const name of ['/room/2', '/room/%E0%A4%A']) ws.send(`40${name},`);
+    await hears('44/room/2,"too many namespaces"');
+    await hears('44/room/%E0%A4%A,"Invalid namespace');
+    other.close();
+    await until('the other client has disconnected', () => app.io.of('/room/1').sockets.size === 0);
+    heard.length = 0;
+    for (const name of ['/room/2', '/room/%E0%A4%A']) ws.send(`40${name},`);
+    await hears('44/room/%E0%A4%A,"Invalid namespace');
+    await hears('40/room/2');
     ws.close();
   });
 

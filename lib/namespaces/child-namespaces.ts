@@ -1,7 +1,8 @@
-// The child namespaces of an application: how many there are, which clients are rejected for the limit, and which idle ones are removed.
+// Child namespaces: those that a parent namespace creates when a client, or code, asks for a name that it matches. Limits their number,
+// removes idle ones, and rejects clients at the limit.
 import { debuglog } from 'node:util';
 import type { Namespace } from 'socket.io';
-import { sendConnectError } from '../internals/client';
+import { type Client, sendConnectError } from '../internals/client';
 import { hookClients, isOccupied, rejectedNamespace, removeChild, unhookClients } from '../internals/namespaces';
 import type { IoNamespace } from '../types/namespace';
 
@@ -11,17 +12,17 @@ const debug = debuglog('egg-socket.io:namespaces');
  * When an idle child namespace, one without sockets, is removed: after a while, as soon as it is idle, or only if the limit requires
  * it.
  */
-export type Removal = 'after a while' | 'at once' | 'at the limit';
+export type Removal = 'after-timeout' | 'when-empty' | 'at-limit';
 
 interface Child {
   readonly parent: Namespace;
   readonly removal: Removal;
   /** How many clients are being admitted whose sockets Socket.IO has not created yet. */
-  arriving: number;
+  connecting: number;
 }
 
-/** How many are removed in one turn of the event loop: one client may have left all of them at once. */
-const BATCH = 100;
+/** How many idle children are removed in one turn of the event loop. One client may have left all of them at the same time. */
+const MAX_REMOVALS = 100;
 
 /** The longest timer of Node, in ms. */
 const LONGEST_TIMER = 2 ** 31 - 1;
@@ -61,43 +62,28 @@ export class ChildNamespaces {
     return this.#all.has(nsp);
   }
 
-  /** Makes room for one more: those that have been idle longest are removed. Returns whether the limit allows one more. */
-  makeRoom(): boolean {
+  /** Removes idle children so that one more can be created. Returns whether the limit allows it. */
+  ensureCapacity(): boolean {
     return this.#shrink(this.limit - 1);
   }
 
   /** Returns what rejects a client for the limit. */
   reject(name: string): Namespace {
-    this.#warning.add();
+    this.#countRejection(name);
     return rejectedNamespace(name, TOO_MANY);
   }
 
   /** Adds a child that was just created. */
   add(nsp: IoNamespace, parent: Namespace, removal: Removal): void {
-    const child: Child = { parent, removal, arriving: 0 };
+    const child: Child = { parent, removal, connecting: 0 };
     this.#all.set(nsp, child);
     debug('create %s (%d of %d)', nsp.name, this.#all.size, this.limit);
     hookClients(nsp, {
-      add: async (client, admit) => {
-        const isFirst = isIdle(nsp, child);
-        child.arriving++;
-        this.#update(nsp);
-        try {
-          // Code may have created a namespace beyond the limit.
-          if (!isFirst || this.#shrink(this.limit)) await admit();
-          else {
-            this.#warning.add();
-            sendConnectError(client, nsp.name, TOO_MANY);
-          }
-        } finally {
-          child.arriving--;
-          this.#update(nsp);
-        }
-      },
+      add: (client, admit) => this.#connect(nsp, child, client, admit),
       removed: () => this.#update(nsp),
     });
     // Code that asks for one may add listeners: it stays until its first client has left, as in Socket.IO.
-    if (removal === 'at once') this.#idle.add(nsp, true);
+    if (removal === 'when-empty') this.#idle.add(nsp, true);
     else this.#update(nsp);
   }
 
@@ -119,13 +105,36 @@ export class ChildNamespaces {
     clearTimeout(this.#timer);
   }
 
+  async #connect(nsp: IoNamespace, child: Child, client: Client, admit: () => Promise<void>): Promise<void> {
+    const isFirst = isIdle(nsp, child);
+    child.connecting++;
+    this.#update(nsp);
+    try {
+      // Code may have created the namespace beyond the limit.
+      if (!isFirst || this.#shrink(this.limit)) await admit();
+      else {
+        this.#countRejection(nsp.name);
+        sendConnectError(client, nsp.name, TOO_MANY);
+      }
+    } finally {
+      child.connecting--;
+      this.#update(nsp);
+    }
+  }
+
+  #countRejection(name: string): void {
+    debug('reject a client of %s (%d of %d)', name, this.#all.size, this.limit);
+    this.#warning.add();
+  }
+
+  /** Must be called when a client connects to a child, and when a socket is removed. */
   #update(nsp: IoNamespace): void {
     const child = this.#all.get(nsp);
     if (child === undefined || this.#isClosed) return;
     this.#idle.delete(nsp);
     if (!isIdle(nsp, child)) return;
-    this.#idle.add(nsp, child.removal === 'at the limit');
-    if (child.removal === 'at once') setImmediate(() => this.#idle.isExpiring(nsp) && this.#remove(nsp));
+    this.#idle.add(nsp, child.removal === 'at-limit');
+    if (child.removal === 'when-empty') setImmediate(() => this.#idle.isExpiring(nsp) && this.#remove(nsp));
     else this.#schedule();
   }
 
@@ -138,7 +147,7 @@ export class ChildNamespaces {
 
   #removeExpired(): void {
     this.#timer = undefined;
-    for (let left = BATCH; left > 0; left--) {
+    for (let left = MAX_REMOVALS; left > 0; left--) {
       const [nsp, since] = this.#idle.nextExpiring() ?? [];
       if (nsp === undefined || since === undefined || since + this.#timeout > performance.now()) break;
       this.#remove(nsp);
@@ -176,8 +185,8 @@ export class ChildNamespaces {
   }
 }
 
-function isIdle(nsp: Namespace, { arriving }: Child): boolean {
-  return arriving === 0 && !isOccupied(nsp);
+function isIdle(nsp: Namespace, { connecting }: Child): boolean {
+  return connecting === 0 && !isOccupied(nsp);
 }
 
 /** Since when a namespace is idle, in ms of `performance.now()`, oldest first. */

@@ -38,12 +38,12 @@ export interface ParentOptions {
 
 /** The parent namespaces of one server. */
 export class ParentNamespaces {
-  /** Whether code asks for a namespace at the moment, and not a client. */
-  isAskedByCode = false;
   readonly #all = new Map<IoNamespace, Parent>();
   readonly #byPattern = new Map<string, IoNamespace>();
   /** By name, functions that configure a child which is being created. */
   readonly #configuring = new Map<string, (child: IoNamespace) => void>();
+  /** Whether a child is created for code, and not for a client. */
+  #isForCode = false;
 
   constructor(private readonly options: ParentOptions) {}
 
@@ -54,6 +54,16 @@ export class ParentNamespaces {
     if (parent.pattern) this.#byPattern.set(parent.name, nsp);
     setAdapter(nsp, this.options.adapter(nsp));
     onCreateChild(nsp, (name, createChild) => this.#create(nsp, parent, name, createChild));
+  }
+
+  /** Calls a function that may create a child for code. Code gets its namespace even if the limit is reached. */
+  createForCode(create: () => IoNamespace): IoNamespace {
+    this.#isForCode = true;
+    try {
+      return create();
+    } finally {
+      this.#isForCode = false;
+    }
   }
 
   /** Configures a child that Socket.IO has just created, before `new_namespace` is emitted. Returns whether it is a child. */
@@ -103,16 +113,16 @@ export class ParentNamespaces {
 
   #create(nsp: IoNamespace, parent: Parent, name: string, createChild: () => Namespace): Namespace {
     const { children, removesIdle } = this.options;
-    const { isAskedByCode } = this;
+    const isForCode = this.#isForCode;
     let params: Params | undefined;
     try {
       params = parent.params(name);
     } catch (err) {
-      if (isAskedByCode) throw err;
+      if (isForCode) throw err;
       return rejectedNamespace(name, `Invalid namespace: ${(err as Error).message}`);
     }
     // Code gets a namespace beyond the limit: it emits to other workers. The limit then applies to its first client.
-    if (!children.makeRoom() && !isAskedByCode) return children.reject(name);
+    if (!children.ensureCapacity() && !isForCode) return children.reject(name);
     this.#configuring.set(name, (child) => {
       setRouter(child, routerOf(nsp) as Router);
       inheritSocketHooks(child, nsp);
@@ -131,8 +141,8 @@ export class ParentNamespaces {
 }
 
 function removalOf({ pattern }: Parent, removesIdle: boolean): Removal {
-  if (pattern) return 'after a while';
-  return removesIdle ? 'at once' : 'at the limit';
+  if (pattern) return 'after-timeout';
+  return removesIdle ? 'when-empty' : 'at-limit';
 }
 
 /** A child has the routes of its parent. */
