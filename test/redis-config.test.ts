@@ -97,7 +97,7 @@ describe('config.io.redis', () => {
   it('should refuse another adapter beside it', () => {
     class Other {}
     const init = { adapter: Other } as unknown as IoConfig['init'];
-    assert.throws(() => resolve({}, init), /config\.io\.init\.adapter is .*nothing where config\.io\.redis is set/);
+    assert.throws(() => resolve({}, init), /config\.io\.init\.adapter is .*nothing if config\.io\.redis is set/);
     assert.doesNotThrow(() => resolve(false, init));
   });
 

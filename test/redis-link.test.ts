@@ -1,7 +1,7 @@
 // The two connections to Redis by themselves: one that hangs, one that may not, and what an outage costs.
 import assert from 'node:assert/strict';
 import { Redis, type RedisOptions } from 'ioredis';
-import { RedisLink } from '../lib/adapters/redis/connection';
+import { RedisConnection } from '../lib/adapters/redis/connection';
 import { type RedisServer, startRedis } from './support/redis';
 import { next, until } from './support/wait';
 
@@ -32,7 +32,7 @@ describe('the link to redis', () => {
     const [pub, sub] = [connect(), connect({ autoResubscribe: false })];
     const log: string[] = [];
     const write = (line: string) => void log.push(line);
-    const made = new RedisLink(
+    const made = new RedisConnection(
       { pub, sub, ownsPub, name: 'test', password: options.password },
       { error: write, warn: write, info: write },
       patience,
@@ -129,7 +129,7 @@ describe('the link to redis', () => {
     const log: string[] = [];
     const connect = () => new Redis({ host: '127.0.0.1', port: redis.port });
     const write = (line: string) => void log.push(line);
-    const made = new RedisLink(
+    const made = new RedisConnection(
       { pub: connect(), sub: connect(), ownsPub: true, name: 'test' },
       { error: write, warn: write, info: write },
     );

@@ -93,7 +93,7 @@ describe('redis-sharded', () => {
     const { warn } = logs(a!.app);
     await assert.rejects(b!.app.io.timeout(100).fetchSockets(), /timeout reached: only 0 responses received out of 1/);
     await until('it is logged', () => warn.length === 1);
-    assert.match(warn[0], /what another worker asked for can't be sent: Maximum call stack/);
+    assert.match(warn[0], /the response to another worker cannot be encoded: Maximum call stack/);
     delete data.self;
     assert.equal((await b!.app.io.fetchSockets()).length, 1);
   });

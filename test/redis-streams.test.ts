@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { setImmediate as immediate } from 'node:timers/promises';
 import type { IoConfig } from '../lib';
-import { Reader } from '../lib/adapters/redis/streams-reader';
+import { Reader } from '../lib/adapters/redis/streams-adapter';
 import { logs, type Running } from './support/app';
 import { numbersOf } from './support/recovery';
 import { flows, inRoom, type RedisServer, startRedis, startWorker } from './support/redis';

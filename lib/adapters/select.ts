@@ -66,7 +66,7 @@ function useLinks(app: Application, worker: WorkerIdentity): InstalledAdapter {
 
 function useRedis(app: Application, kind: RedisKind): InstalledAdapter {
   const redis = require('./redis/install') as typeof import('./redis/install');
-  return { ...NOTHING, ready: redis.useRedis(app, kind), close: () => redis.closeRedis(app) };
+  return { ...NOTHING, ...redis.useRedis(app, kind) };
 }
 
 /**
