@@ -96,11 +96,11 @@ export class IoServer extends NamespaceServer<
    * Returns the namespace of a name, which is created if it does not exist. A name with parameters (`/room/:id`) stands for all names
    * that match it: its parent namespace is returned.
    *
-   * @param name - with or without its leading slash; or a regular expression or a function, as for Socket.IO
-   * @param onConnection - a listener of connections to the namespace
-   * @throws {ConfigError} if its parameters cannot be parsed; or, after the boot, if another pattern matches it: an id that begins
-   *   with a colon has to be encoded
-   * @throws {URIError} if it matches a pattern, and its percent-encoding is wrong
+   * @param name - the name, with or without its leading slash; or a regular expression or a function, as for Socket.IO
+   * @param onConnection - called with each socket that connects to the namespace
+   * @throws {ConfigError} if the parameters of the name cannot be parsed. After the boot, also if another pattern matches the name: an id
+   *   that begins with a colon must be encoded
+   * @throws {URIError} if a pattern matches the name, and the percent-encoding of the name is malformed
    */
   override of<N extends string>(
     name: N,
@@ -152,7 +152,7 @@ export class IoServer extends NamespaceServer<
     return statsOf(this).read(namespacesOf(this).values(), (nsp) => routerOf(nsp)?.name ?? nsp.name);
   }
 
-  /** Returns the names of the namespaces; for child namespaces, those of their parents. */
+  /** Returns the names of the namespaces. Children of parent namespaces are not listed, but what their parents stand for. */
   names(): string[] {
     const namespaces = [...namespacesOf(this).values()] as IoNamespace[];
     const permanent = namespaces.filter((nsp) => !this.#children.has(nsp));
@@ -175,7 +175,7 @@ export class IoServer extends NamespaceServer<
     this.#setup.startBinding(binding, configured);
   }
 
-  /** Stops removing idle child namespaces: all namespaces are about to be closed. */
+  /** Stops the removal of idle child namespaces. Must be called before the adapters of the namespaces are closed. */
   closeChildren(): void {
     this.#children.close();
   }

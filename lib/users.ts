@@ -1,5 +1,5 @@
-// The users of clients: `config.io.user` returns the user id of a client. The sockets of a user are in a room, through which
-// app.io.user() reaches them on every worker.
+// Users: `config.io.user` returns the user id of a client, whose socket then joins the rooms of the user. `user(id)` selects these rooms, on
+// every worker.
 import { createHmac } from 'node:crypto';
 import { debuglog } from 'node:util';
 import type { Context } from 'egg';
@@ -45,7 +45,7 @@ export class Users {
    *
    * @param parent - the name of the namespace, if it is a parent namespace
    * @throws {ConfigError} if `config.io.user` is not set
-   * @throws {TypeError} if the id is not an id, or if it is a parent namespace
+   * @throws {TypeError} if the id is not a string, a number or a bigint, or if it is a parent namespace
    */
   in<N extends Pick<Namespace, 'in'>>(nsp: N, id: UserId, parent?: string): ReturnType<N['in']> {
     if (this.find === undefined) {
@@ -57,7 +57,7 @@ export class Users {
         'user() needs config.io.user, which returns the user of a client',
       );
     }
-    // It would reach only the children of this worker.
+    // The children of a parent namespace that exist on other workers would be left out.
     if (parent !== undefined)
       throw new TypeError(`[egg-socket.io] user(): ${parent} stands for many namespaces: name one of them`);
     // Without a room, all sockets would be selected.
@@ -70,7 +70,7 @@ export class Users {
   }
 
   /**
-   * Finds the user of a client that is being admitted, and adds its socket to the room. Returns at once if the client disconnects
+   * Finds the user of a client that is being admitted. Its socket joins the rooms of the user. Resolves early if the client disconnects
    * meanwhile.
    *
    * @param log - for an error after the client has disconnected

@@ -34,7 +34,7 @@ export type AgentNamespace = Pick<
   user(id: UserId): ReturnType<Namespace['in']>;
 };
 
-/** Sends a command to one worker. */
+/** Sends a command to one worker. Commands arrive in the order in which they are sent. */
 export type Send = (command: string) => void;
 
 type Packet = Parameters<Adapter['broadcast']>[0];
@@ -42,7 +42,7 @@ type Packet = Parameters<Adapter['broadcast']>[0];
 const NO_ANSWERS =
   '[egg-socket.io] agent.io only emits and receives no answers: use agent.messenger to ask a worker for';
 
-/** Sends each call to a worker. */
+/** An adapter that sends each call to a worker. */
 class RelayAdapter extends Adapter {
   constructor(
     nsp: Namespace,
@@ -101,7 +101,7 @@ export class AgentIo {
   readonly #default: Namespace;
 
   /**
-   * @param send - sends commands to one worker, in order
+   * @param send - sends commands to one worker
    * @param users - the users of the application
    */
   constructor(

@@ -8,23 +8,20 @@ import type { IoNamespace } from '../types/namespace';
 
 const debug = debuglog('egg-socket.io:namespaces');
 
-/**
- * When an idle child namespace, one without sockets, is removed: after a while, as soon as it is idle, or only if the limit requires
- * it.
- */
+/** When an idle child is removed: after a timeout, as soon as its last client has left, or only to stay within the limit. */
 export type Removal = 'after-timeout' | 'when-empty' | 'at-limit';
 
 interface Child {
   readonly parent: Namespace;
   readonly removal: Removal;
-  /** How many clients are being admitted whose sockets Socket.IO has not created yet. */
+  /** How many clients are connecting for whom Socket.IO has not created a socket yet. */
   connecting: number;
 }
 
 /** How many idle children are removed in one turn of the event loop. One client may have left all of them at the same time. */
 const MAX_REMOVALS = 100;
 
-/** The longest timer of Node, in ms. */
+/** The longest timeout of Node's timers, in ms. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 
 const TOO_MANY = 'too many namespaces';
@@ -33,7 +30,9 @@ type Log = { error(err: unknown): void; warn(message: string): void };
 
 /** The child namespaces of one application. */
 export class ChildNamespaces {
-  /** How long an idle one stays, in ms: longer than it waits for answers of other workers, and than a client takes to reconnect. */
+  /**
+   * After how many ms an idle child is removed. A child waits less for responses of other workers, and a client takes less to reconnect.
+   */
   static idleTimeout = 30_000;
 
   readonly #all = new Map<IoNamespace, Child>();
@@ -46,7 +45,7 @@ export class ChildNamespaces {
   /**
    * @param limit - `config.io.maxNamespaces`
    * @param recoveryDuration - how long a client may be disconnected and still be recovered, in ms
-   * @param find - returns the namespace of a name, which is created if it does not exist
+   * @param find - returns the namespace of a name, and creates it if it does not exist
    */
   constructor(
     private readonly limit: number,
@@ -67,7 +66,7 @@ export class ChildNamespaces {
     return this.#shrink(this.limit - 1);
   }
 
-  /** Returns what rejects a client for the limit. */
+  /** Returns a namespace that rejects its client, since the limit is reached. */
   reject(name: string): Namespace {
     this.#countRejection(name);
     return rejectedNamespace(name, TOO_MANY);
@@ -82,24 +81,24 @@ export class ChildNamespaces {
       add: (client, admit) => this.#connect(nsp, child, client, admit),
       removed: () => this.#update(nsp),
     });
-    // Code that asks for one may add listeners: it stays until its first client has left, as in Socket.IO.
+    // Code may be about to add listeners to the child that it has asked for. As in Socket.IO, it stays until its first client has left.
     if (removal === 'when-empty') this.#idle.add(nsp, true);
     else this.#update(nsp);
   }
 
-  /** Makes a child stay, idle or not. */
+  /** Makes a child permanent: it is neither counted nor removed. */
   makePermanent(nsp: IoNamespace): void {
     if (!this.#all.has(nsp)) return;
     this.#forget(nsp);
     unhookClients(nsp);
   }
 
-  /** Must be called when code asks for a child, which it may be about to use. */
+  /** Restarts the timeout of an idle child. Must be called when code asks for a child: code may be about to use it. */
   touch(nsp: IoNamespace): void {
     this.#idle.touch(nsp);
   }
 
-  /** Removes no more: the server closes all of them. */
+  /** Stops the removal of idle children: the server is about to close all namespaces. */
   close(): void {
     this.#isClosed = true;
     clearTimeout(this.#timer);
@@ -155,7 +154,7 @@ export class ChildNamespaces {
     this.#schedule();
   }
 
-  /** Removes idle ones until there are no more than `size`. Returns whether there are enough of them. */
+  /** Removes idle children until there are at most `size` children. Returns whether that is possible. */
   #shrink(size: number): boolean {
     while (this.#all.size > size) {
       const oldest = this.#idle.oldest();
@@ -177,9 +176,9 @@ export class ChildNamespaces {
     if (child === undefined) return;
     const { name, adapter } = nsp;
     debug('remove %s (%d left)', name, this.#all.size);
-    // Code may still have the namespace: it emits through the one that exists by then.
+    // Code may still hold the namespace: its events go to the clients of the current one.
     removeChild(nsp, child.parent, () => this.find(name).adapter);
-    // At once: the next namespace of the name subscribes to the same channels. An adapter of the application may fail.
+    // At once: the adapter of the next namespace of that name subscribes to the same channels. An application's own adapter may throw.
     const close = async () => adapter.close();
     close().catch((err) => this.log.error(err));
   }
@@ -189,14 +188,14 @@ function isIdle(nsp: Namespace, { connecting }: Child): boolean {
   return connecting === 0 && !isOccupied(nsp);
 }
 
-/** Since when a namespace is idle, in ms of `performance.now()`, oldest first. */
+/** The time since when a namespace is idle, as `performance.now()`. Oldest first. */
 type IdleSince = Map<IoNamespace, number>;
 
-/** The idle child namespaces, oldest first. */
+/** The idle child namespaces. */
 class IdleNamespaces {
-  /** Those that are removed after a while. */
+  /** The children that are removed after a timeout, or at once. */
   readonly #expiring: IdleSince = new Map();
-  /** Those that are removed only at the limit. */
+  /** The children that are removed only at the limit. */
   readonly #staying: IdleSince = new Map();
 
   add(nsp: IoNamespace, stays: boolean): void {
@@ -207,7 +206,7 @@ class IdleNamespaces {
     if (!this.#expiring.delete(nsp)) this.#staying.delete(nsp);
   }
 
-  /** Starts the time of an idle one anew. */
+  /** Moves an idle child to the end. */
   touch(nsp: IoNamespace): void {
     if (this.#expiring.delete(nsp)) this.add(nsp, false);
     else if (this.#staying.delete(nsp)) this.add(nsp, true);
@@ -217,14 +216,14 @@ class IdleNamespaces {
     return this.#expiring.has(nsp);
   }
 
-  /** Returns the one that has been idle longest. */
+  /** Returns the child that has been idle longest. */
   oldest(): IoNamespace | undefined {
     const [[expiring, expiringSince] = [undefined, Number.POSITIVE_INFINITY]] = this.#expiring;
     const [[staying, stayingSince] = [undefined, Number.POSITIVE_INFINITY]] = this.#staying;
     return expiringSince <= stayingSince ? expiring : staying;
   }
 
-  /** Returns the first of those that are removed after a while, and since when it is idle. */
+  /** Returns the child that is removed next, and since when it is idle. */
   nextExpiring(): [nsp: IoNamespace, since: number] | undefined {
     const [first] = this.#expiring;
     return first;
@@ -234,7 +233,7 @@ class IdleNamespaces {
 /** At most one warning in so many ms. */
 const WARNING_PERIOD = 60_000;
 
-/** Warns of clients that are rejected for the limit. */
+/** Warns of clients that are rejected at the limit. */
 export class LimitWarning {
   #rejected = 0;
   #lastWarning = Number.NEGATIVE_INFINITY;
