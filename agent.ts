@@ -4,7 +4,7 @@ import { configOf } from './lib/config/config';
 import { hidePassword } from './lib/config/redis';
 import { loadWsEngine } from './lib/config/server-options';
 import { adapterOf } from './lib/config/topology';
-import { sweep } from './lib/workers/run-directory';
+import { removeDeadWorkers } from './lib/workers/run-directory';
 
 export default class IoAgentBoot {
   constructor(private readonly agent: Agent) {}
@@ -21,6 +21,6 @@ export default class IoAgentBoot {
 
   async didLoad(): Promise<void> {
     // Removes the sockets of workers that were killed.
-    await sweep(this.agent.config.rundir);
+    await removeDeadWorkers(this.agent.config.rundir);
   }
 }

@@ -1,7 +1,6 @@
 // The boot hooks of a worker: an index of what happens when.
 import type { Application } from 'egg';
-import { closeRedis } from './lib/adapters/redis/install';
-import { useAdapter } from './lib/adapters/select';
+import { type InstalledAdapter, useAdapter } from './lib/adapters/select';
 import { listenToAgent } from './lib/agent/relay';
 import { bindNamespaces, summary } from './lib/boot';
 import { configOf } from './lib/config/config';
@@ -12,11 +11,13 @@ import { attach, detach } from './lib/engine';
 import { assertSupported } from './lib/internals/assert-supported';
 import { registerBeforeClose } from './lib/internals/egg';
 import { loadIo } from './lib/loader';
-import { closeCluster, leaveCluster, openCluster, prepareCluster } from './lib/workers/workers';
+import { Workers } from './lib/workers/workers';
 
 export default class IoBoot {
   #loading: Promise<void> | undefined;
   #drained: Promise<unknown> | undefined;
+  #workers: Workers | undefined;
+  #adapter: InstalledAdapter | undefined;
 
   constructor(private readonly app: Application) {}
 
@@ -32,21 +33,27 @@ export default class IoBoot {
     adapterOf(app);
     for (const warning of [...warnings, ...drainWarnings(app), ...hostWarnings(app)])
       warn(`[egg-socket.io] ${warning}`);
-    prepareCluster(app, (sid) => drainConnection(app, sid));
+    const workers = new Workers(app, (sid) => drainConnection(app, sid));
+    this.#workers = workers;
     this.#loading = loadIo(app);
-    app.on('server', (server) => attach(app, server));
+    app.on('server', (server) => {
+      const engine = attach(app, server, workers.generateSessionId);
+      if (engine) workers.attach(engine);
+    });
   }
 
   async didLoad(): Promise<void> {
     await this.#loading;
-    await useAdapter(this.app);
+    this.#adapter = useAdapter(this.app, this.#workers as Workers);
+    await this.#adapter.ready;
   }
 
   // Not in didLoad: an application of ES modules on Egg 4 is still loading its middleware and its router then.
   async willReady(): Promise<void> {
     bindNamespaces(this.app);
     listenToAgent(this.app);
-    await openCluster(this.app);
+    await this.#workers?.open();
+    await this.#adapter?.join();
     this.app.coreLogger.info(summary(this.app));
     this.#drainFirst();
   }
@@ -65,14 +72,13 @@ export default class IoBoot {
   /** Egg calls last registered functions first: connections drain while the application still has what its handlers need. */
   #drainFirst(): void {
     registerBeforeClose(this.app, async () => {
-      this.#drained ??= Promise.all([drain(this.app), leaveCluster(this.app)]);
+      this.#drained ??= Promise.all([drain(this.app), this.#workers?.leave()]);
       await this.#drained;
     });
   }
 
   async beforeClose(): Promise<void> {
     await detach(this.app);
-    await closeCluster(this.app);
-    await closeRedis(this.app);
+    await Promise.all([this.#adapter?.close(), this.#workers?.close()]);
   }
 }

@@ -4,8 +4,8 @@ import { composeChain, lookUp } from './compose';
 import { configOf, type NamespaceConfig, type ResolvedConfig } from './config/config';
 import { adapterOf, hostOf, needsForwarding } from './config/topology';
 import { ContextFactory } from './context';
-import { workOf } from './in-flight';
-import { bindNamespace } from './namespaces/bind';
+import { inFlightOf } from './in-flight';
+import { NamespaceBinder } from './namespaces/bind';
 import { type Router, routerOf } from './router';
 import { NO_SESSION, sessionMembers, sessionOf } from './session';
 import type { NamespaceRuntime } from './socket-state';
@@ -23,12 +23,13 @@ export function bindNamespaces(app: Application): void {
   const config = configOf(app);
   const compose = chainComposer(app, config);
   const common = commonRuntime(app, config);
+  const binder = new NamespaceBinder();
   // All chains are composed before the first namespace is bound: a mistake in one leaves none half bound.
   const chains = new Map(Array.from(config.namespace.keys(), (name) => [name, compose(name)] as const));
   const bind = (nsp: IoNamespace, name: string) => {
     const router = routerOf(nsp) as Router;
     const counts = statsOf(app.io).countsOf(router.name);
-    bindNamespace(nsp, { ...common, ...(chains.get(name) ?? compose(name)), router, counts });
+    binder.bind(nsp, { ...common, ...(chains.get(name) ?? compose(name)), router, counts });
   };
   const { connectionMiddleware, packetMiddleware } = config.everywhere;
   const all = connectionMiddleware.length + packetMiddleware.length > 0 || config.user !== undefined;
@@ -69,7 +70,7 @@ function commonRuntime(app: Application, { ack, onerror, user }: ResolvedConfig)
     onerror,
     acks: auto || timeout !== undefined ? { auto, timeout, log: app.coreLogger } : undefined,
     contexts: new ContextFactory(app, sessionMembers(app)),
-    inFlight: workOf(app.io),
+    inFlight: inFlightOf(app.io),
     session: session ?? NO_SESSION,
     users,
   };
@@ -98,7 +99,7 @@ export function summary(app: Application): string {
     transports: (init.transports ?? ['polling', 'websocket']).join(', '),
     adapter: adapter === 'own' ? "the application's own" : adapter,
     workers: `${workers}${sticky ? ' (sticky)' : ''}`,
-    handover: needsForwarding(app) ? 'on' : 'off',
+    forwarding: needsForwarding(app) ? 'on' : 'off',
   };
   const listed = Object.entries(parts).map(([name, value]) => `${name}: ${value}`);
   return `[egg-socket.io] ${listed.join('; ')}`;

@@ -5,11 +5,10 @@ import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket as TcpSocket } from 'node:net';
 import type { Application, Context } from 'egg';
 import type { Socket } from 'socket.io';
-import { connectionContexts } from './internals/connection-context';
+import { connectionContexts, OWNER } from './internals/connection-context';
 import { type ContextPrototypes, contextStorageOf, createContext, knownMembers, prototypesOf } from './internals/egg';
 import { type Params, paramsOf } from './namespaces/path-pattern';
 
-const OWNER = Symbol('egg-socket.io:owner');
 const PACKET = Symbol('egg-socket.io:packet');
 const ARGS = Symbol('egg-socket.io:args');
 const RESPONSE = Symbol('egg-socket.io:response');
@@ -70,10 +69,7 @@ export class ContextFactory {
 
   /** Makes the context of a connection. Its request is the owner's: later contexts of the socket see what a middleware sets on it. */
   forConnection(owner: ContextOwner): Context {
-    if (this.#connectionContext === undefined) return this.#create(owner, owner.request);
-    const ctx = this.#connectionContext(owner) as IoContext;
-    ctx[OWNER] = owner;
-    return ctx;
+    return this.#connectionContext?.(owner) ?? this.#create(owner, owner.request);
   }
 
   /**

@@ -4,8 +4,17 @@ import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/prom
 import { debuglog } from 'node:util';
 import type { Application } from 'egg';
 import { closeVariablesOf, drainTimesOf } from './config/topology';
-import { type Connection, type Engine, enginesOf, refuse } from './engine';
-import { workOf } from './in-flight';
+import { enginesOf, refuse } from './engine';
+import { inFlightOf } from './in-flight';
+import {
+  type Connection,
+  connectionOf,
+  connectionsOf,
+  type Engine,
+  sessionIdOf,
+  setCloseTimeout,
+} from './internals/engineio';
+import { namespacesOf } from './internals/namespaces';
 import { routerOf } from './router';
 
 const debug = debuglog('egg-socket.io:drain');
@@ -31,7 +40,7 @@ export async function drain(app: Application): Promise<void> {
   if (times === undefined) return;
   const { timeout, spread } = times;
   const start = performance.now();
-  const connections = engines.flatMap((engine) => Object.values(engine.clients));
+  const connections = engines.flatMap(connectionsOf);
   const span = Math.min(spread, connections.length * MS_PER_CONNECTION, timeout * HANDLER_SHARE);
   debug('drain %d connections over %d ms, timeout %d ms', connections.length, span, timeout);
   const drained = connections.map(async (conn, i) => {
@@ -40,8 +49,8 @@ export async function drain(app: Application): Promise<void> {
     await close(app, conn, start + timeout * HANDLER_SHARE - performance.now(), timeout);
   });
   await Promise.all(drained);
-  const { handlers, chains } = workOf(app.io);
-  await within(start + timeout - performance.now(), Promise.all([handlers.none(), chains.none()]));
+  const { handlers, chains } = inFlightOf(app.io);
+  await within(start + timeout - performance.now(), Promise.all([handlers.idle(), chains.idle()]));
   if (handlers.running + chains.running > 0) app.coreLogger.warn(timeoutWarning(app, timeout));
 }
 
@@ -52,8 +61,8 @@ export async function drain(app: Application): Promise<void> {
  */
 export function drainConnection(app: Application, sid: string): void {
   const timeout = drainTimesOf(app)?.timeout ?? 0;
-  for (const { clients } of enginesOf(app)) {
-    const conn = Object.hasOwn(clients, sid) ? clients[sid] : undefined;
+  for (const engine of enginesOf(app)) {
+    const conn = connectionOf(engine, sid);
     if (conn) void close(app, conn, timeout * HANDLER_SHARE, timeout);
   }
 }
@@ -65,10 +74,10 @@ export function drainConnection(app: Application, sid: string): void {
  * @param timeout - the timeout of the drain, in ms
  */
 async function close(app: Application, conn: Connection, handlerTimeout: number, timeout: number): Promise<void> {
-  const inFlight = workOf(app.io).of(conn);
-  inFlight.leaving = true;
+  const inFlight = inFlightOf(app.io).of(conn);
+  inFlight.isClosing = true;
   if (inFlight.running > 0) {
-    await within(handlerTimeout, inFlight.none());
+    await within(handlerTimeout, inFlight.idle());
     // Socket.IO calls listeners of the socket in a later tick.
     await immediate();
   }
@@ -88,8 +97,7 @@ async function flushAndClose(conn: Connection, timeout: number): Promise<void> {
       conn.transport.readyState === 'closed' ? resolve() : conn.transport.once('close', resolve),
     );
   });
-  // Engine.IO would wait 30 s for a client that has stopped polling.
-  if (conn.transport.closeTimeout !== undefined) conn.transport.closeTimeout = timeout;
+  setCloseTimeout(conn, timeout);
   conn.close();
   await within(timeout, flushed);
   conn.close(true);
@@ -98,7 +106,7 @@ async function flushAndClose(conn: Connection, timeout: number): Promise<void> {
 /** Answers handshakes so that the client tries again on a new connection, which reaches another worker. */
 function refuseHandshakes(engine: Engine): void {
   engine.use((req, res, next) => {
-    if (req._query.sid) next();
+    if (sessionIdOf(req)) next();
     else refuse(req, res);
   });
   // A handshake that was under way.
@@ -116,8 +124,8 @@ async function within(ms: number, promise: Promise<unknown>): Promise<void> {
 }
 
 function timeoutWarning(app: Application, timeout: number): string {
-  const { handlers, chains } = workOf(app.io);
-  const routers = new Set(Array.from(app.io._nsps.values(), routerOf));
+  const { handlers, chains } = inFlightOf(app.io);
+  const routers = new Set(Array.from(namespacesOf(app.io).values(), routerOf));
   const events = Array.from(routers).flatMap((router) => router?.running() ?? []);
   const named = events.length > 0 ? ` (${events.join(', ')})` : '';
   const variables = closeVariablesOf(app);

@@ -1,121 +1,100 @@
-// Attaches app.io to Egg's HTTP server, and takes it off at the end. Called by app.ts.
+// The Engine.IO servers of app.io: attached to the HTTP servers that Egg announces, and closed with the application.
 import { type Server as HttpServer, type IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { debuglog } from 'node:util';
 import type { Application } from 'egg';
 import { configOf } from './config/config';
+import { type ConnectionError, type Engine, engineOf, queryOf, replaceGenerateId } from './internals/engineio';
+import { namespacesOf } from './internals/namespaces';
 import { statsOf } from './stats';
-import { shareSessions } from './workers/workers';
 
-/** What to do, by Engine.IO's code of a refused request. */
+const debug = debuglog('egg-socket.io:engine');
+
+/** What is logged for a refused request, by Engine.IO's code. */
 const ADVICE: Record<number, string> = {
-  1: 'Its connection is over, or its worker is, and the client connects anew; or it is on another host, and the load balancer does not keep clients on one host: see docs/cluster.md',
-  5: 'It is a client of Socket.IO 2 or older: set config.io.init.allowEIO3 = true to let it in',
+  1: 'The connection or its worker has closed, and the client reconnects. If its worker is on another host, the load balancer must send all requests of a client to one host: see docs/cluster.md',
+  5: 'It is a client of Socket.IO 2 or older: set config.io.init.allowEIO3 = true to accept it',
 };
 
-interface ConnectionError {
-  req: IncomingMessage | undefined;
-  code: number;
-  message: string;
-  context?: Record<string, unknown>;
-}
+const ENGINES = Symbol('egg-socket.io:engines');
 
-/** A connection of Engine.IO, as far as it is used here. */
-export interface Connection {
-  readonly readyState: string;
-  readonly transport: {
-    readonly readyState: string;
-    /** Of long-polling: for how many ms a connection that closes waits for the client's next request. */
-    closeTimeout?: number;
-    once(event: 'close', listener: () => void): void;
-  };
-  once(event: 'close', listener: () => void): void;
-  /** @param discard - without what is still to be sent */
-  close(discard?: boolean): void;
-}
+/** `app.io` with its engines, by HTTP server. Usually there is one. */
+type WithEngines = Application['io'] & { [ENGINES]?: Map<HttpServer, Engine> };
 
-/** What Engine.IO calls before it looks at a request. */
-type EngineMiddleware = (
-  req: IncomingMessage & { _query: { sid?: string } },
-  res: ServerResponse,
-  next: (err?: Error) => void,
-) => void;
-
-/** Engine.IO's server, as far as it is used here. */
-export interface Engine {
-  /** By session id. */
-  readonly clients: Record<string, Connection>;
-  generateId: (request: IncomingMessage) => string;
-  use(middleware: EngineMiddleware): void;
-  on(event: 'connection', listener: (conn: Connection) => void): void;
-  on(event: 'connection_error', listener: (err: ConnectionError) => void): void;
-  close(): void;
-}
-
-/** The engines of each `app.io`: one for each HTTP server that Egg has announced. Usually there is one. */
-const engines = new WeakMap<object, Map<HttpServer, Engine>>();
-
-/** Attaches Socket.IO to an HTTP server, as `config.io` says. */
-export function attach(app: Application, server: HttpServer): void {
-  const { io } = app;
-  const { generateId } = configOf(app);
-  const attached = engines.get(io) ?? new Map<HttpServer, Engine>();
-  engines.set(io, attached);
-  if (attached.has(server)) return;
+/**
+ * Attaches Socket.IO to an HTTP server.
+ *
+ * @param generateSessionId - generates the session ids of clients. Default: Engine.IO generates them
+ * @returns the new engine, or undefined if that server has one already
+ */
+export function attach(app: Application, server: HttpServer, generateSessionId?: () => string): Engine | undefined {
+  const io: WithEngines = app.io;
+  io[ENGINES] ??= new Map();
+  const attached = io[ENGINES];
+  if (attached.has(server)) return undefined;
   io.attach(server);
-  const engine = io.engine as unknown as Engine;
+  const engine = engineOf(io);
   attached.set(server, engine);
-  shareSessions(app, engine as never);
-  // Of a client of Socket.IO 2 the id of the connection is that of its sockets, and the client works it out by itself. For
-  // the others the two differ: who knows the connection's can speak for the client.
-  if (generateId) {
-    const random = engine.generateId;
-    engine.generateId = (request) => (isOld(request) ? generateId(request) : random.call(engine, request));
-  }
+  debug('attached to an HTTP server, path %s', io.path());
+  useSessionIds(app, engine, generateSessionId);
   engine.on('connection_error', (err) => logRefused(app, err));
-  statsOf(io).watch(io.engine as never);
+  statsOf(io).watch(engine);
+  return engine;
 }
 
-/** The engines of `app.io`. */
+/** Returns the engines of `app.io`. */
 export function enginesOf(app: Application): Engine[] {
-  return Array.from(engines.get(app.io)?.values() ?? []);
+  const io: WithEngines = app.io;
+  return Array.from(io[ENGINES]?.values() ?? []);
 }
 
 /**
- * Closes the connections that are left, whose clients come back by themselves, and the adapters. Egg's HTTP server, which
- * Socket.IO's own `close` would close too, is Egg's to close.
+ * Closes the connections that are still open, and the adapters. The clients reconnect. Socket.IO's own `close()` is not called: it would
+ * close Egg's HTTP server.
  */
 export async function detach(app: Application): Promise<void> {
   for (const engine of enginesOf(app)) engine.close();
-  app.io.endChildren();
-  await Promise.all(Array.from(app.io._nsps.values(), (nsp) => nsp.adapter.close()));
+  app.io.closeChildren();
+  await Promise.all(Array.from(namespacesOf(app.io).values(), (nsp) => nsp.adapter.close()));
 }
 
-function isOld(request: IncomingMessage): boolean {
-  return (request as { _query?: { EIO?: string } })._query?.EIO !== '4';
+/**
+ * A client of Socket.IO 2 derives the ids of its sockets from its session id: `config.io.generateId` generates it. Session ids of other
+ * clients are secret, since they authenticate requests: `config.io.generateId` generates the ids of their sockets only.
+ */
+function useSessionIds(app: Application, engine: Engine, generateSessionId: (() => string) | undefined): void {
+  const { generateId } = configOf(app);
+  if (generateSessionId) replaceGenerateId(engine, () => generateSessionId);
+  if (generateId) replaceGenerateId(engine, (own) => (req) => (queryOf(req).EIO === '4' ? own(req) : generateId(req)));
 }
 
 function logRefused(app: Application, { req, code, message, context }: ConnectionError): void {
-  const from = req?.socket?.remoteAddress ?? 'another worker';
-  const error = context?.error instanceof Error ? ` ${context.error.message}` : '';
-  const request = `${req?.method} ${req?.url?.split('?')[0]} from ${from}`;
+  const address = req?.socket?.remoteAddress ?? 'another worker';
+  const reason = context?.error instanceof Error ? ` ${context.error.message}` : '';
+  const request = `${req?.method} ${req?.url?.split('?')[0]} from ${address}`;
   const advice = ADVICE[code] ? `. ${ADVICE[code]}` : '';
-  app.coreLogger.warn(`[egg-socket.io] refused: ${message}${error} (${request})${advice}`);
+  debug('refused with code %d: %s (%s)', code, message, request);
+  app.coreLogger.warn(`[egg-socket.io] refused: ${message}${reason} (${request})${advice}`);
 }
 
-// The answer to those who come to a worker that leaves: they try again on a new connection, which reaches another worker.
-// Called by drain.ts and cluster/handover.ts.
+const CLOSING_BODY = JSON.stringify({ message: 'the server is closing' });
+const CLOSING_HEADERS = {
+  connection: 'close',
+  'content-type': 'application/json',
+  'content-length': CLOSING_BODY.length,
+};
 
-const BODY = JSON.stringify({ message: 'the server is closing' });
-const HEADERS = { connection: 'close', 'content-type': 'application/json', 'content-length': BODY.length };
-
-/** Refuses a request, or an upgrade: for that Engine.IO makes a response that writes nothing. */
+/** Refuses a request to a closing worker. The client tries again on a new connection, which reaches another worker. */
 export function refuse({ socket }: IncomingMessage, res: ServerResponse): void {
-  if (res instanceof ServerResponse) res.writeHead(503, HEADERS).end(BODY);
+  if (res instanceof ServerResponse) res.writeHead(503, CLOSING_HEADERS).end(CLOSING_BODY);
+  // Engine.IO passes a response that writes nothing.
   else refuseUpgrade(socket);
 }
 
+/** The same for an upgrade. */
 export function refuseUpgrade(socket: Duplex): void {
-  const lines = Object.entries(HEADERS).map(([name, value]) => `${name}: ${value}\r\n`);
+  debug('refuse an upgrade: the worker is closing');
+  const headers = Object.entries(CLOSING_HEADERS).map(([name, value]) => `${name}: ${value}\r\n`);
   socket.on('error', () => {});
-  socket.end(`HTTP/1.1 503 Service Unavailable\r\n${lines.join('')}\r\n${BODY}`, () => socket.destroy());
+  socket.end(`HTTP/1.1 503 Service Unavailable\r\n${headers.join('')}\r\n${CLOSING_BODY}`, () => socket.destroy());
 }

@@ -1,10 +1,9 @@
-// What is under way on behalf of clients, counted: a worker that leaves waits for it. Counted by packet.ts, system.ts,
-// connection/way.ts and ends.ts, waited for by drain.ts.
+// Counts in-flight chains and handlers so that a closing worker can wait for them.
 
-/** How many of something are running. */
-export class Count {
+/** Counts how many of something are running. */
+export class InFlight {
   running = 0;
-  /** Made when somebody waits: there are many of these, and few are waited for. */
+  /** Created when something waits: there are many of these objects, and few are waited for. */
   #waiting: Array<() => void> | undefined;
 
   begin(): void {
@@ -15,8 +14,8 @@ export class Count {
     if (--this.running === 0 && this.#waiting !== undefined) this.#release(this.#waiting);
   }
 
-  /** Fulfilled when none is running. */
-  none(): Promise<void> {
+  /** Returns a promise that resolves when none is running. */
+  idle(): Promise<void> {
     if (this.running === 0) return Promise.resolve();
     this.#waiting ??= [];
     const waiting = this.#waiting;
@@ -25,44 +24,45 @@ export class Count {
 
   #release(waiting: Array<() => void>): void {
     this.#waiting = undefined;
-    for (const done of waiting) done();
+    for (const resolve of waiting) resolve();
   }
 }
 
-/** The packets of one connection of Engine.IO, chain and controller: its sockets in all namespaces share it. */
-export class ConnectionWork extends Count {
-  /** Set when its turn to leave has come: its packets are no longer taken. */
-  leaving = false;
+/** The packets of one Engine.IO connection that are being handled. The sockets of all its namespaces share it. */
+export class ConnectionInFlight extends InFlight {
+  /** Set when the drain closes the connection: its packets are dropped. */
+  isClosing = false;
 }
 
-const WORK = Symbol('egg-socket.io:work');
+const CONNECTION = Symbol('egg-socket.io:in-flight');
 
-/** What is under way in an application. */
-export class Work {
-  /** Packets, and handlers of system events. */
-  readonly handlers = new Count();
-  /** Connections, from the first middleware of the chain to the last of what comes after its `await next()`. */
-  readonly chains = new Count();
+/** What is running in an application. */
+export class ServerInFlight {
+  /** Chains of packets with their controllers, and handlers of system events. */
+  readonly handlers = new InFlight();
+  /** Connection chains, from the first middleware until the code after its `await next()` has ended. */
+  readonly chains = new InFlight();
 
   /** @param conn - a connection of Engine.IO: `socket.conn` */
-  of(conn: object): ConnectionWork {
-    const known = (conn as { [WORK]?: ConnectionWork })[WORK];
-    if (known !== undefined) return known;
-    const work = new ConnectionWork();
-    // Not in a WeakMap, whose entries cost the garbage collector 4.5 µs a connection where these come and go.
-    Object.defineProperty(conn, WORK, { value: work });
-    return work;
+  of(conn: object): ConnectionInFlight {
+    const holder = conn as { [CONNECTION]?: ConnectionInFlight };
+    if (holder[CONNECTION] === undefined) {
+      // A WeakMap would cost the garbage collector 4.5 µs for each connection.
+      Object.defineProperty(conn, CONNECTION, { value: new ConnectionInFlight() });
+    }
+    return holder[CONNECTION] as ConnectionInFlight;
   }
 }
 
-const all = new WeakMap<object, Work>();
+const SERVER = Symbol('egg-socket.io:server-in-flight');
 
-/** @param io - `app.io` */
-export function workOf(io: object): Work {
-  let work = all.get(io);
-  if (work === undefined) {
-    work = new Work();
-    all.set(io, work);
-  }
-  return work;
+/**
+ * Returns what is running in an application.
+ *
+ * @param io - `app.io`
+ */
+export function inFlightOf(io: object): ServerInFlight {
+  const holder = io as { [SERVER]?: ServerInFlight };
+  holder[SERVER] ??= new ServerInFlight();
+  return holder[SERVER];
 }

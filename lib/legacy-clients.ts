@@ -1,129 +1,137 @@
-// Clients of Socket.IO 1 and 2, which init.allowEIO3 lets in, as Socket.IO 2 treated them: they pass `/` before any other
-// namespace, and the query of a socket is in its handshake. Socket.IO 4 lets them in at once, past whatever guards `/`. Called
-// by server.ts for each namespace.
-import type { EventEmitter } from 'node:events';
+// Clients of Socket.IO 1 and 2, which config.io.init.allowEIO3 accepts (Engine.IO protocol 3). They are treated as in Socket.IO 2: they
+// connect to `/` before any other namespace, and the query of a namespace is part of its sockets' handshake. Socket.IO 4 connects them to
+// other namespaces at once, without the middleware of `/`.
 import { type ParsedUrlQuery, parse } from 'node:querystring';
-import { isDeepStrictEqual } from 'node:util';
+import { debuglog, isDeepStrictEqual } from 'node:util';
 import type { Namespace, Socket } from 'socket.io';
 import { PacketType } from 'socket.io-parser';
+import {
+  type Client,
+  type OriginalHandler,
+  type Packet,
+  type PacketHandler,
+  type ParsedNamespace,
+  replacePacketHandler,
+  socketsOf,
+} from './internals/client';
 
-/** Socket.IO's client, as far as it is used here. */
-interface Client {
-  nsps: Map<string, Socket>;
-  connect: (name: string, query?: ParsedUrlQuery) => void;
-  /** Finds the namespace of a packet and, for one that asks to be let in, what becomes `handshake.auth`. */
-  _parseNamespace: (packet: { nsp: string }) => { namespace: string; authPayload: ParsedUrlQuery };
-  _packet: (packet: { type: number; nsp: string; data?: unknown }, opts?: object) => void;
-  readonly decoder: EventEmitter;
-  ondecoded: (packet: { type: number; nsp: string }) => void;
-}
+const debug = debuglog('egg-socket.io:legacy');
 
-/** The namespaces that a client has asked for and of which it has not heard yet, with the query where it has to wait for `/`. */
-type Asked = Map<string, ParsedUrlQuery | undefined>;
+/** How many namespaces a client may be connecting to before it is connected to `/`. */
+const MAX_PENDING = 100;
+/** The longest name and query of a namespace that has to wait for `/`, in characters. */
+const MAX_LENGTH = 16_384;
+/** How Socket.IO 4 reports to any client that a namespace does not exist. */
+const INVALID_NAMESPACE = { message: 'Invalid namespace' };
 
-const asked = new WeakMap<Client, Asked>();
+const LEGACY_CLIENT = Symbol('egg-socket.io:legacy-client');
 
-/** A client that asks for more before it is in `/` means no good. */
-const MAX_ASKED = 100;
-/** Nor does one with a longer query, in characters. */
-const MAX_QUERY = 16_384;
-const UNKNOWN = { message: 'Invalid namespace' };
+type WithLegacyClient = Client & { [LEGACY_CLIENT]?: LegacyClient };
 
-/** Treats the clients of Socket.IO 1 and 2 in a namespace as Socket.IO 2 did. */
-export function treatOldClients(nsp: Namespace): void {
-  if (nsp.name === '/') {
+/** Treats the clients of Socket.IO 1 and 2 in a namespace as Socket.IO 2 does. */
+export function supportLegacyClients(nsp: Namespace): void {
+  if (nsp.name !== '/') {
     nsp.use((socket, next) => {
-      const client = clientOf(socket);
-      if (socket.conn.protocol === 3 && !asked.has(client)) {
-        asked.set(client, new Map([['/', undefined]]));
-        Object.assign(client, { connect: ask, _parseNamespace: parseNamespace, _packet: send });
-        ignoreLate(client);
-      }
+      useOwnQuery(socket);
       next();
     });
-    // In a later tick: a client that the chain has disconnected is out again by then.
-    nsp.on('connection', (socket: Socket) => process.nextTick(() => enter(clientOf(socket))));
-  } else {
-    nsp.use((socket, next) => {
-      const { handshake, conn } = socket;
-      // The query of the connection is that of all its sockets: this one gets its own.
-      if (conn.protocol === 3 && Object.keys(handshake.auth).length > 0) {
-        handshake.query = { ...handshake.query, ...handshake.auth };
-      }
-      next();
-    });
+    return;
   }
+  nsp.use((socket, next) => {
+    const client: WithLegacyClient = socket.client;
+    if (socket.conn.protocol === 3) client[LEGACY_CLIENT] ??= new LegacyClient(client);
+    next();
+  });
+  // In a later tick: by then a client is disconnected if its connection chain has asked for that.
+  nsp.on('connection', ({ client }: Socket) => process.nextTick(connectToPending, client));
 }
 
-function clientOf({ client }: Socket): Client {
-  return client as unknown as Client;
+/** Adds the query of the namespace to the handshake of a socket. Socket.IO 4 has it in `handshake.auth`. */
+function useOwnQuery({ handshake, conn }: Socket): void {
+  if (conn.protocol !== 3 || Object.keys(handshake.auth).length === 0) return;
+  // A copy: all sockets of the connection share the query of the handshake request.
+  handshake.query = { ...handshake.query, ...handshake.auth };
 }
 
-/**
- * What was on its way when the server sent the client out of a namespace: Socket.IO 4 would close the whole connection. One that
- * is in no namespace is cut off.
- */
-function ignoreLate(client: Client): void {
-  const { decoder, ondecoded } = client;
-  client.ondecoded = (packet) => {
-    const { nsps } = client;
-    if (packet.type === PacketType.CONNECT || nsps.has(packet.nsp) || nsps.size === 0) ondecoded(packet);
-  };
-  decoder.off('decoded', ondecoded);
-  decoder.on('decoded', client.ondecoded);
+function connectToPending(client: WithLegacyClient): void {
+  client[LEGACY_CLIENT]?.connectToPending();
 }
 
-/** Socket.IO's own methods. */
-function methodsOf(client: Client): Client {
-  return Object.getPrototypeOf(client) as Client;
-}
+/** A client of Socket.IO 1 or 2. */
+class LegacyClient implements PacketHandler {
+  /**
+   * The namespaces that the client has asked for, until they are answered. The value is the query of one that has to wait until the
+   * client is connected to `/`. One that waits has no socket yet.
+   */
+  readonly #pending = new Map<string, ParsedUrlQuery | undefined>([['/', undefined]]);
+  readonly #original: OriginalHandler;
 
-/** Whether the client is in `/` now: who has left it, or was sent away, has to come back first. */
-function isIn({ nsps }: Client): boolean {
-  return nsps.has('/');
-}
-
-/**
- * The client asks to be let in. A second socket in a namespace would have the id of the first and take its place, and the first
- * neither life nor end. What waits for `/` has no socket yet: it takes no place of the namespace, and no chain has seen it.
- */
-function ask(this: Client, name: string, query: ParsedUrlQuery = {}): void {
-  const all = asked.get(this) as Asked;
-  if (all.has(name)) refuse(this, name, `already connecting to ${name}`);
-  else if (name === '/' || isIn(this)) {
-    all.set(name, undefined);
-    methodsOf(this).connect.call(this, name, query);
-  } else if (all.size < MAX_ASKED && JSON.stringify([name, query]).length < MAX_QUERY) all.set(name, query);
-  else refuse(this, name.slice(0, MAX_QUERY), 'asked for too much before it was in /');
-}
-
-function refuse(client: Client, nsp: string, data: string): void {
-  methodsOf(client)._packet.call(client, { type: PacketType.CONNECT_ERROR, nsp, data });
-}
-
-/** The client is in `/`: what it has asked for meanwhile is asked for now. */
-function enter(client: Client): void {
-  const all = asked.get(client);
-  if (all === undefined || !isIn(client)) return;
-  for (const [name, query] of all) {
-    if (query === undefined) continue;
-    all.set(name, undefined);
-    methodsOf(client).connect.call(client, name, query);
+  constructor(private readonly client: Client) {
+    this.#original = replacePacketHandler(client, this);
   }
-}
 
-/** Socket.IO 4 takes it for a URL, and so finds no namespace whose name isn't ASCII. */
-function parseNamespace({ nsp }: { nsp: string }): ReturnType<Client['_parseNamespace']> {
-  const end = nsp.indexOf('?');
-  return end < 0
-    ? { namespace: nsp, authPayload: {} }
-    : { namespace: nsp.slice(0, end), authPayload: parse(nsp.slice(end + 1)) };
-}
+  /**
+   * Connects the client to a namespace once it is connected to `/`. A second request for the same namespace is refused: its socket would
+   * have the id of the first one and replace it.
+   */
+  connect(name: string, query: ParsedUrlQuery): void {
+    if (this.#pending.has(name)) {
+      this.#refuse(name, `already connecting to ${name}`);
+    } else if (name === '/' || this.#isConnected) {
+      this.#connectNow(name, query);
+    } else if (this.#pending.size < MAX_PENDING && JSON.stringify([name, query]).length < MAX_LENGTH) {
+      debug('%s waits for /', name);
+      this.#pending.set(name, query);
+    } else {
+      this.#refuse(name.slice(0, MAX_LENGTH), 'too many requests before the connection to /');
+    }
+  }
 
-/** Socket.IO 4 says to all clients with an object that there is no such namespace; Socket.IO 2 said it with a text. */
-function send(this: Client, packet: Parameters<Client['_packet']>[0], opts?: object): void {
-  const { type, nsp, data } = packet;
-  if (type === PacketType.CONNECT || type === PacketType.CONNECT_ERROR) asked.get(this)?.delete(nsp);
-  const isUnknown = type === PacketType.CONNECT_ERROR && isDeepStrictEqual(data, UNKNOWN);
-  methodsOf(this)._packet.call(this, isUnknown ? { ...packet, data: UNKNOWN.message } : packet, opts);
+  /** Connects the client to the namespaces that it has asked for meanwhile, if it is connected to `/`. */
+  connectToPending(): void {
+    if (!this.#isConnected) return;
+    for (const [name, query] of this.#pending) {
+      if (query !== undefined) this.#connectNow(name, query);
+    }
+  }
+
+  /**
+   * Ignores packets that were under way when the server has disconnected the client from a namespace. Socket.IO 4 closes the whole
+   * connection. That stays so for a client that is connected to no namespace.
+   */
+  accepts({ type, nsp }: Packet): boolean {
+    const sockets = socketsOf(this.client);
+    return type === PacketType.CONNECT || sockets.has(nsp) || sockets.size === 0;
+  }
+
+  /** Splits at the question mark. Socket.IO 4 parses the name as a URL, which encodes all characters that are not ASCII. */
+  parseNamespace(nsp: string): ParsedNamespace {
+    const end = nsp.indexOf('?');
+    if (end < 0) return { namespace: nsp, authPayload: {} };
+    return { namespace: nsp.slice(0, end), authPayload: parse(nsp.slice(end + 1)) };
+  }
+
+  /** Reports an unknown namespace by a string, as Socket.IO 2 does. Socket.IO 4 sends an object. */
+  outgoing(packet: Packet): Packet {
+    const { type, nsp, data } = packet;
+    if (type === PacketType.CONNECT || type === PacketType.CONNECT_ERROR) this.#pending.delete(nsp);
+    const isUnknown = type === PacketType.CONNECT_ERROR && isDeepStrictEqual(data, INVALID_NAMESPACE);
+    return isUnknown ? { ...packet, data: INVALID_NAMESPACE.message } : packet;
+  }
+
+  /** Whether the client is connected to `/`. It may have left it again. */
+  get #isConnected(): boolean {
+    return socketsOf(this.client).has('/');
+  }
+
+  #connectNow(name: string, query: ParsedUrlQuery): void {
+    this.#pending.set(name, undefined);
+    this.#original.connect(name, query);
+  }
+
+  /** By Socket.IO's own method: a request for the same namespace may still be pending. */
+  #refuse(nsp: string, data: string): void {
+    debug('refuse %s: %s', nsp, data);
+    this.#original.send({ type: PacketType.CONNECT_ERROR, nsp, data });
+  }
 }

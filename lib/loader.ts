@@ -3,7 +3,7 @@ import path from 'node:path';
 import { types } from 'node:util';
 import type { Application, Context } from 'egg';
 import { isClass } from './compose';
-import { delayRouter, type EggLoader, loadsAsynchronously } from './internals/egg';
+import { delayRouter, type EggLoader, loaderOf, loadsAsynchronously } from './internals/egg';
 import { HANDLER_PATH } from './router';
 import type { Handler } from './types/context';
 
@@ -36,7 +36,7 @@ class IoFiles {
   readonly #loader: EggLoader;
 
   constructor(private readonly app: Application) {
-    this.#loader = app.loader as unknown as EggLoader;
+    this.#loader = loaderOf(app);
   }
 
   loadMiddleware(): unknown {

@@ -1,58 +1,60 @@
-// What is called when a connection closes: one listener for each connection, however many wait. Called by admission.ts and
-// by cluster/passage.ts; by users.ts and redis.ts for what is no longer waited for then.
+// Functions that are called when a connection closes. There is one listener for each connection, however many functions wait.
 import type { EventEmitter } from 'node:events';
 
 interface Connection {
   readonly readyState: string;
 }
 
-interface Closing {
-  callbacks: Set<() => void>;
-  listener: () => void;
+const WAITING = Symbol('egg-socket.io:on-close');
+
+interface Waiting {
+  readonly callbacks: Set<() => void>;
+  readonly listener: () => void;
 }
 
-const waiting = new WeakMap<EventEmitter, Closing>();
+type Emitter = EventEmitter & { [WAITING]?: Waiting | undefined };
 
 /**
- * Calls `over` when the emitter emits `close`.
+ * Calls `callback` when an emitter emits `close`.
  *
- * @returns to be called when that is of no interest any more; says whether `over` would still have been called
+ * @returns a function that cancels the call, and returns whether the call was still pending
  */
-export function onClose(emitter: EventEmitter, over: () => void): () => boolean {
-  const { callbacks, listener } = waiting.get(emitter) ?? listenToClose(emitter);
-  callbacks.add(over);
+export function onClose(emitter: EventEmitter, callback: () => void): () => boolean {
+  const target: Emitter = emitter;
+  const { callbacks, listener } = target[WAITING] ?? listen(target);
+  callbacks.add(callback);
   return () => {
-    const waited = callbacks.delete(over);
-    if (callbacks.size === 0) {
-      // Most connections are idle from here on, and should keep nothing.
-      waiting.delete(emitter);
-      emitter.off('close', listener);
+    const wasPending = callbacks.delete(callback);
+    if (wasPending && callbacks.size === 0) {
+      // An idle connection keeps no listener.
+      target[WAITING] = undefined;
+      target.off('close', listener);
     }
-    return waited;
+    return wasPending;
   };
 }
 
-/** Whether a connection of Engine.IO has closed: it will never emit `close` again. */
+/** Whether a connection of Engine.IO has closed: it does not emit `close` again. */
 export function hasClosed({ readyState }: Connection): boolean {
   return readyState === 'closed';
 }
 
 /**
- * What a promise gives; undefined where the connection has closed, or closes first.
+ * Returns what a promise resolves to, or undefined if the connection has closed or closes first.
  *
- * @param tooLate - called with what the promise is rejected with after that
+ * @param onLateRejection - called with the reason if the promise rejects after that
  */
 export async function unlessClosed<T>(
-  emitter: EventEmitter & Connection,
+  conn: EventEmitter & Connection,
   promise: PromiseLike<T>,
-  tooLate: (thrown: unknown) => void = () => {},
+  onLateRejection: (reason: unknown) => void = () => {},
 ): Promise<T | undefined> {
-  let isClosed = hasClosed(emitter);
-  promise.then(undefined, (thrown) => isClosed && tooLate(thrown));
+  let isClosed = hasClosed(conn);
+  promise.then(undefined, (reason) => isClosed && onLateRejection(reason));
   if (isClosed) return undefined;
-  let stop = () => true;
+  let cancel = () => true;
   const closed = new Promise<undefined>((resolve) => {
-    stop = onClose(emitter, () => {
+    cancel = onClose(conn, () => {
       isClosed = true;
       resolve(undefined);
     });
@@ -60,20 +62,19 @@ export async function unlessClosed<T>(
   try {
     return await Promise.race([promise, closed]);
   } finally {
-    stop();
+    cancel();
   }
 }
 
-function listenToClose(emitter: EventEmitter): Closing {
+function listen(emitter: Emitter): Waiting {
   const callbacks = new Set<() => void>();
   const listener = () => {
-    waiting.delete(emitter);
-    const called = [...callbacks];
+    emitter[WAITING] = undefined;
+    const pending = [...callbacks];
     callbacks.clear();
-    for (const callback of called) callback();
+    for (const callback of pending) callback();
   };
-  const closing = { callbacks, listener };
-  waiting.set(emitter, closing);
+  emitter[WAITING] = { callbacks, listener };
   emitter.once('close', listener);
-  return closing;
+  return { callbacks, listener };
 }

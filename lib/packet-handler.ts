@@ -39,7 +39,7 @@ export function handlePacket(socket: Socket, packet: unknown[]): void {
  * the client is about to connect to another one.
  */
 function isDropped({ admission, inFlight, socket }: SocketState): boolean {
-  return admission !== undefined || inFlight.leaving || !socket.connected;
+  return admission !== undefined || inFlight.isClosing || !socket.connected;
 }
 
 async function runPacket(state: SocketState, ctx: Context, packet: unknown[]): Promise<void> {

@@ -1,30 +1,43 @@
-// app.io: Socket.IO's server with routes. Made by app/extend/application.ts when it is first asked for.
-import { Server, type ServerOptions } from 'socket.io';
+// app.io: Socket.IO's server with the middleware and controllers of app/io, routes, users and statistics.
+import type { ServerOptions } from 'socket.io';
+import { ParentAdapter } from './adapters/memory-adapter';
 import type { ResolvedConfig } from './config/config';
 import type { ErrorReporting } from './error-response';
-import { Children, type Parent, Refused } from './namespaces/child-namespaces';
-import { type ParentName, Parents } from './namespaces/parent-namespaces';
+import { childrenOf, NamespaceServer, namespacesOf, recoveryDurationOf } from './internals/namespaces';
+import { ChildNamespaces } from './namespaces/child-namespaces';
+import { type ParentName, ParentNamespaces } from './namespaces/parent-namespaces';
 import { isPattern, Pattern } from './namespaces/path-pattern';
-import { type Binding, Bindings, Equipment } from './namespaces/setup';
+import { type Binding, NamespaceSetup } from './namespaces/setup';
 import { RouteLookup, routerOf } from './router';
 import { type IoStats, statsOf } from './stats';
-import type { IoController, IoMiddleware } from './types/controllers';
-import type { ClientEventsOf, DataOf, DeclaredAs, InterServerEventsOf, ServerEventsOf, SocketOf } from './types/events';
+import type {
+  ClientEventsOf,
+  DataOf,
+  DeclaredAs,
+  InterServerEventsOf,
+  IoController,
+  IoMiddleware,
+  ServerEventsOf,
+  SocketOf,
+} from './types/events';
 import type { IoNamespace, RouteOf, UserOf } from './types/namespace';
 import type { Users } from './users';
 
 // biome-ignore lint/suspicious/noExplicitAny: as Socket.IO declares it
 type OnConnection = (socket: any) => void;
-type Check = Parameters<Server['_checkNamespace']>;
 
-/** Longer names are no child's, in characters: clients would fill the memory with them. */
-const MAX_NAME = 1024;
+/** The longest name of a child namespace, in characters: clients could fill the memory with longer ones. */
+const MAX_NAME_LENGTH = 1024;
 
-/** What of `config.io` concerns namespaces; `names` are those that are configured. */
-export type NamespaceOptions = Pick<ResolvedConfig, 'generateId' | 'maxNamespaces'> & { names: string[]; users: Users };
+/** The configuration of namespaces. */
+export interface NamespaceOptions extends Pick<ResolvedConfig, 'generateId' | 'maxNamespaces'> {
+  /** The names of the configured namespaces. */
+  names: string[];
+  users: Users;
+}
 
 /**
- * Socket.IO's server, with the middleware and the controllers of `app/io` and with routes.
+ * Socket.IO's server, with the middleware and the controllers of `app/io`, and with routes.
  *
  * @example
  * // app/router.ts
@@ -32,90 +45,79 @@ export type NamespaceOptions = Pick<ResolvedConfig, 'generateId' | 'maxNamespace
  * app.io.of('/admin').route('kick', app.io.controller.admin.kick);
  * app.io.of('/room/:id').route('enter', (ctx) => ctx.emit('welcome to', ctx.params?.id));
  */
-export class IoServer extends Server<ClientEventsOf<'/'>, ServerEventsOf<'/'>, InterServerEventsOf<'/'>, DataOf<'/'>> {
-  /** What `app/io/middleware` exports, by name. */
+export class IoServer extends NamespaceServer<
+  ClientEventsOf<'/'>,
+  ServerEventsOf<'/'>,
+  InterServerEventsOf<'/'>,
+  DataOf<'/'>
+> {
+  /** The middleware of `app/io/middleware`, by name. */
   middleware = {} as IoMiddleware;
-  /** What `app/io/controller` exports, by name. */
+  /** The controllers of `app/io/controller`, by name. */
   controller = {} as IoController;
 
-  /** With connectionStateRecovery, how long a client may be away and be recovered, in ms. */
-  readonly away: number | undefined;
+  /** How long a client may be disconnected and still be recovered, in ms. Undefined without connectionStateRecovery. */
+  readonly recoveryDuration: number | undefined;
 
-  readonly #children: Children;
-  readonly #parents: Parents;
-  readonly #bindings: Bindings;
-  readonly #equipment: Equipment;
+  readonly #children: ChildNamespaces;
+  readonly #parents: ParentNamespaces;
+  readonly #setup: NamespaceSetup;
   /** The configured namespaces without parameters. */
-  readonly #plain: string[];
-  /** What Socket.IO gets for the client on whose behalf it asks next. */
-  #refused: Refused | undefined;
+  readonly #configured: string[];
 
   /**
    * @param init - the checked `config.io.init`
-   * @param failures - `app.coreLogger`, and `config.io.onerror`
-   * @param options - the rest of `config.io` that concerns namespaces
+   * @param reporting - the log, and `config.io.onerror`
+   * @param options - the configuration of namespaces
    */
-  constructor(init: ResolvedConfig['init'], failures: ErrorReporting, options: NamespaceOptions) {
+  constructor(init: ResolvedConfig['init'], reporting: ErrorReporting, options: NamespaceOptions) {
     super(init as Partial<ServerOptions>);
-    // Socket.IO has completed it.
-    const { opts } = this as unknown as { opts: { connectionStateRecovery?: { maxDisconnectionDuration: number } } };
-    this.away = opts.connectionStateRecovery?.maxDisconnectionDuration;
-    this.#children = new Children(options.maxNamespaces, this.away, failures.log, (name) => this.of(name));
-    this.#parents = new Parents(this.#children, init.cleanupEmptyChildNamespaces === true);
-    this.#bindings = new Bindings(this.#parents);
-    const outfit = { ...options, failures, allowsOldClients: init.allowEIO3 === true };
-    this.#equipment = new Equipment(outfit, new RouteLookup(this), this.#parents, this.#bindings);
-    // Socket.IO's constructor made the default namespace before this class had a field.
-    this.#equipment.give(this.sockets as IoNamespace);
-    this.#plain = options.names.filter((name) => !isPattern(name));
-    for (const name of options.names) {
-      if (isPattern(name)) this.#makeParent(new Pattern(name, `config.io.namespace['${name}']`));
+    const { generateId, maxNamespaces, names, users } = options;
+    this.recoveryDuration = recoveryDurationOf(this, Boolean(init.connectionStateRecovery));
+    this.#children = new ChildNamespaces(maxNamespaces, this.recoveryDuration, reporting.log, (name) => this.of(name));
+    const removesIdle = init.cleanupEmptyChildNamespaces === true;
+    this.#parents = new ParentNamespaces({
+      children: this.#children,
+      adapter: (parent) => new ParentAdapter(parent, childrenOf(parent)),
+      removesIdle,
+    });
+    const lookup = new RouteLookup(this);
+    const allowsEio3 = init.allowEIO3 === true;
+    this.#setup = new NamespaceSetup({ reporting, generateId, users, allowsEio3, lookup }, this.#parents);
+    // Socket.IO's constructor has created `/`.
+    this.#setup.setUp(this.sockets as IoNamespace);
+    this.#configured = names.filter((name) => !isPattern(name));
+    for (const name of names) {
+      if (isPattern(name)) this.#createParent(new Pattern(name, `config.io.namespace['${name}']`));
     }
   }
 
   /**
-   * The namespace of that name, made if there is none yet. A name with parameters (`/room/:id`) stands for all that match, and
-   * gives the same parent namespace each time.
+   * Returns the namespace of a name, which is created if it does not exist. A name with parameters (`/room/:id`) stands for all names
+   * that match it: its parent namespace is returned.
    *
-   * @param name - with or without its leading slash, or what Socket.IO takes for a parent namespace
-   * @param onConnection - listens to the namespace's connections
-   * @throws {ConfigError} where its parameters can't be read, or where another stands for such names already, once the application
-   *   has booted: an id that begins with a colon has to be encoded
-   * @throws {URIError} where it matches such a name, and its percent-encoding is wrong
+   * @param name - the name, with or without its leading slash; or a regular expression or a function, as for Socket.IO
+   * @param onConnection - called with each socket that connects to the namespace
+   * @throws {ConfigError} if the parameters of the name cannot be parsed. After the boot, also if another pattern matches the name: an id
+   *   that begins with a colon must be encoded
+   * @throws {URIError} if a pattern matches the name, and the percent-encoding of the name is malformed
    */
   override of<N extends string>(
     name: N,
     onConnection?: (socket: SocketOf<DeclaredAs<N>>) => void,
   ): IoNamespace<DeclaredAs<N>>;
   override of(name: ParentName, onConnection?: OnConnection): IoNamespace;
-  // biome-ignore lint/suspicious/noExplicitAny: for Socket.IO, which knows of one kind of namespace only
+  // biome-ignore lint/suspicious/noExplicitAny: Socket.IO declares one type of namespace
   override of(name: string | ParentName, onConnection?: OnConnection): any;
   override of(name: string | ParentName, onConnection?: OnConnection): IoNamespace {
-    if (!(#refused in this)) return super.of(name, onConnection) as IoNamespace;
-    const refused = this.#refused;
-    this.#refused = undefined;
-    if (refused) return refused as unknown as IoNamespace;
-    if (typeof name === 'function' || name instanceof RegExp) return this.#makeParent(name, onConnection);
-    const full = String(name).startsWith('/') ? name : `/${name}`;
-    const parent = this.#parents.pattern(full);
-    if (parent) return onConnection ? (parent.on('connect', onConnection) as IoNamespace) : parent;
-    if (!this._nsps.has(full)) {
-      if (isPattern(full)) {
-        if (this.#bindings.isStarted) this.#parents.mustBeNew(full);
-        return this.#makeParent(new Pattern(full, `app.io.of('${full}')`), onConnection);
-      }
-      this.#parents.isAsked = true;
-    }
-    try {
-      const nsp = super.of(full) as IoNamespace;
-      // Not by Socket.IO, which forgets it where it makes a child.
-      if (onConnection) nsp.on('connect', onConnection);
-      this.#children.touch(nsp);
-      this.#equipment.give(nsp);
-      return nsp;
-    } finally {
-      this.#parents.isAsked = false;
-    }
+    // Socket.IO's constructor creates `/` before this class has its fields.
+    if (!(#setup in this)) return super.of(name, onConnection) as IoNamespace;
+    const rejected = this.takeRejected();
+    if (rejected) return rejected as IoNamespace;
+    const isParent = typeof name === 'function' || name instanceof RegExp;
+    const nsp = isParent ? this.#createParent(name) : this.#find(String(name));
+    if (onConnection) nsp.on('connect', onConnection);
+    return nsp;
   }
 
   /**
@@ -129,9 +131,9 @@ export class IoServer extends Server<ClientEventsOf<'/'>, ServerEventsOf<'/'>, I
   readonly route: RouteOf<'/'> = (...args: unknown[]) => (this.of('/').route as (...args: unknown[]) => void)(...args);
 
   /**
-   * All sockets of a user in the default namespace: `app.io.of('/').user`.
+   * Selects all sockets of a user in the default namespace: `app.io.of('/').user`.
    *
-   * @throws {ConfigError} where `config.io.user` is not set
+   * @throws {ConfigError} if `config.io.user` is not set
    *
    * @example
    * app.io.user(42).emit('news', 'for you');
@@ -139,63 +141,70 @@ export class IoServer extends Server<ClientEventsOf<'/'>, ServerEventsOf<'/'>, I
   readonly user: UserOf<'/'> = (id) => this.of('/').user(id);
 
   /**
-   * How many clients of which protocol are connected to this worker and have been, over which transports, and what they did in
-   * each namespace. Looks at every connection and socket: not for every request.
+   * Returns statistics of this worker: its connections by protocol and transport, and what they did in each namespace. Reads every
+   * connection and every socket, so it is not meant for each request.
    *
    * @example
    * const { connections } = app.io.stats();
-   * app.logger.info('clients of Socket.IO 2: %d, the last one came %s', connections[3].now, connections[3].last);
+   * app.logger.info('clients of Socket.IO 2: %d, the last one connected at %s', connections[3].now, connections[3].last);
    */
   stats(): IoStats {
-    return statsOf(this).read(this._nsps.values(), (nsp) => routerOf(nsp)?.name ?? nsp.name);
+    return statsOf(this).read(namespacesOf(this).values(), (nsp) => routerOf(nsp)?.name ?? nsp.name);
   }
 
-  /** The names of the namespaces, and for the children of parents what those stand for. */
+  /** Returns the names of the namespaces. Children of parent namespaces are not listed, but what their parents stand for. */
   names(): string[] {
-    const lasting = Array.from(this._nsps.values()).filter((nsp) => !this.#children.has(nsp as IoNamespace));
-    return [...lasting.map(({ name }) => name), ...this.#parents.names()];
+    const namespaces = [...namespacesOf(this).values()] as IoNamespace[];
+    const permanent = namespaces.filter((nsp) => !this.#children.has(nsp));
+    return [...permanent.map(({ name }) => name), ...this.#parents.names()];
   }
 
-  /** Whether a name is that of a child of a namespace with parameters. */
+  /** Whether a name matches a namespace with parameters. */
   matches(name: string): boolean {
-    return this.#parents.match(name);
+    return this.#parents.matches(name);
   }
 
-  /** From now on routed namespaces are bound, those that are here and those that come; the named ones at once. */
+  /** Binds the configured namespaces and those that have routes, and from now on each namespace that gets a route. */
   startBinding(binding: Binding, names: Iterable<string>): void {
-    const named = Array.from(names, (name) => {
+    const configured = Array.from(names, (name) => {
       const nsp = this.of(name);
-      // It would go, and come again without its chains.
-      this.#children.keep(nsp);
+      // A child would be removed when it is idle, and created again without its chains.
+      this.#children.makePermanent(nsp);
       return nsp;
     });
-    this.#bindings.start(binding, named);
+    this.#setup.startBinding(binding, configured);
   }
 
-  /** The last client has gone, and so will the adapters: no namespace goes by itself any more. */
-  endChildren(): void {
-    this.#children.end();
+  /** Stops the removal of idle child namespaces. Must be called before the adapters of the namespaces are closed. */
+  closeChildren(): void {
+    this.#children.close();
   }
 
-  /** Called by Socket.IO where a client asks for a namespace that isn't there. */
-  override _checkNamespace(name: Check[0], auth: Check[1], fn: Check[2]): void {
-    // One that is called like a parent would be taken for it.
-    if (name.length > MAX_NAME || isPattern(name)) {
-      fn(false);
-      return;
+  /** A name with parameters would be taken for a parent namespace. */
+  protected override mayCreate(name: string): boolean {
+    return name.length <= MAX_NAME_LENGTH && !isPattern(name);
+  }
+
+  #find(name: string): IoNamespace {
+    const fullName = name.startsWith('/') ? name : `/${name}`;
+    const parent = this.#parents.withPattern(fullName);
+    if (parent) return parent;
+    if (!namespacesOf(this).has(fullName) && isPattern(fullName)) {
+      if (this.#setup.isBinding) this.#parents.assertUnmatched(fullName);
+      return this.#createParent(new Pattern(fullName, `app.io.of('${fullName}')`));
     }
-    super._checkNamespace(name, auth, (made) => {
-      if ((made as unknown) instanceof Refused) this.#refused = made as unknown as Refused;
-      fn(made);
-    });
+    const nsp = this.#parents.createForCode(() => super.of(fullName) as IoNamespace);
+    this.#children.touch(nsp);
+    this.#setup.setUp(nsp);
+    return nsp;
   }
 
-  #makeParent(by: ParentName | Pattern, onConnection?: OnConnection): IoNamespace {
-    // One that is configured by its very name is no child.
-    if (by instanceof Pattern) for (const name of this.#plain) if (by.regexp.test(name)) this.of(name);
-    const parent = super.of(by instanceof Pattern ? by.regexp : by, onConnection) as Parent;
+  #createParent(by: ParentName | Pattern): IoNamespace {
+    // A configured namespace whose name matches the pattern is not a child: it is created first.
+    if (by instanceof Pattern) for (const name of this.#configured) if (by.matches(name)) this.of(name);
+    const parent = super.of(by instanceof Pattern ? by.regexp : by) as IoNamespace;
     this.#parents.add(parent, by);
-    this.#equipment.give(parent);
+    this.#setup.setUp(parent);
     return parent;
   }
 }

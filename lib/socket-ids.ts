@@ -1,50 +1,53 @@
-// config.io.generateId: the ids of sockets, in every namespace, before any middleware sees them. Called by server.ts.
+// The ids of sockets that `config.io.generateId` returns. They are assigned before any middleware reads the id.
+import type { IncomingMessage } from 'node:http';
 import type { Namespace, Socket } from 'socket.io';
-import type { ResolvedConfig } from './config/config';
 import { connectError, type ErrorReporting } from './error-response';
 import { ConfigError } from './errors';
+import { changeId, socketWithId } from './internals/namespaces';
 
-export type GenerateId = NonNullable<ResolvedConfig['generateId']>;
+/** Returns the id of a socket for a handshake request: `config.io.generateId`. */
+export type GenerateId = (request: IncomingMessage) => string;
 
-/** Gives the sockets of a namespace the ids that `config.io.generateId` makes. */
-export function giveIds(nsp: Namespace, generateId: GenerateId, failures: ErrorReporting): void {
+/** Assigns ids to the sockets of a namespace. */
+export function assignIds(nsp: Namespace, generateId: GenerateId, reporting: ErrorReporting): void {
   nsp.use((socket, next) => {
     let refusal: Error | undefined;
     try {
-      refusal = setId(socket, generateId);
+      refusal = assignId(socket, generateId);
     } catch (thrown) {
-      const failed = connectError(failures, thrown);
-      // A mistake in the configuration is for the log.
-      refusal = thrown instanceof ConfigError ? new Error('the server made no id') : failed;
+      const error = connectError(reporting, thrown);
+      // The client receives no details of a mistake in the configuration.
+      refusal = thrown instanceof ConfigError ? new Error('the server made no id') : error;
     }
     next(refusal);
   });
 }
 
-const ids = new WeakMap<Socket['conn'], string>();
+const ID = Symbol('egg-socket.io:id');
+
+type Connection = Socket['conn'] & { [ID]?: string };
 
 /**
- * Socket.IO 2 took a socket's id from its connection; Socket.IO 4 makes one for each socket, unless the client is an old
- * one. Returns why the client is refused.
+ * Assigns the id of one socket. As in Socket.IO 2, all sockets of a connection share an id, with the namespace in front of it. The
+ * sockets of clients of Socket.IO 2 have the id of their connection.
+ *
+ * @returns why the client is refused
  */
-function setId(socket: Socket, generateId: GenerateId): Error | undefined {
-  const { nsp, conn } = socket;
+function assignId(socket: Socket, generateId: GenerateId): Error | undefined {
+  const { nsp } = socket;
+  const conn: Connection = socket.conn;
   if (conn.protocol === 3) return undefined;
   const prefix = nsp.name === '/' ? '' : `${nsp.name}#`;
   if (socket.recovered) {
-    // Its other sockets have the id that this one has kept.
-    if (!ids.has(conn)) ids.set(conn, socket.id.slice(prefix.length));
+    // A recovered socket keeps its id, which the other sockets of its connection get as well.
+    conn[ID] ??= socket.id.slice(prefix.length);
     return undefined;
   }
-  const made = ids.get(conn) ?? generateId(socket.request);
-  ids.set(conn, made);
-  const id = prefix + made;
-  // Socket.IO keeps the sockets that are not in yet by id, too, and would keep this one for ever under its first id.
-  const pending = (nsp as unknown as { _preConnectSockets?: Map<string, Socket> })._preConnectSockets;
-  // Two sockets of one id: Socket.IO would forget the first, and never say that it has disconnected.
-  const other = pending?.get(id) ?? nsp.sockets.get(id);
+  conn[ID] ??= generateId(socket.request);
+  const id = prefix + conn[ID];
+  // A second socket with the same id would replace the first one, which would never emit `disconnect`.
+  const other = socketWithId(nsp, id);
   if (other && other !== socket && other.conn === conn) return new Error(`already connecting to ${nsp.name}`);
-  if (pending?.delete(socket.id)) pending.set(id, socket);
-  (socket as { id: string }).id = id;
+  changeId(socket, id);
   return undefined;
 }

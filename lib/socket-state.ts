@@ -5,7 +5,7 @@ import type { AckOptions } from './ack';
 import type { Onion } from './compose';
 import type { ContextFactory, ContextOwner } from './context';
 import type { ErrorReporting } from './error-response';
-import type { ConnectionWork, Work } from './in-flight';
+import type { ConnectionInFlight, ServerInFlight } from './in-flight';
 import type { Router } from './router';
 import type { Session } from './session';
 import type { Counts } from './stats';
@@ -17,7 +17,7 @@ export interface NamespaceRuntime extends ErrorReporting {
   readonly acks: AckOptions | undefined;
   readonly contexts: ContextFactory;
   /** The chains and handlers of the application that are running. */
-  readonly inFlight: Work;
+  readonly inFlight: ServerInFlight;
   readonly router: Router;
   readonly counts: Counts;
   readonly session: Session;
@@ -64,7 +64,7 @@ export class SocketState implements ContextOwner {
   }
 
   /** The packets of the connection that are being handled. */
-  get inFlight(): ConnectionWork {
+  get inFlight(): ConnectionInFlight {
     return this.runtime.inFlight.of(this.socket.conn);
   }
 }

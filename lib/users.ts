@@ -1,48 +1,51 @@
-// config.io.user: who a client is. The sockets of a user are in a room of theirs, which app.io.user() finds again on every worker.
-// Called by connection/way.ts; by server.ts and agent/io.ts for what they offer.
+// Users: `config.io.user` returns the user id of a client, whose socket then joins the rooms of the user. `user(id)` selects these rooms, on
+// every worker.
 import { createHmac } from 'node:crypto';
+import { debuglog } from 'node:util';
 import type { Context } from 'egg';
 import type { Namespace, Socket } from 'socket.io';
 import { ConfigError, type ErrorLog, isPromise, toError } from './errors';
 import { hasClosed, unlessClosed } from './on-close';
 import type { UserId } from './types/namespace';
 
-/** What `config.io.user` gives: nobody is `undefined`, `null`, `false` or `''`. */
+const debug = debuglog('egg-socket.io:users');
+
+/** What `config.io.user` returns. There is no user if it is `undefined`, `null`, `false` or `''`. */
 export type FoundUser = UserId | false | null | undefined;
 
-/** Finds a client's user. */
+/** Returns the user id of a client: `config.io.user`. */
 export type FindUser = (ctx: Context) => FoundUser | PromiseLike<FoundUser>;
 
 /** An application or an agent. */
-interface Host {
+interface WithKeys {
   config: { keys?: string };
 }
 
 const PREFIX = 'egg-socket.io:user:';
-const ALLOWED = 'a string, a number or a bigint; nobody is undefined, null, false or an empty string';
+const ALLOWED = 'a string, a number or a bigint; undefined, null, false or an empty string if there is no user';
 
 /** The users of one application. */
 export class Users {
   /**
-   * @param host - whose `config.keys` keep the rooms secret
+   * @param host - its `config.keys` make the names of the rooms secret
    * @param find - the resolved `config.io.user`
    */
   constructor(
-    private readonly host: Host,
+    private readonly host: WithKeys,
     private readonly find: FindUser | undefined,
   ) {}
 
-  /** @throws {ConfigError} where there are users, and no `config.keys` */
+  /** @throws {ConfigError} if `config.io.user` is set and `config.keys` is not */
   check(): void {
     if (this.find) this.#keys();
   }
 
   /**
-   * The operator that reaches a user's sockets in a namespace.
+   * Selects the sockets of a user in a namespace.
    *
-   * @param parent - what the namespace stands for, where that is many
-   * @throws {ConfigError} where `config.io.user` is not set
-   * @throws {TypeError} where the id is none
+   * @param parent - the name of the namespace, if it is a parent namespace
+   * @throws {ConfigError} if `config.io.user` is not set
+   * @throws {TypeError} if the id is not a string, a number or a bigint, or if it is a parent namespace
    */
   in<N extends Pick<Namespace, 'in'>>(nsp: N, id: UserId, parent?: string): ReturnType<N['in']> {
     if (this.find === undefined) {
@@ -51,13 +54,13 @@ export class Users {
         'config.io.user',
         undefined,
         allowed,
-        'user() needs config.io.user, which says who a client is',
+        'user() needs config.io.user, which returns the user of a client',
       );
     }
-    // It would reach the children that this worker has, and no others.
+    // The children of a parent namespace that exist on other workers would be left out.
     if (parent !== undefined)
       throw new TypeError(`[egg-socket.io] user(): ${parent} stands for many namespaces: name one of them`);
-    // Without a room it would reach everybody.
+    // Without a room, all sockets would be selected.
     if (!isId(id)) {
       throw new TypeError(
         `[egg-socket.io] user(): the id of a user is a string, a number or a bigint, not ${show(id)}`,
@@ -67,11 +70,11 @@ export class Users {
   }
 
   /**
-   * Finds the user of a client that is being let in, and puts its socket in the room. Where the client leaves meanwhile, nobody
-   * waits for it.
+   * Finds the user of a client that is being admitted. Its socket joins the rooms of the user. Resolves early if the client disconnects
+   * meanwhile.
    *
-   * @param log - for a failure of which nobody else hears
-   * @throws {ConfigError} where what was found is no id
+   * @param log - for an error after the client has disconnected
+   * @throws {ConfigError} if `config.io.user` does not return an id
    */
   async join(ctx: Context, socket: Socket, log: ErrorLog): Promise<void> {
     const { conn } = socket;
@@ -79,25 +82,26 @@ export class Users {
     const found = (this.find as FindUser)(ctx);
     const id = isPromise(found) ? await unlessClosed(conn, found, (thrown) => log.error(toError(thrown))) : found;
     if (hasClosed(conn)) return;
-    if (!isNobody(id) && !isId(id)) {
+    if (!hasNoUser(id) && !isId(id)) {
       throw new ConfigError(
         'config.io.user',
         this.find,
-        `a function that gives ${ALLOWED}`,
-        `config.io.user gave ${show(id)} for a client of ${socket.nsp.name}`,
+        `a function that returns ${ALLOWED}`,
+        `config.io.user returned ${show(id)} for a client of ${socket.nsp.name}`,
       );
     }
-    const rooms = isNobody(id) ? [] : this.#rooms(id);
-    // Those of who it was before, where it was recovered. A room may be a number.
+    debug('%s of %s has %s', socket.id, socket.nsp.name, hasNoUser(id) ? 'no user' : 'a user');
+    const rooms = hasNoUser(id) ? [] : this.#rooms(id);
+    // A recovered socket may be in the room of another user. The name of a room may be a number.
     const others = Array.from(socket.rooms).filter((room) => String(room).startsWith(PREFIX) && !rooms.includes(room));
     for (const room of others) await socket.leave(room);
-    // Its own comes first, as ever.
+    // The room of the socket's id comes first, as for other sockets.
     if (rooms.length > 0) await socket.join([socket.id, ...rooms]);
   }
 
   /**
-   * Nobody can guess it who hasn't the keys: applications let clients name the rooms that they enter. One room for each key, so
-   * that workers with the old keys and workers with the new ones find each other's sockets.
+   * The names of the rooms are secret: many applications let clients name the rooms that they join. There is one room for each key, so
+   * that workers with old and with new keys reach each other's sockets.
    */
   #rooms(id: UserId): string[] {
     return this.#keys().map(
@@ -120,7 +124,7 @@ export class Users {
   }
 }
 
-function isNobody(id: unknown): id is undefined | null | false | '' {
+function hasNoUser(id: unknown): id is undefined | null | false | '' {
   return id === undefined || id === null || id === false || id === '';
 }
 
@@ -128,7 +132,7 @@ function isId(id: unknown): id is UserId {
   return (typeof id === 'string' && id !== '') || typeof id === 'bigint' || Number.isFinite(id);
 }
 
-/** What kind of thing it is: what it says isn't for the log. */
+/** Describes a value by its type: its content may be secret. */
 function show(value: unknown): string {
   if (value === '') return 'an empty string';
   if (typeof value === 'function' || typeof value === 'symbol') return `a ${typeof value}`;

@@ -1,4 +1,4 @@
-// Acks that carry results and errors: config.io.ack and config.io.ackTimeout.
+// Automatic acknowledgements: config.io.ack and config.io.ackTimeout.
 import assert from 'node:assert/strict';
 import type { Context } from 'egg';
 import type { Socket } from 'socket.io-client';
@@ -16,7 +16,7 @@ type Handlers = Record<string, (ctx: Context) => unknown>;
 const auto = (handlers: Handlers, io: IoConfig = {}, more: Inline = {}) =>
   startInline({ io: { ack: 'auto', ...io }, router: (app) => app.io.route(handlers), ...more });
 
-/** What reaches a client as the event `error`, from now on. */
+/** Collects the arguments of the events `error` that a client receives from now on. */
 function errorsOf(client: Socket): unknown[] {
   const seen: unknown[] = [];
   client.on('error', (err) => seen.push(err));
@@ -24,7 +24,7 @@ function errorsOf(client: Socket): unknown[] {
 }
 
 parity('ack: auto', (kind) => {
-  it('should answer with what the controller returns', async () => {
+  it('should answer with the value that the controller returns', async () => {
     const binary = Buffer.from('bytes');
     const values: unknown[] = ['text', 0, false, null, { a: [1] }, [], binary];
     const { connect } = await auto({
@@ -38,7 +38,7 @@ parity('ack: auto', (kind) => {
     }
   });
 
-  it('should answer with nothing where it returns nothing', async () => {
+  it('should answer without arguments if the controller returns nothing', async () => {
     const { connect } = await auto({ now: () => {}, later: async () => {} });
     const client = await connect();
     const answered = signal<unknown[]>();
@@ -47,7 +47,7 @@ parity('ack: auto', (kind) => {
     assert.equal(await client.emitWithAck('later'), undefined);
   });
 
-  it('should answer when the chain has ended, what the middlewares do after next() included', async () => {
+  it('should answer after the whole chain, including the code after next() in middleware', async () => {
     const steps: string[] = [];
     const { connect } = await auto(
       { work: async () => 'done' },
@@ -65,7 +65,7 @@ parity('ack: auto', (kind) => {
     assert.deepEqual(steps, ['after']);
   });
 
-  it('should leave the answer to the controller that gives it itself', async () => {
+  it('should not answer again if the controller has called the ack itself', async () => {
     const { connect, app } = await auto({
       byHand: async (ctx) => {
         ctx.args[0]('by hand', 2);
@@ -80,14 +80,14 @@ parity('ack: auto', (kind) => {
     assert.deepEqual(warn, []);
   });
 
-  it('should send nothing where the client asked for no ack', async () => {
+  it('should send nothing if the client did not ask for an ack', async () => {
     const { connect } = await auto({ work: (ctx) => ctx.args.length, count: () => 'done' });
     const client = await connect();
     client.emit('work', 1);
     assert.equal(await client.emitWithAck('count'), 'done');
   });
 
-  it('should answer with message, code, data and errors of what is thrown, and emit no error', async () => {
+  it('should answer with message, code, data and errors of a thrown error, and not emit error', async () => {
     const { connect, app } = await auto({
       plain: async () => {
         throw new Error('plain');
@@ -124,7 +124,7 @@ parity('ack: auto', (kind) => {
     assert.equal(error.length, 6);
   });
 
-  it('should tell all of an error that can not be changed, and nothing of the errors in a list', async () => {
+  it('should answer with all properties of an error that cannot be modified, but not with the errors of an AggregateError', async () => {
     const { connect } = await auto({
       frozen: async () => {
         throw Object.freeze(Object.assign(new Error('frozen'), { code: 'E_F', data: 1, errors: [1] }));
@@ -148,7 +148,7 @@ parity('ack: auto', (kind) => {
     assert.deepEqual(await answer('list'), { error: { message: 'all failed' } });
   });
 
-  it('should answer with what a controller returns or throws when its chain is over', async () => {
+  it('should answer with the result or the error of a controller that finishes after its chain', async () => {
     const finish = signal();
     const after = async (ctx: Context) => {
       await finish.promise;
@@ -166,7 +166,7 @@ parity('ack: auto', (kind) => {
     assert.deepEqual(await Promise.all(answers), ['late', { error: { message: 'in the end' } }]);
   });
 
-  it('should log an error of a controller with its prefix, once', async () => {
+  it('should log the error of a controller once, with its prefix', async () => {
     const { connect, app } = await auto({
       fail: async () => {
         throw new Error('broken');
@@ -178,7 +178,7 @@ parity('ack: auto', (kind) => {
     assert.deepEqual(seen, [`${PREFIX}broken`]);
   });
 
-  it('should emit error, as without it, where the client asked for no ack', async () => {
+  it('should emit error if the client did not ask for an ack, as with ack: manual', async () => {
     const { connect } = await auto({
       fail: async () => {
         throw new Error('broken');
@@ -190,7 +190,7 @@ parity('ack: auto', (kind) => {
     assert.deepEqual(await heard, [`${PREFIX}broken`]);
   });
 
-  it('should answer with what a packet middleware throws, before the controller or after it', async () => {
+  it('should answer with the error that a packet middleware throws before or after the controller', async () => {
     const { connect } = await auto(
       { work: () => 'done' },
       { packetMiddleware: ['a'] },
@@ -209,7 +209,7 @@ parity('ack: auto', (kind) => {
     assert.deepEqual(await client.emitWithAck('work', 'x'), { error: { message: 'after' } });
   });
 
-  it('should emit error where it fails after the ack was called', async () => {
+  it('should emit error if the controller throws after it has called the ack', async () => {
     const { connect } = await auto({
       both: async (ctx) => {
         ctx.args[0]('fine');
@@ -222,7 +222,7 @@ parity('ack: auto', (kind) => {
     assert.deepEqual(await heard, [`${PREFIX}and yet`]);
   });
 
-  it('should warn of a second answer, and send the first alone', async () => {
+  it('should log a warning for a second answer, and send only the first', async () => {
     const late = signal<(value: string) => void>();
     const { connect, app } = await auto({
       twice: async (ctx) => {
@@ -244,7 +244,7 @@ parity('ack: auto', (kind) => {
     assert.equal(warn.length, 2);
   });
 
-  it('should answer with an error where what the controller returns can not be sent', async () => {
+  it('should answer with an error if the value that the controller returns cannot be sent', async () => {
     const circle: Record<string, unknown> = {};
     circle.self = circle;
     const { connect, app } = await auto({
@@ -267,7 +267,7 @@ parity('ack: auto', (kind) => {
     assert.equal(error.length, 4);
   });
 
-  it('should answer an event that nobody listens to with an error', async () => {
+  it('should answer an unrouted event with an error', async () => {
     const { connect, app } = await auto({ known: () => 1 });
     const { error, warn } = logs(app);
     const client = await connect();
@@ -276,14 +276,14 @@ parity('ack: auto', (kind) => {
     });
     const long = await client.emitWithAck('x'.repeat(100_000));
     assert(long.error.message.length < 200);
-    // It is the client's mistake: a line each, and no stack.
+    // The client has made a mistake: the log has one line for each, without a stack.
     assert.deepEqual([warn.length, error.length], [2, 0]);
     assert.match(warn[0], /no route for 'unknown' in \//);
     assert.equal(await client.emitWithAck('known'), 1);
   });
 
-  it('should answer an event named error as any other that nobody listens to', async () => {
-    // Old clients keep the name for themselves.
+  it('should answer an event named error like any other unrouted event', async () => {
+    // Old clients reserve the name.
     if (kind.protocol === 3) return;
     const routed: unknown[] = [];
     const { connect, app } = await auto(
@@ -308,7 +308,7 @@ parity('ack: auto', (kind) => {
     assert.deepEqual(routed, []);
   });
 
-  it('should leave events to listeners put on by hand, and to middlewares that swallow them', async () => {
+  it('should not answer events that have native listeners, or that a middleware swallows', async () => {
     const { connect, app } = await auto(
       {},
       { packetMiddleware: ['a'] },
@@ -331,7 +331,7 @@ parity('ack: auto', (kind) => {
     assert.deepEqual([warn, error], [[], []]);
   });
 
-  it('should answer what a session in a store is read and saved for', async () => {
+  it('should answer an event whose controller reads and writes the session', async () => {
     const { connect } = await auto({
       work: async (ctx) => {
         (ctx.session as { n?: number }).n = ((ctx.session as { n?: number }).n ?? 0) + 1;
@@ -344,7 +344,7 @@ parity('ack: auto', (kind) => {
 });
 
 describe('ackTimeout', () => {
-  it('should answer with an error what is not answered in time, and warn of the answer that comes later', async () => {
+  it('should answer with an error after the timeout, and log a warning for a later answer', async () => {
     const late = signal<(value: string) => void>();
     const { connect, app } = await auto(
       {
@@ -371,7 +371,7 @@ describe('ackTimeout', () => {
     );
   });
 
-  it('should log, and not tell twice, what fails after its time was up', async () => {
+  it('should log an error that is thrown after the timeout, and not send it', async () => {
     const fail = signal();
     const { connect, app } = await auto(
       {
@@ -393,7 +393,7 @@ describe('ackTimeout', () => {
     assert.deepEqual(errors, []);
   });
 
-  it('should work with acks that controllers call by hand', async () => {
+  it('should work with ack: manual', async () => {
     const { connect } = await auto(
       {
         forgets: async () => 'returned in vain',
@@ -412,11 +412,11 @@ describe('ackTimeout', () => {
     assert.deepEqual(await heard, [`${PREFIX}broken`]);
   });
 
-  it('should harm nobody where the client has left meanwhile', async () => {
+  it('should do nothing if the client is disconnected before the timeout', async () => {
     const left = signal();
     const { connect, app } = await auto(
       {
-        // The server knows at once, however busy it is: before the time is up.
+        // The server disconnects the client, so that it is disconnected before the timeout even on a busy machine.
         leaves: (ctx) => {
           ctx.disconnect(true);
           left.resolve();
@@ -432,13 +432,13 @@ describe('ackTimeout', () => {
     client.emit('leaves', () => {});
     await left.promise;
     const other = await connect();
-    // One that comes later has its time up later.
+    // The timeout of this event passes after that of the first client.
     assert.equal((await other.emitWithAck('never')).error.code, 'ACK_TIMEOUT');
     assert.equal(await other.emitWithAck('ok'), 'ok');
     assert.equal(error.length, 1);
   });
 
-  it('should warn of what is returned too late', async () => {
+  it('should log a warning if the controller returns after the timeout', async () => {
     const finish = signal();
     const { connect, app } = await auto(
       {
@@ -460,7 +460,7 @@ describe('ackTimeout', () => {
     );
   });
 
-  it('should have the context as app.currentContext when onerror is asked', async () => {
+  it('should call onerror with the context as app.currentContext', async () => {
     const seen: unknown[] = [];
     const { connect, app } = await auto(
       { never: () => new Promise(() => {}) },
@@ -473,7 +473,7 @@ describe('ackTimeout', () => {
     assert.deepEqual(seen, [true]);
   });
 
-  it('should not wait for an answer to what a middleware has swallowed', async () => {
+  it('should not wait for an answer to an event that a middleware has swallowed', async () => {
     const { connect, app } = await auto(
       { never: () => new Promise(() => {}) },
       { ackTimeout: 20, packetMiddleware: ['a'] },
@@ -487,12 +487,12 @@ describe('ackTimeout', () => {
     assert.deepEqual([answered, error.length], [0, 1]);
   });
 
-  it('should take anything for the name of an event, where the parser lets that through', async () => {
+  it('should accept events whose name is not a string if the parser accepts them', async () => {
     const parser = lenientParser();
     const { connect, app } = await auto(
       { '*': (ctx) => ctx.packet[0], never: () => new Promise(() => {}) },
       { ackTimeout: 20, init: { parser }, packetMiddleware: ['a'] },
-      // What it holds back its time is up for.
+      // The middleware never ends for names that are not strings, so their timeout passes.
       { middleware: { a: (ctx, next) => (typeof ctx.packet[0] === 'string' ? next() : new Promise<void>(() => {})) } },
     );
     const { error } = logs(app);
@@ -508,7 +508,7 @@ describe('ackTimeout', () => {
 });
 
 parity('ack: manual', () => {
-  it("should be Socket.IO's own ack, which the controller calls", async () => {
+  it("should pass Socket.IO's own ack function to the controller", async () => {
     const { connect, app } = await startInline({
       router: (app) => {
         app.io.route('returns', async () => 'nobody hears');
@@ -540,7 +540,7 @@ describe('validation', () => {
     running = await start('routes');
   });
 
-  it('should reach the client with its errors, in its ack', async () => {
+  it('should send the validation errors in the ack', async () => {
     const client = await running.connect();
     assert.equal((await client.emitWithAck('say')).error.errors[0].code, 'missing_field');
     const errors = [{ message: 'should be a string', code: 'invalid', field: 'text' }];
@@ -559,7 +559,7 @@ describe('validation', () => {
 });
 
 describe('config.io.ack and config.io.ackTimeout', () => {
-  it('should fail the boot where they are wrong, naming the key', async () => {
+  it('should fail the boot if their value is invalid, and name the key', async () => {
     assert.match(
       (await bootError({ io: { ack: 'always' as never } })).message,
       /config\.io\.ack.*'always'.*'auto' or 'manual'/,

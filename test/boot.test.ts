@@ -1,4 +1,4 @@
-// The boot: what is said of a configuration that works, and what happens more than once.
+// The boot: failures in the agent, warnings, and repeated events.
 import assert from 'node:assert/strict';
 import IoAgentBoot from '../agent';
 import { logs } from './support/app';
@@ -6,7 +6,7 @@ import { startInline } from './support/inline';
 import { signal } from './support/wait';
 
 describe('boot', () => {
-  it('should fail in the agent already where config.io is wrong: one message, before any worker starts', () => {
+  it('should fail in the agent if config.io is invalid, before any worker starts', () => {
     const agent = { config: { io: { nonsense: 1 } } };
     assert.throws(
       () => new IoAgentBoot(agent as never).configDidLoad(),
@@ -14,7 +14,7 @@ describe('boot', () => {
     );
   });
 
-  it('should warn where the application has no session middleware, and work without', async () => {
+  it('should log a warning if the application has no session middleware, and work without sessions', async () => {
     const warnings = signal<string[]>();
     const { connect } = await startInline({
       boot: (app) => {
@@ -30,7 +30,7 @@ describe('boot', () => {
     assert.equal(await (await connect()).emitWithAck('ping'), 'pong');
   });
 
-  it('should attach to a server once, however often Egg announces it', async () => {
+  it('should attach to a server once if Egg emits the event server twice', async () => {
     const { app, server, connect } = await startInline({});
     const { engine } = app.io;
     app.emit('server', server);

@@ -1,4 +1,4 @@
-// The example, example/chat, as people see it in their browsers and as a client in a terminal does.
+// The example example/chat in browsers, and with a client without a browser.
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { logs, ROOT, type Running, refused, start } from './support/app';
@@ -25,7 +25,7 @@ describe('the example chat', () => {
 
   after(closeBrowser);
 
-  /** Cuts somebody's connection. */
+  /** Closes the connections of a user. */
   function drop(nickname: string): void {
     for (const socket of chat.app.io.of('/chat').sockets.values()) {
       if (socket.data.nickname === nickname) socket.conn.close();
@@ -35,7 +35,7 @@ describe('the example chat', () => {
   const enter = (nickname: string, room?: string) => chatter.enter(chat.url, nickname, room);
   const cookiesOf = (nickname: string) => chatter.cookiesOf(chat.url, nickname);
 
-  it('lets two people talk, who see each other and that one is typing', async () => {
+  it('shows two users each other, their messages, and that one is typing', async () => {
     const ada = await enter('Ada');
     await reads(ada, '#people .name', ['Ada (you)']);
     const grace = await enter('Grace');
@@ -60,7 +60,7 @@ describe('the example chat', () => {
     await reads(grace, '.mine .text', ['Hello Ada']);
   });
 
-  it('says who leaves', async () => {
+  it('shows who has left', async () => {
     const ada = await enter('Ada');
     const grace = await enter('Grace');
     const linus = await enter('Linus');
@@ -73,7 +73,7 @@ describe('the example chat', () => {
     await reads(ada, '#people .name', ['Ada (you)']);
   });
 
-  it('keeps rooms apart, and lets people make one', async () => {
+  it('separates rooms, and lets users create one', async () => {
     const ada = await enter('Ada');
     const grace = await enter('Grace', 'Help');
     await say(ada, 'in the lobby');
@@ -91,7 +91,7 @@ describe('the example chat', () => {
     await reads(grace, '#people .name', ['Ada', 'Grace (you)']);
   });
 
-  it('lets people wave at each other, on all of their pages', async () => {
+  it('shows a wave on all pages of a user', async () => {
     const ada = await enter('Ada');
     const again = await ada.context().newPage();
     await again.goto(`${chat.url}/#Help`);
@@ -107,7 +107,7 @@ describe('the example chat', () => {
     await reads(linus, '.news', []);
   });
 
-  it('lets nobody wave who is nobody, or at nobody', async () => {
+  it('refuses a wave without a session, or without a recipient', async () => {
     const wave = async (cookie: string, to: unknown) => {
       const token = { 'x-csrf-token': /csrfToken=([^;]+)/.exec(cookie)?.[1] ?? '' };
       const headers = { cookie, 'content-type': 'application/json', ...token };
@@ -119,7 +119,7 @@ describe('the example chat', () => {
     assert.equal(await wave(cookie.replace(/chat_sess|EGG_SESS/, 'none'), 'Mallory'), 403);
   });
 
-  it('shows an error to the one who caused it', async () => {
+  it('shows an error only to the user who caused it', async () => {
     const { error } = logs(chat.app);
     const ada = await enter('Ada');
     const grace = await enter('Grace');
@@ -143,7 +143,7 @@ describe('the example chat', () => {
     assert.equal(await ada.locator('#messages').locator('img, b').count(), 0);
   });
 
-  it('shows that the connection is lost, and comes back', async () => {
+  it('shows that the connection is lost, and reconnects', async () => {
     logs(chat.app);
     const ada = await enter('Ada');
     const grace = await enter('Grace');
@@ -164,7 +164,7 @@ describe('the example chat', () => {
     await ada.getByText('Choose a nickname first. Reload the page.').waitFor();
   });
 
-  it('takes a client from a terminal, with the session of the form', async () => {
+  it('accepts a client without a browser that has the session of the form', async () => {
     const ada = await enter('Ada');
     const terminal = await chat.connect('/chat', { extraHeaders: { cookie: await cookiesOf('Terminal') } });
     assert.equal(await terminal.emitWithAck('join', 'Lobby'), 'Lobby');
@@ -180,14 +180,14 @@ describe('the example chat', () => {
     ]);
   });
 
-  it('refuses what did not come through the form', async () => {
+  it('refuses clients and requests without the session of the form', async () => {
     logs(chat.app);
     assert.equal((await refused(chat.client('/chat'))).message, 'Choose a nickname first.');
     const body = new URLSearchParams({ nickname: 'Mallory' });
     assert.equal((await fetch(`${chat.url}/join`, { method: 'POST', body })).status, 403);
   });
 
-  it("refuses a nickname that is none, or somebody else's", async () => {
+  it('refuses a nickname that is invalid or in use', async () => {
     await enter('Ada');
     const page = await openPage(chat.url);
     const problems = { '<i>Eve</i>': 'A nickname has 1 to 24', Ada: 'Somebody here has this nickname already.' };
@@ -199,7 +199,7 @@ describe('the example chat', () => {
     }
   });
 
-  it('refuses what the page would not send', async () => {
+  it('refuses events that the page would not send', async () => {
     const { error } = logs(chat.app);
     const client = await chat.connect('/chat', { extraHeaders: { cookie: await cookiesOf('Mallory') } });
     const bad: [string, unknown?][] = [
@@ -220,7 +220,7 @@ describe('the example chat', () => {
   });
 });
 
-describe('the example chat, as npm start starts it', () => {
+describe('the example chat, started by npm start', () => {
   let chat: Cluster;
 
   before(async () => {
@@ -234,7 +234,7 @@ describe('the example chat, as npm start starts it', () => {
     await chat?.close();
   });
 
-  it('has two workers, whose people see each other', async () => {
+  it('shows the users of two workers each other', async () => {
     const ada = await chatter.enter(chat.url, 'Ada');
     const here = await workerOf(ada);
     const grace = await enterElsewhere(chat.url, 'Grace', ada);
@@ -257,5 +257,5 @@ describe('the example chat, as npm start starts it', () => {
     await reads(ada, '#people .name', ['Ada (you)']);
   });
 
-  if (process.env.SCREENSHOT) it('has its picture taken', () => chatter.takePicture(chat.url));
+  if (process.env.SCREENSHOT) it('takes a screenshot', () => chatter.takePicture(chat.url));
 });

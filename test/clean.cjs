@@ -1,12 +1,12 @@
-// `npm run clean`: removes what the build writes beside its sources, what it wrote for sources that are gone included.
-// Egg 3 prefers a .js to the .ts beside it, so `npm test` and the build begin with this.
+// `npm run clean`: removes the files that the build has written beside the sources, including those of deleted sources.
+// `npm test` and the build run it first, because Egg 3 would load an old .js instead of the .ts beside it.
 const fs = require('node:fs');
 const path = require('node:path');
 
 const ROOT = path.resolve(__dirname, '..');
 const BUILT = /\.(?:js|d\.m?ts)$/;
 
-/** Removes built files. All .js, .d.ts and .d.mts there are built ones: git ignores them. */
+/** Removes built files. In these directories all .js, .d.ts and .d.mts are built, and git ignores them. */
 function clean() {
   const files = ['app', 'agent'].flatMap((name) => [`${name}.js`, `${name}.d.ts`]);
   for (const directory of ['app', 'config', 'lib']) {

@@ -1,4 +1,4 @@
-// config.io: contract section 1. What is wrong fails the boot, naming the key, its value and what is allowed.
+// config.io. Invalid values fail the boot with a message that names the key, the value and the allowed values.
 import assert from 'node:assert/strict';
 import { WebSocket, Server as WsServer } from 'ws';
 import type { IoConfig } from '../lib';
@@ -8,7 +8,7 @@ import { OLD, parity, parityOf } from './support/clients';
 import { bootError, startInline } from './support/inline';
 import { next, signal, until } from './support/wait';
 
-/** Boots with this config.io, and wants the boot to fail with a message that matches all patterns. */
+/** Asserts that the boot with this config.io fails, with a message that matches all patterns. */
 async function fails(io: unknown, ...patterns: RegExp[]): Promise<void> {
   const { message } = await bootError({ io: io as IoConfig });
   for (const pattern of patterns) assert.match(message, pattern);
@@ -18,7 +18,7 @@ describe('config.io', () => {
   before(() => mm.consoleLevel?.('NONE'));
 
   describe('fails the boot', () => {
-    it('for the name of a middleware that does not exist, with the key and the names that do', async () => {
+    it('if a middleware does not exist, with the key and the existing names', async () => {
       const chains = { connectionMiddleware: ['a', 'nobody'] };
       await fails(
         { namespace: { '/chat': chains } },
@@ -34,7 +34,7 @@ describe('config.io', () => {
       );
     });
 
-    it('for a list that is no array', async () => {
+    it('if a list is not an array', async () => {
       await fails(
         { namespace: { '/chat': { connectionMiddleware: 'auth' } } },
         /config\.connectionMiddleware must be Array!/,
@@ -51,12 +51,12 @@ describe('config.io', () => {
       );
     });
 
-    it('for an option that does not exist', async () => {
+    it('if an option does not exist', async () => {
       await fails({ namespaces: {} }, /unknown option namespaces/, /config\.io\.namespaces/, /init, namespace/);
       await fails({ namespace: { '/': { middleware: [] } } }, /unknown option middleware/, /\['\/'\]\.middleware/);
     });
 
-    it('for an adapter that is none', async () => {
+    it('if the adapter is not a constructor', async () => {
       await fails(
         { init: { adapter: 'redis' } },
         /config\.io\.init\.adapter is invalid/,
@@ -65,7 +65,7 @@ describe('config.io', () => {
       );
     });
 
-    it('for sections of the wrong type', async () => {
+    it('if a section has the wrong type', async () => {
       await fails('polling', /config\.io is invalid.*'polling'.*an object/);
       await fails({ init: 'polling' }, /config\.io\.init is invalid.*'polling'.*an object/);
       await fails({ namespace: [] }, /config\.io\.namespace is invalid.*an object/);
@@ -73,21 +73,21 @@ describe('config.io', () => {
       await fails({ generateId: 'uuid' }, /config\.io\.generateId is invalid.*'uuid'.*function/);
     });
 
-    it('for CORS that would let everybody in', async () => {
+    it('if cors would allow every origin', async () => {
       for (const cors of ['https://x.y', ['https://x.y'], { orgin: 'https://x.y' }, true]) {
         await fails({ init: { cors } }, /config\.io\.init\.cors is invalid/, /an object with an origin/);
       }
     });
 
-    it('without printing what a misspelt section holds', async () => {
+    it('without printing the content of an unknown section', async () => {
       await fails({ reddis: { auth_pass: 'secret' } }, /unknown option reddis \(config\.io\.reddis is \{…\};/);
     });
 
-    it('for two entries of one namespace', async () => {
+    it('if a namespace has two entries', async () => {
       await fails({ namespace: { chat: {}, '/chat': {} } }, /one entry for \/chat/);
     });
 
-    it('for a middleware that is a class or an object', async () => {
+    it('if a middleware is a class or an object', async () => {
       class Guard {}
       const inline = { io: { namespace: { '/': { packetMiddleware: ['a'] } } }, middleware: { a: Guard as never } };
       const { message } = await bootError(inline);
@@ -96,14 +96,14 @@ describe('config.io', () => {
       assert.match(message, /middleware a is not a function \(ctx, next\).*app\/io\/middleware\/a must export/);
     });
 
-    it('for a WebSocket engine that cannot be loaded, saying what to install', async () => {
+    it('if a WebSocket engine cannot be loaded, with the package to install', async () => {
       await fails({ init: { wsEngine: 'no-such-engine' } }, /npm install no-such-engine/, /config\.io\.init\.wsEngine/);
       await fails({ init: { wsEngine: 'koa-compose/package.json' } }, /a package that exports a Server/);
       await fails({ init: { wsEngine: 1 } }, /a constructor or a package's name/);
     });
   });
 
-  it('should warn of options that Socket.IO has dropped', () => {
+  it('should log a warning for options that Socket.IO has removed', () => {
     const init = { origins: '*:*', cookiePath: '/', cookieHttpOnly: true, cookie: 'io' };
     const { warnings } = resolveConfig({ init: init as never });
     assert.equal(warnings.length, 4);
@@ -111,7 +111,7 @@ describe('config.io', () => {
     assert.match(warnings[3] as string, /init\.cookie has no effect as a string.*\{ name: 'io' \}/);
   });
 
-  it('should take a namespace with and without its slash, and leave lists out', () => {
+  it('should accept a namespace with and without its slash, and without lists', () => {
     const { namespace, everywhere } = resolveConfig({ namespace: { chat: { packetMiddleware: ['a'] }, '/': {} } });
     assert.deepEqual(
       [...namespace],
@@ -123,7 +123,7 @@ describe('config.io', () => {
     assert.deepEqual(everywhere, { connectionMiddleware: [], packetMiddleware: [] });
   });
 
-  it("should work without any configuration: the plugin's defaults", async () => {
+  it("should use the plugin's defaults without configuration", async () => {
     for (const io of [undefined, null]) {
       const { connect } = await startInline({ io: io as never });
       assert((await connect()).connected);
@@ -132,7 +132,7 @@ describe('config.io', () => {
 });
 
 describe('config.io.init', () => {
-  it("should reach Socket.IO's constructor and Engine.IO", async () => {
+  it("should be passed to Socket.IO's constructor and to Engine.IO", async () => {
     const init = {
       path: '/realtime',
       transports: ['websocket' as const],
@@ -156,7 +156,7 @@ describe('config.io.init', () => {
     assert.equal(preflight.headers.get('access-control-allow-origin'), 'https://example.com');
   });
 
-  it('should keep CORS closed and the client bundle unserved unless asked', async () => {
+  it('should neither enable CORS nor serve the client bundle by default', async () => {
     const closed = await startInline({});
     const get = (url: string) => fetch(`${url}/socket.io/socket.io.js`);
     assert.equal((await get(closed.url)).status, 400);
@@ -171,17 +171,17 @@ describe('config.io.init', () => {
   });
 
   for (const [title, wsEngine] of [
-    ['nothing', null],
+    ['no value', null],
     ['the name ws', 'ws'],
     ['a constructor', WsServer],
   ] as const) {
-    it(`should take ${title} for wsEngine`, async () => {
+    it(`should accept ${title} for wsEngine`, async () => {
       const { connect } = await startInline({ io: { init: { wsEngine: wsEngine as 'ws' } } });
       assert((await connect()).connected);
     });
   }
 
-  it('should take the name of a package whose Server is a WebSocket server for wsEngine', async () => {
+  it('should accept the name of a package that exports a WebSocket server for wsEngine', async () => {
     const made = signal();
     (globalThis as { wsEngineMade?: () => void }).wsEngineMade = made.resolve;
     const { connect } = await startInline({ io: { init: { wsEngine: require.resolve('./fixtures/ws-engine.cjs') } } });
@@ -191,7 +191,7 @@ describe('config.io.init', () => {
 });
 
 parity('config.io.generateId', (kind) => {
-  it('should make the id of the socket, as client and server see it', async () => {
+  it('should generate the id of the socket, on client and server', async () => {
     let count = 0;
     const seen: string[] = [];
     const { connect, app } = await startInline({
@@ -216,7 +216,7 @@ parity('config.io.generateId', (kind) => {
     assert.deepEqual([...app.io.of('/chat').sockets.keys()], ['/chat#ann-1']);
   });
 
-  it('should leave nothing behind when its sockets have gone', async () => {
+  it('should release its sockets when they are disconnected', async () => {
     let count = 0;
     const { connect, app } = await startInline({ io: { generateId: () => `id-${++count}` } });
     const client = await connect();
@@ -228,7 +228,7 @@ parity('config.io.generateId', (kind) => {
     assert.equal(app.io.of('/').sockets.size, 0);
   });
 
-  it('should be ignored with a warning when it is async or a generator', async () => {
+  it('should be ignored with a warning if it is async or a generator', async () => {
     for (const generateId of [async () => 'x', function* () {}]) {
       const { warnings } = resolveConfig({ generateId: generateId as never });
       assert.equal(warnings.length, 1);
@@ -238,7 +238,7 @@ parity('config.io.generateId', (kind) => {
     }
   });
 
-  it('should make the ids of all namespaces, before any middleware sees a socket', async () => {
+  it('should generate the ids of all namespaces before any middleware runs', async () => {
     const { connect, app } = await startInline({
       io: { generateId: () => 'made', namespace: { '/': {}, '/chat': {} } },
       router: (app) => {
@@ -261,7 +261,7 @@ parity('config.io.generateId', (kind) => {
 });
 
 parityOf(OLD, 'config.io.generateId that fails', () => {
-  it('should refuse the client, and log it', async () => {
+  it('should refuse the client and log the error', async () => {
     let answer: () => unknown = () => undefined;
     const { client, connect, app } = await startInline({ io: { generateId: () => answer() as string } });
     const { warn } = logs(app);
@@ -278,7 +278,7 @@ parityOf(OLD, 'config.io.generateId that fails', () => {
 });
 
 describe('config.io.generateId with new clients', () => {
-  it('should refuse the client, and log it, when it returns no string or throws', async () => {
+  it('should refuse the client and log the error if it throws or does not return a string', async () => {
     let answer: () => unknown = () => undefined;
     const { client, connect, app } = await startInline({ io: { generateId: () => answer() as string } });
     const { error } = logs(app);
@@ -296,7 +296,7 @@ describe('config.io.generateId with new clients', () => {
     assert.equal((await connect()).id, 'good');
   });
 
-  it("should not make the connection's own id, which would let whoever learns it speak for the client", async () => {
+  it('should not generate the id of the Engine.IO connection: anyone who has that id can send as the client', async () => {
     const { connect, url } = await startInline({ io: { generateId: () => 'known-to-all' } });
     const client = await connect('/', { transports: ['polling'] });
     assert.equal(client.id, 'known-to-all');
@@ -305,7 +305,7 @@ describe('config.io.generateId with new clients', () => {
     assert.equal((await fetch(`${url}/socket.io/?${query}`, { method: 'POST', body: '42["x"]' })).status, 400);
   });
 
-  it('should make one socket of a client that connects to a namespace twice at once', async () => {
+  it('should create one socket if a client connects to a namespace twice at once', async () => {
     let connected = 0;
     const { url, app } = await startInline({
       io: { generateId: () => 'made', namespace: { '/': { connectionMiddleware: ['a'] } } },
@@ -336,7 +336,7 @@ describe('config.io.generateId with new clients', () => {
     await until('it has left', () => connected === 0 && app.io.of('/').sockets.size === 0);
   });
 
-  it('should keep the id of a client whose connection is recovered', async () => {
+  it('should not change the id of a client whose connection is recovered', async () => {
     let count = 0;
     const { connect, app } = await startInline({
       io: {

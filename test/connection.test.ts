@@ -1,8 +1,8 @@
-// The connection chain: contract section 4.
+// The connection middleware chain: it admits or refuses a client, and unwinds when the client is disconnected.
 import assert from 'node:assert/strict';
 import type { EventEmitter } from 'node:events';
 import type { Application, Context } from 'egg';
-import { workOf } from '../lib/in-flight';
+import { inFlightOf } from '../lib/in-flight';
 import { connected, logs, type Running, refused } from './support/app';
 import { assertRefusal, parity } from './support/clients';
 import { noting, startInline } from './support/inline';
@@ -13,7 +13,7 @@ type Client = ReturnType<Running['client']>;
 
 const chain = (...connectionMiddleware: string[]) => ({ namespace: { '/': { connectionMiddleware } } });
 
-/** What is thrown and nobody handles; then the client's connection is cut. */
+/** Returns the unhandled rejection that a connecting client causes. Then it closes the client's connection. */
 async function unhandled(come: () => Promise<Client>): Promise<Error> {
   const thrown = signal<unknown>();
   const others = process.listeners('unhandledRejection');
@@ -31,7 +31,7 @@ async function unhandled(come: () => Promise<Client>): Promise<Error> {
 }
 
 parity('connection chain', (kind) => {
-  it('should run as an onion, in order, and unwind when the socket has disconnected', async () => {
+  it('should run in order, and unwind when the socket is disconnected', async () => {
     const steps: string[] = [];
     const over = signal();
     const { connect } = await startInline({
@@ -45,7 +45,7 @@ parity('connection chain', (kind) => {
     assert.deepEqual(steps, ['a in', 'b in', 'b out', 'a out']);
   });
 
-  it('should build ctx on the handshake request', async () => {
+  it('should run with a context of the handshake request', async () => {
     const seen = signal<Record<string, unknown>>();
     const { connect } = await startInline({
       io: chain('a'),
@@ -83,7 +83,7 @@ parity('connection chain', (kind) => {
     });
   });
 
-  it('should admit a client whose chain returns without next(), and end at once', async () => {
+  it('should admit a client if the last middleware returns without next(), and unwind at once', async () => {
     const ended = signal();
     const { connect } = await startInline({
       io: chain('a', 'b'),
@@ -112,7 +112,7 @@ parity('connection chain', (kind) => {
         },
       });
 
-    it('should tell the client message and data of the error, and log it once', async () => {
+    it('should send the message and the data of the error to the client, and log it once', async () => {
       const error = Object.assign(new Error('not you'), { data: { code: 401 } });
       const { client, app } = await throwing(error);
       const { error: errors } = logs(app);
@@ -128,7 +128,7 @@ parity('connection chain', (kind) => {
       [0, 'non-error thrown: 0'],
       [{ message: 'an object', data: [1] }, 'an object'],
     ] as const) {
-      it(`should refuse whatever is thrown: ${JSON.stringify(thrown)}`, async () => {
+      it(`should refuse a client if a middleware throws ${JSON.stringify(thrown)}`, async () => {
         const { client, app } = await throwing(thrown);
         const { error: errors } = logs(app);
         const heard = await refused(client());
@@ -138,7 +138,7 @@ parity('connection chain', (kind) => {
       });
     }
 
-    it('should survive an error whose data cannot be sent', async () => {
+    it('should refuse a client if the data of the error cannot be sent', async () => {
       const data: Record<string, unknown> = {};
       data.self = data;
       const { client, app } = await throwing(Object.assign(new Error('round'), { data }));
@@ -148,7 +148,7 @@ parity('connection chain', (kind) => {
       assert.equal((await refused(client())).message, 'round');
     });
 
-    it('should unwind the middlewares around the one that throws', async () => {
+    it('should unwind the middleware around the one that throws', async () => {
       const steps: unknown[] = [];
       const { client, app } = await startInline({
         io: chain('a', 'b'),
@@ -171,7 +171,7 @@ parity('connection chain', (kind) => {
       assert.deepEqual(steps, ['inner']);
     });
 
-    it('should refuse when a middleware throws after a next() that it did not await', async () => {
+    it('should refuse a client if a middleware throws after a next() that it did not await', async () => {
       const { client, app } = await startInline({
         io: chain('a'),
         middleware: {
@@ -185,7 +185,7 @@ parity('connection chain', (kind) => {
       assert.equal((await refused(client())).message, 'second thoughts');
     });
 
-    it('should refuse when a middleware throws while its next() is called', async () => {
+    it('should refuse a client if a middleware rejects before its deferred next() runs', async () => {
       const { client, app } = await startInline({
         io: chain('a'),
         middleware: {
@@ -206,7 +206,7 @@ parity('connection chain', (kind) => {
       assert.equal(app.io.stats().namespaces['/']?.[kind.protocol].errors, 0);
     });
 
-    it('should refuse, and log it once, where its cookies can not be kept', async () => {
+    it('should refuse a client, and log the error once, if the cookies cannot be read from the response', async () => {
       const { client, app } = await startInline({
         io: chain('a'),
         middleware: {
@@ -222,23 +222,23 @@ parity('connection chain', (kind) => {
         error.map((err) => err.message),
         ['no header'],
       );
-      await until('its chain has ended', () => workOf(app.io).chains.running === 0);
+      await until('its chain has ended', () => inFlightOf(app.io).chains.running === 0);
     });
 
     for (const [where, hide, enter] of [
       ['', () => {}, () => {}],
       [
-        ', where Egg keeps no current context',
+        ', if Egg has no ctxStorage',
         (app: Application) => Object.defineProperty(app, 'ctxStorage', { value: undefined }),
         () => {},
       ],
       [
-        ', where its middleware has made another context the current one',
+        ', if a middleware has entered another context',
         () => {},
         ({ app }: Context) => app.ctxStorage.enterWith(app.createAnonymousContext()),
       ],
     ] as const) {
-      it(`should log what is thrown after the end of an admitted connection, and nothing else${where}`, async () => {
+      it(`should log only the error that is thrown after the disconnect of an admitted client${where}`, async () => {
         const { connect, app } = await startInline({
           io: chain('a'),
           boot: hide,
@@ -258,14 +258,14 @@ parity('connection chain', (kind) => {
           errors.map((err) => err.message),
           ['too late'],
         );
-        assert.equal(workOf(app.io).chains.running, 0);
+        assert.equal(inFlightOf(app.io).chains.running, 0);
         await connect();
       });
     }
   });
 
   for (const names of [['a'], ['a', 'b']]) {
-    it(`should refuse a second next() of a middleware, of ${names.length} in all`, async () => {
+    it(`should reject a second next() in a chain of ${names.length} middleware`, async () => {
       const second: unknown[] = [];
       const over = signal();
       const again = (next: Next) => next().catch((err) => second.push(err.message));
@@ -286,11 +286,11 @@ parity('connection chain', (kind) => {
       client.disconnect();
       await over.promise;
       assert.deepEqual(second, Array(2).fill('next() called multiple times'));
-      await until('the chain has ended', () => workOf(app.io).chains.running === 0);
+      await until('the chain has ended', () => inFlightOf(app.io).chains.running === 0);
     });
   }
 
-  it('should refuse a second next() of a client that is kept out after all', async () => {
+  it('should reject a second next() if the client is refused after the chain', async () => {
     const second = signal<Error>();
     const { client, app } = await startInline({
       io: { ...chain('a'), user: () => Promise.reject(new Error('nobody')) },
@@ -304,10 +304,10 @@ parity('connection chain', (kind) => {
     logs(app);
     assert.equal((await refused(client())).message, 'nobody');
     assert.equal((await second.promise).message, 'next() called multiple times');
-    await until('the chain has ended', () => workOf(app.io).chains.running === 0);
+    await until('the chain has ended', () => inFlightOf(app.io).chains.running === 0);
   });
 
-  it('should notice its end whatever app.mockContext() has made the current context', async () => {
+  it('should unwind if app.mockContext() has replaced the current context', async () => {
     const { connect, app } = await startInline({
       io: chain('a'),
       middleware: { a: (_ctx: Context, next: Next) => next() },
@@ -315,10 +315,10 @@ parity('connection chain', (kind) => {
     const client = await connect();
     (app as unknown as { mockContext(): Context }).mockContext();
     client.disconnect();
-    await until('the chain has ended', () => workOf(app.io).chains.running === 0);
+    await until('the chain has ended', () => inFlightOf(app.io).chains.running === 0);
   });
 
-  it('should run for nobody whom a middleware put on before it has refused, and harm nobody', async () => {
+  it('should not run for a client that an earlier namespace middleware has refused', async () => {
     const steps: string[] = [];
     const { client, connect, app } = await startInline({
       io: chain('a'),
@@ -333,7 +333,7 @@ parity('connection chain', (kind) => {
     assert.equal(app.io.of('/').sockets.size, 1);
   });
 
-  it('should end in all namespaces of a connection that all of them close', async () => {
+  it('should unwind in all namespaces of a connection if each of them closes it', async () => {
     const { client, app } = await startInline({
       io: { connectionMiddleware: ['a'], namespace: { '/': {}, '/chat': {} } },
       middleware: {
@@ -348,11 +348,11 @@ parity('connection chain', (kind) => {
     const ends = [root, chat].map((socket) => next(socket, 'disconnect'));
     for (const socket of [root, chat]) socket.connect();
     await Promise.all(ends);
-    await until('both chains have ended', () => workOf(app.io).chains.running === 0);
+    await until('both chains have ended', () => inFlightOf(app.io).chains.running === 0);
     for (const name of ['/', '/chat']) assert.equal(app.io.of(name).sockets.size, 0);
   });
 
-  it('should run for a client that says it was here before', async () => {
+  it('should run for a client that sends a session id of connection state recovery', async () => {
     const steps: string[] = [];
     const { connect, app } = await startInline({
       io: { namespace: { '/': { connectionMiddleware: ['a'], packetMiddleware: ['b'] } } },
@@ -363,12 +363,12 @@ parity('connection chain', (kind) => {
     const answer = await new Promise((resolve) => client.emit('hi', (...all: unknown[]) => resolve(all)));
     assert.deepEqual(answer, ['127.0.0.1', '127.0.0.1', false]);
     client.disconnect();
-    await until('the chains have ended', () => workOf(app.io).chains.running === 0);
+    await until('the chains have ended', () => inFlightOf(app.io).chains.running === 0);
     assert.deepEqual(steps, ['a in', 'b in', 'b out', 'a out']);
   });
 
-  describe('a client that leaves early', () => {
-    it('should end the onion when the client leaves while its chain is running', async () => {
+  describe('a client that disconnects early', () => {
+    it('should unwind if the client disconnects while the chain is running', async () => {
       const [entered, go, over] = [signal(), signal(), signal()];
       const { client, app } = await startInline({
         io: chain('a', 'b'),
@@ -394,7 +394,7 @@ parity('connection chain', (kind) => {
       assert.equal(app.io.of('/').sockets.size, 0);
     });
 
-    it('should end the onion when the client leaves between next() and its admission', async () => {
+    it('should unwind if the client disconnects between next() and its admission', async () => {
       const over = signal();
       const { client, app } = await startInline({
         io: chain('a'),
@@ -412,7 +412,7 @@ parity('connection chain', (kind) => {
       assert.equal(app.io.of('/').sockets.size, 0);
     });
 
-    it('should end the onion of each namespace when the connection below is cut', async () => {
+    it('should unwind in each namespace if the connection is closed', async () => {
       let open = 0;
       const namespace = Object.fromEntries(
         Array.from({ length: 15 }, (_, i) => [`/n${i}`, { connectionMiddleware: ['a'] }]),
@@ -442,10 +442,10 @@ parity('connection chain', (kind) => {
     });
 
     for (const [when, before] of [
-      ['at once', () => {}],
-      ['later', () => new Promise(setImmediate)],
+      ['synchronously', () => {}],
+      ['asynchronously', () => new Promise(setImmediate)],
     ] as const) {
-      it(`should keep to itself what later middlewares do, where the chain reaches its core ${when}`, async () => {
+      it(`should isolate later namespace middleware if the chain calls the innermost next() ${when}`, async () => {
         const heard: unknown[] = [];
         const ended = signal();
         const { client, connect, app } = await startInline({
@@ -478,11 +478,11 @@ parity('connection chain', (kind) => {
         assert.equal(thrown.message, 'sync thrown');
         await ended.promise;
         assert.deepEqual(heard, [true, 'ann', true, 'ann']);
-        await until('only the first chain runs', () => workOf(app.io).chains.running === 1);
+        await until('only the first chain runs', () => inFlightOf(app.io).chains.running === 1);
       });
     }
 
-    it('should end the onion of a client that a later middleware of the namespace refuses', async () => {
+    it('should unwind if a later namespace middleware refuses the client', async () => {
       let inside = 0;
       const { connect, client, app } = await startInline({
         io: { namespace: { '/': {}, '/chat': { connectionMiddleware: ['a'] } } },
@@ -502,7 +502,7 @@ parity('connection chain', (kind) => {
       assert(stays.connected);
     });
 
-    it('should end the onion of a client that a later middleware leaves waiting, since it throws', async () => {
+    it('should unwind if a later namespace middleware throws, and the connection is closed', async () => {
       const ended = signal();
       const { client, app } = await startInline({
         io: chain('a'),
@@ -521,14 +521,14 @@ parity('connection chain', (kind) => {
       await ended.promise;
     });
 
-    it('should listen to the connection itself only while a later middleware takes its time', async () => {
+    it('should listen for the close of the connection only while a later namespace middleware is running', async () => {
       const { connect, app } = await startInline({
         io: { namespace: { '/': { connectionMiddleware: ['a'] }, '/slow': { connectionMiddleware: ['a'] } } },
         middleware: { a: (_ctx: Context, next: Next) => next() },
       });
       app.io.of('/slow').use((_socket, next) => setImmediate(next));
       const heard: string[] = [];
-      // Behind Socket.IO, which has put on its own by then.
+      // Runs after Socket.IO's handler of this event, which has already added Socket.IO's own listeners.
       app.io.engine.on('connection', (conn: EventEmitter) => {
         for (const event of ['newListener', 'removeListener']) {
           conn.on(event, (name) => name === 'close' && heard.push(event));
@@ -540,7 +540,7 @@ parity('connection chain', (kind) => {
       assert.deepEqual(heard, ['newListener', 'removeListener']);
     });
 
-    it('should end the onion of one namespace when the client leaves that one alone', async () => {
+    it('should unwind in one namespace if the client leaves only that one', async () => {
       const ended: string[] = [];
       const { connect } = await startInline({
         io: { namespace: { '/a': { connectionMiddleware: ['a'] }, '/b': { connectionMiddleware: ['a'] } } },
@@ -561,7 +561,7 @@ parity('connection chain', (kind) => {
     });
   });
 
-  it('should tell hand-made listeners of a client that the chain disconnects, and of its end', async () => {
+  it('should emit connection and disconnect to native listeners if the chain disconnects the client', async () => {
     for (const close of [false, true]) {
       const seen: unknown[] = [];
       const { client } = await startInline({
@@ -579,7 +579,7 @@ parity('connection chain', (kind) => {
     }
   });
 
-  it('should close the connection of a client that it refuses, where the chain asks for that', async () => {
+  it('should close the connection of a refused client if the chain calls disconnect(true)', async () => {
     const { connect, app } = await startInline({
       io: { namespace: { '/': {}, '/chat': { connectionMiddleware: ['a'] } } },
       middleware: {
@@ -596,7 +596,7 @@ parity('connection chain', (kind) => {
     await left;
   });
 
-  it('should let a middleware disconnect the client it has just admitted', async () => {
+  it('should deliver events that the chain has emitted to a client that is disconnected on connection', async () => {
     const { client } = await startInline({
       io: chain('a'),
       middleware: {
@@ -614,7 +614,7 @@ parity('connection chain', (kind) => {
   });
 });
 
-/** The close of the connection below a socket that is not in yet. */
+/** Resolves when the connection of a socket is closed. The socket need not be admitted. */
 function closeOf(ctx: Context): Promise<void> {
   return new Promise((resolve) => ctx.conn.once('close', () => resolve()));
 }

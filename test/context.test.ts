@@ -1,4 +1,4 @@
-// The context: contract section 6, and the row about two namespaces on one connection.
+// The contexts of connections and packets: their delegates, their request, and how they are created.
 import assert from 'node:assert/strict';
 import type { Application, Context } from 'egg';
 import type { Socket } from 'socket.io';
@@ -12,7 +12,7 @@ type Next = () => Promise<void>;
 const GETTERS = 'client server adapter id conn rooms acks broadcast connected disconnected handshake data recovered';
 const METHODS = 'join leave emit to in send write disconnect except timeout emitWithAck';
 
-/** The context of a packet and that of its connection, of a fresh application. */
+/** Starts an application and returns the context of a connection and that of a packet. */
 async function contexts(config: Record<string, unknown> = {}, extraHeaders: Record<string, string> = {}) {
   const [connection, packet] = [signal<Context>(), signal<Context>()];
   const running = await startInline({
@@ -32,11 +32,11 @@ async function contexts(config: Record<string, unknown> = {}, extraHeaders: Reco
 }
 
 parity('context', (kind) => {
-  it('should have the Socket.IO socket in ctx.socket and ctx.request.socket', async () => {
+  it('should have the Socket.IO socket as ctx.socket and ctx.request.socket', async () => {
     const { app, connection, packet } = await contexts();
     const [socket] = app.io.of('/').sockets.values();
     for (const ctx of [connection, packet]) {
-      // No assert.equal: a context printed in full fills the screen.
+      // Not assert.equal(), which would print the whole context.
       assert(socket !== undefined && ctx.socket === socket, 'ctx.socket');
       assert((ctx.request.socket as unknown) === socket, 'ctx.request.socket');
       assert((ctx.req.socket as unknown) === socket, 'ctx.req.socket');
@@ -47,7 +47,7 @@ parity('context', (kind) => {
     assert.equal(packet.socket.remoteAddress, packet.handshake.address);
   });
 
-  it('should delegate to the socket', async () => {
+  it('should have the members of the socket', async () => {
     const { connection, packet } = await contexts();
     for (const ctx of [connection, packet] as unknown as Record<string, unknown>[]) {
       const socket = ctx.socket as unknown as Record<string, unknown>;
@@ -97,7 +97,7 @@ parity('context', (kind) => {
     await left;
   });
 
-  it('should keep ip, secure and protocol right, behind a proxy too', async () => {
+  it('should have the right ip, secure and protocol, with and without a proxy', async () => {
     const plain = await contexts();
     assert.deepEqual(
       [plain.packet.ip, plain.packet.secure, plain.packet.protocol, plain.connection.ip],
@@ -110,7 +110,7 @@ parity('context', (kind) => {
     assert.deepEqual([untrusted.packet.ip, untrusted.packet.secure], ['127.0.0.1', false]);
   });
 
-  it('should never change the handshake request that the namespaces of a connection share', async () => {
+  it('should not modify the handshake request that the namespaces of a connection share', async () => {
     const { packet, app } = await contexts();
     const shared = packet.socket.request;
     assert(packet.req !== shared);
@@ -121,7 +121,7 @@ parity('context', (kind) => {
     assert.equal(app.io.of('/').sockets.size, 1);
   });
 
-  it('should show in packets what a connection middleware notes on ctx.req, to its own socket alone', async () => {
+  it('should share properties of ctx.req between the connection and the packets of one socket only', async () => {
     type Noted = { user?: string };
     const { connect } = await startInline({
       io: { namespace: { '/': { connectionMiddleware: ['a'] }, '/other': {} } },
@@ -144,7 +144,7 @@ parity('context', (kind) => {
     assert.equal(await other.emitWithAck('who'), null);
   });
 
-  it('should keep each context to its own socket, with two namespaces on one connection', async () => {
+  it('should belong to one socket if a connection has two namespaces', async () => {
     const hold = signal();
     const { connect } = await startInline({
       router: (app) => {
@@ -169,7 +169,7 @@ parity('context', (kind) => {
     assert.deepEqual(await slow, ['/one', one.id, '127.0.0.1']);
   });
 
-  it('should be app.currentContext in the chains and in the controller', async () => {
+  it('should be app.currentContext in the chains and the controller', async () => {
     const seen: boolean[] = [];
     const current = async (app: Application, ctx: Context) => {
       seen.push(app.currentContext === ctx);
@@ -195,18 +195,18 @@ parity('context', (kind) => {
     assert.equal(app.currentContext, undefined);
   });
 
-  it('should be secure and https where the connection is', async () => {
+  it('should be secure with protocol https over TLS', async () => {
     const answered = signal<unknown>();
     const { connect, server } = await startInline({
       router: (app) => app.io.route('x', (ctx) => answered.resolve([ctx.secure, ctx.protocol])),
     });
-    // What a TLS socket has.
+    // A property of TLS sockets.
     server.on('connection', (socket) => Object.assign(socket, { encrypted: true }));
     (await connect()).emit('x');
     assert.deepEqual(await answered.promise, [true, 'https']);
   });
 
-  it('should have the times that a context of an HTTP request has', async () => {
+  it('should have the timestamps of an HTTP context', async () => {
     for (const enablePerformanceTimer of [false, true]) {
       const begin = Date.now();
       const { app, connection, packet } = await contexts({ logger: { enablePerformanceTimer } });
@@ -226,7 +226,7 @@ parity('context', (kind) => {
     }
   });
 
-  it('should have in ctx.acks what waits for the client, and nothing of another', async () => {
+  it('should have the pending acknowledgements of its own client as ctx.acks', async () => {
     const { connection, socket, connect } = await contexts();
     const acks = connection.acks as Map<number, unknown>;
     assert.equal(acks.size, 0);
@@ -249,7 +249,7 @@ parity('context', (kind) => {
     assert(connection.acks === others, 'those that were set');
   });
 
-  it('should put nothing on a socket that it lists', async () => {
+  it('should add no enumerable properties to a socket', async () => {
     const { connect, app } = await startInline({
       router: (app) => {
         for (const name of ['/', '/room/:id']) app.io.of(name).route('x', () => {});
@@ -269,7 +269,7 @@ parity('context', (kind) => {
     }
   });
 
-  it("should be made by an application's own createContext", async () => {
+  it("should be created by the application's own createContext", async () => {
     const { connect } = await startInline({
       boot: (app) => {
         const create = app.createContext;
@@ -285,7 +285,7 @@ parity('context', (kind) => {
     assert.deepEqual(answer, [true, 'argument', client.id, '127.0.0.1', true, true]);
   });
 
-  it('should fail like a middleware where createContext throws, and harm nobody else', async () => {
+  it('should report an error of createContext like one of a middleware, and not affect other clients', async () => {
     let broken = false;
     const { connect, client, app } = await startInline({
       boot: (app) => {
@@ -313,7 +313,7 @@ parity('context', (kind) => {
     assert.equal(await other.emitWithAck('hail'), 'pong');
   });
 
-  it('should take a body and headers without a response, and harm nobody', async () => {
+  it('should accept a body and headers although there is no response', async () => {
     const { connect } = await startInline({
       router: (app) =>
         app.io.route('x', (ctx) => {
@@ -328,7 +328,7 @@ parity('context', (kind) => {
     assert.deepEqual(answer, [200, '1']);
   });
 
-  it("should leave an application's own ctx properties alone", async () => {
+  it("should not replace the application's own properties of ctx", async () => {
     const { connect } = await startInline({
       boot: (app) => {
         Object.defineProperty(app.context, 'timeout', { configurable: true, get: () => 'of the application' });
@@ -345,7 +345,7 @@ parity('context', (kind) => {
     assert.deepEqual(answer, ['of the application', 'of this context', true]);
   });
 
-  it('should not be seen by HTTP requests', async () => {
+  it('should not change the contexts of HTTP requests', async () => {
     const { app, url } = await startInline({
       router: (app) =>
         app.router.get('/http', async (ctx: Context) => {

@@ -1,10 +1,10 @@
-// The last step of `npm run build`: declarations for ES modules. Egg 4 declares itself twice, for CommonJS and for ES
-// modules, and `declare module 'egg'` of a .d.ts reaches the first alone: an application in ES modules would have no app.io.
+// The last step of `npm run build`: writes declarations for ES modules. Egg 4 has separate declarations for CommonJS
+// and for ES modules. `declare module 'egg'` in a .d.ts extends only the first, so ES modules would have no type of app.io.
 const fs = require('node:fs');
 const path = require('node:path');
 
 const LIB = path.resolve(__dirname, '../lib');
-/** A relative import: there are no directories with an index in lib. */
+/** A relative import. lib has no directories with an index file. */
 const RELATIVE = /((?:from|import)\s*\(?\s*')(\.{1,2}\/[^']+)(')/g;
 
 for (const name of fs.readdirSync(LIB, { recursive: true })) {

@@ -1,4 +1,4 @@
-// What clients may send: that client is answered or dropped, the others notice nothing, the worker lives.
+// Malformed and malicious packets. The server answers or disconnects the client; other clients and the worker are not affected.
 import assert from 'node:assert/strict';
 import { WebSocket } from 'ws';
 import { logs, refused } from './support/app';
@@ -30,13 +30,13 @@ async function target() {
     seen,
     error,
     warn,
-    /** Proves that the worker lives and that nobody else was harmed. */
+    /** Proves that the worker runs, and that other clients are not affected. */
     async unharmed() {
       assert.equal(await within('the answer to a bystander', bystander.emitWithAck('ping')), 'pong');
       assert.equal(await within('the answer to a newcomer', (await running.connect()).emitWithAck('ping')), 'pong');
       bystander.removeAllListeners();
     },
-    /** A connection that speaks Engine.IO, with `/` joined. */
+    /** A WebSocket that has opened an Engine.IO connection and joined `/`. */
     async raw() {
       const ws = new WebSocket(`${running.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`);
       const closed = new Promise<void>((resolve) => ws.on('close', () => resolve()));
@@ -65,11 +65,11 @@ describe('hostile clients', () => {
     ['a reserved event: connect', '42["connect"]'],
     ['a reserved event: newListener', '42["newListener"]'],
     ['an unknown packet type', '49["x"]'],
-    ['an ack that nobody asked for, malformed', '43x[]'],
-    ['attachments that never come, then another packet', '451-["x",{"_placeholder":true,"num":0}]'],
+    ['a malformed ack that the server did not ask for', '43x[]'],
+    ['another packet instead of the announced attachments', '451-["x",{"_placeholder":true,"num":0}]'],
     ['a placeholder out of range', '451-["x",{"_placeholder":true,"num":7}]'],
     ['too many attachments', '45999999999-["x"]'],
-    ['binary out of turn', Buffer.from([4, 5, 6])],
+    ['an unexpected attachment', Buffer.from([4, 5, 6])],
     ['a second connect', '40'],
     ['a connect with a broken payload', '40/chat,{'],
     ['an unknown Engine.IO packet', '9'],
@@ -77,11 +77,11 @@ describe('hostile clients', () => {
     ['deeply nested JSON', `42["x",${'['.repeat(4000)}${']'.repeat(4000)}]`],
   ];
   for (const [title, data] of malformed) {
-    it(`should drop or ignore a client that sends ${title}`, async () => {
+    it(`should disconnect or ignore a client that sends ${title}`, async () => {
       const { raw, unharmed, seen } = await target();
       const { ws, closed } = await raw();
       ws.send(data);
-      // Whoever is still there after that sends one more, and is closed for it or answered.
+      // If the client is still connected, it sends one more event, and a malformed packet for which it is disconnected.
       ws.send('42["x"]');
       ws.send('42{');
       await closed;
@@ -90,7 +90,7 @@ describe('hostile clients', () => {
     });
   }
 
-  it('should write a line to the log for a malformed packet', async () => {
+  it('should log a malformed packet', async () => {
     const { raw, unharmed, error } = await target();
     const { ws, closed } = await raw();
     ws.send('42{');
@@ -100,7 +100,7 @@ describe('hostile clients', () => {
     await unharmed();
   });
 
-  it('should close a connection whose payload is over maxHttpBufferSize, by websocket and by polling', async () => {
+  it('should close a connection whose payload exceeds maxHttpBufferSize, over WebSocket and long-polling', async () => {
     const { raw, unharmed, url, seen } = await target();
     const { ws, closed } = await raw();
     ws.send(`42["big","${'x'.repeat(20_000)}"]`);
@@ -117,7 +117,7 @@ describe('hostile clients', () => {
     await unharmed();
   });
 
-  it('should take __proto__ in a payload for data', async () => {
+  it('should treat __proto__ in a payload as data', async () => {
     const { raw, unharmed, connect } = await target();
     const { ws, closed } = await raw();
     ws.send('421["merge",{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}}}]');
@@ -130,7 +130,7 @@ describe('hostile clients', () => {
     await unharmed();
   });
 
-  it('should take __proto__ and its like for names of events', async () => {
+  it('should treat __proto__ and similar names as names of events', async () => {
     const { connect, unharmed, seen } = await target();
     const client = await connect();
     const names = ['__proto__', 'constructor', 'hasOwnProperty', 'toString', '__defineGetter__'];
@@ -140,7 +140,7 @@ describe('hostile clients', () => {
     await unharmed();
   });
 
-  it('should answer a client that asks for an unknown namespace, whatever its name', async () => {
+  it('should refuse a client of an unknown namespace, whatever its name', async () => {
     const { client, unharmed } = await target();
     for (const name of ['/nowhere', '/__proto__', '/constructor', `/${'x'.repeat(2000)}`, '/a b', '/消息']) {
       assert.match((await refused(client(name))).message, /Invalid namespace/);
@@ -148,7 +148,7 @@ describe('hostile clients', () => {
     await unharmed();
   });
 
-  it('should refuse handshakes that are none, and log them with the way out for old clients', async () => {
+  it('should refuse and log invalid handshakes, with advice for old clients', async () => {
     const { url, unharmed, warn } = await target();
     const status = async (query: string, init?: RequestInit) =>
       (await fetch(`${url}/socket.io/?${query}`, init)).status;
@@ -163,7 +163,7 @@ describe('hostile clients', () => {
     await unharmed();
   });
 
-  it('should survive clients that vanish in the middle of everything', async () => {
+  it('should survive clients that close their connection without notice', async () => {
     const { raw, unharmed, app } = await target();
     const all = await Promise.all(Array.from({ length: 20 }, () => raw()));
     for (const { ws } of all) {
@@ -177,7 +177,7 @@ describe('hostile clients', () => {
     await unharmed();
   });
 
-  it('should survive headers that no browser sends', async () => {
+  it('should survive malformed headers', async () => {
     const { connect, unharmed } = await target();
     const extraHeaders = {
       cookie: 'EGG_SESS=%E0%A4%A; EGG_SESS.sig=x; =; ;;; __proto__=1',

@@ -2,11 +2,11 @@
 // without an optional one.
 import assert from 'node:assert/strict';
 import type { Context } from 'egg';
-import { Socket } from 'socket.io';
+import { Namespace, Socket } from 'socket.io';
 import { assertMembers, assertSupported, createSample, MEMBERS } from '../lib/internals/assert-supported';
 import { type Member, missing, type Sample } from '../lib/internals/members';
 import { connected, logs, refused } from './support/app';
-import { startInline } from './support/inline';
+import { bootError, startInline } from './support/inline';
 import { next, signal, until } from './support/wait';
 
 type Prototype = Record<string, unknown>;
@@ -81,6 +81,20 @@ describe('private members of other libraries', () => {
     }
   }
 
+  it('should fail the boot of an application that has an unsupported version of Socket.IO', async () => {
+    const members = Namespace.prototype as unknown as Prototype;
+    const { _onServerSideEmit } = members;
+    delete members._onServerSideEmit;
+    restored.push(() => {
+      members._onServerSideEmit = _onServerSideEmit;
+    });
+    const { message } = await bootError({});
+    assert.match(
+      message,
+      /Namespace\.prototype\._onServerSideEmit of socket\.io 4\.\d.* is missing\. Supported: socket\.io ~4\.8/,
+    );
+  });
+
   it('should guard events by packet middleware if Socket.dispatch is missing', async () => {
     const reached: string[] = [];
     const { dispatch } = prototype as { dispatch: (event: unknown[]) => void };
@@ -126,14 +140,14 @@ describe('private members of other libraries', () => {
 
   it('should unwind the chain of a client that leaves if Socket._cleanup is missing', async () => {
     const cleanup = prototype._cleanup as () => void;
-    const callers = ['_onclose'].map((name) => [name, prototype[name]] as const);
-    // As in a release that has renamed it: its callers call it by the new name.
+    const onclose = prototype._onclose as (...args: unknown[]) => unknown;
+    // As in a release that has renamed it: its caller calls it by the new name.
     prototype._onclose = function (this: Prototype, ...args: unknown[]) {
       this._cleanup = cleanup;
-      return (callers[0]?.[1] as (...args: unknown[]) => unknown).apply(this, args);
+      return onclose.apply(this, args);
     };
     restored.push(() => {
-      for (const [name, method] of callers) prototype[name] = method;
+      prototype._onclose = onclose;
     });
     remove('_cleanup');
     const ended = signal();

@@ -1,4 +1,4 @@
-// Nothing is left of connections that came, did something, and went: in order, in the middle of a chain, or refused.
+// Memory of closed connections is freed: of clients that disconnect, that disconnect during a chain, and that are refused.
 import assert from 'node:assert/strict';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -9,16 +9,16 @@ import { next, signal, until, within } from './support/wait';
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
 
-/** Connections at once. */
+/** The number of simultaneous connections. */
 const WAVE = 100;
-/** Connections before the first look at the heap: by then caches are full and functions compiled. */
+/** The number of connections before the first measurement of the heap, by which caches are filled and functions compiled. */
 const WARM_UP = 2_000;
 const CONNECTIONS = 10_000;
-/** What may be left in all, in bytes: 200 for each connection; a forgotten context alone is over 1,000. */
+/** The maximum growth of the heap, in bytes: 200 for each connection. A context that is not freed takes more than 1,000. */
 const ALLOWED = 200 * CONNECTIONS;
 
 async function settledHeap(): Promise<number> {
-  // A collection frees what finalizers of the one before have let go.
+  // A collection frees objects that finalizers of the previous one have released.
   for (let i = 0; i < 4; i++) {
     collect();
     await new Promise(setImmediate);
@@ -29,7 +29,7 @@ async function settledHeap(): Promise<number> {
 describe('memory', function () {
   this.timeout(120_000);
 
-  it(`should be where it was after ${CONNECTIONS} connections have come and gone`, async () => {
+  it(`should not grow by ${CONNECTIONS} connections that were opened and closed`, async () => {
     let onions = 0;
     let packets = 0;
     let left = 0;
@@ -52,7 +52,7 @@ describe('memory', function () {
         },
         b: async (ctx, next) => {
           if (ctx.query.mode === 'refused') throw new Error('refused');
-          // The client leaves while this is under way.
+          // The client disconnects while this middleware is running.
           if (ctx.query.mode === 'early') await new Promise<void>((resolve) => ctx.conn.once('close', () => resolve()));
           await next();
         },
@@ -74,7 +74,7 @@ describe('memory', function () {
         app.io.route('disconnect', () => left++);
       },
     });
-    // Not by mm, which keeps the arguments of every call.
+    // mm() would keep the arguments of every call.
     app.coreLogger.error = () => {};
     const modes = ['ack', 'hang', 'early', 'refused', 'ack'];
     const wave = async () => {
@@ -91,7 +91,7 @@ describe('memory', function () {
     assert.equal(pending.size, 0);
   });
 
-  it('should be where it was after one connection has joined and left a namespace over and over', async () => {
+  it('should not grow if one connection joins and leaves a namespace repeatedly', async () => {
     let over = () => {};
     const { url, app } = await startInline({
       io: { namespace: { '/': {}, '/chat': { connectionMiddleware: ['a'] } } },
@@ -102,7 +102,7 @@ describe('memory', function () {
         },
       },
     });
-    // Socket.IO's client would keep something, too, in this process.
+    // Not socket.io-client, which would allocate memory in this process, too.
     const ws = new WebSocket(`${url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`);
     ws.on('message', (data) => {
       if (String(data).startsWith('40/chat')) ws.send('41/chat,');
@@ -127,15 +127,15 @@ describe('memory', function () {
   });
 });
 
-describe('a connection that is refused over and over', function () {
+describe('a connection that is refused repeatedly', function () {
   this.timeout(120_000);
 
-  it('should leave nothing behind for who comes after the chain and refuses', async () => {
+  it('should be freed if a namespace middleware refuses it after the chain', async () => {
     const { url, app } = await startInline({
       io: { namespace: { '/': {}, '/chat': { connectionMiddleware: ['a'] } } },
       middleware: { a: (_ctx, next) => next() },
     });
-    // Put on later than the chain.
+    // Added after the chain.
     app.io.of('/chat').use((_socket, next) => next(new Error('no')));
     const ws = new WebSocket(`${url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`);
     let refused = signal();
@@ -160,7 +160,7 @@ describe('a connection that is refused over and over', function () {
   });
 });
 
-/** One client: connects, does what its mode says, and leaves. */
+/** Runs one client: it connects, acts by its mode, and disconnects. */
 async function visit(url: string, mode: string): Promise<void> {
   const ws = new WebSocket(`${url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket&mode=${mode}`);
   const over = signal();

@@ -1,5 +1,5 @@
-// An auth middleware that tells the client why, disconnects it and returns: Egg's own documentation has it like that.
-// Socket.IO lets `disconnect()` pass without effect until a client is in, so this would let everybody in.
+// An auth middleware that emits the reason to the client, disconnects it and returns, as in Egg's documentation. Socket.IO ignores
+// `disconnect()` before the client is connected, so without the plugin's support this middleware would admit every client.
 import assert from 'node:assert/strict';
 import type { EventEmitter } from 'node:events';
 import { type ClientOptions, type Running, start } from './support/app';
@@ -16,22 +16,22 @@ parity('legacy: an auth middleware that disconnects', (kind) => {
   beforeEach(() => until('everybody has left', () => running.app.io.of('/').sockets.size === 0));
 
   const cases: [name: string, nsp: string, query: Record<string, string>, options?: ClientOptions][] = [
-    ['at once', '/', {}],
-    ['at once, over polling', '/', {}, { transports: ['polling'] }],
-    ['after it has waited for something', '/', { how: 'late' }],
-    ['and goes on with next() all the same', '/', { how: 'next' }],
-    ['with the connection below', '/', { how: 'close' }],
+    ['synchronously', '/', {}],
+    ['synchronously, over long-polling', '/', {}, { transports: ['polling'] }],
+    ['asynchronously', '/', { how: 'late' }],
+    ['before it calls next()', '/', { how: 'next' }],
+    ['and closes its connection', '/', { how: 'close' }],
     ['in another namespace', '/chat', {}],
   ];
   for (const [name, nsp, query, options] of cases) {
-    // It doesn't get past /, and then hears nothing of /chat: see old-clients.test.ts.
+    // An old client is refused in /, and receives nothing of /chat: see old-clients.test.ts.
     if (kind.protocol === 3 && nsp === '/chat') continue;
-    it(`should throw the client out: ${name}`, async () => {
+    it(`should disconnect the client: ${name}`, async () => {
       const app = running.app as unknown as EventEmitter;
       const client = running.client(nsp, { query, ...options });
       const heard: unknown[] = [];
       client.onAny((...args) => heard.push(args));
-      // Were the client in, this would be answered with trace and said.
+      // If the client were admitted, it would receive trace and said.
       client.emit('say', 'let me in');
       const gone = next(client, 'disconnect');
       const ended = next(app, 'ended');
@@ -44,7 +44,7 @@ parity('legacy: an auth middleware that disconnects', (kind) => {
     });
   }
 
-  it('should let in who brings a token', async () => {
+  it('should admit a client with a token', async () => {
     const client = await running.connect('/', { query: { token: 'ann' } });
     const said = next(client, 'said');
     client.emit('say', 'here I am');

@@ -1,4 +1,4 @@
-// Controllers as applications of egg-socket.io 4 have written them: contract sections 2 and 3.
+// Controllers of applications for egg-socket.io 4, in all forms.
 import assert from 'node:assert/strict';
 import type { Socket } from 'socket.io-client';
 import { logs, mm, type Running, start } from './support/app';
@@ -12,11 +12,11 @@ parity('legacy: controllers', () => {
     running = await start('legacy-controllers');
   });
 
-  /** Sends an event and returns what the controller's ack says. */
+  /** Emits an event and returns the acknowledgement of the controller. */
   const ask = (client: Socket, event: string, ...args: unknown[]) =>
     client.timeout(DEADLINE).emitWithAck(event, ...args);
 
-  it('should have app.io.controller complete when app/router.js runs', () => {
+  it('should load app.io.controller before app/router.js runs', () => {
     const { controllersAtRouter } = running.app as unknown as Record<string, unknown>;
     assert.deepEqual(controllersAtRouter, {
       class: 'function',
@@ -29,18 +29,18 @@ parity('legacy: controllers', () => {
     });
   });
 
-  it('should leave the controllers of HTTP where they are', () => {
+  it('should not change the controllers of HTTP', () => {
     const { controller } = running.app as unknown as { controller: object };
     assert.deepEqual(Object.keys(controller), ['home']);
     assert.deepEqual(Object.keys(running.app.io.controller).sort(), ['admin', 'chat', 'legacy', 'nsp', 'time']);
   });
 
-  it('should call app => class extends app.Controller, which calls a service and the ack', async () => {
+  it('should call the method of app => class extends app.Controller, with a service and the ack', async () => {
     const client = await running.connect();
     assert.deepEqual(await ask(client, 'say', 'hello'), { message: 'hello', label: 'corner:lobby:function' });
   });
 
-  it('should give a class this.app, this.config, this.service, this.logger and a whole ctx', async () => {
+  it('should call a class with this.app, this.config, this.service, this.logger and this.ctx', async () => {
     const lines: string[] = [];
     mm(running.app.logger, 'info', (line: string) => void lines.push(line));
     const client = await running.connect('/', { query: { name: 'ann' }, extraHeaders: { 'x-legacy': 'yes' } });
@@ -61,7 +61,7 @@ parity('legacy: controllers', () => {
     assert(lines.some((line) => line.includes('members of a controller')));
   });
 
-  it('should make an instance of the class for each event', async () => {
+  it('should create an instance of the class for each event', async () => {
     const clients = await Promise.all([running.connect(), running.connect()]);
     const answers = await Promise.all(
       clients.flatMap((client, i) => [0, 1].map((j) => ask(client, 'say', `${i}${j}`))),
@@ -69,7 +69,7 @@ parity('legacy: controllers', () => {
     assert.equal(answers.map(({ message }) => message).join(), '00,01,10,11');
   });
 
-  it("should call a method of require('egg').Controller, which emits to another client by its id", async () => {
+  it("should call a method of a subclass of require('egg').Controller, which emits to another client by its id", async () => {
     const [from, to] = [await running.connect(), await running.connect()];
     const heard = next(to, 'exchange');
     from.emit('exchange', { target: to.id, payload: { text: 'hi' } });
@@ -81,7 +81,7 @@ parity('legacy: controllers', () => {
     ]);
   });
 
-  it('should call an object of async functions with this as the ctx, and the ctx as its argument', async () => {
+  it('should call a function of an object with the ctx as this and as its argument', async () => {
     const client = await running.connect();
     const heard = times(client, 'res', 3);
     client.emit('ping object', 'lobby');
@@ -105,18 +105,18 @@ parity('legacy: controllers', () => {
     assert.deepEqual(await heard, ['the time of day']);
   });
 
-  it('should call a controller of a folder, in a namespace that is named without its slash', async () => {
+  it('should call a controller of a folder, in a namespace whose name lacks the slash', async () => {
     const [client, other] = [await running.connect('/admin'), await running.connect('/admin')];
     const outsider = await running.connect();
     outsider.on('kicked', () => assert.fail('the broadcast left its namespace'));
     const heard = Promise.all([next(client, 'done'), next(other, 'kicked')]);
     client.emit('kick', 'bob');
     assert.deepEqual(await heard, [['/admin'], ['bob']]);
-    // Were it under way to the outsider, it would be there before this.
+    // An event for the outsider would have arrived before this acknowledgement.
     await ask(outsider, 'say', 'sentinel');
   });
 
-  it('should tell the client what a controller throws, its data first, and log it with the prefix', async () => {
+  it('should emit the data or else the message of an error to the client, and log it with the prefix', async () => {
     const { error } = logs(running.app);
     const client = await running.connect();
     const heard = times(client, 'error', 2);
@@ -140,7 +140,7 @@ parity('legacy: controllers', () => {
   });
 
   for (const name of ['middleware', 'controller'] as const) {
-    it(`should answer app.io.${name}s with a deprecation`, () => {
+    it(`should return app.io.${name} for app.io.${name}s, with a deprecation warning`, () => {
       const messages: string[] = [];
       mm(running.app, 'deprecate', (message: string) => void messages.push(message));
       const io = running.app.io as unknown as Record<string, unknown>;

@@ -1,4 +1,4 @@
-// Generator functions in app/io: Egg 3 still takes them, Egg 4 refuses to boot with them.
+// Generator functions in app/io. Egg 3 supports them; Egg 4 fails to boot with them.
 import assert from 'node:assert/strict';
 import { EGG_MAJOR, logs, type Running, refused, start } from './support/app';
 import { parity } from './support/clients';
@@ -16,7 +16,7 @@ if (EGG_MAJOR === 4) {
       });
     }
 
-    it('should fail the boot for a generator middleware, in the words that Egg has for its own', async () => {
+    it("should fail the boot for a generator middleware, with Egg's own message", async () => {
       await assert.rejects(start('legacy-generator-middleware'), (err: Error) => {
         const words =
           /^Support for generators was removed, middleware: (connection|packet|guard), fullpath: .*generator-middleware.*\1\.js$/;
@@ -50,7 +50,7 @@ if (EGG_MAJOR === 4) {
         running = await start('legacy-generator-middleware');
       });
 
-      it('should run around a connection: yield* next until the socket has disconnected', async () => {
+      it('should run around a connection: yield* next ends when the socket is disconnected', async () => {
         const client = running.client();
         assert.deepEqual(await next(client, 'res'), ['connected!']);
         const { id } = client;
@@ -59,21 +59,21 @@ if (EGG_MAJOR === 4) {
         assert.deepEqual(await left, [id]);
       });
 
-      it('should refuse a client where it throws', async () => {
+      it('should refuse a client if it throws', async () => {
         const { error } = logs(running.app);
         const err = await refused(running.client('/', { query: { token: 'no' } }));
         assert.equal(err.message, 'no token');
         assert.equal(error.length, 1);
       });
 
-      it('should run around a packet, between async middleware: yield next until the controller has finished', async () => {
+      it('should run around a packet, between async middleware: yield next ends when the controller has finished', async () => {
         const client = await running.connect();
         const heard = times(client, 'res', 2);
         client.emit('hail');
         assert.deepEqual(await heard, [['in hail'], ['out async controller']]);
       });
 
-      it('should swallow a packet where it returns without next, and tell the client what it throws', async () => {
+      it('should drop a packet if it returns without next, and emit its errors to the client', async () => {
         const client = await running.connect();
         const { error } = logs(running.app);
         const swallowed = times(client, 'res', 2);

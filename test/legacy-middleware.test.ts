@@ -1,4 +1,4 @@
-// Connection and packet middleware, and system events, as applications of egg-socket.io 4 have written them.
+// Connection and packet middleware, and system events, of applications for egg-socket.io 4.
 import assert from 'node:assert/strict';
 import type { EventEmitter } from 'node:events';
 import { logs, type Running, refused, start } from './support/app';
@@ -14,12 +14,12 @@ parity('legacy: middleware and system events', () => {
     app = running.app as unknown as EventEmitter;
   });
 
-  // Every test begins in an empty room.
+  // Each test begins without clients.
   beforeEach(() => until('everybody has left', () => running.app.io.of('/').sockets.size === 0));
 
   const enter = (name: string) => running.connect('/', { query: { token: name } });
 
-  it('should join a room before await next(), and tell the room after it, when the socket has gone', async () => {
+  it('should join a room before await next(), and emit to the room after it, when the socket is disconnected', async () => {
     const ann = await enter('ann');
     const heard = times(ann, 'online', 2);
     const bob = await enter('bob');
@@ -27,7 +27,7 @@ parity('legacy: middleware and system events', () => {
     assert.deepEqual(await heard, [['bob joined'], ['bob left']]);
   });
 
-  it('should trace a packet around its controller, from ctx.packet', async () => {
+  it('should read ctx.packet before and after the controller', async () => {
     const ann = await enter('ann');
     const heard = Promise.all([times(ann, 'trace', 4), next(ann, 'said')]);
     ann.emit('say', '  hello  ', 'more');
@@ -37,7 +37,7 @@ parity('legacy: middleware and system events', () => {
     assert.deepEqual(trace.flat().sort(), ['in nothing 3', 'in say 2', 'out nothing none', 'out say said']);
   });
 
-  it('should swallow a packet whose middleware returns without next()', async () => {
+  it('should drop a packet if a middleware returns without next()', async () => {
     const ann = await enter('ann');
     const said = times(ann, 'said', 1);
     const blocked = next(ann, 'blocked');
@@ -47,7 +47,7 @@ parity('legacy: middleware and system events', () => {
     assert.deepEqual(await said, [['sentinel']]);
   });
 
-  it('should leave a room, and hear it no more', async () => {
+  it('should leave a room, and receive no more events of it', async () => {
     const [ann, bob] = [await enter('ann'), await enter('bob')];
     const out = next(ann, 'out');
     ann.emit('leave');
@@ -56,13 +56,13 @@ parity('legacy: middleware and system events', () => {
     const said = next(bob, 'said');
     bob.emit('say', 'anybody?');
     await said;
-    // Were it under way to the client, it would be there before this.
+    // An event for this client would have arrived before this one.
     const again = next(ann, 'out');
     ann.emit('leave');
     await again;
   });
 
-  it('should refuse a client whose connection middleware throws', async () => {
+  it('should refuse a client if its connection middleware throws', async () => {
     const { error } = logs(running.app);
     const err = await refused(running.client('/', { query: { how: 'throw' } }));
     assert.equal(err.message, 'no token');
@@ -73,7 +73,7 @@ parity('legacy: middleware and system events', () => {
   });
 
   describe('system events', () => {
-    it('should run disconnecting and disconnect, with the reason', async () => {
+    it('should run the routes of disconnecting and disconnect with the reason', async () => {
       const ann = await enter('ann');
       const { id } = ann;
       const heard = times(app, 'system', 2);
@@ -84,7 +84,7 @@ parity('legacy: middleware and system events', () => {
       ]);
     });
 
-    it('should run them when a controller disconnects the socket', async () => {
+    it('should run both routes when a controller disconnects the socket', async () => {
       const ann = await enter('ann');
       const heard = Promise.all([times(app, 'system', 2), next(ann, 'disconnect')]);
       ann.emit('bye');
@@ -99,11 +99,11 @@ parity('legacy: middleware and system events', () => {
       );
     });
 
-    it('should run error for what Socket.IO cannot read', async () => {
+    it('should run the route of error for a packet that Socket.IO cannot decode', async () => {
       const ann = await enter('ann');
       const { id } = ann;
       const heard = next(app, 'system');
-      // A packet of no type that there is.
+      // A packet of an unknown type.
       ann.io.engine.write('9');
       assert.deepEqual(await heard, ['error', true, id]);
     });

@@ -1,4 +1,4 @@
-// Middleware and controllers of a plugin of the application, and arguments for controllers: contract section 2.
+// Middleware and controllers of another plugin, and config.controller.supportParams.
 import assert from 'node:assert/strict';
 import { type Running, start } from './support/app';
 import { parity } from './support/clients';
@@ -11,13 +11,13 @@ parity('legacy: app/io of a plugin', () => {
     running = await start('legacy-plugin');
   });
 
-  it('should load it into app.io with that of the application', () => {
+  it('should load its files into app.io beside those of the application', () => {
     const { middleware, controller } = running.app.io;
     assert.deepEqual(Object.keys(middleware).sort(), ['greet', 'presence', 'presencePacket']);
     assert.deepEqual(Object.keys(controller).sort(), ['own', 'presence']);
   });
 
-  it("should run the plugin's middleware where the application's configuration names it", async () => {
+  it("should run the plugin's middleware if the application's configuration names it", async () => {
     const client = running.client();
     const [greeted] = await next(client, 'greet');
     assert.equal(greeted, true);
@@ -27,14 +27,14 @@ parity('legacy: app/io of a plugin', () => {
     await until('the plugin has seen it leave', () => present.size === 0);
   });
 
-  it("should route to the plugin's controller, past its packet middleware", async () => {
+  it("should route to the plugin's controller, through its packet middleware", async () => {
     const client = await running.connect();
     const answer = await client.timeout(DEADLINE).emitWithAck('presence');
     assert.deepEqual(answer, { present: [client.id], from: 'presence' });
     assert.equal(await client.timeout(DEADLINE).emitWithAck('hail'), 'pong');
   });
 
-  it('should fail the boot where the application has a controller of the same name', async () => {
+  it('should fail the boot if the application has a controller of the same name', async () => {
     await assert.rejects(
       start('legacy-plugin-clash'),
       /can't overwrite property 'presence' from .*egg-presence.*presence\.js.* by .*legacy-plugin-clash.*presence\.js/,

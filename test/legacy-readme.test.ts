@@ -1,4 +1,4 @@
-// The application of egg-socket.io 4's README, as it stands there.
+// The application of egg-socket.io 4's README, unchanged.
 import assert from 'node:assert/strict';
 import { type Running, start } from './support/app';
 import { parity } from './support/clients';
@@ -6,13 +6,13 @@ import { times, until } from './support/wait';
 
 parity('legacy: the application of the README', () => {
   let running: Running;
-  /** What the application has written with console.log. */
+  /** The arguments of the application's console.log calls. */
   const printed: unknown[] = [];
   const { log } = console;
 
   before(async () => {
     running = await start('legacy-readme');
-    // Until the last client has gone, and so no mock of a single test.
+    // Not a mock, which would be restored after each test: clients are still disconnecting then.
     console.log = (...line: unknown[]) => void printed.push(...line);
   });
 
@@ -20,8 +20,8 @@ parity('legacy: the application of the README', () => {
     console.log = log;
   });
 
-  // The first: no client of another test is on its way out.
-  it('should end the connection middleware and run the system route when the client leaves', async () => {
+  // This is the first test, so that no client of another test is still disconnecting.
+  it('should end the connection middleware and run the system route when the client disconnects', async () => {
     const client = await running.connect();
     assert.deepEqual(printed, []);
     client.disconnect();
@@ -31,7 +31,7 @@ parity('legacy: the application of the README', () => {
 
   for (const event of ['chat', 'functions']) {
     const means = event === 'chat' ? 'a class' : 'an async function';
-    it(`should greet in the connection middleware, filter the packet and answer with ${means}`, async () => {
+    it(`should run the connection middleware, the packet middleware and the controller, ${means}`, async () => {
       const client = running.client();
       const heard = times(client, 'res', 3);
       client.emit(event, 'hello');
@@ -39,12 +39,12 @@ parity('legacy: the application of the README', () => {
     });
   }
 
-  it('should filter an event that has no route, and answer nothing', async () => {
+  it('should run the packet middleware for an unrouted event, and not answer it', async () => {
     const client = await running.connect();
     const heard = times(client, 'res', 3);
     client.emit('unheard of', 'hello');
     client.emit('chat', 'sentinel');
-    // `connected!` has come, or is to come yet: it was sent before the client was in.
+    // `connected!` was sent before the client was connected: it may have arrived before this test listens, or may arrive later.
     const answers = (await heard).flat().filter((answer) => answer !== 'connected!');
     assert.deepEqual(answers.slice(0, 2), ['packet received!', 'packet received!']);
   });

@@ -1,4 +1,4 @@
-// config.io.onerror: what a client is told of an error.
+// config.io.onerror: what the server sends to a client about an error.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -15,7 +15,7 @@ class UserError extends Error {
   readonly code = 'USER';
 }
 
-/** An application whose event `fail` throws what its argument names, and whose namespace /closed lets nobody in. */
+/** Starts an application whose event `fail` throws the error that its argument names, and whose namespace /closed refuses all clients. */
 const failing = (io: IoConfig) =>
   startInline({
     io: { ...io, namespace: { '/': {}, '/closed': { connectionMiddleware: ['guard'] } } },
@@ -38,7 +38,7 @@ const failing = (io: IoConfig) =>
 const hiding: IoConfig['onerror'] = (err) =>
   err instanceof UserError ? { message: err.message, code: err.code } : 'internal error';
 
-/** A piece of JavaScript of docs/errors.md: what it exports. */
+/** Runs a code block of docs/errors.md and returns its exports. */
 function documented(heading: string): { io: IoConfig } {
   const text = readFileSync(path.join(ROOT, 'docs/errors.md'), 'utf8');
   const code = /```js\n(.*?)```/s.exec(text.slice(text.indexOf(`## ${heading}`)))?.[1];
@@ -48,7 +48,7 @@ function documented(heading: string): { io: IoConfig } {
 }
 
 describe('the recipe that hides internal errors', () => {
-  it('should show what is meant for clients and nothing else', async () => {
+  it('should send only errors that are meant for clients', async () => {
     const { io } = documented('Hiding internal errors');
     const { connect } = await startInline({
       io: { ack: 'auto', ...io },
@@ -71,7 +71,7 @@ describe('the recipe that hides internal errors', () => {
 });
 
 parity('onerror', (kind) => {
-  it('should decide what the event error, an ack and connect_error say', async () => {
+  it('should determine the content of the event error, of acks and of connect_error', async () => {
     const { connect, client, app } = await failing({ ack: 'auto', onerror: hiding });
     const { error } = logs(app);
     const socket = await connect();
@@ -84,15 +84,15 @@ parity('onerror', (kind) => {
     const hidden = await refused(client('/closed'));
     assertRefusal(hidden, 'internal error');
     const known = await refused(client('/closed', { query: { user: '1' } }));
-    // An old client hears one of the two: the message is in the data.
+    // An old client receives only the data, which includes the message.
     const data = kind.protocol === 3 ? { message: 'go away', code: 'USER' } : { code: 'USER' };
     assertRefusal(known, 'go away', data);
-    // The log has all of it.
+    // The original errors are logged.
     assert.equal(error.length, 6);
     assert(error.some((err) => err.message.endsWith('database: secret')));
   });
 
-  it('should get the error as it was thrown, without the prefix that the log has, and the context', async () => {
+  it('should be called with the error as it was thrown, without the prefix of the log, and the context', async () => {
     const seen: [Error, Context][] = [];
     const onerror: IoConfig['onerror'] = (err, ctx) => {
       seen.push([err, ctx]);
@@ -116,7 +116,7 @@ parity('onerror', (kind) => {
     assert.deepEqual((seen[2]![0] as Error & { thrown?: unknown }).thrown, { kind: 'no error' });
   });
 
-  it('should not let through what it did not mean to tell', async () => {
+  it('should hide the error if it returns nothing, throws, or returns a value that cannot be sent', async () => {
     const saying = async (onerror: NonNullable<IoConfig['onerror']>) => {
       const { connect, client, app } = await failing({ ack: 'auto', onerror });
       const { error } = logs(app);
@@ -129,7 +129,7 @@ parity('onerror', (kind) => {
     };
     const internal = { ack: { message: 'internal error' }, heard: 'internal error', message: 'internal error' };
     assert.deepEqual(await saying(() => undefined), { ...internal, logged: 3 });
-    // What it throws itself is logged as well.
+    // Its own error is logged as well.
     const throwing = () => {
       throw new Error('in onerror');
     };
@@ -144,7 +144,7 @@ parity('onerror', (kind) => {
     });
   });
 
-  it('should tell what it says as data where that has no message', async () => {
+  it('should send an object without a message as data', async () => {
     const { connect, client } = await failing({ ack: 'auto', onerror: () => ({ status: 500 }) });
     const socket = await connect();
     assert.deepEqual(await socket.emitWithAck('fail'), { error: { message: 'error', data: { status: 500 } } });
@@ -153,7 +153,7 @@ parity('onerror', (kind) => {
     assertRefusal(await refused(client('/closed')), 'error', { status: 500 });
   });
 
-  it('should tell of an error that it returns what acks tell, and keep the rest', async () => {
+  it('should send only the message, code, data and errors of an error that it returns', async () => {
     const secret = Object.assign(new Error('told'), { code: 'C', sql: 'SELECT' });
     const { connect } = await failing({ ack: 'auto', onerror: () => secret });
     const socket = await connect();
@@ -162,7 +162,7 @@ parity('onerror', (kind) => {
     assert.deepEqual(await next(socket, 'error'), [{ message: 'told', code: 'C' }]);
   });
 
-  it('should take nothing that is no text and no object, or that can not be read', async () => {
+  it('should ignore values that are neither strings nor objects, or that cannot be read', async () => {
     const unreadable = Object.defineProperty(new Error('x'), 'data', {
       get: () => {
         throw new Error('in the getter');
@@ -181,7 +181,7 @@ parity('onerror', (kind) => {
     }
   });
 
-  it('should fail the boot where it is no plain function', async () => {
+  it('should fail the boot if it is not a plain function', async () => {
     for (const onerror of ['hide', async () => 'x']) {
       assert.match(
         (await bootError({ io: { onerror: onerror as never } })).message,

@@ -1,5 +1,5 @@
-// What a user gets: the packed plugin, installed into empty applications of both majors, in JavaScript and TypeScript.
-// The two majors are tested here side by side, so this runs in the pass of one of them only.
+// The packed plugin, installed into empty applications of both majors of Egg, in JavaScript and TypeScript. These tests cover both
+// majors, so they run only once.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -8,7 +8,7 @@ import { application, cleanUp, compile, contents, generateTypes, install, pack, 
 
 const MINUTE = 60_000;
 
-/** Makes an application one of ES modules. */
+/** Changes an application to ES modules. */
 function makeEsm(baseDir: string, more: object = {}): void {
   const file = path.join(baseDir, 'package.json');
   fs.writeFileSync(file, JSON.stringify({ ...JSON.parse(fs.readFileSync(file, 'utf8')), type: 'module', ...more }));
@@ -25,7 +25,7 @@ if (EGG_MAJOR === 3) {
 
     after(cleanUp);
 
-    it('should hold what the build makes of the sources, and nothing else', async () => {
+    it('should contain only the files that the build makes of the sources, and the documents', async () => {
       const built = sources().flatMap((file) => {
         const made = ['js', 'd.ts', ...(file.startsWith('lib/') ? ['d.mts'] : [])];
         return made.map((ending) => file.replace(/ts$/, ending));
@@ -46,7 +46,7 @@ if (EGG_MAJOR === 3) {
           home = await install([tarball, `egg@${major}`]);
         });
 
-        it('should work in an application in JavaScript, with no TypeScript there', async function () {
+        it('should work in an application in JavaScript without TypeScript', async function () {
           this.timeout(MINUTE);
           const baseDir = application(home, 'packed-js');
           for (const name of ['typescript', 'tsx', 'ts-node']) {
@@ -55,16 +55,16 @@ if (EGG_MAJOR === 3) {
           await talk(baseDir);
         });
 
-        it('should work in an application in TypeScript, compiled strictly', async function () {
+        it('should work in an application in TypeScript with strict options', async function () {
           this.timeout(MINUTE);
           const baseDir = application(home, 'packed-ts');
           await compile(baseDir);
           await talk(baseDir);
         });
 
-        // Egg 3 knows CommonJS alone.
+        // Egg 3 supports only CommonJS.
         if (major === 4) {
-          it('should work in an application in TypeScript that is made of ES modules', async function () {
+          it('should work in an application in TypeScript with ES modules', async function () {
             this.timeout(MINUTE);
             const baseDir = application(home, 'packed-ts');
             makeEsm(baseDir);
@@ -121,7 +121,7 @@ if (EGG_MAJOR === 3) {
             right.push("io.of('/chat').route('say', (ctx) => ctx.emit('said', ctx.args[0]));");
             wrong.push("io.of('/chat').route('shout', () => {});");
             wrong.push("io.of('/chat').route('say', (ctx) => ctx.emit('said', 5));");
-            // The README installs TypeScript 5.
+            // The application's own compiler is TypeScript 5, which the README installs.
             for (const compiler of ['its own', 'ours'] as const) {
               routes(...right);
               await compile(baseDir, compiler);
@@ -138,14 +138,14 @@ if (EGG_MAJOR === 3) {
             }
           };
 
-          it('should have typed controllers and middlewares without configuration', async function () {
+          it('should have typed controllers and middleware without configuration', async function () {
             this.timeout(MINUTE);
             await check();
           });
 
-          // egg-ts-helper finds no plugin where it can't load config/plugin.ts.
+          // In an application of ES modules, egg-ts-helper can't load config/plugin.ts, and so finds no plugin.
           if (major === 4) {
-            it('should have them in ES modules by what docs/types.md says', async function () {
+            it('should have them with ES modules and the configuration of docs/types.md', async function () {
               this.timeout(MINUTE);
               const docs = fs.readFileSync(path.join(__dirname, '../docs/types.md'), 'utf8');
               const { egg } = JSON.parse(/```json\n(\{[^`]*tsHelper[^`]*)```/.exec(docs)?.[1] ?? '');

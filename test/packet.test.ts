@@ -1,8 +1,8 @@
-// The packet chain: contract section 5, and the rows of "Where the original is wrong" that concern packets.
+// The packet middleware chain, the controller inside it, and errors of both.
 import assert from 'node:assert/strict';
 import type { Context } from 'egg';
 import type { Middleware } from '../lib';
-import { workOf } from '../lib/in-flight';
+import { inFlightOf } from '../lib/in-flight';
 import { logs } from './support/app';
 import { ALL, parityOf } from './support/clients';
 import { type Inline, noting, startInline } from './support/inline';
@@ -11,7 +11,7 @@ import { next, signal, times, until, within } from './support/wait';
 const chain = (...packetMiddleware: string[]) => ({ namespace: { '/': { packetMiddleware } } });
 const PREFIX = '[egg-socket.io] controller execute error: ';
 
-/** An application with one packet middleware and a route `ping`, which answers the sentinel as well. */
+/** Starts an application with one packet middleware and a route `hail`, which acknowledges the sentinel event of a test. */
 const withMiddleware = (a: Middleware, more: Inline = {}) =>
   startInline({
     io: chain('a'),
@@ -24,7 +24,7 @@ const withMiddleware = (a: Middleware, more: Inline = {}) =>
   });
 
 parityOf(ALL, 'packet chain', () => {
-  it('should run session, middleware in order, controller, and unwind when the controller has finished', async () => {
+  it('should run the middleware in order, then the controller, and unwind when the controller has finished', async () => {
     const steps: string[] = [];
     const [working, finish, over] = [signal(), signal(), signal()];
     const { connect } = await startInline({
@@ -47,7 +47,7 @@ parityOf(ALL, 'packet chain', () => {
     assert.deepEqual(steps.slice(3), ['controller done', 'b out', 'a out']);
   });
 
-  it('should unwind at once where no route has the event', async () => {
+  it('should unwind at once if the event has no route', async () => {
     const seen: unknown[] = [];
     const { connect } = await withMiddleware(async (ctx, next) => {
       await next();
@@ -60,7 +60,7 @@ parityOf(ALL, 'packet chain', () => {
     assert.deepEqual(seen, ['nobody knows', 'hail']);
   });
 
-  it('should give the controller the arguments, the ack last, in ctx.args and ctx.req.args', async () => {
+  it('should pass the arguments with the ack function as the last in ctx.args and ctx.req.args', async () => {
     const { connect } = await startInline({
       router: (app) => {
         app.io.route('count', function (this: Context, ctx: Context) {
@@ -87,7 +87,7 @@ parityOf(ALL, 'packet chain', () => {
     assert.deepEqual(await got, [['only this']]);
   });
 
-  it('should give the controller and native listeners what a middleware changed in ctx.packet', async () => {
+  it('should pass changes of ctx.packet to the controller and to native listeners', async () => {
     const native = signal<unknown[]>();
     const { connect } = await withMiddleware(
       async (ctx, next) => {
@@ -112,7 +112,7 @@ parityOf(ALL, 'packet chain', () => {
     assert.equal(typeof args[1], 'function');
   });
 
-  it('should put a whole new ctx.packet into the live array', async () => {
+  it("should replace the content of Socket.IO's packet if ctx.packet is assigned", async () => {
     const { connect } = await withMiddleware(
       async (ctx, next) => {
         ctx.packet = ['other', 'new', ctx.packet.at(-1)];
@@ -125,7 +125,7 @@ parityOf(ALL, 'packet chain', () => {
     assert.equal(await client.emitWithAck('any', 1, 2, 3), 'new');
   });
 
-  it("should give native listeners the client's arguments and nothing else", async () => {
+  it("should pass only the client's arguments to native listeners", async () => {
     const heard = signal<unknown[]>();
     const { connect } = await startInline({
       router: (app) => app.io.on('connection', (socket) => socket.on('x', (...args) => heard.resolve(args))),
@@ -135,7 +135,7 @@ parityOf(ALL, 'packet chain', () => {
     assert.deepEqual(await heard.promise, [1, 'two']);
   });
 
-  it('should swallow the event when a middleware returns without next()', async () => {
+  it('should drop the event if a middleware returns without next()', async () => {
     const reached: string[] = [];
     const { connect } = await withMiddleware(
       async (ctx, next) => {
@@ -154,12 +154,12 @@ parityOf(ALL, 'packet chain', () => {
     assert.deepEqual(reached, []);
   });
 
-  it('should let a middleware answer the ack itself', async () => {
+  it('should let a middleware call the ack', async () => {
     const { connect } = await withMiddleware((ctx) => ctx.args.at(-1)('from the middleware'));
     assert.equal(await (await connect()).emitWithAck('hail'), 'from the middleware');
   });
 
-  it("should be the middleware's ctx in the controller", async () => {
+  it('should pass the same ctx to middleware and controller', async () => {
     const { connect } = await withMiddleware(
       async (ctx, next) => {
         ctx.user = 'ann';
@@ -179,7 +179,7 @@ parityOf(ALL, 'packet chain', () => {
     assert.deepEqual(await after, ['ann was here']);
   });
 
-  it('should keep the packets of one socket apart', async () => {
+  it('should separate the packets of one socket', async () => {
     const { connect } = await startInline({
       router: (app) =>
         app.io.route('echo', async (ctx) => {
@@ -221,7 +221,7 @@ parityOf(ALL, 'packet chain', () => {
 
     const withData = Object.assign(new Error('no entry'), { data: { code: 403 } });
     const cases: [unknown, unknown, unknown][] = [
-      // thrown, heard from a middleware, heard from a controller
+      // [thrown, received if a middleware throws it, received if a controller throws it]
       [new Error('broken'), 'broken', `${PREFIX}broken`],
       [withData, { code: 403 }, { code: 403 }],
       ['text', 'text', 'text'],
@@ -231,7 +231,7 @@ parityOf(ALL, 'packet chain', () => {
       [Object.freeze(new Error('frozen')), 'frozen', `${PREFIX}frozen`],
     ];
     for (const [thrown, fromMiddleware, fromController] of cases) {
-      it(`should tell the client, log once and keep the connection: ${String(thrown)}`, async () => {
+      it(`should emit error to the client, log once and not disconnect the client: ${String(thrown)}`, async () => {
         const { connect, app } = await failing(thrown);
         const { error: errors } = logs(app);
         const client = await connect();
@@ -252,7 +252,7 @@ parityOf(ALL, 'packet chain', () => {
       });
     }
 
-    it('should tell the client, and go on, where the error itself cannot be read', async () => {
+    it('should emit error to the client if the message of the error cannot be read', async () => {
       const { connect } = await startInline({
         router: (app) =>
           app.io.route('fail', () => {
@@ -269,7 +269,7 @@ parityOf(ALL, 'packet chain', () => {
       assert.match((await heard)[0], /an error that can't be read: Error: not for you/);
     });
 
-    it('should tell nobody else', async () => {
+    it('should not emit error to other clients', async () => {
       const { connect, app } = await failing(new Error('mine'));
       logs(app);
       const [one, other] = [await connect(), await connect()];
@@ -280,7 +280,7 @@ parityOf(ALL, 'packet chain', () => {
       assert.equal(await other.emitWithAck('hail'), 'pong');
     });
 
-    it('should send the message where the data cannot be sent', async () => {
+    it('should send the message if the data cannot be sent', async () => {
       const data: Record<string, unknown> = {};
       data.self = data;
       const { connect, app } = await failing(Object.assign(new Error('round'), { data }));
@@ -292,7 +292,7 @@ parityOf(ALL, 'packet chain', () => {
       assert.equal(errors.length, 2);
     });
 
-    it('should not add the prefix again to an error that is thrown again', async () => {
+    it('should add the prefix only once to an error that is thrown twice', async () => {
       const { connect, app } = await failing(new Error('the same'));
       logs(app);
       const client = await connect();
@@ -302,7 +302,7 @@ parityOf(ALL, 'packet chain', () => {
       assert.deepEqual(await heard, [[`${PREFIX}the same`], [`${PREFIX}the same`]]);
     });
 
-    it('should let a middleware catch what the controller throws: the client hears nothing, the log neither', async () => {
+    it('should let a middleware catch the error of the controller: it is neither sent nor logged', async () => {
       const { connect, app } = await withMiddleware(
         async (ctx, next) => {
           try {
@@ -344,7 +344,7 @@ parityOf(ALL, 'packet chain', () => {
     });
   });
 
-  it('should hand events to middlewares of a socket that are put on by hand, in its core, whenever that was', async () => {
+  it('should run middleware of socket.use() after the chain, whenever it was added', async () => {
     const steps: string[] = [];
     const { app, connect } = await startInline({
       io: { packetMiddleware: ['a'] },
@@ -377,9 +377,9 @@ parityOf(ALL, 'packet chain', () => {
     assert.equal(app.io.sockets.sockets.size, 1);
   });
 
-  describe('a client that leaves', () => {
+  describe('a client that disconnects', () => {
     for (const transports of [['websocket'], ['polling']] as const) {
-      it(`should run nothing of what it sends behind its leaving: ${transports[0]}`, async () => {
+      it(`should not handle packets after its disconnect packet: ${transports[0]}`, async () => {
         const steps: string[] = [];
         const left = signal();
         const { connect } = await startInline({
@@ -403,7 +403,7 @@ parityOf(ALL, 'packet chain', () => {
       });
     }
 
-    it('should still run the controller of an event sent just before, and end the onion', async () => {
+    it('should run the controller of an event that it sent before, and unwind', async () => {
       const [arrived, go, over] = [signal(), signal(), signal()];
       const { connect, app } = await withMiddleware(
         async (ctx, next) => {
@@ -432,7 +432,7 @@ parityOf(ALL, 'packet chain', () => {
       assert.deepEqual(errors, []);
     });
 
-    it('should end the onion of a client that leaves during the controller, and log its error', async () => {
+    it('should unwind if it disconnects during the controller, and log the error of the controller', async () => {
       const [entered, over] = [signal(), signal()];
       const { connect, app } = await withMiddleware(
         async (_ctx, next) => {
@@ -463,7 +463,7 @@ parityOf(ALL, 'packet chain', () => {
     });
   });
 
-  it('should outlive what is no session middleware of koa, and a response that is none', async () => {
+  it('should work if the session middleware returns null, and with an invalid ctx.res', async () => {
     const { connect, app } = await startInline({
       router: (app) => {
         const middlewares = app.middleware as any[];
@@ -482,7 +482,7 @@ parityOf(ALL, 'packet chain', () => {
     const client = await connect();
     client.emit('respond');
     assert.equal(await client.emitWithAck('hail'), 'pong');
-    // Nothing is counted that has ended.
-    await within('the end of all handlers', workOf(app.io).handlers.none());
+    // Handlers that have ended are not counted.
+    await within('the end of all handlers', inFlightOf(app.io).handlers.idle());
   });
 });

@@ -1,4 +1,4 @@
-// Whoever has been let in hears what other workers send: the first clients of a namespace wait for Redis.
+// A connected client receives the messages of all workers: the first clients of a namespace wait until Redis has subscribed.
 import assert from 'node:assert/strict';
 import type { AdapterName } from '../lib';
 import { logs } from './support/app';
@@ -8,7 +8,7 @@ import { next, until } from './support/wait';
 for (const adapter of ['redis', 'redis-sharded', 'redis-streams'] as AdapterName[]) {
   describe(`${adapter} and the first client of a namespace`, () => {
     for (const nsp of ['/late', '/room/7']) {
-      it(`should let it in when Redis has subscribed: ${nsp}`, async () => {
+      it(`should admit it when Redis has subscribed: ${nsp}`, async () => {
         const redis = await startRedis();
         const io = { adapter, namespace: { '/': {}, '/room/:id': {} } };
         const [a, b] = [await startWorker(redis.config, { io }), await startWorker(redis.config, { io })];
@@ -20,7 +20,7 @@ for (const adapter of ['redis', 'redis-sharded', 'redis-streams'] as AdapterName
         const socket = client.io.socket(nsp);
         const isIn = next(socket, 'connect');
         await until('the client waits', () => pending(a.app.io.of(nsp)) === 1);
-        // Meanwhile others come in elsewhere.
+        // Clients of other namespaces are admitted.
         await a.connect();
         assert.equal(socket.connected, false);
         redis.resume();
@@ -35,7 +35,7 @@ for (const adapter of ['redis', 'redis-sharded', 'redis-streams'] as AdapterName
       });
     }
 
-    it('should run no chain where it leaves meanwhile, or the worker does', async () => {
+    it('should run no chain if it disconnects or the worker closes before that', async () => {
       const redis = await startRedis();
       const steps: string[] = [];
       const worker = await startWorker(redis.config, {
@@ -59,7 +59,7 @@ for (const adapter of ['redis', 'redis-sharded', 'redis-streams'] as AdapterName
       redis.pause();
       const client = await come('/room/1', 1);
       client.io.engine.close();
-      await until('nobody waits', () => pending(worker.app.io.of('/room/1')) === 0);
+      await until('no client waits', () => pending(worker.app.io.of('/room/1')) === 0);
       redis.resume();
       await worker.connect('/room/1', { auth: { n: 2 } });
       assert.deepEqual(
@@ -71,13 +71,13 @@ for (const adapter of ['redis', 'redis-sharded', 'redis-streams'] as AdapterName
       await come('/room/3', 3);
       steps.length = 0;
       await worker.close();
-      await until('nobody waits', () => pending(worker.app.io.of('/room/3')) === 0);
+      await until('no client waits', () => pending(worker.app.io.of('/room/3')) === 0);
       assert.deepEqual(steps, []);
       redis.resume();
       await redis.stop();
     });
 
-    it('should let it in where Redis says nothing for as long as requestsTimeout', async () => {
+    it('should admit it if Redis does not answer within requestsTimeout', async () => {
       const redis = await startRedis();
       const io = { adapter, namespace: { '/room/:id': { connectionMiddleware: [] } } };
       const worker = await startWorker({ ...redis.config, requestsTimeout: 100 }, { io });
@@ -102,7 +102,7 @@ for (const adapter of ['redis', 'redis-sharded', 'redis-streams'] as AdapterName
   });
 }
 
-/** How many clients wait to be let in. */
+/** How many clients wait to be admitted. */
 function pending(nsp: object): number {
   return (nsp as { _preConnectSockets: Map<string, unknown> })._preConnectSockets.size;
 }

@@ -1,4 +1,4 @@
-// config.io.redis: what an application may write, and what fails its boot. No message shows a password.
+// config.io.redis: allowed values, and values that fail the boot. No message shows a password.
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -16,7 +16,7 @@ function resolve(redis: unknown, init: IoConfig['init'] = {}) {
 }
 
 describe('config.io.redis', () => {
-  it('should be off where it is not set, null or false', () => {
+  it('should be off if it is not set, null or false', () => {
     for (const redis of [undefined, null, false]) assert.equal(resolve(redis).redis, undefined);
   });
 
@@ -24,7 +24,7 @@ describe('config.io.redis', () => {
     assert.deepEqual(resolve({}).redis?.options, {});
   });
 
-  it('should take what egg-socket.io 4 took, and hand the rest to ioredis', () => {
+  it('should accept the options of egg-socket.io 4, and pass the rest to ioredis', () => {
     const raw = { host: 'h', port: '6380', auth_pass: 'p', db: 2, maxRetriesPerRequest: null, tls: {} };
     const { redis, warnings } = resolve({ ...raw, key: 'k', requestsTimeout: 100 });
     assert.deepEqual(redis, {
@@ -35,7 +35,7 @@ describe('config.io.redis', () => {
     assert.deepEqual(warnings, []);
   });
 
-  it('should leave the defaults where a value is missing', () => {
+  it('should keep the defaults if a value is missing', () => {
     const raw = { host: undefined, port: null, auth_pass: undefined, db: null, key: null, requestsTimeout: null };
     const { redis } = resolve(raw);
     assert.deepEqual(redis, {
@@ -46,7 +46,7 @@ describe('config.io.redis', () => {
     assert.equal(resolve({ clientName: 'default', host: undefined, auth_pass: null }).redis?.clientName, 'default');
   });
 
-  it('should take a password that is a number, and prefer password', () => {
+  it('should accept a password that is a number, and prefer password to auth_pass', () => {
     assert.equal(resolve({ auth_pass: 1234 }).redis?.options.password, '1234');
     assert.equal(resolve({ auth_pass: 'old', password: 'new' }).redis?.options.password, 'new');
   });
@@ -97,23 +97,23 @@ describe('config.io.redis', () => {
   it('should refuse another adapter beside it', () => {
     class Other {}
     const init = { adapter: Other } as unknown as IoConfig['init'];
-    assert.throws(() => resolve({}, init), /config\.io\.init\.adapter is .*nothing where config\.io\.redis is set/);
+    assert.throws(() => resolve({}, init), /config\.io\.init\.adapter is .*nothing if config\.io\.redis is set/);
     assert.doesNotThrow(() => resolve(false, init));
   });
 
-  it('should warn of what has no effect', () => {
+  it('should warn of options that have no effect', () => {
     const { warnings } = resolve({ retry_strategy: () => 1 });
     assert.equal(warnings.length, 1);
     assert.match(warnings[0]!, /config\.io\.redis\.retry_strategy has no effect/);
   });
 
-  it('should be in no file that Egg writes', async () => {
+  it('should not write the password to the files of Egg', async () => {
     let log: unknown;
     const boot = (app: Application) => {
       log = logs(app);
     };
     const redis = { host: '127.0.0.1', port: await freePort(), auth_pass: 'the secret' };
-    // The application's own directory belongs to others as well, who run at the same time.
+    // Other tests use the run directory of the application at the same time.
     const rundir = mkdtempSync(path.join(tmpdir(), 'egg-socket.io-run-'));
     await startInline({ io: { redis }, boot, config: { rundir } });
     for (const name of ['application', 'agent']) {

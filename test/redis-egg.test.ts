@@ -1,4 +1,4 @@
-// config.io.redis.clientName: a client of egg-redis, the real one: egg-redis on Egg 3, @eggjs/redis on Egg 4.
+// config.io.redis.clientName: a client of egg-redis (on Egg 4: @eggjs/redis), which is installed.
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import type { ClusterNode, ClusterOptions, Redis, RedisOptions } from 'ioredis';
@@ -16,7 +16,7 @@ interface EggRedis {
   app?: boolean;
 }
 
-// The ioredis that egg-redis brings, 4 or 5, with a list of what it makes: egg-redis closes nothing.
+// The ioredis of egg-redis, 4 or 5, which lists the clients that are created: egg-redis closes none.
 const plugin = require.resolve(EGG_MAJOR === 4 ? '@eggjs/redis' : 'egg-redis/package.json');
 const loaded = createRequire(plugin)('ioredis');
 const opened = new Set<Redis>();
@@ -88,7 +88,7 @@ describe('redis with egg-redis', () => {
   });
 
   for (const adapter of ['redis-sharded', 'redis-streams'] as const) {
-    it(`should share rooms by connections that are set up as that client: ${adapter}`, async () => {
+    it(`should share rooms by connections with the options of that client: ${adapter}`, async () => {
       const lazy = { client: { ...settings, db: 3, lazyConnect: true, weakDependent: true } };
       const a = await startWith(lazy, 'default', adapter);
       const b = await startWith(lazy, 'default', adapter);

@@ -1,17 +1,17 @@
-// The two connections to Redis by themselves: one that hangs, one that may not, and what an outage costs.
+// The connection to Redis, without an application.
 import assert from 'node:assert/strict';
 import { Redis, type RedisOptions } from 'ioredis';
-import { RedisLink } from '../lib/adapters/redis/connection';
+import { RedisConnection } from '../lib/adapters/redis/connection';
 import { type RedisServer, startRedis } from './support/redis';
 import { next, until } from './support/wait';
 
-/** Small, so that a server that hangs is found out soon; longer than a busy machine lets it wait. In ms. */
+/** How long Redis may leave a command unanswered, in ms: longer than a busy machine delays an answer. */
 const PATIENCE = 500;
 
-/** Likewise, in ms: how long a connection that is given up is waited for. ioredis's types don't know it. */
+/** How long ioredis waits for the end of a connection, in ms. Its types lack the option. */
 const FAST = { disconnectTimeout: 50 };
 
-describe('the link to redis', () => {
+describe('the connection to redis', () => {
   let redis: RedisServer;
   const opened: Array<{ close(): Promise<void> }> = [];
 
@@ -25,14 +25,14 @@ describe('the link to redis', () => {
     await redis.stop();
   });
 
-  /** A link with its log, and a subscriber of its own that hears what it publishes. */
+  /** Returns a connection with its log, and the messages on a channel. */
   async function link({ ownsPub = true, patience = PATIENCE, ...options }: Settings = {}) {
     const connect = (more: RedisOptions = {}) =>
       new Redis({ host: '127.0.0.1', port: redis.port, ...FAST, ...options, ...more });
     const [pub, sub] = [connect(), connect({ autoResubscribe: false })];
     const log: string[] = [];
     const write = (line: string) => void log.push(line);
-    const made = new RedisLink(
+    const made = new RedisConnection(
       { pub, sub, ownsPub, name: 'test', password: options.password },
       { error: write, warn: write, info: write },
       patience,
@@ -46,42 +46,42 @@ describe('the link to redis', () => {
   }
 
   for (const ownsPub of [true, false]) {
-    it(`should find out that Redis hangs, keep no messages, and go on after it (${ownsPub ? 'own' : 'shared'} client)`, async () => {
+    it(`should detect that Redis hangs, queue no messages, and continue afterwards (${ownsPub ? 'own' : 'shared'} client)`, async () => {
       const { link: made, pub, log, heard } = await link({ ownsPub });
       redis.pause();
       made.publisher.publish('channel', 'on its way');
-      await until('it is found out', () => log.length > 0);
+      await until('it is detected', () => log.length > 0);
       assert.deepEqual(log, [
         `[egg-socket.io] Redis test: no answer for ${PATIENCE} ms. Broadcasts reach the clients of this worker only, until a new attempt to connect succeeds`,
       ]);
       assert.equal(made.up, false);
-      // One's own connection is given up for a new one, before TCP finds out.
+      // An own connection is replaced, long before TCP gives up.
       if (ownsPub) await next(pub, 'close');
       for (let n = 0; n < 1000; n++) made.publisher.publish('channel', 'lost');
       assert(queued(pub) <= 1);
 
       redis.resume();
-      await until('the link is up', () => made.up);
+      await until('the connection is up', () => made.up);
       assert.equal(log[1], '[egg-socket.io] Redis test: connected; messages to other workers lost meanwhile: 1000');
       made.publisher.publish('channel', 'after');
-      await until('messages come', () => heard.includes('after'));
+      await until('messages arrive', () => heard.includes('after'));
       assert(!heard.includes('lost'));
       if (!ownsPub) await pub.quit();
     });
   }
 
-  it('should not take a busy worker for a Redis that hangs', async () => {
+  it('should not mistake a busy worker for a Redis that hangs', async () => {
     const { link: made, log, heard } = await link();
     made.publisher.publish('channel', 'before');
     const end = Date.now() + 2 * PATIENCE;
     while (Date.now() < end);
     made.publisher.publish('channel', 'after');
-    await until('messages come', () => heard.includes('after'));
+    await until('messages arrive', () => heard.includes('after'));
     assert.deepEqual(heard, ['before', 'after']);
     assert.deepEqual(log, []);
   });
 
-  it('should keep no message in an outage', async () => {
+  it('should queue no message in an outage', async () => {
     const { link: made, pub, sub, log } = await link();
     await redis.kill();
     await until('the outage is noticed on both sides', () => !made.publisher.up && !made.subscriber.up);
@@ -100,36 +100,43 @@ describe('the link to redis', () => {
     made.subscriber.unsubscribe(['channel']);
     made.subscriber.psubscribe('pattern*');
     await redis.start();
-    await until('the link is up', () => made.up);
+    await until('the connection is up', () => made.up);
     assert.deepEqual(await redis.command('PUBSUB', 'CHANNELS'), ['new']);
     assert.equal(await redis.command('PUBSUB', 'NUMPAT'), 1);
     assert.equal(await made.publisher.count('new'), 1);
   });
 
-  it("should log once what Redis's rules forbid, and go on", async () => {
+  it('should log once that Redis refuses a command, and continue', async () => {
     await redis.command('ACL', 'SETUSER', 'limited', 'on', '>secret', '+@all', 'resetchannels', '&channel');
     const { link: made, log, heard } = await link({ username: 'limited', password: 'secret' });
     for (let n = 0; n < 3; n++) made.publisher.publish('elsewhere', 'x');
     made.subscriber.subscribe(['elsewhere']);
     made.publisher.publish('channel', 'allowed');
-    await until('messages come', () => heard.includes('allowed'));
+    await until('messages arrive', () => heard.includes('allowed'));
     await until('it is logged', () => log.length === 1);
     assert.match(log[0]!, /NOPERM/);
   });
 
-  it('should print no password', async () => {
+  it('should log no password', async () => {
     const { sub, log } = await link({ password: 'secret' });
     sub.emit('error', Object.assign(new Error("can't take secret"), { command: { name: 'auth', args: ['secret'] } }));
     assert.equal(log.length, 1);
     assert.match(log[0]!, /Redis test: can't take \*\*\*\./);
   });
 
-  it('should say that no connection came in time', async () => {
+  it('should log the code of an error without a message', async () => {
+    const { sub, log } = await link();
+    // The error of Node for a host with several addresses.
+    sub.emit('error', Object.assign(new AggregateError([]), { code: 'ECONNREFUSED' }));
+    assert.match(log.join(), /Redis test: ECONNREFUSED\./);
+  });
+
+  it('should log that Redis has not answered in time', async () => {
     redis.pause();
     const log: string[] = [];
     const connect = () => new Redis({ host: '127.0.0.1', port: redis.port });
     const write = (line: string) => void log.push(line);
-    const made = new RedisLink(
+    const made = new RedisConnection(
       { pub: connect(), sub: connect(), ownsPub: true, name: 'test' },
       { error: write, warn: write, info: write },
     );
@@ -141,7 +148,7 @@ describe('the link to redis', () => {
 
 type Settings = RedisOptions & { ownsPub?: boolean; patience?: number };
 
-/** The commands that ioredis keeps. */
+/** The commands that ioredis has queued. */
 function queued(client: Redis): number {
   const { commandQueue, offlineQueue } = client as unknown as Record<string, { length: number }>;
   return commandQueue!.length + offlineQueue!.length;

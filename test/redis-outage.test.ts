@@ -1,4 +1,4 @@
-// config.io.redis while Redis is away: the process lives, each worker serves its own clients, and all comes back by itself.
+// config.io.redis in an outage: the process does not end, each worker serves its own clients, and the connection is restored.
 import assert from 'node:assert/strict';
 import type { RedisAdapter } from '@socket.io/redis-adapter';
 import type { Application } from 'egg';
@@ -31,7 +31,7 @@ describe('redis outages', () => {
     assert.deepEqual(wild, []);
   });
 
-  it('should boot without Redis, say so, serve its own clients, and share rooms once it is there', async () => {
+  it('should boot without Redis, log that, serve its own clients, and share rooms when Redis is started', async () => {
     redis = new RedisServer(await freePort());
     let log = { error: [] as string[], warn: [] as string[] };
     const boot = (app: Application) => {
@@ -50,7 +50,7 @@ describe('redis outages', () => {
     const heard = next(client, 'hello');
     a.app.io.to('room').emit('hello');
     await heard;
-    // Made in the outage, subscribed to after it.
+    // Created in the outage, subscribed to after it.
     for (const worker of [a, b]) worker.app.io.of('/late');
     const late = await a.connect('/late');
 
@@ -64,7 +64,7 @@ describe('redis outages', () => {
     assert.match(log.warn.at(-1)!, /connected; messages to other workers lost meanwhile: [1-9]/);
   });
 
-  it('should carry on when Redis is killed under traffic, and again when it is back', async () => {
+  it('should survive that Redis is killed under traffic, and share rooms when it is started again', async () => {
     redis = await startRedis();
     const [a, b] = [await startWorker(redis.config), await startWorker(redis.config)];
     const log = logs(a.app);
@@ -86,13 +86,13 @@ describe('redis outages', () => {
     } finally {
       clearInterval(traffic);
     }
-    // Each time: the two connections were lost, whatever they were about, and attempts were refused.
+    // Each time: the two connections were lost, for any reason, and attempts to connect were refused.
     assert(log.error.length <= 6, `${log.error}`);
     assert.equal(log.warn.filter((line) => /connected/.test(line)).length, 2);
     await flows(b, a);
   });
 
-  it('should lose no local event, and repeat none, in an outage', async () => {
+  it('should deliver each local event once in an outage', async () => {
     redis = await startRedis();
     const a = await startWorker(redis.config);
     const client = await inRoom(a, 'room');
@@ -111,7 +111,7 @@ describe('redis outages', () => {
     );
   });
 
-  it('should deliver nothing late', async () => {
+  it('should deliver no event of an outage afterwards', async () => {
     redis = await startRedis();
     const [a, b] = [await startWorker(redis.config), await startWorker(redis.config)];
     const far = await b.connect();
@@ -137,7 +137,7 @@ describe('redis outages', () => {
     );
   });
 
-  it('should wait for Redis at boot, for a while', async () => {
+  it('should wait for Redis at boot, 3 seconds at most', async () => {
     redis = await startRedis();
     const b = await startWorker(redis.config);
     const heard = next(await b.connect(), 'first');
@@ -155,7 +155,7 @@ describe('redis outages', () => {
     await heard;
   });
 
-  it('should log a wrong password without printing it, and take the right one when Redis has it', async () => {
+  it('should log that the password is wrong without the password, and connect when Redis accepts it', async () => {
     redis = await startRedis({ requirepass: 'right' });
     const config = { ...redis.config, auth_pass: 'the wrong one' };
     const lines: unknown[] = [];
@@ -180,7 +180,7 @@ describe('redis outages', () => {
     await flows(a, b);
   });
 
-  it("should move and disconnect its own sockets in an outage, and tell who asks for others'", async () => {
+  it('should move and disconnect its own sockets in an outage, and reject requests to other workers', async () => {
     redis = new RedisServer(await freePort());
     const { app, connect } = await startWorker({ ...redis.config, requestsTimeout: 100 });
     const client = await connect();
@@ -202,7 +202,7 @@ describe('redis outages', () => {
     await gone;
   });
 
-  it('should say when it gives up, where retryStrategy says so', async () => {
+  it('should log that there is no new attempt if retryStrategy returns none', async () => {
     redis = await startRedis();
     const a = await startWorker({ ...redis.config, retryStrategy: () => null });
     const log = logs(a.app);
@@ -212,7 +212,7 @@ describe('redis outages', () => {
     );
   });
 
-  it('should close in time, leaving nothing open, whatever Redis does', async () => {
+  it('should close in time and leave no connection open, also if Redis hangs or is gone', async () => {
     redis = await startRedis();
     const open = handles();
     const close = async (worker: Running) => {

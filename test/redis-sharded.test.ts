@@ -5,7 +5,7 @@ import type { IoConfig } from '../lib';
 import { logs, type Running } from './support/app';
 import { flows, inRoom, type RedisServer, startRedis, startWorker } from './support/redis';
 import { type RedisCluster, startRedisCluster } from './support/redis-cluster';
-import { sharesRooms } from './support/redis-suite';
+import { sharesRooms, waitsForSubscription } from './support/redis-suite';
 import { DEADLINE, next, until } from './support/wait';
 
 const adapter = 'redis-sharded';
@@ -31,8 +31,9 @@ describe('redis-sharded', () => {
   });
 
   sharesRooms(() => [a!, b!]);
+  waitsForSubscription(() => [a!, b!], 'ssubscribe');
 
-  it('should have a channel for each room where it is to, from the moment at which a socket is in it', async () => {
+  it('should have a channel for each room if subscriptionMode is dynamic, subscribed before a socket has joined it', async () => {
     const config = { ...redis.config, subscriptionMode: 'dynamic', key: 'dynamic' } as const;
     const [c, d] = [await startSharded(config), await startSharded(config)];
     for (let n = 0; n < 20; n++) {
@@ -46,7 +47,7 @@ describe('redis-sharded', () => {
     assert(channels.includes('dynamic#/#room-7#'));
   });
 
-  it('should reach a socket by its id where the application makes the ids', async () => {
+  it('should reach a socket by its id if the application generates the ids', async () => {
     let made = 0;
     const generateId = () => `client-${process.pid}-${made++}`;
     const config = { ...redis.config, subscriptionMode: 'dynamic', key: 'ids' } as const;
@@ -60,7 +61,7 @@ describe('redis-sharded', () => {
     }
   });
 
-  it('should log and ignore what is no message of an adapter', async () => {
+  it('should log and ignore a message that no adapter has sent', async () => {
     const client = await a!.connect();
     const heard = next(client, 'after');
     const { warn } = logs(a!.app);
@@ -86,19 +87,30 @@ describe('redis-sharded', () => {
     for (const line of warn) assert.match(line, /a message on the adapter's channels was ignored: /);
   });
 
-  it('should log what a worker can not answer, and answer the next one', async () => {
+  it('should log a response that cannot be encoded, and send the next one', async () => {
     const client = await a!.connect();
     const { data } = a!.app.io.sockets.sockets.get(client.id!)!;
     data.self = data;
     const { warn } = logs(a!.app);
     await assert.rejects(b!.app.io.timeout(100).fetchSockets(), /timeout reached: only 0 responses received out of 1/);
     await until('it is logged', () => warn.length === 1);
-    assert.match(warn[0], /what another worker asked for can't be sent: Maximum call stack/);
+    assert.match(warn[0], /the response to another worker cannot be encoded: Maximum call stack/);
     delete data.self;
     assert.equal((await b!.app.io.fetchSockets()).length, 1);
   });
 
-  it('should wait for other workers as long as requestsTimeout says', async () => {
+  it('should log what the callback of serverSideEmit throws', async () => {
+    const alone = await startSharded({ ...redis.config, key: 'alone' });
+    const { error } = logs(alone.app);
+    const bug = new Error('a bug');
+    alone.app.io.serverSideEmit('nobody', () => {
+      throw bug;
+    });
+    await until('it is logged', () => error.length > 0);
+    assert.deepEqual(error, [bug]);
+  });
+
+  it('should wait for other workers for requestsTimeout ms', async () => {
     const c = await startSharded({ ...redis.config, requestsTimeout: 100, key: 'timeout' });
     const blackHole = 'socket.io#/#'.replace('socket.io', 'timeout');
     const mute = await redis.connect();
@@ -121,7 +133,7 @@ describe('redis-sharded', () => {
     await server.stop();
   });
 
-  it('should not mix applications of different keys', async () => {
+  it('should separate applications with different keys', async () => {
     const other = await startSharded({ ...redis.config, key: 'other' });
     const client = await a!.connect();
     const stray: string[] = [];
@@ -145,7 +157,7 @@ describe('redis-sharded', () => {
   });
 });
 
-describe('redis-sharded on a server that can not', () => {
+describe('redis-sharded on a server that does not support it', () => {
   let redis: RedisServer;
   const wild: unknown[] = [];
   const catchWild = (err: unknown) => wild.push(err);
@@ -160,7 +172,7 @@ describe('redis-sharded on a server that can not', () => {
     assert.deepEqual(wild, []);
   });
 
-  /** What is logged as an error while the application boots, and when it emits. */
+  /** Returns the errors that are logged at boot and at a broadcast. */
   async function errors(): Promise<string[]> {
     let log = { error: [] as string[] };
     const { app, connect } = await startSharded(redis.config, {}, (app) => {
@@ -174,8 +186,8 @@ describe('redis-sharded on a server that can not', () => {
     return log.error;
   }
 
-  it('should say that Redis is too old, and serve its own clients', async () => {
-    // A server before 7.0, as far as this is concerned.
+  it('should log that Redis is too old, and serve its own clients', async () => {
+    // Answers as a server before 7.0.
     redis = await startRedis({}, ['--rename-command', 'SSUBSCRIBE', '']);
     const [line, ...others] = await errors();
     assert.match(
@@ -185,7 +197,7 @@ describe('redis-sharded on a server that can not', () => {
     assert.deepEqual(others, []);
   });
 
-  it('should say that it is a node of a Cluster, where the configuration does not', async () => {
+  it('should log that Redis is a node of a Cluster if the configuration does not say so', async () => {
     const { nodes } = await startRedisCluster();
     try {
       redis = nodes[0]!;
@@ -218,7 +230,7 @@ for (const subscriptionMode of ['static', 'dynamic'] as const) {
       await redis.stop();
     });
 
-    /** A client in all of the rooms. Tells whether it has heard of these by the other worker, which keeps telling it. */
+    /** Returns a function that waits until broadcasts of one worker to rooms reach a client of the other in all rooms. */
     async function inAll(from: Running, to: Running) {
       const client = await to.connect();
       for (const room of rooms) await client.emitWithAck('join', room);
@@ -246,10 +258,10 @@ for (const subscriptionMode of ['static', 'dynamic'] as const) {
       });
     }
 
-    it('should go on with the channels of the other nodes while one is away, and with all of them after it', async () => {
+    it('should use the channels of the other nodes while one is down, and all channels afterwards', async () => {
       const { error } = logs(a!.app);
       const reached = await inAll(a!, b!);
-      // One that does not have the channel of the namespace.
+      // A node without the channel of the namespace.
       let away: RedisServer | undefined;
       let lost: string[] = [];
       for (const node of redis.nodes) {
@@ -271,7 +283,7 @@ for (const subscriptionMode of ['static', 'dynamic'] as const) {
       await flows(b!, a!);
     });
 
-    it('should outlive the whole Cluster', async () => {
+    it('should survive an outage of the whole Cluster', async () => {
       await Promise.all(redis.nodes.map((node) => node.kill()));
       const asks = () => a!.app.io.fetchSockets().then(Boolean, () => false);
       await until('the outage is noticed', async () => {

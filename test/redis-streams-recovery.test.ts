@@ -1,5 +1,5 @@
-// connectionStateRecovery with 'redis-streams': a client that comes back, to whichever worker, is who it was and gets what it
-// has missed, once and in order.
+// connectionStateRecovery with 'redis-streams': a client that reconnects to any worker keeps its id, rooms and data, and receives the
+// events that it has missed, once and in order.
 import assert from 'node:assert/strict';
 import type { Context } from 'egg';
 import type { Socket } from 'socket.io-client';
@@ -17,7 +17,7 @@ const io: IoConfig = { adapter: 'redis-streams', init, namespace: { '/': {}, '/c
 describe('recovery with redis-streams', () => {
   let redis: RedisServer;
   let [a, b]: Running[] = [];
-  /** What the connection middleware does, and the contexts that it has seen. */
+  /** Called in the connection middleware, whose contexts are in `passed`. */
   let guard: (ctx: Context) => unknown = () => {};
   const passed: Context[] = [];
 
@@ -48,7 +48,7 @@ describe('recovery with redis-streams', () => {
     await redis.stop();
   });
 
-  /** A client in a room that has got an event, and with it an offset. */
+  /** Returns a client in a room that has received an event, and with it an offset. */
   async function withOffset(worker: Running, room: string, nsp = '/'): Promise<Socket> {
     const client = await worker.connect(nsp);
     if (nsp === '/') await client.emitWithAck('join', room);
@@ -60,11 +60,11 @@ describe('recovery with redis-streams', () => {
 
   const socketOf = (worker: Running, client: Socket) => worker.app.io.sockets.sockets.get(client.id!)!;
   const keyOf = (client: Socket) => `socket.io:session:${(client as unknown as { _pid: string })._pid}`;
-  /** For how many ms Redis keeps what it has of a client; -2 where it has nothing. */
+  /** Returns for how many ms Redis keeps the session of a client, or -2 if there is none. */
   const kept = (client: Socket): Promise<number> => redis.command('PTTL', keyOf(client));
 
   for (const to of ['another worker', 'the same']) {
-    it(`should give a client what it has missed: ${to}`, async () => {
+    it(`should deliver missed events to a client: ${to}`, async () => {
       const [from, other] = [a!, to === 'the same' ? a! : b!];
       const client = await withOffset(from, 'room');
       const { id } = client;
@@ -74,9 +74,9 @@ describe('recovery with redis-streams', () => {
       client.on('stray', (what) => stray.push(what));
 
       from.app.io.to('room').emit('n', 0);
-      await until('it has come', () => numbers.length === 1);
+      await until('it has arrived', () => numbers.length === 1);
       await cut(client);
-      await until('the worker knows', () => from.app.io.sockets.sockets.size === 0);
+      await until('the worker has noticed it', () => from.app.io.sockets.sockets.size === 0);
       other.app.io.to('room').emit('n', 1);
       // What one worker has emitted is in the stream before the next one does.
       await flows(other, from === other ? b! : from);
@@ -102,7 +102,7 @@ describe('recovery with redis-streams', () => {
       assert.deepEqual(socket.data.list, new Set(['x']));
       assert.deepEqual(await binary, Buffer.from([255]));
       from.app.io.to('room').emit('n', 5);
-      await until('what comes now comes', () => numbers.at(-1) === 5);
+      await until('new events arrive', () => numbers.at(-1) === 5);
       assertComplete(numbers, 6);
       assert.deepEqual(stray, []);
       assert.deepEqual(
@@ -112,7 +112,7 @@ describe('recovery with redis-streams', () => {
     });
   }
 
-  it('should give each event once and in order to a client that comes and goes, whatever both workers emit', async () => {
+  it('should deliver each event once and in order to a client that reconnects many times while both workers emit', async () => {
     // The chain takes its time: events come while it runs.
     guard = () => new Promise((resolve) => setTimeout(resolve, 5 + Math.random() * 20));
     const client = await withOffset(a!, 'room');
@@ -128,7 +128,7 @@ describe('recovery with redis-streams', () => {
         const [from, to] = round % 2 === 0 ? [a!, b!] : [b!, a!];
         const id = client.id!;
         await cut(client);
-        await until('the worker knows', () => !from.app.io.sockets.sockets.has(id));
+        await until('the worker has noticed it', () => !from.app.io.sockets.sockets.has(id));
         await comeBack(client, to.url);
         assert(client.recovered, `round ${round}`);
         await next(client, 'n');
@@ -136,15 +136,15 @@ describe('recovery with redis-streams', () => {
     } finally {
       clearInterval(traffic);
     }
-    await until('all have come', () => heard.a!.length >= sent.a && heard.b!.length >= sent.b);
+    await until('all have arrived', () => heard.a!.length >= sent.a && heard.b!.length >= sent.b);
     assertComplete(heard.a!, sent.a);
     assertComplete(heard.b!, sent.b);
   });
 
-  it('should refuse a client that its middleware no longer lets in, and forget it', async () => {
+  it('should remove the session of a client that connection middleware refuses when it reconnects', async () => {
     const client = await withOffset(a!, 'room');
     await cut(client);
-    await until('its session is kept', async () => (await kept(client)) > 0);
+    await until('its session is stored', async () => (await kept(client)) > 0);
     guard = () => {
       throw new Error('not any more');
     };
@@ -168,12 +168,12 @@ describe('recovery with redis-streams', () => {
     ['what is no string', (auth) => ({ pid: { toString: 1 }, offset: [auth.offset] })],
   ];
   for (const [what, change] of forged) {
-    it(`should take a client for a new one that comes with ${what}`, async () => {
+    it(`should treat a client as a new one if it sends ${what}`, async () => {
       const client = await withOffset(a!, 'room');
       const { id } = client;
       const { _pid: pid, _lastOffset: offset } = client as unknown as Record<string, string>;
       await cut(client);
-      await until('the worker knows', () => a!.app.io.sockets.sockets.size === 0);
+      await until('the worker has noticed it', () => a!.app.io.sockets.sockets.size === 0);
       const other = track(b!.url, { auth: change({ pid: pid!, offset: offset! }) });
       await connected(other);
       assert.notEqual(other.id, id);
@@ -181,11 +181,11 @@ describe('recovery with redis-streams', () => {
     });
   }
 
-  it('should give a session to nobody in another namespace, and to one only', async () => {
+  it('should recover a session in its own namespace only, and once', async () => {
     const client = await withOffset(a!, 'room');
     const { _pid: pid, _lastOffset: offset } = client as unknown as Record<string, string>;
     await cut(client);
-    await until('its session is kept', async () => (await kept(client)) > 0);
+    await until('its session is stored', async () => (await kept(client)) > 0);
     const auth = { pid, offset };
     const chat = await connected(track(`${b!.url}/chat`, { auth }));
     assert(!b!.app.io.of('/chat').sockets.get(chat.id!)!.recovered);
@@ -194,36 +194,36 @@ describe('recovery with redis-streams', () => {
     assert.equal(both.filter(({ id }) => passed.some((ctx) => ctx.id === id && ctx.recovered)).length, 1);
   });
 
-  it('should not have a client twice, that a worker takes for connected', async () => {
+  it('should not recover a client that a worker has connected', async () => {
     const client = await withOffset(a!, 'room');
     const { _pid: pid, _lastOffset: offset } = client as unknown as Record<string, string>;
-    await until('its session is kept', async () => (await kept(client)) > 0);
+    await until('its session is stored', async () => (await kept(client)) > 0);
     const other = await connected(track(b!.url, { auth: { pid, offset } }));
     assert.notEqual(other.id, client.id);
     assert.equal((await b!.app.io.in('room').fetchSockets()).length, 1);
   });
 
-  it('should forget a client that has gone for good, and all of them in time', async () => {
+  it('should remove the session of a client that does not return, and expire all sessions', async () => {
     const client = await withOffset(a!, 'room');
-    await until('its session is there', async () => (await kept(client)) > 10_000);
+    await until('its session is stored', async () => (await kept(client)) > 10_000);
     const key = keyOf(client);
     client.disconnect();
-    await until('it is forgotten', async () => (await redis.command('EXISTS', key)) === 0);
+    await until('its session is removed', async () => (await redis.command('EXISTS', key)) === 0);
 
     const kicked = await withOffset(a!, 'room');
-    await until('its session is there', async () => (await kept(kicked)) > 0);
+    await until('its session is stored', async () => (await kept(kicked)) > 0);
     socketOf(a!, kicked).disconnect();
-    await until('it is forgotten', async () => (await kept(kicked)) === -2);
+    await until('its session is removed', async () => (await kept(kicked)) === -2);
 
     const away = await withOffset(a!, 'room');
     await cut(away);
-    await until('it is known for how long', async () => {
+    await until('its session will expire', async () => {
       const left = await kept(away);
       return left > 0 && left <= 10_000;
     });
   });
 
-  it('should take a client for a new one where its data can not be kept, and say so once', async () => {
+  it('should treat a client as a new one if its data cannot be serialized, and log that once', async () => {
     const { warn } = logs(a!.app);
     guard = (ctx) => {
       ctx.data.callback = () => {};
@@ -231,24 +231,21 @@ describe('recovery with redis-streams', () => {
     for (let n = 0; n < 2; n++) {
       const client = await withOffset(a!, 'room');
       await cut(client);
-      await until('the worker knows', () => a!.app.io.sockets.sockets.size === 0);
+      await until('the worker has noticed it', () => a!.app.io.sockets.sockets.size === 0);
       await comeBack(client, b!.url);
       assert(!client.recovered);
       client.disconnect();
     }
     assert.equal(warn.length, 1);
-    assert.match(
-      warn[0],
-      /can't be recovered by connectionStateRecovery, since what is in its ctx\.data can't be kept: /,
-    );
+    assert.match(warn[0], /connectionStateRecovery can't recover a client whose ctx\.data can't be serialized: /);
   });
 
-  it('should take a client for a new one that has missed more than is kept', async () => {
+  it('should treat a client as a new one if it has missed more than the stream keeps', async () => {
     const config = { ...redis.config, key: 'short', maxLen: 10 };
     const [c, d] = [await startRecovering(config), await startRecovering(config)];
     const client = await withOffset(c, 'room');
     await cut(client);
-    await until('the worker knows', () => c.app.io.sockets.sockets.size === 0);
+    await until('the worker has noticed it', () => c.app.io.sockets.sockets.size === 0);
     for (let n = 0; n < 500; n++) c.app.io.emit('n', n);
     await flows(c, d);
     const numbers = numbersOf(client);
@@ -257,10 +254,10 @@ describe('recovery with redis-streams', () => {
     assert.deepEqual(numbers, []);
   });
 
-  it('should give what was missed beside what somebody else has put into the stream', async () => {
+  it('should deliver missed events although others have added entries to the stream', async () => {
     const client = await withOffset(a!, 'room');
     await cut(client);
-    await until('the worker knows', () => a!.app.io.sockets.sockets.size === 0);
+    await until('the worker has noticed it', () => a!.app.io.sockets.sockets.size === 0);
     const numbers = numbersOf(client);
     a!.app.io.emit('n', 0);
     for (const data of [
@@ -279,7 +276,7 @@ describe('recovery with redis-streams', () => {
     assertComplete(numbers, 2);
   });
 
-  it('should take a client for a new one when Redis is lost while it comes back, and end no process', async () => {
+  it('should treat a client as a new one if Redis is lost while the client reconnects', async () => {
     const wild: unknown[] = [];
     const catchWild = (err: unknown) => wild.push(err);
     process.on('unhandledRejection', catchWild);
@@ -288,7 +285,7 @@ describe('recovery with redis-streams', () => {
       const [c, d] = [await startRecovering(own.config), await startRecovering(own.config)];
       const client = await withOffset(c, 'room');
       await cut(client);
-      await until('the worker knows', () => c.app.io.sockets.sockets.size === 0);
+      await until('the worker has noticed it', () => c.app.io.sockets.sockets.size === 0);
       own.pause();
       const back = comeBack(client, d.url);
       await own.kill();
@@ -304,7 +301,7 @@ describe('recovery with redis-streams', () => {
     assert.deepEqual(wild, []);
   });
 
-  it('should keep a client that came in an outage', async () => {
+  it('should store the session of a client that connected in an outage', async () => {
     const own = await startRedis();
     try {
       const [c, d] = [await startRecovering(own.config), await startRecovering(own.config)];
@@ -318,12 +315,12 @@ describe('recovery with redis-streams', () => {
       const client = await withOffset(c, 'room');
       await own.start();
       await flows(c, d);
-      await until('its session is kept', async () => (await own.command('KEYS', 'socket.io:session:*')).length > 0);
+      await until('its session is stored', async () => (await own.command('KEYS', 'socket.io:session:*')).length > 0);
       const first = next(client, 'first');
       c.app.io.emit('first');
       await first;
       await cut(client);
-      await until('the worker knows', () => c.app.io.sockets.sockets.size === 0);
+      await until('the worker has noticed it', () => c.app.io.sockets.sockets.size === 0);
       await comeBack(client, d.url);
       assert(client.recovered);
     } finally {
@@ -349,7 +346,7 @@ describe("recovery after a worker's death", () => {
   after(() => redis.stop());
 
   for (const nsp of ['/', '/chat']) {
-    it(`should give clients of a killed worker what they have missed: ${nsp}`, async () => {
+    it(`should deliver missed events to clients of a killed worker: ${nsp}`, async () => {
       const cluster = await startCluster('redis-streams', { workers: 2 }, { REDIS_PORT: `${redis.port}` });
       try {
         const reconnection = { reconnection: true, reconnectionDelay: 100, reconnectionDelayMax: 500 };
@@ -375,7 +372,7 @@ describe("recovery after a worker's death", () => {
         for (let n = 0; n < 10; n++) tell();
         await back;
         for (let n = 0; n < 10; n++) tell();
-        await until('all have come', () => numbers.every((each) => each.length >= sent));
+        await until('all have arrived', () => numbers.every((each) => each.length >= sent));
 
         for (const each of numbers) assertComplete(each, sent);
         for (const [i, client] of clients.entries()) {

@@ -1,14 +1,13 @@
-// config.io.adapter 'redis-streams': broadcasts by way of a stream. What comes back to a client is in
-// redis-streams-recovery.test.ts.
+// config.io.adapter 'redis-streams': broadcasts through a stream. Its recovery is tested in redis-streams-recovery.test.ts.
 import assert from 'node:assert/strict';
 import { setImmediate as immediate } from 'node:timers/promises';
 import type { IoConfig } from '../lib';
-import { Reader } from '../lib/adapters/redis/streams-reader';
+import { Reader } from '../lib/adapters/redis/streams-adapter';
 import { logs, type Running } from './support/app';
 import { numbersOf } from './support/recovery';
 import { flows, inRoom, type RedisServer, startRedis, startWorker } from './support/redis';
 import { type RedisCluster, startRedisCluster } from './support/redis-cluster';
-import { sharesRooms } from './support/redis-suite';
+import { sharesRooms, waitsForSubscription } from './support/redis-suite';
 import { next, times, until } from './support/wait';
 
 const adapter = 'redis-streams';
@@ -35,8 +34,9 @@ for (const init of [{}, { connectionStateRecovery: {} }]) {
     });
 
     sharesRooms(() => [a!, b!]);
+    waitsForSubscription(() => [a!, b!], 'subscribe');
 
-    it('should log and ignore what is no message of an adapter', async () => {
+    it('should log and ignore a message that no adapter has sent', async () => {
       const client = await a!.connect();
       const heard = next(client, 'after');
       const { warn } = logs(a!.app);
@@ -69,7 +69,7 @@ for (const init of [{}, { connectionStateRecovery: {} }]) {
       assert.equal((await b!.app.io.fetchSockets()).length, 1);
     });
 
-    it('should deliver what others have sent while its connections were lost, in order', async () => {
+    it('should deliver the events of other workers in order although its connections are lost meanwhile', async () => {
       const client = await inRoom(a!, 'room');
       const before = new Set(redis.clients().map(idOf));
       const c = await startStreams(redis.config, { init });
@@ -93,7 +93,7 @@ for (const init of [{}, { connectionStateRecovery: {} }]) {
       }
     });
 
-    it('should not mix applications of different keys', async () => {
+    it('should separate applications with different keys', async () => {
       const other = await startStreams({ ...redis.config, key: 'other' }, { init });
       const client = await a!.connect();
       const stray: string[] = [];
@@ -107,18 +107,18 @@ for (const init of [{}, { connectionStateRecovery: {} }]) {
       assert.equal(await redis.command('EXISTS', 'other'), 1);
     });
 
-    it('should keep as many messages as maxLen says', async () => {
+    it('should keep about maxLen messages', async () => {
       const config = { ...redis.config, key: 'short', maxLen: 100, readCount: 10 };
       const [c, d] = [await startStreams(config, { init }), await startStreams(config, { init })];
       const client = await inRoom(d, 'room');
       const numbers = numbersOf(client);
       for (let n = 0; n < 1000; n++) {
         c.app.io.to('room').emit('n', n);
-        // Who lags by more misses some.
-        if (n % 50 === 49) await until('they have come', () => numbers.length === n + 1);
+        // A reader that is more than maxLen behind misses some.
+        if (n % 50 === 49) await until('they have arrived', () => numbers.length === n + 1);
       }
       const kept: number = await redis.command('XLEN', 'short');
-      // Redis cuts off whole nodes of its tree.
+      // Redis removes whole nodes of its tree.
       assert(kept >= 100 && kept < 300, `${kept}`);
     });
 
@@ -132,7 +132,7 @@ for (const init of [{}, { connectionStateRecovery: {} }]) {
       assert.deepEqual(await redis.command('PUBSUB', 'CHANNELS', 'gone*'), []);
     });
 
-    it('should forget a namespace that is no more', async () => {
+    it('should release a namespace that is removed', async () => {
       const io = { init: { ...init, cleanupEmptyChildNamespaces: true } };
       const worker = await startWorker({ ...redis.config, key: 'child' }, { io: { ...io, adapter } });
       worker.app.io.of(/^\/child-\d+$/);
@@ -145,16 +145,16 @@ for (const init of [{}, { connectionStateRecovery: {} }]) {
   });
 }
 
-it('redis-streams should ask for no entries any more when it is closed', async () => {
+it('redis-streams should not read after it is closed', async () => {
   const client = { status: 'end', disconnect() {} };
   const reader = new Reader(client as never, { name: 'stream', count: 1 }, {} as never, 1000);
   reader.close();
-  // Whoever got an answer would ask again, and leave no turn to anybody else.
+  // If it got an answer, the loop would read again, and block the event loop.
   const answered = reader.next().then(() => true);
   assert.equal(await Promise.race([answered, immediate(false)]), false);
 });
 
-describe('redis-streams and what is in Redis', () => {
+describe('redis-streams and the content of Redis', () => {
   let redis: RedisServer;
 
   beforeEach(async () => {
@@ -162,7 +162,7 @@ describe('redis-streams and what is in Redis', () => {
   });
   afterEach(() => redis.stop());
 
-  it('should say that its key is something else, and go on when it is not', async () => {
+  it('should log that its key is no stream, and continue when it is', async () => {
     await redis.command('SET', 'socket.io', 'something else');
     const a = await startStreams(redis.config);
     const { error } = logs(a.app);
@@ -175,15 +175,15 @@ describe('redis-streams and what is in Redis', () => {
     assert(error.length <= 1, `${error}`);
   });
 
-  it('should go on in a stream that was deleted, and in one that begins anew', async () => {
+  it('should continue after its stream was deleted, and after one with lower ids has replaced it', async () => {
     const [a, b] = [await startStreams(redis.config), await startStreams(redis.config)];
     await flows(a, b);
     await redis.command('DEL', 'socket.io');
     await flows(a, b);
-    // Its entries are older than those that were read: the clock of another server.
+    // Its ids are lower than those that were read, as after a failover to a server whose clock is behind.
     await redis.kill();
     await redis.start();
-    // In one step, whatever a worker has sent again by now.
+    // In one step: a worker may add entries meanwhile.
     const anew = "redis.call('DEL', KEYS[1]) return redis.call('XADD', KEYS[1], '1-1', 'nsp', '')";
     await redis.command('EVAL', anew, '1', 'socket.io');
     await flows(a, b);
@@ -208,7 +208,7 @@ describe('redis-streams in a Redis Cluster', () => {
 
   sharesRooms(() => [a!, b!]);
 
-  it('should outlive the whole Cluster', async () => {
+  it('should survive an outage of the whole Cluster', async () => {
     await Promise.all(redis.nodes.map((node) => node.kill()));
     const asks = () => a!.app.io.fetchSockets().then(Boolean, () => false);
     await until('the outage is noticed', async () => {
@@ -227,7 +227,7 @@ function idOf(line: string): string {
   return /^id=(\d+)/.exec(line)?.[1] ?? '';
 }
 
-/** Ends the connections that were not there before. */
+/** Closes all connections but some. */
 async function cutOff(redis: RedisServer, before: Set<string>): Promise<void> {
   for (const id of redis.clients().map(idOf)) if (!before.has(id)) await redis.command('CLIENT', 'KILL', 'ID', id);
 }

@@ -1,4 +1,4 @@
-// config.io.redis: applications that share rooms by way of Redis. Contract section 8.
+// config.io.redis: applications that share rooms through Redis.
 import assert from 'node:assert/strict';
 import { logs, type Running } from './support/app';
 import { startInline } from './support/inline';
@@ -14,7 +14,7 @@ describe('redis', () => {
     redis = await startRedis();
     const rest = {
       io: { namespace: { '/': {}, '/chat': {} } },
-      // Made before anybody chooses an adapter.
+      // Created before the adapter is installed.
       boot: (app: Running['app']) => void app.io.of('/early'),
     };
     a = await startWorker(redis.config, rest);
@@ -28,14 +28,14 @@ describe('redis', () => {
 
   sharesRooms(() => [a!, b!]);
 
-  it('should log and ignore what is no message of an adapter', async () => {
+  it('should log and ignore a message that no adapter has sent', async () => {
     const client = await a!.connect();
     const heard = next(client, 'after');
     const { warn } = logs(a!.app);
 
     for (let n = 0; n < 3; n++) {
       await redis.command('PUBLISH', 'socket.io#/#', 'garbage');
-      // Asks for the sockets of no rooms.
+      // A request without rooms.
       await redis.command('PUBLISH', 'socket.io-request#/#', '{"type":5}');
       await redis.command('PUBLISH', 'socket.io-response#/#', '{');
     }
@@ -47,14 +47,14 @@ describe('redis', () => {
     assert.match(warn[1], /ignored: Cannot read properties of undefined/);
   });
 
-  it('should not mix applications of different keys', async () => {
+  it('should separate applications with different keys', async () => {
     const other = await startWorker({ ...redis.config, key: 'other' });
     const client = await a!.connect();
     const stray: string[] = [];
     client.onAny((event) => stray.push(event));
     const end = next(client, 'end');
     other.app.io.emit('stray');
-    // Redis has answered on that connection: the message has passed.
+    // After an answer on the same connection, Redis has delivered the message.
     await other.app.io.fetchSockets();
     b!.app.io.emit('end');
     await end;
@@ -78,7 +78,7 @@ describe('redis', () => {
   });
 
   for (const off of [undefined, false] as const) {
-    it(`should not connect where config.io.redis is ${off}`, async () => {
+    it(`should not connect if config.io.redis is ${off}`, async () => {
       const before = redis.clients().length;
       const worker = await startInline({ io: { redis: off } });
       assert.equal(worker.app.io.of('/').adapter.constructor.name, 'Adapter');
@@ -96,7 +96,7 @@ describe('redis with a password', () => {
   after(() => redis.stop());
 
   for (const key of ['auth_pass', 'password']) {
-    it(`should take it from ${key}, and use the database of db`, async () => {
+    it(`should read it from ${key}, and use the database db`, async () => {
       const config = { host: '127.0.0.1', port: redis.port, db: 1, [key]: 'open sesame' };
       const [a, b] = [await startWorker(config), await startWorker(config)];
       const client = await inRoom(a, 'room');

@@ -1,4 +1,4 @@
-// Routes: contract section 3, and that an event's name is data.
+// Routes of namespaces, and chains for all namespaces.
 import assert from 'node:assert/strict';
 import type { Application } from 'egg';
 import type { IoConfig, Middleware } from '../lib';
@@ -12,7 +12,7 @@ const fails = async (router: (app: Application) => void, expected: RegExp) => {
 };
 
 parity('router', (kind) => {
-  it('should route events of / by app.io.route and of others by app.io.of().route', async () => {
+  it('should route events of / with app.io.route(), and of other namespaces with app.io.of().route()', async () => {
     const { connect } = await startInline({
       router: (app) => {
         app.io.route('where', (ctx) => ctx.args[0]('/'));
@@ -25,19 +25,19 @@ parity('router', (kind) => {
     }
   });
 
-  it('should be the same router by app.io.route and app.io.of("/").route', async () => {
+  it('should be the same router for app.io and app.io.of("/")', async () => {
     const { connect, app } = await startInline({ router: (app) => app.io.of('/').route('x', (ctx) => ctx.args[0](1)) });
     assert.equal(await (await connect()).emitWithAck('x'), 1);
     assert(app.io.of('/') === app.io.sockets);
   });
 
-  it('should refuse an event that is no string, naming the namespace', async () => {
+  it('should refuse an event that is not a string, and name the namespace', async () => {
     const event = 42 as unknown as string;
     await fails((app) => app.io.route(event, () => {}), /event must be string!.*app\.io\.of\('\/'\).*42/);
     await fails((app) => app.io.of('/chat').route(undefined as never, () => {}), /event must be string!.*'\/chat'/);
   });
 
-  it('should refuse a handler that is no function, naming event and namespace', async () => {
+  it('should refuse a handler that is not a function, and name the event and the namespace', async () => {
     const missing = (app: Application) => app.io.of('/chat').route('say', (app.io.controller as any).nobody?.say);
     await fails(
       missing,
@@ -45,7 +45,7 @@ parity('router', (kind) => {
     );
   });
 
-  it('should warn of a handler that is a middleware: its controller was forgotten', async () => {
+  it('should log a warning if the handler is a middleware: the controller is missing', async () => {
     let log = { warn: [] as string[] };
     await startInline({
       middleware: { a: (_ctx, next) => next() },
@@ -65,7 +65,7 @@ parity('router', (kind) => {
     );
   });
 
-  it('should keep the first route of an event and warn of another, naming both', async () => {
+  it('should ignore a second route of an event, and log a warning that names both', async () => {
     const { connect, app } = await startInline({});
     const { warn } = logs(app);
     app.io.route('x', function first(ctx) {
@@ -79,13 +79,13 @@ parity('router', (kind) => {
     assert.match(warn[0], /app\.io\.of\('\/'\)\.route\('x'.*First: first, ignored: second/);
   });
 
-  it('should take routes that come after the boot, in namespaces that come after the boot', async () => {
+  it('should accept routes after the boot, in namespaces that are created after the boot', async () => {
     const { connect, app } = await startInline({});
     app.io.of('/late').route('x', (ctx) => ctx.args[0](typeof ctx.service));
     assert.equal(await (await connect('/late')).emitWithAck('x'), 'object');
   });
 
-  it('should run the routes of a namespace without configuration, with empty chains', async () => {
+  it('should run the routes of a namespace without configuration', async () => {
     const { connect } = await startInline({
       io: { namespace: { '/': {} } },
       router: (app) => app.io.of('/unconfigured').route('x', (ctx) => ctx.args[0](ctx.session?.isNew)),
@@ -93,7 +93,7 @@ parity('router', (kind) => {
     assert.equal(await (await connect('/unconfigured')).emitWithAck('x'), true);
   });
 
-  it('should leave a namespace alone that is neither configured nor routed', async () => {
+  it('should not modify a namespace that is neither configured nor routed', async () => {
     const { connect, app } = await startInline({
       router: (app) => app.io.of('/native').on('connection', (socket) => socket.on('x', (ack) => ack('native'))),
     });
@@ -102,7 +102,7 @@ parity('router', (kind) => {
     assert.equal('remoteAddress' in (socket as object), false);
   });
 
-  it('should take any string for an event like any other', async () => {
+  it('should accept any string as the name of an event', async () => {
     const names = ['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'prototype', 'then', '', ' ', '消息'];
     const routed = new Set(names.slice(0, 4));
     const { connect } = await startInline({
@@ -128,7 +128,7 @@ parity('router', (kind) => {
     await assert.rejects(connect('/room-x'), /Invalid namespace/);
   });
 
-  it('should guard and route a child of a parent namespace that was made before all was loaded', async () => {
+  it('should run chains and routes in a child namespace that is created during the boot', async () => {
     let guarded = 0;
     const { connect } = await startInline({
       io: { connectionMiddleware: ['guard'], namespace: { '/': {}, '/room-2': {} } },
@@ -147,11 +147,11 @@ parity('router', (kind) => {
       const client = await connect(name);
       assert.equal(await client.emitWithAck('x'), name);
     }
-    // An old client passes / before.
+    // An old client joins / first.
     assert.equal(guarded, kind.protocol === 3 ? 6 : 3);
   });
 
-  it('should take no route of one child, which the others would have, too', async () => {
+  it('should refuse a route of one child namespace: it would apply to all children', async () => {
     const namespaces: IoConfig['namespace'][] = [{}, { '/room-1': { connectionMiddleware: ['guard'] } }];
     for (const namespace of namespaces) {
       const { message } = await bootError({
@@ -163,12 +163,12 @@ parity('router', (kind) => {
       });
       assert.match(
         message,
-        /\/room-1 has the routes of \/\^\\\/room-\\d\+\$\/, as its other children.*route\(\) of what app\.io\.of/,
+        /\/room-1 has the routes of \/\^\\\/room-\\d\+\$\/, as all of its children.*route\(\) of what app\.io\.of/,
       );
     }
   });
 
-  it('should guard a configured child of a parent namespace however often it has been empty', async () => {
+  it('should run the chain of a configured child namespace after it was removed and created again', async () => {
     const { client, connect, app } = await startInline({
       io: {
         init: { cleanupEmptyChildNamespaces: true },
@@ -186,7 +186,7 @@ parity('router', (kind) => {
     assert.equal(await (await connect('/room-8')).emitWithAck('x'), 1);
   });
 
-  it('should warn of a route whose event can never come', async () => {
+  it('should log a warning for a route whose event never arrives', async () => {
     const { app } = await startInline({});
     const { warn } = logs(app);
     app.io.route('connect', () => {});
@@ -195,7 +195,7 @@ parity('router', (kind) => {
     assert.equal(warn.length, 1);
   });
 
-  it('should answer a client that asks for an unknown namespace, and nobody else notices', async () => {
+  it('should refuse a client of an unknown namespace, and not affect other clients', async () => {
     const { connect, url } = await startInline({ router: (app) => app.io.route('x', (ctx) => ctx.args[0](1)) });
     const client = await connect();
     await assert.rejects(connected(track(`${url}/nowhere`)), /Invalid namespace/);
@@ -206,7 +206,7 @@ parity('router', (kind) => {
 parity('chains for all namespaces', (kind) => {
   const both = { connectionMiddleware: ['guard'], packetMiddleware: ['b'] };
 
-  it('should run first in every namespace: configured, routed, native, and made later', async () => {
+  it('should run first in every namespace: configured, routed, native, and created later', async () => {
     const steps: string[] = [];
     const { connect, app } = await startInline({
       io: { ...both, namespace: { '/': { connectionMiddleware: ['a'] } } },
@@ -236,13 +236,13 @@ parity('chains for all namespaces', (kind) => {
       if (name === '/routed' || name === '/native') answers.push(await client.emitWithAck('x'));
     }
     assert.deepEqual(answers, [1, 2]);
-    // An old client passes / before.
+    // An old client joins / first.
     const before = kind.protocol === 3 ? ['guard /', 'a /'] : [];
     const others = [['guard /routed', 'b x'], ['guard /native', 'b x'], ['guard /later']];
     assert.deepEqual(steps, ['guard /', 'a /', ...others.flatMap((own) => [...before, ...own])]);
   });
 
-  it('should keep a client out of every namespace', async () => {
+  it('should refuse a client in every namespace', async () => {
     const { connect, app } = await startInline({
       io: both,
       middleware: {
@@ -257,7 +257,7 @@ parity('chains for all namespaces', (kind) => {
     await assert.rejects(connect('/'), /closed/);
   });
 
-  it('should warn at boot where the connection chain of / no longer guards another namespace', async () => {
+  it('should log a warning at boot if the connection chain of / does not guard another namespace', async () => {
     const warnings = async (io: object): Promise<string[]> => {
       const all = signal<string[]>();
       await startInline({
@@ -284,8 +284,8 @@ parity('chains for all namespaces', (kind) => {
   });
 });
 
-describe('the client that reconnects', () => {
-  it('should be let in again by the chain, with connection state recovery too', async () => {
+describe('a client that reconnects', () => {
+  it('should pass the chain again, even with connection state recovery', async () => {
     let admitted = 0;
     const { connect, app } = await startInline({
       io: {
@@ -301,7 +301,7 @@ describe('the client that reconnects', () => {
       router: (app) => app.io.route('x', (ctx) => ctx.args[0](ctx.recovered)),
     });
     const client = await connect('/', { reconnection: true, reconnectionDelay: 5 });
-    // An offset to recover from.
+    // The client needs the offset of an event to recover.
     app.io.emit('first');
     assert.equal(await client.emitWithAck('x'), false);
     client.io.engine.close();
@@ -310,7 +310,7 @@ describe('the client that reconnects', () => {
     assert.equal(admitted, 2);
   });
 
-  it('should be answered where the application skips the middlewares for it', async () => {
+  it('should be admitted without the chain if skipMiddlewares is set', async () => {
     let admitted = 0;
     const { connect, app } = await startInline({
       io: {

@@ -1,5 +1,4 @@
-// Routes as applications write them: by a controller's path, with middlewares of their own, several at once, and for events
-// that no route names.
+// Routes by the path of a controller, with middleware of their own, for several events, and for all other events.
 import assert from 'node:assert/strict';
 import type { Application, Context } from 'egg';
 import { logs, type Running, start } from './support/app';
@@ -24,28 +23,28 @@ parity('routes of an application', () => {
     assert.deepEqual(await client.emitWithAck('say', { text: 'hello' }), { said: 'hello' });
   });
 
-  it('should route several events at once: by path, nested, by method and by function', async () => {
+  it('should accept several events at once: by path, by nested path, by method and by function', async () => {
     const client = await running.connect('/admin');
     assert.equal(await client.emitWithAck('kick', 'bob'), 'kicked bob');
     assert.equal(await client.emitWithAck('leave'), 'left');
     assert.equal(await client.emitWithAck('inline', 1), 2);
   });
 
-  it('should run the middlewares of one route for that one alone', async () => {
+  it('should run the middleware of one route only for that route', async () => {
     const { error } = logs(running.app);
     const client = await running.connect();
     assert.equal(await client.emitWithAck('limited'), 'left');
     assert.equal(await client.emitWithAck('limited'), 'left');
     assert.deepEqual(await client.emitWithAck('limited'), { error: { message: 'too many', code: 'RATE' } });
     assert.deepEqual(await client.emitWithAck('say', { text: 'free' }), { said: 'free' });
-    // No controller failed: the line has not its prefix.
+    // A middleware has failed, so the message has no prefix.
     assert.deepEqual(
       error.map((err) => err.message),
       ['too many'],
     );
   });
 
-  it('should fail the boot for a path that leads to no controller, with those that there are', () => {
+  it('should fail the boot if a path has no controller, and list the existing paths', () => {
     const route = (path: string) => () => running.app.io.route('x', path as 'chat.say');
     const known =
       /can't find controller: .* !.*app\.io\.of\('\/'\)\.route\('x'.*: admin\.user\.kick, chat\.leave, chat\.say/;
@@ -63,7 +62,7 @@ parity('routes of an application', () => {
     }
   });
 
-  it('should name the event of an object whose handler is none', () => {
+  it('should name the event of an invalid handler in an object of routes', () => {
     const { io } = running.app;
     assert.throws(() => io.of('/x').route({ a: 'chat.say', b: undefined as never }), /handler must be function!.*'b'/);
     assert.throws(() => io.of('/x').route({ b: undefined as never }), /It is undefined: is its name misspelt\?/);
@@ -84,12 +83,12 @@ parity('routes of an application', () => {
 });
 
 describe('a path without controllers', () => {
-  it('should fail the boot and say that there are none', async () => {
+  it('should fail the boot if the application has no controllers', async () => {
     await bootFails((app) => app.io.route('say', 'chat.say'), /can't find controller: chat\.say !.*there are none/);
   });
 });
 
-parity('middlewares of a route', () => {
+parity('middleware of a route', () => {
   it('should run inside the packet chain, in order, around the controller', async () => {
     const steps: string[] = [];
     const over = signal();
@@ -114,7 +113,7 @@ parity('middlewares of a route', () => {
     ]);
   });
 
-  it('should give the controller what they change in the packet, and keep it back without next()', async () => {
+  it('should pass its changes of the packet to the controller, and drop the event without next()', async () => {
     const { connect } = await startInline({
       router: (app) => {
         const double = (ctx: Context, next: () => Promise<void>) => {
@@ -130,7 +129,7 @@ parity('middlewares of a route', () => {
     assert.equal(await client.emitWithAck('double', 11), 'kept back');
   });
 
-  it('should tell the client what they throw, and catch what the controller throws', async () => {
+  it('should emit its errors to the client, and be able to catch those of the controller', async () => {
     const caught: unknown[] = [];
     const { connect, app } = await startInline({
       router: (app) => {
@@ -172,7 +171,7 @@ parity('middlewares of a route', () => {
     assert.deepEqual(steps, ['around in', 'client namespace disconnect', 'around out']);
   });
 
-  it('should fail the boot where one is no function, naming the route', async () => {
+  it('should fail the boot if it is not a function, and name the route', async () => {
     const missing = (app: Application) => app.io.of('/chat').route('say', (app.io.middleware as any).nobody, () => {});
     await bootFails(
       missing,
@@ -181,7 +180,7 @@ parity('middlewares of a route', () => {
     await bootFails((app) => app.io.route('say', 'auth' as never, () => {}), /middleware must be function!.*'auth'/);
   });
 
-  it('should say what was meant, where that is known', async () => {
+  it('should suggest what to write instead', async () => {
     const handler = () => {};
     await bootFails(
       (app) => app.io.route('say', 'guard' as never, handler),
@@ -193,7 +192,7 @@ parity('middlewares of a route', () => {
     );
   });
 
-  it('should warn of a route for what is no event of a socket', async () => {
+  it('should log a warning for a route of an event that sockets do not have', async () => {
     const { app } = await startInline({});
     const { warn } = logs(app);
     app.io.route('connection', () => {});
@@ -208,7 +207,7 @@ parity('a catch-all route', () => {
     app.io.of('/other').route('known', (ctx) => ctx.args[0]('other'));
   };
 
-  it('should have the events that no route names, of its namespace', async () => {
+  it('should handle the unrouted events of its namespace', async () => {
     const { connect } = await startInline({ router });
     const [client, other] = [await connect(), await connect('/other')];
     assert.equal(await client.emitWithAck('known'), 'known');
@@ -224,7 +223,7 @@ parity('a catch-all route', () => {
     assert.equal(answered, false);
   });
 
-  it('should not have system events', async () => {
+  it('should not handle system events', async () => {
     const seen: unknown[] = [];
     const gone = signal();
     const { connect } = await startInline({
@@ -243,7 +242,7 @@ parity('a catch-all route', () => {
     assert.deepEqual(seen, ['a', 'b']);
   });
 
-  it('should warn of a second one', async () => {
+  it('should log a warning for a second one', async () => {
     const { app } = await startInline({ router });
     const { warn } = logs(app);
     app.io.route('*', () => {});

@@ -1,4 +1,4 @@
-// What the handshake read of a session is never written when the socket closes: HTTP requests have written since.
+// The session of a connection is not saved when the socket is disconnected: HTTP requests may have changed it in the meantime.
 import assert from 'node:assert/strict';
 import { type SessionApp, startSession } from './fixtures/apps/session-app/kit';
 import { parity } from './support/clients';
@@ -7,11 +7,15 @@ import { DEADLINE, signal, until } from './support/wait';
 const HOUR = 3_600_000;
 
 parity('session at the end of a connection', () => {
-  /** A connection middleware that changes the session before and after `await next()`, and says when it has ended. */
+  /**
+   * Sets a connection middleware that changes the session before and after `await next()`.
+   *
+   * @returns the session after `await next()`, when the middleware has ended
+   */
   function touch(app: SessionApp) {
     const ended = signal<unknown>();
     app.hooks.connection = async (ctx, next) => {
-      // The sentinel has no session.
+      // The sentinel client has no session.
       if (!ctx.get('cookie')) return next();
       const session = ctx.session as unknown as Record<string, unknown>;
       session.visit = 'handshake';
@@ -23,7 +27,7 @@ parity('session at the end of a connection', () => {
     return ended.promise;
   }
 
-  /** A client that connects, is asked something and leaves: what was to be written at a disconnect is written by then. */
+  /** Connects and disconnects another client. A session that is saved at a disconnect would be saved by then. */
   async function sentinel(app: SessionApp) {
     const client = await app.connect();
     assert.deepEqual(await client.timeout(DEADLINE).emitWithAck('read'), {});
@@ -31,7 +35,7 @@ parity('session at the end of a connection', () => {
     await app.http('/read');
   }
 
-  it('should not be written over what an HTTP request has written meanwhile', async () => {
+  it('should not overwrite the changes of an HTTP request', async () => {
     const app = await startSession();
     const cookie = await app.login({ user: 'ann' });
     const ended = touch(app);
@@ -47,7 +51,7 @@ parity('session at the end of a connection', () => {
     assert.deepEqual((await app.http('/read', cookie)).body, { user: 'ann', visit: 'http', cart: '1' });
   });
 
-  it('should not be made again after an HTTP request has destroyed it', async () => {
+  it('should not be created again after an HTTP request has destroyed it', async () => {
     const app = await startSession();
     const cookie = await app.login({ user: 'ann' });
     const ended = touch(app);
@@ -59,7 +63,7 @@ parity('session at the end of a connection', () => {
     assert.equal(app.store.entries.size, 0);
   });
 
-  it('should not be written over what a packet of the same socket has written', async () => {
+  it('should not overwrite the changes of a packet of the same socket', async () => {
     const app = await startSession();
     const cookie = await app.login({ user: 'ann' });
     const ended = touch(app);
@@ -71,7 +75,7 @@ parity('session at the end of a connection', () => {
     assert.deepEqual(app.store.data(), [{ user: 'ann', visit: 'packet' }]);
   });
 
-  it('should end a chain whose client left while the store was being read', async () => {
+  it('should let the chain end if the client disconnects while the session is read', async () => {
     const app = await startSession();
     const cookie = await app.login({ user: 'ann' });
     const ended = touch(app);
@@ -97,7 +101,7 @@ parity('session at the end of a connection', () => {
       const app = await startSession({ session: { [option]: true, maxAge: HOUR } });
       const cookie = await app.login({ user: 'ann' });
       const [key, entry] = Array.from(app.store.entries)[0]!;
-      // So near its end that whatever commits it renews it.
+      // It expires so soon that saving it would renew it.
       app.store.entries.set(key, { ...entry, _expire: Date.now() + HOUR / 4 });
       const ended = signal();
       app.hooks.connection = async (ctx, next) => {

@@ -1,4 +1,4 @@
-// Sessions that are kept in the cookie: contract section 7.
+// Sessions in a cookie.
 import assert from 'node:assert/strict';
 import { ask, itShowsTheLogin, type SessionApp, startSession } from './fixtures/apps/session-app/kit';
 import { connected } from './support/app';
@@ -27,7 +27,7 @@ parity('session in the cookie', () => {
     assert.deepEqual(seen, [{}]);
   });
 
-  it('should be empty for a client with a cookie that somebody has tampered with', async () => {
+  it('should be empty for a client with a forged cookie', async () => {
     const cookie = await app.login({ user: 'ann' });
     const tampered = cookie.replace(/(EGG_SESS=.{10})(.)/, (_all, start, char) => start + (char === 'A' ? 'B' : 'A'));
     assert.notEqual(tampered, cookie);
@@ -36,13 +36,13 @@ parity('session in the cookie', () => {
     assert.deepEqual(await ask(await app.enter(cookie), 'read'), { user: 'ann' });
   });
 
-  it('should keep what a connection middleware writes for the packets of that socket alone', async () => {
+  it('should have the changes of a connection middleware in packets of the same socket only', async () => {
     app.hooks.connection = (ctx, next) => {
       if (ctx.query.write && ctx.socket.nsp.name === '/') ctx.session.visit = 'first';
       return next();
     };
     const client = await app.connect('/', { query: { write: '1' } });
-    // Over the same connection, in another namespace.
+    // A socket in another namespace on the same connection.
     const beside = await connected(client.io.socket('/other'));
     const stranger = await app.enter();
     assert.deepEqual(await ask(client, 'read'), { visit: 'first' });
@@ -51,7 +51,7 @@ parity('session in the cookie', () => {
     beside.disconnect();
   });
 
-  it('should keep what a packet handler writes for the packets that follow, and not reach the browser', async () => {
+  it('should have the changes of a packet in later packets of the same socket, but not in the browser', async () => {
     const cookie = await app.login({ user: 'ann' });
     const [client, second] = [await app.enter(cookie), await app.enter(cookie)];
     await ask(client, 'write', { cart: 1 });
@@ -61,7 +61,7 @@ parity('session in the cookie', () => {
     assert.deepEqual((await app.http('/read', cookie)).body, { user: 'ann' });
   });
 
-  it('should be gone for the packets that follow a handler that sets it to null', async () => {
+  it('should be empty in later packets if a handler sets it to null', async () => {
     const cookie = await app.login({ user: 'ann' });
     const client = await app.enter(cookie);
     await ask(client, 'clear');
@@ -70,7 +70,7 @@ parity('session in the cookie', () => {
     assert.deepEqual(await ask(client, 'read'), { user: 'bob' });
   });
 
-  it('should leave the other cookies as they are', async () => {
+  it('should not change other cookies', async () => {
     const cookies: unknown[] = [];
     app.hooks.packet = (ctx, next) => {
       cookies.push(ctx.cookies.get('plain', { signed: false }), ctx.cookies.get('theme', { signed: false }));

@@ -1,4 +1,4 @@
-// A session store that fails: at the handshake the client is refused, at a packet it hears `error`; others are unharmed.
+// A session store that fails. At the handshake the client is refused, for a packet it receives `error`. Other clients are not affected.
 import assert from 'node:assert/strict';
 import { ask, type SessionApp, startSession } from './fixtures/apps/session-app/kit';
 import { logs, refused } from './support/app';
@@ -14,7 +14,7 @@ parity('session in a store that fails', () => {
 
   beforeEach(() => app.reset());
 
-  /** Two sessions; the store fails for the first of them at this call. */
+  /** Creates two sessions. After `fail()` the store throws if `call` is called for the first of them. */
   async function failing(call: string) {
     const [ann, bob] = [await app.login({ user: 'ann' }), await app.login({ user: 'bob' })];
     const [key] = app.store.entries.keys();
@@ -26,7 +26,7 @@ parity('session in a store that fails', () => {
     return { ann, bob, fail, error: logs(app.app).error };
   }
 
-  it('should refuse a client whose session cannot be read, and log it once', async () => {
+  it('should refuse a client if its session cannot be read, and log it once', async () => {
     const { ann, bob, fail, error } = await failing('get');
     fail();
     let ran = 0;
@@ -44,7 +44,7 @@ parity('session in a store that fails', () => {
     assert.deepEqual(await ask(await app.enter(bob), 'read'), { user: 'bob' });
   });
 
-  it('should refuse a client whose session cannot be written, and end its middleware', async () => {
+  it('should refuse a client if its session cannot be saved, and unwind the chain', async () => {
     const { ann, bob, fail, error } = await failing('set');
     fail();
     const thrown = signal<unknown>();
@@ -62,7 +62,7 @@ parity('session in a store that fails', () => {
     assert.equal(error.length, 1);
   });
 
-  it('should let a client in when the store works again', async () => {
+  it('should admit a client when the store works again', async () => {
     const { ann, fail } = await failing('get');
     fail();
     await refused(app.client('/', { extraHeaders: { cookie: ann } }));
@@ -70,7 +70,7 @@ parity('session in a store that fails', () => {
     assert.deepEqual(await ask(await app.enter(ann), 'read'), { user: 'ann' });
   });
 
-  it('should tell a client whose session cannot be read for a packet, and go on with it and with others', async () => {
+  it('should emit error if the session cannot be read for a packet, and not disconnect the client', async () => {
     const { ann, bob, fail, error } = await failing('get');
     const [first, second] = [await app.enter(ann), await app.enter(bob)];
     let ran = 0;
@@ -96,7 +96,7 @@ parity('session in a store that fails', () => {
     ['set', 'write', [{ cart: 1 }]],
     ['destroy', 'clear', []],
   ] as const) {
-    it(`should tell a client whose session cannot be saved after its handler (${call}), and go on`, async () => {
+    it(`should emit error if the session cannot be saved after a packet (${call}), and not disconnect the client`, async () => {
       const { ann, bob, fail, error } = await failing(call);
       const [first, second] = [await app.enter(ann), await app.enter(bob)];
       fail();

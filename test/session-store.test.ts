@@ -1,4 +1,4 @@
-// Sessions in an external store: read for each packet, saved when a handler has changed them. Contract section 7.
+// Sessions in an external store. They are read for each packet, and saved if a handler has changed them.
 import assert from 'node:assert/strict';
 import { ask, itShowsTheLogin, type SessionApp, startSession } from './fixtures/apps/session-app/kit';
 import { parity } from './support/clients';
@@ -15,7 +15,7 @@ parity('session in an external store', () => {
 
   itShowsTheLogin(() => app);
 
-  it('should be read for each packet, and so show what an HTTP request has changed meanwhile', async () => {
+  it('should be read for each packet, with the changes of HTTP requests', async () => {
     const cookie = await app.login({ user: 'ann' });
     const client = await app.enter(cookie);
     assert.deepEqual(await ask(client, 'read'), { user: 'ann' });
@@ -25,7 +25,7 @@ parity('session in an external store', () => {
     assert.deepEqual(await ask(client, 'read'), {});
   });
 
-  it('should be saved when a handler has changed it, for HTTP requests to see', async () => {
+  it('should be saved if a handler has changed it, so that HTTP requests read the changes', async () => {
     const cookie = await app.login({ user: 'ann' });
     const client = await app.enter(cookie);
     await ask(client, 'write', { cart: 3 });
@@ -33,7 +33,7 @@ parity('session in an external store', () => {
     assert.deepEqual((await app.http('/read', cookie)).body, { user: 'ann', cart: 3 });
   });
 
-  it('should not be written when nothing has changed', async () => {
+  it('should not be saved if it has not changed', async () => {
     const cookie = await app.login({ user: 'ann' });
     const client = await app.enter(cookie);
     await ask(client, 'read');
@@ -43,7 +43,7 @@ parity('session in an external store', () => {
     assert.equal(app.store.count('get'), 4, 'the handshake and three packets');
   });
 
-  it('should be saved before the client hears that it is in', async () => {
+  it('should be saved before the client receives its connect packet', async () => {
     const held = signal();
     app.store.before = async (call) => {
       if (call === 'set') await held.promise;
@@ -56,7 +56,7 @@ parity('session in an external store', () => {
     const client = app.client('/', { query: { write: '1' } });
     client.on('connect', () => order.push('connected'));
     await until('the session is being saved', () => app.store.count('set') === 1);
-    // Another client comes and goes: the first one would have heard of its admission by now.
+    // Another client connects and disconnects. The connect packet of the first client would have arrived before.
     (await app.enter()).disconnect();
     order.push('saved');
     const admitted = next(client, 'connect');
@@ -67,7 +67,7 @@ parity('session in an external store', () => {
     assert.deepEqual(await ask(client, 'read'), { visit: 'first' });
   });
 
-  it('should be one entry for each socket without a cookie, however many packets write it', async () => {
+  it('should have one entry for each socket without a cookie, for all its packets', async () => {
     const clients = [await app.enter(), await app.enter()];
     for (const [i, client] of clients.entries()) {
       await ask(client, 'write', { client: i });
@@ -80,7 +80,7 @@ parity('session in an external store', () => {
     ]);
   });
 
-  it('should be one entry for a socket without a cookie whose first packets come together', async () => {
+  it('should have one entry for a socket without a cookie that sends its first packets at once', async () => {
     const client = await app.enter();
     const held = signal();
     app.store.before = async (call) => {
@@ -93,8 +93,8 @@ parity('session in an external store', () => {
     assert.deepEqual(app.store.data(), [{ cart: 3 }]);
   });
 
-  for (const who of ['with a cookie', 'without one']) {
-    it(`should be another entry each time that a handler regenerates it, for a client ${who}`, async () => {
+  for (const who of ['with a cookie', 'without a cookie']) {
+    it(`should have a new entry each time a handler regenerates it, for a client ${who}`, async () => {
       app.hooks.packet = async (ctx, next) => {
         await next();
         if (ctx.packet[0] === 'write') await (ctx.session as unknown as { regenerate(): Promise<void> }).regenerate();
@@ -114,7 +114,7 @@ parity('session in an external store', () => {
     });
   }
 
-  it('should be another entry after a logout, for a client without a cookie', async () => {
+  it('should have a new entry after a logout, for a client without a cookie', async () => {
     app.hooks.packet = (ctx) => {
       ctx.session = ctx.packet[0] === 'log out' ? null : { user: 'ann' };
       ctx.args.at(-1)();
@@ -135,7 +135,7 @@ parity('session in an external store', () => {
     assert.notEqual(third?.[1], first?.[1]);
   });
 
-  it('should be destroyed by a handler that sets it to null, for HTTP requests, too', async () => {
+  it('should be destroyed if a handler sets it to null, also for HTTP requests', async () => {
     const cookie = await app.login({ user: 'ann' });
     const client = await app.enter(cookie);
     await ask(client, 'clear');

@@ -1,4 +1,4 @@
-// The line that says at boot what was chosen.
+// The log line and the warnings at boot: adapter, workers, handover.
 import assert from 'node:assert/strict';
 import type { Application } from 'egg';
 import { Adapter } from 'socket.io-adapter';
@@ -8,7 +8,7 @@ import { hostWarnings } from '../lib/config/topology';
 import { mm } from './support/app';
 import { type Inline, startInline } from './support/inline';
 
-/** What was logged at boot. */
+/** Boots an application and returns the log line. */
 async function line(inline: Inline): Promise<string> {
   const lines: string[] = [];
   const boot = (app: Application) => {
@@ -23,7 +23,7 @@ async function line(inline: Inline): Promise<string> {
   return lines[0]!;
 }
 
-/** What several workers would log. */
+/** Returns the log line of an application with several workers. */
 const many = (io: IoConfig, options: object) =>
   summary({
     config: { io },
@@ -36,14 +36,14 @@ describe('the warnings at boot', () => {
     hostWarnings({ config: { io }, options: { workers, sticky } } as never);
   const old: IoConfig = { init: { allowEIO3: true }, generateId: () => 'x' };
 
-  it('should tell of clients that handover cannot help', () => {
+  it('should name clients for which forwarding does not work', () => {
     assert.match(warnings(old)[0]!, /clients of Socket\.IO 2 .* need --sticky: config\.io\.generateId/);
     for (const none of [warnings(old, 1), warnings(old, 4, true), warnings({ ...old, init: {} }), warnings({})]) {
       assert.deepEqual(none, []);
     }
   });
 
-  it('should tell of an adapter that carries nothing to other workers', () => {
+  it('should name an adapter that does not reach other workers', () => {
     assert.match(
       warnings({ adapter: 'memory' })[0]!,
       /'memory' sends no broadcasts to other workers, and there are 4: set it to 'cluster'/,
@@ -52,26 +52,26 @@ describe('the warnings at boot', () => {
   });
 });
 
-describe('the line at boot', () => {
-  it('should say what was chosen', async () => {
+describe('the log line at boot', () => {
+  it('should name namespaces, path, transports, adapter and workers', async () => {
     assert.equal(
       await line({ io: { namespace: { '/chat': {} } }, router: (app) => app.io.of(/room/).route('a', () => {}) }),
-      '[egg-socket.io] namespaces: /, /chat, /room/; path: /socket.io; transports: polling, websocket; adapter: memory; workers: 1; handover: off',
+      '[egg-socket.io] namespaces: /, /chat, /room/; path: /socket.io; transports: polling, websocket; adapter: memory; workers: 1; forwarding: off',
     );
   });
 
-  it('should name path, transports and an own adapter', async () => {
+  it("should name the configured path and transports, and the application's own adapter", async () => {
     const init = { path: '/live', transports: ['websocket' as const] };
     assert.match(
       await line({ io: { init, adapter: () => Adapter } }),
-      /path: \/live; transports: websocket; adapter: the application's own; workers: 1; handover: off/,
+      /path: \/live; transports: websocket; adapter: the application's own; workers: 1; forwarding: off/,
     );
   });
 
-  it('should tell of several workers', () => {
-    assert.match(many({}, {}), /adapter: cluster; workers: 4; handover: on$/);
-    assert.match(many({}, { sticky: true }), /adapter: cluster; workers: 4 \(sticky\); handover: off$/);
-    assert.match(many({ init: { transports: ['websocket'] } }, {}), /adapter: cluster; workers: 4; handover: off$/);
-    assert.match(many({ redis: {} }, {}), /adapter: redis; workers: 4; handover: on$/);
+  it('should name the adapter and handover of several workers', () => {
+    assert.match(many({}, {}), /adapter: cluster; workers: 4; forwarding: on$/);
+    assert.match(many({}, { sticky: true }), /adapter: cluster; workers: 4 \(sticky\); forwarding: off$/);
+    assert.match(many({ init: { transports: ['websocket'] } }, {}), /adapter: cluster; workers: 4; forwarding: off$/);
+    assert.match(many({ redis: {} }, {}), /adapter: redis; workers: 4; forwarding: on$/);
   });
 });

@@ -1,4 +1,4 @@
-// System events: contract section 3, and that a client can't send them.
+// System events: disconnecting, disconnect and error. Clients can't send them.
 import assert from 'node:assert/strict';
 import type { Context } from 'egg';
 import { logs } from './support/app';
@@ -8,7 +8,7 @@ import { lenientParser } from './support/parser';
 import { signal, until } from './support/wait';
 
 parity('system events', (kind) => {
-  it('should route disconnecting and disconnect with a fresh ctx and the reason', async () => {
+  it('should route disconnecting and disconnect with a context of their own and the reason', async () => {
     const seen: unknown[] = [];
     const over = signal();
     let packets = 0;
@@ -54,7 +54,7 @@ parity('system events', (kind) => {
     assert.equal(packets, 1);
   });
 
-  it('should log what their handlers throw, and do no harm', async () => {
+  it('should log errors of their handlers, and not affect other clients', async () => {
     const { connect, app } = await startInline({
       router: (app) => {
         app.io.route('disconnecting', () => {
@@ -74,7 +74,7 @@ parity('system events', (kind) => {
     assert.equal(await (await connect()).emitWithAck('hail'), 'pong');
   });
 
-  it('should route error with what Socket.IO says of the connection', async () => {
+  it("should route error with Socket.IO's error of the connection", async () => {
     const heard = signal<Context>();
     const { connect } = await startInline({ router: (app) => app.io.route('error', (ctx) => heard.resolve(ctx)) });
     const client = await connect();
@@ -86,7 +86,7 @@ parity('system events', (kind) => {
     assert.equal(ctx.id, ctx.socket.id);
   });
 
-  it('should log such an error where nobody has routed it', async () => {
+  it('should log such an error if it has no route', async () => {
     const { connect, app } = await startInline({});
     const { error: errors } = logs(app);
     const client = await connect();
@@ -95,7 +95,7 @@ parity('system events', (kind) => {
     assert.match(errors[0].message, /invalid payload/);
   });
 
-  it('should not take a packet named error for one, nor let it hide a true one', async () => {
+  it('should not route a packet named error, nor let it suppress a real error', async () => {
     const routed: unknown[] = [];
     const native: unknown[] = [];
     const { connect, app } = await startInline({
@@ -107,23 +107,23 @@ parity('system events', (kind) => {
     });
     logs(app);
     const client = await connect();
-    // By hand: an old client keeps the name for itself.
+    // Written as raw packets, because old clients reserve the name.
     for (const packet of ['2["error","forged"]', '2["error",{"message":"forged"}]']) client.io.engine.write(packet);
     assert.equal(await client.emitWithAck('hail'), 'pong');
     assert.deepEqual(routed, []);
-    // A hand-made listener hears of it, as with Socket.IO alone.
+    // A native listener receives it, as with Socket.IO alone.
     assert.deepEqual(native, ['forged', { message: 'forged' }]);
     client.io.engine.write('2not json');
     await until('the true error is routed', () => routed.length === 1);
     assert.deepEqual(routed, ['invalid payload']);
   });
 
-  // A client of version 1 or 2 can't bring such a parser.
+  // Clients of version 1 and 2 have no option `parser`.
   if (kind.protocol === 3) return;
 
   for (const event of ['disconnect', 'disconnecting', 'connect', 'newListener']) {
-    it(`should keep a living connection open and its routes quiet when a client sends "${event}" by hand`, async () => {
-      // Socket.IO's own parser refuses such a packet; one that an application brings may let it through.
+    it(`should not disconnect a client that sends a packet "${event}", nor route the packet`, async () => {
+      // Socket.IO's parser refuses such a packet; a parser of the application may accept it.
       const parser = lenientParser();
       const routed: unknown[] = [];
       let ended = 0;

@@ -1,4 +1,4 @@
-// app.ioClient(): clients that are connected or refused, what they are given, and when they go.
+// app.ioClient(): connected and refused clients, their options, and when they are closed.
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import type { Context } from 'egg';
@@ -60,7 +60,7 @@ describe('app.ioClient()', () => {
 
   const chatters = () => app.io.of('/chat').sockets.size;
 
-  it('should be a connected client', async () => {
+  it('should connect a client', async () => {
     const client = await app.ioClient();
     assert.equal(client.connected, true);
     assert.ok(app.io.sockets.sockets.has(client.id as string));
@@ -68,30 +68,30 @@ describe('app.ioClient()', () => {
     assert.equal(await client.emitWithAck('say'), 'in /');
   });
 
-  it('should give the handshake its headers, query and auth', async () => {
+  it('should pass headers, query and auth to the handshake', async () => {
     const options = { headers: { 'X-Name': 'h', cookie: 'a=b' }, query: { name: 'q' }, auth: { token: 'a' } };
     const chat = await app.ioClient('/chat', options);
     assert.deepEqual(await chat.emitWithAck('handshake'), { header: 'h', cookie: 'a=b', query: 'q', auth: 'a' });
   });
 
-  it('should hand the options of socket.io-client to it', async () => {
+  it('should pass other options to socket.io-client', async () => {
     const client = await app.ioClient('/chat', { transports: ['polling'] });
     assert.equal(client.io.engine.transport.name, 'polling');
   });
 
-  it('should take the name of a namespace without its slash, and one with parameters', async () => {
+  it('should accept a namespace without its leading slash, and one with parameters', async () => {
     const room = await app.ioClient('room/7');
     assert.equal(await room.emitWithAck('which'), '7');
   });
 
-  it('should make a connection for each', async () => {
+  it('should open a connection for each client', async () => {
     const clients = [await app.ioClient('/chat'), await app.ioClient('/chat')];
     assert.notEqual(clients[0]?.io.engine.id, clients[1]?.io.engine.id);
     assert.equal(chatters(), 2);
   });
 
-  it('should have closed them after the test, and let the next one begin when they have left', async () => {
-    // The test before.
+  it('should close clients after the test, before the next test connects one', async () => {
+    // The clients of the previous test.
     const before = chatters();
     const chat = await app.ioClient('/chat');
     assert.deepEqual([before === 0 || left.length === before, chatters()], [true, 1]);
@@ -102,21 +102,21 @@ describe('app.ioClient()', () => {
     assert.deepEqual([left.at(-1), chatters()], [id, 0]);
   });
 
-  it('should let the next test begin when the handlers of their end have ended', async () => {
+  it('should wait for the disconnect handlers of a test before the next test connects a client', async () => {
     await app.ioClient('/leaving');
     await mm.restore();
     let isIn = false;
     const next = app.ioClient().then(() => {
       isIn = true;
     });
-    // Others connect meanwhile, one after the other.
+    // Other clients connect meanwhile, one after the other.
     for (let i = 0; i < 3; i++) await connected(track(await app.ioClient.url()));
     assert.equal(isIn, false);
     held.resolve();
     await next;
   });
 
-  it('should close those that come back by themselves, and the other namespaces on their connections', async () => {
+  it('should close clients that reconnect, and their sockets in other namespaces', async () => {
     const chat = await app.ioClient('/chat', { reconnection: true, reconnectionDelay: 1 });
     const other = chat.io.socket('/');
     await next(other as never, 'connect');
@@ -124,41 +124,41 @@ describe('app.ioClient()', () => {
     await next(chat as never, 'connect');
     await mm.restore();
     assert.equal(chat.connected, false);
-    await until('the other has heard of it', () => !other.connected);
-    await until('the server has seen it', () => app.io.sockets.sockets.size === 0 && chatters() === 0);
+    await until('the other socket is disconnected', () => !other.connected);
+    await until('the server has closed both sockets', () => app.io.sockets.sockets.size === 0 && chatters() === 0);
   });
 
-  it('should fail where it is refused, with what the server has said', async () => {
+  it('should fail with the message and the data of the refusal if the client is refused', async () => {
     await assert.rejects(app.ioClient('/chat', { query: { banned: '1' } }), {
-      message: '[egg-socket.io] /chat has refused the client: you are banned',
+      message: '[egg-socket.io] /chat refused the client: you are banned',
       data: { until: 'noon' },
     });
   });
 
-  it('should fail where the server does not answer', async () => {
+  it('should fail if the server does not answer', async () => {
     await assert.rejects(
       app.ioClient('/held', { timeout: 30 }),
-      /waited 30 ms in vain for \/held to let the client in or to refuse it/,
+      /timed out after 30 ms waiting for \/held to admit or refuse the client/,
     );
   });
 
-  it('should fail where the HTTP request is refused, which is no refusal by the application', async () => {
+  it('should fail if the HTTP request is refused: the application has not refused the client', async () => {
     const elsewhere = { path: '/nowhere' };
-    const message = /\/chat has refused the client: websocket error/;
+    const message = /\/chat refused the client: websocket error/;
     await assert.rejects(app.ioClient('/chat', elsewhere), message);
     await assert.rejects(app.ioClient.expectRefused('/chat', undefined, elsewhere), message);
   });
 
-  it('should say which namespaces there are where it asks for none of them', async () => {
+  it('should list the namespaces if the namespace does not exist', async () => {
     await assert.rejects(app.ioClient('/chta'), {
-      message: /\/chta has refused the client: Invalid namespace \(there are: .*\/chat.*\)/,
+      message: /\/chta refused the client: Invalid namespace \(there are: .*\/chat.*\)/,
     });
   });
 
   describe('expectRefused()', () => {
     const banned = { query: { banned: '1' } };
 
-    it('should give the refusal', async () => {
+    it('should return the refusal', async () => {
       const refusal = await app.ioClient.expectRefused('/chat', /banned/, banned);
       assert.equal(refusal.message, 'you are banned');
       assert.deepEqual(refusal.data, { until: 'noon' });
@@ -169,31 +169,31 @@ describe('app.ioClient()', () => {
       await app.ioClient.expectRefused('/nowhere', /Invalid namespace/);
     });
 
-    it('should fail where the reason is another one', async () => {
-      const message = /\/chat has refused the client for another reason: you are banned/;
+    it('should fail if the client is refused for another reason', async () => {
+      const message = /\/chat refused the client for another reason: you are banned/;
       for (const reason of [/log in/, 'banned', () => false, async () => false]) {
         await assert.rejects(app.ioClient.expectRefused('/chat', reason, banned), { code: 'ERR_ASSERTION', message });
       }
     });
 
-    it('should fail where the client is let in, and close it', async () => {
-      await assert.rejects(app.ioClient.expectRefused('/chat', /banned/), /\/chat has let the client in/);
-      await until('it has left', () => chatters() === 0);
+    it('should fail if the client is admitted, and close it', async () => {
+      await assert.rejects(app.ioClient.expectRefused('/chat', /banned/), /\/chat admitted the client/);
+      await until('it is disconnected', () => chatters() === 0);
     });
 
-    it('should fail where the server does not answer: that is no refusal', async () => {
-      await assert.rejects(app.ioClient.expectRefused('/held', undefined, { timeout: 30 }), /in vain for \/held/);
+    it('should fail if the server does not answer', async () => {
+      await assert.rejects(app.ioClient.expectRefused('/held', undefined, { timeout: 30 }), /waiting for \/held/);
     });
   });
 
-  it('should be at a server of its own, which answers HTTP, too', async () => {
+  it('should connect to a server of its own, which also answers HTTP requests', async () => {
     const url = await app.ioClient.url();
     await app.ioClient();
     assert.equal(await app.ioClient.url(), url);
     assert.equal(await (await fetch(`${url}/plain`)).text(), 'plain');
   });
 
-  it('should say what to install where there is no socket.io-client', async () => {
+  it('should name the package to install if socket.io-client is not installed', async () => {
     const { _resolveFilename: resolve } = Module;
     mm(Module, '_resolveFilename', function (this: unknown, request: string, ...rest: unknown[]) {
       return resolve.call(this, request === 'socket.io-client' ? 'socket.io-client-not-there' : request, ...rest);
@@ -204,7 +204,7 @@ describe('app.ioClient()', () => {
     );
   });
 
-  it('should say so where socket.io-client is an old one', async () => {
+  it('should fail if socket.io-client is too old', async () => {
     const { _resolveFilename: resolve } = Module;
     mm(Module, '_resolveFilename', function (this: unknown, request: string, ...rest: unknown[]) {
       return resolve.call(this, request === 'socket.io-client' ? 'socket.io-client2' : request, ...rest);
@@ -214,16 +214,16 @@ describe('app.ioClient()', () => {
 });
 
 describe('the test kit', () => {
-  it('should not be there in other environments', async () => {
+  it('should not exist in other environments', async () => {
     mm.env('prod');
-    // With egg-mock's own variable Egg loads what is for unittest in any environment.
+    // If egg-mock's variable is set, Egg loads *.unittest.ts in any environment.
     delete process.env.EGG_MOCK_SERVER_ENV;
     const { app } = await startInline({});
     assert.equal(app.config.env, 'prod');
     assert.deepEqual(['ioClient' in app, 'mockIoContext' in app], [false, false]);
   });
 
-  it('should close with the application, although nothing was restored', async () => {
+  it('should close with the application even if mm.restore() is not called', async () => {
     mm.env('unittest');
     const { app } = await startInline({});
     const client = await app.ioClient();
@@ -235,16 +235,16 @@ describe('the test kit', () => {
     await assert.rejects(fetch(url), { message: 'fetch failed' });
   });
 
-  it('should close with the application although others are connected', async () => {
+  it('should close with the application even if other clients are connected', async () => {
     mm.env('unittest');
     const { app } = await startInline({});
     const other = track(await app.ioClient.url());
     await connected(other);
     await app.close();
-    await until('it has heard of it', () => !other.connected);
+    await until('the client is disconnected', () => !other.connected);
   });
 
-  it('should hear what the application has sent where connections can be recovered', async () => {
+  it('should receive the arguments that the application has sent if connectionStateRecovery is on', async () => {
     mm.env('unittest');
     const { app } = await startInline({
       io: { init: { connectionStateRecovery: {} } },
@@ -255,7 +255,7 @@ describe('the test kit', () => {
     assert.deepEqual(await client.expect('said'), ['hello']);
   });
 
-  it("should work where the application's init has another path and other transports", async () => {
+  it("should use the application's path and transports", async () => {
     mm.env('unittest');
     const { app } = await startInline({
       io: { init: { path: '/elsewhere', transports: ['polling'] } },

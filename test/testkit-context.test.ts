@@ -1,4 +1,4 @@
-// app.mockIoContext(): controllers and middlewares without a network.
+// app.mockIoContext(): controllers and middleware without a network.
 import assert from 'node:assert/strict';
 import type { Context } from 'egg';
 import type { Middleware } from '../lib';
@@ -35,7 +35,7 @@ describe('app.mockIoContext()', () => {
     return 'done';
   }
 
-  it('should be the context of a packet', async () => {
+  it('should return the context of a packet', async () => {
     const ctx = app.mockIoContext({
       packet: ['say', 'hi'],
       session: { user: 'ann' },
@@ -59,7 +59,7 @@ describe('app.mockIoContext()', () => {
     assert.deepEqual([...ctx.rooms], [ctx.id]);
   });
 
-  it('should note what is emitted to its client, and what it joins', async () => {
+  it('should record the events that are emitted to its client, and the rooms it joins', async () => {
     const ctx = app.mockIoContext({ packet: ['say', 'hi'], namespace: '/chat' });
     assert.equal(await say.call(ctx, ctx), 'done');
     assert.deepEqual(ctx.emitted, [['said', 'hi']]);
@@ -69,7 +69,7 @@ describe('app.mockIoContext()', () => {
     assert.deepEqual(ctx.emitted.slice(1), [['to all', 1], ['asked']]);
   });
 
-  it('should be heard by others in its rooms: other contexts, and clients', async () => {
+  it('should broadcast to other contexts and to clients in its rooms', async () => {
     const ctx = app.mockIoContext({ packet: ['say', 'hi'], namespace: '/chat' });
     const other = app.mockIoContext({ namespace: '/chat' });
     await other.join('room');
@@ -86,7 +86,7 @@ describe('app.mockIoContext()', () => {
     await client.expect('heard', 'hi');
   });
 
-  it('should have the ack at the end of its arguments', async () => {
+  it('should have the acknowledgement function as its last argument', async () => {
     const answers: unknown[] = [];
     const ctx = app.mockIoContext({
       packet: ['say', 'hi', (answer: unknown) => answers.push(answer)],
@@ -96,7 +96,7 @@ describe('app.mockIoContext()', () => {
     assert.deepEqual(answers, ['ok']);
   });
 
-  it('should do for middlewares', async () => {
+  it('should work with middleware', async () => {
     const { a } = app.io.middleware as unknown as Record<'a', Middleware>;
     let passed = 0;
     const next = async () => void passed++;
@@ -106,7 +106,7 @@ describe('app.mockIoContext()', () => {
     assert.equal(passed, 1);
   });
 
-  it('should have a session that can be changed, given or not', () => {
+  it('should have a session that can be changed, with and without the option', () => {
     const session = { user: 'ann' };
     const ctx = app.mockIoContext({ session });
     ctx.session.user = 'bob';
@@ -116,24 +116,24 @@ describe('app.mockIoContext()', () => {
     assert.equal(other.session.user, 'eve');
   });
 
-  it("should have the parameters of its namespace's name, or those given", () => {
+  it("should have the parameters of its namespace's name, or those of the option", () => {
     assert.equal(app.mockIoContext({ namespace: '/room/7' }).params?.id, '7');
     assert.deepEqual(app.mockIoContext({ namespace: '/room/7', params: { id: '8' } }).params, { id: '8' });
     assert.deepEqual(app.mockIoContext({ params: { id: '8' } }).params, { id: '8' });
   });
 
-  it('should fail where there is no such namespace', () => {
+  it('should fail if the namespace does not exist', () => {
     assert.throws(() => app.mockIoContext({ namespace: '/nope' }), /no namespace \/nope \(there are: \/, \/chat, /);
     assert.equal(app.io._nsps.has('/nope'), false);
   });
 
-  it('should run no chains and be no connection', () => {
+  it('should neither run middleware chains nor open a connection', () => {
     app.mockIoContext({ namespace: '/chat' });
     assert.deepEqual(connections.length, app.io.stats().namespaces['/chat']?.[4].total);
     assert.equal(app.io.engine.clientsCount, 0);
   });
 
-  it('should be disconnected by its controller', () => {
+  it('should let a controller disconnect its client', () => {
     const ctx = app.mockIoContext({ namespace: '/chat' });
     ctx.disconnect(true);
     assert.equal(app.io.of('/chat').sockets.has(ctx.id), false);
@@ -142,7 +142,7 @@ describe('app.mockIoContext()', () => {
     assert.deepEqual([other?.connected, more[0]?.connected], [false, true]);
   });
 
-  it('should be gone after the test', async () => {
+  it('should be disconnected after the test', async () => {
     const { sockets } = app.io.of('/chat');
     assert.equal(sockets.size, 0);
     const ctx = app.mockIoContext({ namespace: '/chat' });
@@ -151,7 +151,7 @@ describe('app.mockIoContext()', () => {
     assert.deepEqual([sockets.size, ctx.connected], [0, false]);
   });
 
-  it('should note what is emitted where connections can be recovered', async () => {
+  it('should record emitted events without their offsets if connectionStateRecovery is on', async () => {
     mm.env('unittest');
     const { app } = await startInline({ io: { init: { connectionStateRecovery: {} } } });
     const ctx = app.mockIoContext();
@@ -159,7 +159,7 @@ describe('app.mockIoContext()', () => {
     assert.deepEqual(ctx.emitted, [['said', 'hi']]);
   });
 
-  it('should find a misspelt option', () => {
+  it('should refuse an unknown option', () => {
     assert.throws(() => app.mockIoContext({ sesion: {} } as never), /unknown option sesion.*session/);
   });
 });

@@ -1,4 +1,4 @@
-// docs/testing.md and the README's section on tests, run as they stand: the application, the tests with mocha and with node:test.
+// Runs the code of docs/testing.md and of the README's section on tests: the application, and the tests with mocha and node:test.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import fs from 'node:fs';
@@ -20,7 +20,7 @@ function write(file: string, content: string): void {
   fs.writeFileSync(full, content);
 }
 
-/** Runs Node in the application, and fails where that fails. */
+/** Runs Node in the application. Rejects if Node exits with an error. */
 async function node(args: string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
   const { NODE_ENV: _none, NODE_TEST_CONTEXT: _no, ...inherited } = process.env;
   const options = {
@@ -32,7 +32,7 @@ async function node(args: string[], env: NodeJS.ProcessEnv = {}): Promise<string
   return stdout;
 }
 
-// As egg-bin does.
+// The options that egg-bin passes.
 const mocha = [
   MOCHA,
   '--no-config',
@@ -44,7 +44,7 @@ const mocha = [
   'test/chat.test.ts',
 ];
 
-/** An application of the files that a text has. */
+/** Creates an application of the files that a text contains. */
 function makeApplication(of: string): void {
   fs.rmSync(baseDir, { recursive: true, force: true });
   for (const [, file, code] of of.matchAll(/^`([\w./]+)`\n\n```\w+\n(.*?)^```/gms)) write(file!, code!);
@@ -62,7 +62,7 @@ function remove(): void {
 describe('the README', () => {
   after(remove);
 
-  it('should teach a test of its first event', async () => {
+  it('should contain tests of its first event that pass', async () => {
     const section = (title: string) => new RegExp(`^## ${title}\n(.*?)^## `, 'ms').exec(readme)?.[1] ?? '';
     makeApplication(section('The first event').split('<details>')[0]! + section('Testing an application'));
     assert.match(await node(mocha, { NODE_ENV: 'test' }), / 2 passing/);
@@ -73,11 +73,11 @@ describe('docs/testing.md', () => {
   before(() => makeApplication(text));
   after(remove);
 
-  it('should teach tests with mocha', async () => {
+  it('should contain tests with mocha that pass', async () => {
     assert.match(await node(mocha, { NODE_ENV: 'test' }), / 4 passing/);
   });
 
-  it('should teach what another context shows', async () => {
+  it('should contain an example with a second context that passes', async () => {
     const code = /```ts\n(const ctx = .*?other\.emitted.*?)```/s.exec(text)?.[1];
     assert.ok(code);
     const file = path.join(baseDir, 'test/chat.test.ts');
@@ -87,7 +87,7 @@ describe('docs/testing.md', () => {
   });
 
   for (const restores of [true, false]) {
-    it(`should teach tests with node:test, which end ${restores ? 'their clients' : 'with the application alone'}`, async () => {
+    it(`should contain tests with node:test that pass ${restores ? 'with' : 'without'} mm.restore()`, async () => {
       const file = path.join(baseDir, 'test/chat.test.js');
       const whole = fs.readFileSync(file, 'utf8');
       const own = restores ? whole : whole.replace('  afterEach(() => mm.restore());\n', '');
@@ -95,7 +95,7 @@ describe('docs/testing.md', () => {
       write('test/chat.test.js', own);
       const output = await node(['--test', '--test-force-exit', '--test-reporter=tap', 'test/chat.test.js']);
       assert.match(output, /^# fail 0$/m);
-      assert.match(output, /should tell the others what is said/);
+      assert.match(output, /broadcasts a message to the other clients/);
     });
   }
 });

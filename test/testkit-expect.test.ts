@@ -56,13 +56,13 @@ describe('a client of app.ioClient()', () => {
   const impatient = () => app.ioClient('/chat', { timeout: 300 });
 
   describe('expect()', () => {
-    it('should give the arguments of an event that comes', async () => {
+    it('should return the arguments of the next event', async () => {
       const said = chat.expect('said');
       emits(['said', 'hello', { to: 'all' }]);
       assert.deepEqual(await said, ['hello', { to: 'all' }]);
     });
 
-    it('should take those that have come, in order, and each once', async () => {
+    it('should return received events in order, and each of them once', async () => {
       emits(['said', 1], ['other'], ['said', 2], ['end']);
       await chat.expect('end');
       assert.deepEqual(await chat.expect('said'), [1]);
@@ -71,13 +71,13 @@ describe('a client of app.ioClient()', () => {
       await chat.expectNothing('said');
     });
 
-    it('should give each that waits its own', async () => {
+    it('should return one event to each of two pending calls', async () => {
       const both = Promise.all([chat.expect('said'), chat.expect('said')]);
       emits(['said', 1], ['said', 2]);
       assert.deepEqual(await both, [[1], [2]]);
     });
 
-    it('should compare the payload', async () => {
+    it('should compare the arguments', async () => {
       emits(['said', { text: 'hello' }], ['moved', 1, 2], ['nothing'], ['list', ['a']]);
       await chat.expect('said', { text: 'hello' });
       await chat.expect('moved', 1, 2);
@@ -85,13 +85,13 @@ describe('a client of app.ioClient()', () => {
       await chat.expect('list', ['a']);
     });
 
-    it('should fail where it differs, with the difference', async () => {
+    it('should fail with the difference if the arguments differ', async () => {
       emits(['said', { text: 'hello' }], ['moved', 1, 2], ['moved', 1, 2], ['nothing'], ['number', 1]);
       await assert.rejects(chat.expect('said', { text: 'bye' }), (err: assert.AssertionError) => {
         assert.equal(err.code, 'ERR_ASSERTION');
         assert.deepEqual([err.actual, err.expected], [{ text: 'hello' }, { text: 'bye' }]);
         for (const text of [err.message, err.stack]) {
-          assert.match(String(text), /the event 'said' of \/chat: [\s\S]*\+ +text: 'hello'\n- +text: 'bye'/);
+          assert.match(String(text), /event 'said' from \/chat: [\s\S]*\+ +text: 'hello'\n- +text: 'bye'/);
         }
         return true;
       });
@@ -101,7 +101,7 @@ describe('a client of app.ioClient()', () => {
       await assert.rejects(chat.expect('number', '1'), { code: 'ERR_ASSERTION' });
     });
 
-    it('should ask a function', async () => {
+    it('should call a function with the arguments', async () => {
       emits(['moved', 1, 2], ['moved', 1, 2], ['moved', 1, 2], ['moved', 1, 2]);
       await chat.expect('moved', (x: number, y: number) => x < y);
       await assert.rejects(
@@ -118,48 +118,48 @@ describe('a client of app.ioClient()', () => {
       );
     });
 
-    it('should wait for what a function promises', async () => {
+    it('should wait for the promise that a function returns', async () => {
       emits(['res', 1], ['res', 2]);
       await chat.expect('res', async (n) => n === 1);
       await assert.rejects(
         chat.expect('res', async (n) => n === 1),
-        { code: 'ERR_ASSERTION', message: /the event of \/chat is not as expected: res\(2\)/ },
+        { code: 'ERR_ASSERTION', message: /event from \/chat is not as expected: res\(2\)/ },
       );
     });
 
-    it('should not compare the function that acknowledges', async () => {
+    it('should not compare the acknowledgement function', async () => {
       chat.emit('ask');
       const [text, ack] = await chat.expect('question', 'ok?');
       assert.deepEqual([text, typeof ack], ['ok?', 'function']);
     });
 
-    it('should fail after its time, with what came meanwhile', async () => {
+    it('should fail after the timeout and list the other events', async () => {
       chat = await impatient();
       emits(['a', 1], ['b', { c: 'd' }]);
       await next(chat as never, 'b');
       await assert.rejects(chat.expect('said'), {
         message:
-          "[egg-socket.io] waited 300 ms in vain for the event 'said' of /chat; received and not expected: a(1), b({ c: 'd' })",
+          "[egg-socket.io] timed out after 300 ms waiting for event 'said' from /chat; received but not expected: a(1), b({ c: 'd' })",
       });
-      // It waits no more: the next is for the next.
+      // The call that timed out does not consume the next event.
       emits(['said', 2]);
       await chat.expect('said', 2);
     });
 
-    it('should know of the end', async () => {
+    it('should return the reason of the disconnect', async () => {
       chat.emit('kick');
       await chat.expect('disconnect', 'io server disconnect');
     });
 
-    it('should not wait for what the end has made impossible', async () => {
+    it('should fail at once if the client is disconnected', async () => {
       const said = chat.expect('said');
       chat.emit('kick');
-      await assert.rejects(said, /\/chat was disconnected \(io server disconnect\) before the event 'said'/);
+      await assert.rejects(said, /\/chat was disconnected \(io server disconnect\) before event 'said'/);
       await assert.rejects(chat.expect('said'), /was disconnected/);
     });
 
-    it('should keep a thousand events and list a few', async () => {
-      chat = await app.ioClient('/chat', { timeout: 500 });
+    it('should store a thousand events and list the last twenty', async () => {
+      chat = await app.ioClient('/chat', { timeout: 1000 });
       emits(...Array.from({ length: 1500 }, (_, i) => ['n', i]), ['end']);
       await chat.expect('end');
       await assert.rejects(chat.expect('x'), /not expected: 1480 more, n\(1480\), .*, n\(1499\)$/);
@@ -168,75 +168,78 @@ describe('a client of app.ioClient()', () => {
   });
 
   describe('expectNothing()', () => {
-    it('should pass where nothing comes, and other events do', async () => {
+    it('should pass if only other events arrive', async () => {
       emits(['other']);
       await chat.expectNothing('said');
       await chat.expect('other');
     });
 
-    it('should fail where it has come', async () => {
+    it('should fail if the event has arrived', async () => {
       emits(['said', 1], ['said', 2]);
       await assert.rejects(chat.expectNothing('said'), {
         code: 'ERR_ASSERTION',
-        message: '/chat has sent what was not to come: said(1), said(2)',
+        message: '/chat sent unexpected events: said(1), said(2)',
       });
     });
 
-    it('should wait for what the client has just sent', async () => {
+    it('should wait for events that the client has just emitted', async () => {
       for (let i = 0; i < 20; i++) {
         emits(['said', i]);
-        await assert.rejects(chat.expectNothing('said'), /not to come/);
+        await assert.rejects(chat.expectNothing('said'), /sent unexpected events/);
         await chat.expect('said', i);
       }
     });
 
-    it('should wait for a handler that is running', async () => {
+    it('should wait for a running handler', async () => {
       chat.emit('emit later');
       let isOver = false;
       const nothing = assert.rejects(chat.expectNothing('later'), /later\(1\)/).then(() => {
         isOver = true;
       });
-      await until('it runs', () => begun.length === 1);
-      // A round trip of another event: the first would be over by now.
+      await until('the handler runs', () => begun.length === 1);
+      // After a round trip of another event, expectNothing() would have passed if it did not wait for the handler.
       await chat.emitWithAck('echo');
       assert.equal(isOver, false);
       held.resolve();
       await nothing;
     });
 
-    it('should wait for what other clients have sent', async () => {
+    it('should wait for events that other clients have emitted', async () => {
       const other = await app.ioClient('/chat', { transports: ['polling'] });
       other.emit('tell', 'hello');
       await assert.rejects(chat.expectNothing('told'), /told\('hello'\)/);
       await other.expectNothing('told');
     });
 
-    it('should hold for polling, too', async () => {
+    it('should work with long-polling', async () => {
       chat = await app.ioClient('/chat', { transports: ['polling'] });
       emits(['said', 1]);
       await assert.rejects(chat.expectNothing('said'), /said\(1\)/);
     });
 
-    it('should hold where the client has left', async () => {
+    it('should pass if the client is disconnected', async () => {
       chat.emit('kick');
       await chat.expect('disconnect');
       await chat.expectNothing('said');
     });
 
-    it('should fail where the client has been thrown out, and goes on sending', async () => {
+    it('should fail if the client emits events after the server has disconnected it', async () => {
       chat.emit('kick');
       await chat.expect('disconnect');
       emits(['res']);
-      await assert.rejects(chat.expectNothing('res'), /a client of \/chat was disconnected: what it has sent since/);
+      await assert.rejects(
+        chat.expectNothing('res'),
+        /a client of \/chat has emitted events after it was disconnected/,
+      );
     });
 
-    it('should fail where a handler does not end', async () => {
+    it('should fail if a handler does not return', async () => {
       chat = await impatient();
       chat.emit('emit later');
-      await assert.rejects(chat.expectNothing('later'), /in vain for the end of what is being handled \(1 packets\)/);
+      await assert.rejects(chat.expectNothing('later'), /waiting for the handlers of events to finish \(1 running\)/);
     });
 
-    it('should leave no trace in what is counted and listened to', async () => {
+    it('should not change statistics and not trigger listeners', async () => {
       const heard: unknown[] = [];
       chat.onAny((...args) => heard.push(args));
       const counts = () => {
@@ -251,29 +254,29 @@ describe('a client of app.ioClient()', () => {
   });
 
   describe('emitWithAck()', () => {
-    it('should give the answer', async () => {
+    it('should return the acknowledgement', async () => {
       assert.deepEqual(await chat.emitWithAck('echo', { a: 1 }), { a: 1 });
     });
 
-    it('should fail where none comes, with what came instead', async () => {
+    it('should fail after the timeout and list the received events', async () => {
       chat = await impatient();
       emits(['error', 'no']);
       await next(chat as never, 'error');
       await assert.rejects(chat.emitWithAck('silent', 'x'), {
         message:
-          "[egg-socket.io] waited 300 ms in vain for the ack of silent('x') from /chat; received and not expected: error('no')",
+          "[egg-socket.io] timed out after 300 ms waiting for the acknowledgement of silent('x') from /chat; received but not expected: error('no')",
       });
     });
 
-    it('should say where no route has the event', async () => {
+    it('should list the routes if none of them handles the event', async () => {
       chat = await impatient();
       await assert.rejects(chat.emitWithAck('slient'), {
         message:
-          /for the ack of slient\(\) from \/chat; no route of \/chat has 'slient' \(there are: .*silent.*\); received/,
+          /for the acknowledgement of slient\(\) from \/chat; \/chat has no route for 'slient' \(there are: .*silent.*\); received/,
       });
     });
 
-    it("should have socket.io-client's own deadline where that is asked for", async () => {
+    it("should use socket.io-client's own timeout if the call sets one", async () => {
       await assert.rejects(chat.timeout(20).emitWithAck('silent'), { message: 'operation has timed out' });
       assert.equal(await chat.timeout(2000).emitWithAck('echo', 1), 1);
     });

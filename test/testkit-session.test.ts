@@ -1,4 +1,4 @@
-// Sessions of the test kit's clients: real ones, in cookies and in a store.
+// The option `session` of app.ioClient(), with sessions in cookies and in a store.
 import assert from 'node:assert/strict';
 import { type SessionApp, startSession } from './fixtures/apps/session-app/kit';
 import { mm } from './support/app';
@@ -16,7 +16,7 @@ for (const store of [false, true]) {
 
     beforeEach(() => running.reset());
 
-    it('should be there in connection middleware, packet middleware and controller', async () => {
+    it('should be available in connection middleware, packet middleware and controllers', async () => {
       const seen: unknown[] = [];
       running.hooks.connection = async (ctx, next) => {
         seen.push(ctx.session.user);
@@ -31,7 +31,7 @@ for (const store of [false, true]) {
       assert.deepEqual(seen, [{ name: 'ann' }, { name: 'ann' }]);
     });
 
-    it('should be each client’s own', async () => {
+    it('should belong to one client', async () => {
       const ann = await app.ioClient('/', { session: { user: 'ann' } });
       const bob = await app.ioClient('/', { session: { user: 'bob' } });
       const nobody = await app.ioClient('/');
@@ -41,7 +41,7 @@ for (const store of [false, true]) {
       assert.deepEqual(await (await app.ioClient('/', { session: {} })).emitWithAck('read'), {});
     });
 
-    it('should come beside other cookies, and in place of an older session', async () => {
+    it('should keep other cookies and replace an older session', async () => {
       const cookie = `theme=dark; ${await running.login({ user: 'old' })}`;
       let seen: unknown;
       running.hooks.connection = async (ctx, next) => {
@@ -56,7 +56,7 @@ for (const store of [false, true]) {
       assert.deepEqual(await old.emitWithAck('read'), { user: 'old' });
     });
 
-    it('should be the one that HTTP requests see', async () => {
+    it('should be the session of HTTP requests with its cookie', async () => {
       let cookie = '';
       running.hooks.connection = async (ctx, next) => {
         cookie = ctx.get('cookie');
@@ -73,12 +73,12 @@ for (const store of [false, true]) {
       assert.deepEqual(await read(), { user: 'bob', cart: 3 });
     });
 
-    it('should fail where it can not be saved', async () => {
+    it('should fail if it cannot be saved', async () => {
       (app as unknown as { mockSession(session: object): void }).mockSession({ user: 'ann' });
-      await assert.rejects(app.ioClient('/', { session: { user: 'bob' } }), /was not saved: has app.mockSession/);
+      await assert.rejects(app.ioClient('/', { session: { user: 'bob' } }), /was not saved \(app.mockSession/);
     });
 
-    it('should decide who is refused', async () => {
+    it('should be available when a middleware refuses clients', async () => {
       running.hooks.connection = async (ctx, next) => {
         if (ctx.session.user !== 'ann') throw new Error('log in first');
         await next();
@@ -91,7 +91,7 @@ for (const store of [false, true]) {
 }
 
 describe('the session of app.ioClient()', () => {
-  it('should be possible where its cookie is for TLS alone', async () => {
+  it('should work if its cookie is for TLS only', async () => {
     mm.env('unittest');
     const { app } = await startSession({ store: false, session: { secure: true } });
     const client = await app.ioClient('/', { session: { user: 'ann' } });

@@ -1,4 +1,4 @@
-// An application in TypeScript, loaded from its sources as Egg loads them in development.
+// An application in TypeScript, loaded from its sources as in development.
 import assert from 'node:assert/strict';
 import { type Running, refused, start } from './support/app';
 import { DEADLINE, next } from './support/wait';
@@ -12,13 +12,13 @@ describe('an application in TypeScript', () => {
 
   const connect = (nsp = '/') => running.connect(nsp, { query: { token: running.app.config.keys } });
 
-  it('should have loaded app/io/**.ts', () => {
+  it('should load app/io/**/*.ts', () => {
     const { controller, middleware } = running.app.io;
     assert.deepEqual(Object.keys(controller).sort(), ['admin', 'functions', 'nsp', 'talk']);
     assert.deepEqual(Object.keys(middleware).sort(), ['auth', 'packet']);
   });
 
-  it('should call the default export of a controller file, a class, with its service and its ack', async () => {
+  it('should call a class that is the default export of a file, with a service and the ack', async () => {
     const client = await connect();
     const done = next(client, 'done');
     assert.deepEqual(await client.timeout(DEADLINE).emitWithAck('say', { text: 'hi' }), {
@@ -30,7 +30,7 @@ describe('an application in TypeScript', () => {
     assert.deepEqual(await done, ['say']);
   });
 
-  it('should call a class of module.exports', async () => {
+  it('should call a class in module.exports', async () => {
     const [from, to] = [await connect(), await connect()];
     const heard = next(to, 'exchange');
     from.emit('exchange', { target: to.id, payload: 'hello' });
@@ -44,7 +44,7 @@ describe('an application in TypeScript', () => {
     assert.deepEqual(await heard, [true, 1]);
   });
 
-  it('should call app => class extends app.Controller of a folder, in its namespace', async () => {
+  it('should call app => class extends app.Controller in a folder, in its namespace', async () => {
     const client = await connect('/admin');
     const heard = new Promise<unknown[]>((resolve) =>
       client.emit('kick', 'bob', (...args: unknown[]) => resolve(args)),
@@ -52,7 +52,7 @@ describe('an application in TypeScript', () => {
     assert.deepEqual(await heard, ['/admin', 'bob']);
   });
 
-  it('should run a system event', async () => {
+  it('should run the route of a system event', async () => {
     const [leaving, staying] = [await connect(), await connect()];
     const { id } = leaving;
     const heard = next(staying, 'left');
@@ -60,7 +60,7 @@ describe('an application in TypeScript', () => {
     assert.deepEqual(await heard, [id, 'client namespace disconnect']);
   });
 
-  it('should refuse a client whose middleware throws', async () => {
+  it('should refuse a client if its middleware throws', async () => {
     const err = await refused(running.client('/', { query: { token: 'wrong' } }));
     assert.equal(err.message, 'who are you?');
     assert.deepEqual(err.data, { token: 'wrong' });

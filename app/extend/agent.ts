@@ -1,6 +1,6 @@
-// agent.io, made when it is first asked for.
+// agent.io, created when it is first read.
 import type { Agent } from 'egg';
-import { AgentIo, sender } from '../../lib/agent/io';
+import { AgentIo, commandSender } from '../../lib/agent/io';
 import { configOf } from '../../lib/config/config';
 import { Users } from '../../lib/users';
 
@@ -10,7 +10,7 @@ export default {
   /** Emits to the clients of all workers. */
   get io(): AgentIo {
     const agent = this as unknown as Agent & { [IO]?: AgentIo };
-    agent[IO] ??= new AgentIo(sender(agent), new Users(agent, configOf(agent).user));
+    agent[IO] ??= new AgentIo(commandSender(agent), new Users(agent, configOf(agent).user));
     return agent[IO];
   },
 };

@@ -1,4 +1,4 @@
-// app.io, made when it is first asked for.
+// app.io, created when it is first read.
 import type { Application } from 'egg';
 import { configOf } from '../../lib/config/config';
 import { loadWsEngine } from '../../lib/config/server-options';
@@ -7,16 +7,21 @@ import { Users } from '../../lib/users';
 
 const IO = Symbol('egg-socket.io:io');
 
+type App = Application & { [IO]?: IoServer };
+
 export default {
   /** Socket.IO's server of this worker. */
   get io(): IoServer {
-    const app = this as unknown as Application & { [IO]?: IoServer };
-    if (app[IO] === undefined) {
-      const { init, onerror, namespace, user, ...rest } = configOf(app);
-      const failures = { log: app.coreLogger, onerror };
-      const options = { ...rest, names: [...namespace.keys()], users: new Users(app, user) };
-      app[IO] = new IoServer(loadWsEngine(init, app.baseDir), failures, options);
-    }
-    return app[IO];
+    return create(this as unknown as App);
   },
 };
+
+function create(app: App): IoServer {
+  if (app[IO] === undefined) {
+    const { init, onerror, namespace, user, generateId, maxNamespaces } = configOf(app);
+    const reporting = { log: app.coreLogger, onerror };
+    const options = { generateId, maxNamespaces, names: [...namespace.keys()], users: new Users(app, user) };
+    app[IO] = new IoServer(loadWsEngine(init, app.baseDir), reporting, options);
+  }
+  return app[IO];
+}

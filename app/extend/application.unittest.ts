@@ -1,4 +1,4 @@
-// app.ioClient() and app.mockIoContext(), for tests: Egg loads this file in the environment unittest only.
+// The test kit's members of the application. Egg loads this file only in the environment unittest.
 import type { Application } from 'egg';
 import { kitOf } from '../../lib/testkit/kit';
 import type { IoClientFactory, TestKitMembers } from '../../lib/testkit/types';
@@ -8,7 +8,7 @@ export default {
     return kitOf(this as unknown as Application).ioClient;
   },
 
-  // A getter: a method would be called with egg-mock's proxy of the application for `this`.
+  // A getter, not a method: `this` of a method would be egg-mock's proxy of the application.
   get mockIoContext(): TestKitMembers['mockIoContext'] {
     const kit = kitOf(this as unknown as Application);
     return (options) => kit.mockIoContext(options);

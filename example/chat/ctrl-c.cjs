@@ -1,3 +1,3 @@
-// Ctrl-C reaches every process of a terminal at once, and the master a second time where npm passes it on. Only Egg's own
-// listener in the master, which stops the others in good order, shall act on it. Loaded by start.cjs into all of them.
+// Loaded into every process of the application: SIGINT has no effect. On Ctrl-C the terminal sends it to all processes, and npm
+// sends it to the master a second time. Only Egg's own listener in the master acts on it: it stops the other processes in order.
 process.on('SIGINT', () => {});

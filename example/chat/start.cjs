@@ -1,4 +1,5 @@
-// `npm start`: the example, from its TypeScript sources, on http://127.0.0.1:7001. PORT and WORKERS change that.
+// `npm start`: runs the example from its TypeScript sources on http://127.0.0.1:7001. PORT sets another port, WORKERS the number of
+// workers.
 process.env.EGG_TYPESCRIPT = 'true';
 require('./ctrl-c.cjs');
 const { startCluster } = require('egg');

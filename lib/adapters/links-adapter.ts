@@ -1,8 +1,9 @@
-// The adapter of each namespace where links carry broadcasts: what is done here is done at once, in the order in which it is
-// asked for, and sent to the other workers. Made by Socket.IO, of the class that lib/cluster.ts gives it.
+// The adapter of the namespaces of several workers on one host: a ClusterAdapter over the links between the workers.
+import { debuglog } from 'node:util';
 import type { Namespace } from 'socket.io';
 import {
   Adapter,
+  type BroadcastFlags,
   type BroadcastOptions,
   ClusterAdapter,
   type ClusterMessage,
@@ -10,230 +11,285 @@ import {
   MessageType,
 } from 'socket.io-adapter';
 import { PacketType } from 'socket.io-parser';
-import type { Exchange, Target } from './exchange';
-import type { Encoded } from './frame';
+import {
+  decodeData,
+  type EncodedPacket,
+  type Packet,
+  type PendingRequest,
+  replaceEncoder,
+  requestsOf,
+  type SkippingEncoder,
+} from '../internals/adapters';
+import { encodeBroadcast, encodeFrame, FrameType } from './frame';
+import type { LinkListener, Links } from './links';
 
-type Data = Record<string, unknown>;
+const debug = debuglog('egg-socket.io:links');
 
-/** A request that waits for answers, as ClusterAdapter keeps it. */
-interface Request {
-  type: MessageType;
-  resolve: (...results: unknown[]) => void;
-  timeout: NodeJS.Timeout;
-  current: number;
-  expected: number;
-  responses: unknown[];
+const RESOLVED = Promise.resolve();
+
+/** The clients that a broadcast is for, in the terms of Socket.IO's adapters. */
+interface Target {
+  nsp: string;
+  rooms: string[];
+  except: string[];
+  flags: BroadcastFlags | undefined;
 }
 
-const DONE = Promise.resolve();
+/** What the bodies of frames have in common. Those of requests and responses have a request id. */
+interface Body {
+  nsp: string;
+  data?: { requestId?: string };
+}
 
-/** Publishes to the other workers of this host. */
-export class LinkAdapter extends ClusterAdapter {
-  readonly #exchange: Exchange;
-  readonly #parser: Parser;
-  /** By request, the workers that have not answered yet. */
-  readonly #awaited = new WeakMap<Request, Set<string>>();
+/** The adapters of all namespaces of a worker. Dispatches the frames of its peers to them. */
+export class LinkedNamespaces implements LinkListener {
+  readonly #adapters = new Map<string, LinksAdapter>();
 
-  constructor(nsp: Namespace, exchange: Exchange) {
+  constructor(readonly links: Links) {}
+
+  /** Adds the adapter of a namespace. It replaces an earlier one. */
+  add(nsp: string, adapter: LinksAdapter): void {
+    this.#adapters.set(nsp, adapter);
+  }
+
+  /** Removes the adapter of a namespace, unless another has replaced it. */
+  remove(nsp: string, adapter: LinksAdapter): void {
+    if (this.#adapters.get(nsp) === adapter) this.#adapters.delete(nsp);
+  }
+
+  frame(peerId: string, type: FrameType, body: unknown): void {
+    const { nsp, data } = body as Body;
+    const adapter = this.#adapters.get(nsp);
+    switch (type) {
+      case FrameType.MESSAGE:
+        if (adapter) adapter.receive(body as ClusterMessage);
+        else if (data?.requestId !== undefined) this.#respondWithout(peerId, body as ClusterMessage, data.requestId);
+        else debug('ignore a message for %s, which this worker does not have', nsp);
+        break;
+      case FrameType.RESPONSE:
+        adapter?.receiveResponse(peerId, body as ClusterResponse);
+        break;
+      case FrameType.NO_RESPONSE:
+        adapter?.ignorePeer(peerId, data?.requestId);
+        break;
+    }
+  }
+
+  broadcast(target: unknown, packet: EncodedPacket): void {
+    this.#adapters.get((target as Target).nsp)?.deliver(target as Target, packet);
+  }
+
+  lost(peerId: string): void {
+    for (const adapter of this.#adapters.values()) adapter.ignorePeer(peerId);
+  }
+
+  /** Sends the response to a request of a peer. */
+  respond(peerId: string, response: ClusterResponse): void {
+    const { links } = this;
+    try {
+      links.send(peerId, encodeFrame(FrameType.RESPONSE, response));
+    } catch (err) {
+      const reason = (err as Error).message.split('\n', 1)[0];
+      links.log.error(
+        `[egg-socket.io] can't respond to another worker about ${response.nsp}: ${reason}. A response, such as socket.data, must be JSON or binary data`,
+      );
+      this.#decline(peerId, response as Body);
+    }
+  }
+
+  /** Responds to a request for a namespace that this worker does not have, so that the peer does not wait for its timeout. */
+  #respondWithout(peerId: string, { nsp, type }: ClusterMessage, requestId: string): void {
+    if (type === MessageType.BROADCAST) {
+      const { workerId } = this.links.worker;
+      const data = { requestId, clientCount: 0 };
+      this.respond(peerId, { uid: workerId, nsp, type: MessageType.BROADCAST_CLIENT_COUNT, data } as ClusterResponse);
+    } else this.#decline(peerId, { nsp, data: { requestId } });
+  }
+
+  #decline(peerId: string, { nsp, data }: Body): void {
+    this.links.send(peerId, encodeFrame(FrameType.NO_RESPONSE, { nsp, data: { requestId: data?.requestId } }));
+  }
+}
+
+/**
+ * The adapter of a namespace. Other than ClusterAdapter, it delivers to the clients of this worker before it returns: a packet that is sent
+ * to one socket right after a broadcast arrives after it.
+ */
+export class LinksAdapter extends ClusterAdapter {
+  /** Peers send their responses to this id. */
+  protected override readonly uid: string;
+  readonly #namespaces: LinkedNamespaces;
+  readonly #links: Links;
+  readonly #encoder: SkippingEncoder;
+  /** The peers that have not responded yet, by request. */
+  readonly #awaitedPeers = new WeakMap<PendingRequest, Set<string>>();
+
+  constructor(nsp: Namespace, namespaces: LinkedNamespaces) {
     super(nsp);
-    this.#exchange = exchange;
-    // By which an answer finds the way back.
-    this.#parser = new Parser((this as unknown as { encoder: Encoder }).encoder);
-    Object.assign(this, { uid: exchange.tag, encoder: this.#parser });
-    exchange.add(nsp.name, this);
+    this.#namespaces = namespaces;
+    this.#links = namespaces.links;
+    this.uid = this.#links.worker.workerId;
+    this.#encoder = replaceEncoder(this);
+    namespaces.add(nsp.name, this);
   }
 
-  // ClusterAdapter does the next four in a later tick, so that what is sent to one socket meanwhile overtakes a broadcast.
-
-  /** The packet is written once: for the clients here, and for those of the other workers. */
+  /** Encodes the packet once, for the clients of this worker and for those of its peers. */
   override broadcast(packet: Packet, opts: BroadcastOptions): Promise<void> {
-    const { rooms, except, flags } = opts;
-    const { name } = this.nsp;
-    const isHere = this.#hasAny(rooms);
-    const isElsewhere = !flags?.local && this.#exchange.size > 0;
-    if (!isHere && !isElsewhere) return DONE;
-    packet.nsp = name;
-    const written = this.#parser.encode(packet);
-    if (isElsewhere) this.#exchange.emit({ nsp: name, rooms: [...rooms], except: [...(except ?? [])], flags }, written);
-    if (isHere) this.#apply(packet, opts, written);
-    return DONE;
+    const isLocal = this.#mayHaveClients(opts.rooms);
+    const isRemote = !opts.flags?.local && this.#links.peerCount > 0;
+    if (!isLocal && !isRemote) return RESOLVED;
+    packet.nsp = this.nsp.name;
+    const encoded = this.#encoder.encode(packet);
+    if (isRemote)
+      this.#links.publish(encodeBroadcast({ nsp: packet.nsp, ...plainOptions(opts) } satisfies Target, encoded));
+    if (isLocal) this.#deliver(packet, opts, encoded);
+    return RESOLVED;
   }
 
-  /** A broadcast of another worker. */
-  deliver({ rooms, except, flags }: Target, written: Encoded): void {
+  /** Delivers a broadcast of a peer to the clients of this worker. */
+  deliver({ rooms, except, flags }: Target, encoded: EncodedPacket): void {
     const opts = { rooms: new Set(rooms), except: new Set(except), flags };
-    if (this.#hasAny(opts.rooms)) this.#apply(new Received(this.nsp, written) as unknown as Packet, opts, written);
+    if (this.#mayHaveClients(opts.rooms)) this.#deliver(new ReceivedPacket(this.nsp, encoded), opts, encoded);
   }
 
   override addSockets(opts: BroadcastOptions, rooms: string[]): Promise<void> {
-    this.#tell(MessageType.SOCKETS_JOIN, opts, { rooms });
+    this.#publishToPeers(MessageType.SOCKETS_JOIN, opts, { rooms });
     Adapter.prototype.addSockets.call(this, opts, rooms);
-    return DONE;
+    return RESOLVED;
   }
 
   override delSockets(opts: BroadcastOptions, rooms: string[]): Promise<void> {
-    this.#tell(MessageType.SOCKETS_LEAVE, opts, { rooms });
+    this.#publishToPeers(MessageType.SOCKETS_LEAVE, opts, { rooms });
     Adapter.prototype.delSockets.call(this, opts, rooms);
-    return DONE;
+    return RESOLVED;
   }
 
   override disconnectSockets(opts: BroadcastOptions, close: boolean): Promise<void> {
-    this.#tell(MessageType.DISCONNECT_SOCKETS, opts, { close });
+    this.#publishToPeers(MessageType.DISCONNECT_SOCKETS, opts, { close });
     Adapter.prototype.disconnectSockets.call(this, opts, close);
-    return DONE;
+    return RESOLVED;
   }
 
   override broadcastWithAck(...args: Parameters<ClusterAdapter['broadcastWithAck']>): void {
     const [, { flags }, clientCountCallback] = args;
     super.broadcastWithAck(...args);
-    // Who asks waits for as many answers as there are workers, even where no other one is asked.
-    if (flags?.local) for (let others = this.#exchange.size; others > 0; others--) clientCountCallback(0);
+    // Socket.IO waits for the client count of as many workers as there are, even for a local broadcast.
+    if (flags?.local) for (let n = this.#links.peerCount; n > 0; n--) clientCountCallback(0);
   }
 
   override serverCount(): Promise<number> {
-    return Promise.resolve(1 + this.#exchange.size);
+    return Promise.resolve(1 + this.#links.peerCount);
   }
 
   override close(): void {
-    this.#exchange.remove(this.nsp.name, this);
+    this.#namespaces.remove(this.nsp.name, this);
   }
 
-  /** A worker has sent something for this namespace. */
+  /** Handles a message of a peer. */
   receive(message: ClusterMessage): void {
     this.onMessage(message);
   }
 
-  /** A worker has answered. */
-  answered(from: string, response: ClusterResponse): void {
-    const request = this.#request(response.data.requestId);
-    const awaited = request && this.#awaited.get(request);
-    // One that was given up is not waited for any more.
-    if (awaited && !awaited.delete(from)) return;
+  /** Handles the response of a peer. */
+  receiveResponse(peerId: string, response: ClusterResponse): void {
+    const request = requestsOf(this).get(response.data.requestId);
+    const awaited = request && this.#awaitedPeers.get(request);
+    // The link to the peer was down in the meantime: the request no longer waits for the peer.
+    if (awaited && !awaited.delete(peerId)) return;
     this.onResponse(response);
   }
 
   /**
-   * A worker will not answer: who waits for all of them waits for one less.
+   * Stops waiting for the responses of a peer.
    *
-   * @param requestId - one request; without it, all
+   * @param requestId - the request that the peer does not respond to. Default: all requests
    */
-  lost(from: string, requestId?: string): void {
-    const { requests } = this as unknown as { requests: Map<string, Request> };
-    for (const [id, request] of requestId === undefined
-      ? [...requests]
-      : [[requestId, requests.get(requestId)] as const]) {
-      if (request === undefined || !this.#awaited.get(request)?.delete(from)) continue;
+  ignorePeer(peerId: string, requestId?: string): void {
+    const requests = requestsOf(this);
+    for (const id of requestId === undefined ? [...requests.keys()] : [requestId]) {
+      const request = requests.get(id);
+      if (request === undefined || !this.#awaitedPeers.get(request)?.delete(peerId)) continue;
       request.expected--;
-      this.#settle(id, request);
+      this.#resolveIfComplete(id, request);
     }
   }
 
   protected override doPublish(message: ClusterMessage): Promise<string> {
-    let to: string[];
+    const peerIds = this.#links.peerIds();
     try {
-      to = this.#exchange.publish(message);
+      this.#links.publish(encodeFrame(FrameType.MESSAGE, message));
     } catch (err) {
-      this.#exchange.failed(err as Error);
+      // ClusterAdapter would only write it to its debug log.
+      this.#links.log.error(err);
       return Promise.reject(err);
     }
-    const { requestId } = ((message as { data?: Data }).data ?? {}) as { requestId?: string };
-    const request = this.#request(requestId);
+    const { requestId = '' } = (message as Body).data ?? {};
+    const request = requestsOf(this).get(requestId);
     if (request) {
-      this.#awaited.set(request, new Set(to));
-      // As many as it went to, which may be fewer than were counted before.
-      request.expected = to.length;
-      this.#settle(requestId as string, request);
+      this.#awaitedPeers.set(request, new Set(peerIds));
+      // ClusterAdapter has counted the peers earlier.
+      request.expected = peerIds.length;
+      this.#resolveIfComplete(requestId, request);
     }
     return Promise.resolve('');
   }
 
   protected override doPublishResponse(requester: string, response: ClusterResponse): Promise<void> {
-    this.#exchange.respond(requester, response);
-    return DONE;
+    this.#namespaces.respond(requester, response);
+    return RESOLVED;
   }
 
-  /** Tells the others, unless only this worker is meant. */
-  #tell(type: MessageType, { rooms, except, flags }: BroadcastOptions, data: Data): void {
-    if (flags?.local || this.#exchange.size === 0) return;
-    const opts = { rooms: [...rooms], except: [...(except ?? [])], flags };
-    this.#exchange.publish({ uid: this.uid, nsp: this.nsp.name, type, data: { ...data, opts } } as ClusterMessage);
+  /** Sends a message to all peers, unless the flag `local` is set. */
+  #publishToPeers(type: MessageType, opts: BroadcastOptions, data: object): void {
+    if (opts.flags?.local || this.#links.peerCount === 0) return;
+    const message = { uid: this.uid, nsp: this.nsp.name, type, data: { ...data, opts: plainOptions(opts) } };
+    this.#links.publish(encodeFrame(FrameType.MESSAGE, message));
   }
 
-  /** Whether a broadcast to these rooms may have anybody to reach here. */
-  #hasAny(rooms: Set<string>): boolean {
+  /** Whether this worker may have clients in these rooms, or any clients if there are no rooms. */
+  #mayHaveClients(rooms: Set<string>): boolean {
     if (rooms.size === 0) return this.sids.size > 0;
     for (const room of rooms) if (this.rooms.has(room)) return true;
     return false;
   }
 
-  #apply(packet: Packet, opts: BroadcastOptions, written: Encoded): void {
-    this.#parser.written = written;
-    Adapter.prototype.broadcast.call(this, packet, opts);
+  #deliver(packet: Packet, opts: BroadcastOptions, encoded: EncodedPacket): void {
+    this.#encoder.next = encoded;
+    try {
+      Adapter.prototype.broadcast.call(this, packet, opts);
+    } finally {
+      this.#encoder.next = undefined;
+    }
   }
 
-  #request(id: string | undefined): Request | undefined {
-    return id === undefined ? undefined : (this as unknown as { requests: Map<string, Request> }).requests.get(id);
-  }
-
-  #settle(id: string, request: Request): void {
+  #resolveIfComplete(id: string, request: PendingRequest): void {
     if (request.current < request.expected) return;
     clearTimeout(request.timeout);
-    (this as unknown as { requests: Map<string, Request> }).requests.delete(id);
+    requestsOf(this).delete(id);
     if (request.type === MessageType.FETCH_SOCKETS) request.resolve(request.responses);
     else request.resolve(null, request.responses);
   }
 }
 
-// Packets that are written once, whoever gets them: the clients of this worker, and those of the others. Called by adapter.ts.
-
-export type Packet = Parameters<Adapter['broadcast']>[0];
-
-/** Socket.IO's parser, or the application's. */
-export interface Encoder {
-  encode(packet: Packet): Encoded;
+function plainOptions({ rooms, except, flags }: BroadcastOptions): Omit<Target, 'nsp'> {
+  return { rooms: [...rooms], except: [...(except ?? [])], flags };
 }
 
-/** A parser that does not write again what is written already. */
-export class Parser implements Encoder {
-  /** What the next packet looks like. */
-  written: Encoded | undefined;
-
-  constructor(private readonly parser: Encoder) {}
-
-  encode(packet: Packet): Encoded {
-    const { written } = this;
-    if (written === undefined) return this.parser.encode(packet);
-    this.written = undefined;
-    return written;
-  }
-}
-
-/** A packet of another worker, which is read only where somebody listens to what is sent (`socket.onAnyOutgoing`). */
-export class Received {
+/** A packet of a peer. It is decoded only if a socket has listeners of outgoing packets (`socket.onAnyOutgoing`). */
+class ReceivedPacket implements Packet {
   readonly type = PacketType.EVENT;
-  readonly nsp: string;
-  #data: unknown;
+  nsp: string;
+  #data: unknown[] | undefined;
 
   constructor(
-    private readonly of: Namespace,
-    private readonly written: Encoded,
+    private readonly namespace: Namespace,
+    private readonly encoded: EncodedPacket,
   ) {
-    this.nsp = of.name;
+    this.nsp = namespace.name;
   }
 
-  get data(): unknown {
-    this.#data ??= read(this.of, this.written);
+  get data(): unknown[] {
+    this.#data ??= decodeData(this.namespace, this.encoded);
     return this.#data;
   }
-}
-
-function read(nsp: Namespace, written: Encoded): unknown {
-  const { Decoder } = (nsp.server as unknown as { _parser: typeof import('socket.io-parser') })._parser;
-  const decoder = new Decoder({ maxAttachments: Number.POSITIVE_INFINITY });
-  let data: unknown;
-  decoder.on('decoded', (packet) => {
-    data = packet.data;
-  });
-  for (const part of written) decoder.add(part);
-  return data;
 }

@@ -1,219 +1,221 @@
-// Which workers of this host are alive, and the links to them. A worker that comes opens a link to each that is there, and gets
-// one back; it needs nobody to introduce it, neither the agent nor the master. Made by lib/cluster.ts.
+// The links between the workers of a master: each worker connects to a unix socket of each other worker, its peers. Workers find each
+// other in the run directory, without the agent and the master.
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { isGone, type RunDirectory } from '../workers/run-directory';
-import { isTag } from '../workers/session-id';
-import { type Encoded, encodeFrame, FrameReader, FrameType } from './frame';
+import { debuglog } from 'node:util';
+import type { EncodedPacket } from '../internals/adapters';
+import { isUnreachable, isWorkerId, type WorkerIdentity } from '../workers/run-directory';
+import { encodeFrame, FrameReader, FrameType } from './frame';
 
-/** How long a worker that joins waits for the others, in ms. */
-const PATIENCE = 1000;
+const debug = debuglog('egg-socket.io:links');
 
-/** What comes from the other workers. */
-export interface Incoming {
-  /** A frame of another worker. What it throws is logged. */
-  frame(from: string, type: FrameType, body: unknown): void;
-  /** A packet for clients, written already. */
-  broadcast(target: unknown, packet: Encoded): void;
-  /** A worker will not answer what it was asked. */
-  lost(tag: string): void;
+/** How long a worker that joins waits for its peers, in ms. */
+const JOIN_TIMEOUT = 1000;
+/** How many bytes may wait for a peer that does not read. If there are more, the next message closes the link. */
+const MAX_BUFFERED = 32 * 1024 * 1024;
+/** The delay before another attempt to connect to a peer, in ms. It doubles with each attempt. */
+const RETRY_DELAY = 50;
+const MAX_RETRY_DELAY = 2000;
+/** How long a link that closes may take to send what is buffered, in ms. */
+const CLOSE_TIMEOUT = 500;
+
+/** `app.coreLogger`. */
+export interface LinkLog {
+  error(message: unknown): void;
+  warn(message: string): void;
 }
 
-/** The links of a worker to the others. */
-export class Membership {
+/** Receives what peers send. What its methods throw is logged. */
+export interface LinkListener {
+  frame(peerId: string, type: FrameType, body: unknown): void;
+  /** A packet for the clients of this worker. */
+  broadcast(target: unknown, packet: EncodedPacket): void;
+  /** The link to a peer is down: the peer will not respond to requests that were sent before. */
+  lost(peerId: string): void;
+}
+
+/** The body of the first frame in each direction of a link. */
+interface Handshake {
+  workerId: string;
+  pid: number;
+}
+
+/** The links of a worker to its peers. */
+export class Links {
   readonly #links = new Map<string, Link>();
   readonly #incoming = new Set<Socket>();
   readonly #server: Server;
-  readonly #self: Hello;
-  #listener: Incoming | undefined;
-  #closed = false;
+  readonly #handshake: Handshake;
+  #listener: LinkListener | undefined;
+  #isClosed = false;
 
-  /**
-   * @param directory - where the workers are
-   * @param tag - this worker's
-   */
   constructor(
-    private readonly directory: RunDirectory,
-    readonly tag: string,
-    private readonly log: LinkLog,
+    readonly worker: WorkerIdentity,
+    readonly log: LinkLog,
   ) {
-    this.#self = { tag, pid: process.pid };
+    this.#handshake = { workerId: worker.workerId, pid: process.pid };
     this.#server = createServer((socket) => this.#accept(socket));
   }
 
-  /** Joins the others: from now on they send, and are sent to. */
-  async join(listener: Incoming): Promise<void> {
+  /**
+   * Connects to all peers, and lets them connect to this worker. Returns when it receives what they publish.
+   *
+   * @throws {Error} if this worker cannot listen in the run directory
+   */
+  async join(listener: LinkListener): Promise<void> {
+    const { directory, workerId } = this.worker;
     this.#listener = listener;
-    await this.directory.listen(this.#server, this.tag, 'link');
-    // Of two that come at the same time, the one that looks later finds the other.
-    for (const tag of this.directory.tags('link')) this.#add(tag);
-    // Who has answered sends what its clients' fellows here should get. One that hangs must not keep this one from its work.
-    const linked = Promise.all(Array.from(this.#links.values(), ({ settled }) => settled));
-    await Promise.race([linked, delay(PATIENCE, undefined, { ref: false })]);
+    await directory.listen(this.#server, workerId, 'link');
+    // After listening: of two workers that start at the same time, at least one finds the other.
+    for (const peerId of directory.workerIds('link')) this.#add(peerId);
+    const ready = Promise.all(Array.from(this.#links.values(), (link) => link.ready));
+    await Promise.race([ready, delay(JOIN_TIMEOUT, undefined, { ref: false })]);
   }
 
-  /** How many other workers get what is sent. */
-  get size(): number {
-    let size = 0;
-    for (const link of this.#links.values()) if (link.up) size++;
-    return size;
+  /** How many peers receive what is published. */
+  get peerCount(): number {
+    let count = 0;
+    for (const link of this.#links.values()) if (link.isUp) count++;
+    return count;
   }
 
-  /** Sends a frame to all others. */
+  /** Returns the ids of the peers that receive what is published. */
+  peerIds(): string[] {
+    return Array.from(this.#links.values()).flatMap((link) => (link.isUp ? [link.peerId] : []));
+  }
+
+  /** Sends a frame to all peers. */
   publish(frame: Buffer): void {
     for (const link of this.#links.values()) link.send(frame);
   }
 
-  /** Sends a frame to one of them. */
-  send(tag: string, frame: Buffer): void {
-    this.#links.get(tag)?.send(frame);
+  /** Sends a frame to one peer. */
+  send(peerId: string, frame: Buffer): void {
+    this.#links.get(peerId)?.send(frame);
   }
 
-  /** The tags of those that get what is sent. */
-  tags(): string[] {
-    return Array.from(this.#links.values()).flatMap((link) => (link.up ? [link.tag] : []));
-  }
-
-  /** Leaves the others. */
+  /** Sends what is buffered, and closes all links. */
   async leave(): Promise<void> {
-    this.#closed = true;
-    this.directory.remove(this.tag);
+    this.#isClosed = true;
+    this.worker.directory.remove(this.worker.workerId);
     await Promise.all(Array.from(this.#links.values(), (link) => link.close()));
     this.#links.clear();
     for (const socket of this.#incoming) socket.destroy();
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
   }
 
-  #add(tag: string): void {
-    if (tag === this.tag || this.#closed) return;
-    const known = this.#links.get(tag);
+  #add(peerId: string): void {
+    const { directory, workerId } = this.worker;
+    if (peerId === workerId || this.#isClosed) return;
+    const known = this.#links.get(peerId);
     if (known) {
-      known.wake();
+      known.reconnect();
       return;
     }
-    const events = {
-      down: () => this.#listener?.lost(tag),
-      gone: () => {
-        this.#links.delete(tag);
-        this.#sweep(tag);
+    const events: LinkEvents = {
+      down: () => this.#listener?.lost(peerId),
+      dead: () => {
+        this.#links.delete(peerId);
+        this.#removeSockets(peerId);
       },
     };
-    this.#links.set(tag, new Link(tag, this.directory.address(tag, 'link'), this.#self, events, this.log));
+    this.#links.set(peerId, new Link(peerId, directory.address(peerId, 'link'), this.#handshake, events, this.log));
   }
 
-  /** Removes what a dead worker has left. */
-  #sweep(tag: string): void {
+  /** Removes the sockets of a dead worker. */
+  #removeSockets(peerId: string): void {
     try {
-      this.directory.remove(tag);
+      this.worker.directory.remove(peerId);
     } catch (err) {
       this.log.error(err);
     }
   }
 
+  /** Reads from a socket that a peer has connected. Its frames are ignored until its handshake has arrived. */
   #accept(socket: Socket): void {
-    let from: string | undefined;
+    let peerId: string | undefined;
     this.#incoming.add(socket);
     const reader = new FrameReader({
       frame: (type, body) => {
-        if (from !== undefined) this.#listener?.frame(from, type, body);
-        else if (type !== FrameType.HELLO || !isTag((body as Hello).tag)) socket.destroy();
-        else {
-          from = (body as Hello).tag;
-          socket.write(encodeFrame(FrameType.HELLO, this.#self));
-          this.#add(from);
+        if (peerId !== undefined) this.#listener?.frame(peerId, type, body);
+        else if (type !== FrameType.HANDSHAKE || !isWorkerId((body as Handshake).workerId)) {
+          debug('close a connection whose first frame is no handshake');
+          socket.destroy();
+        } else {
+          peerId = (body as Handshake).workerId;
+          socket.write(encodeFrame(FrameType.HANDSHAKE, this.#handshake));
+          this.#add(peerId);
         }
       },
       broadcast: (target, packet) => {
-        if (from !== undefined) this.#listener?.broadcast(target, packet);
+        if (peerId !== undefined) this.#listener?.broadcast(target, packet);
       },
       failed: (err) => this.log.error(err),
     });
     socket.on('data', (chunk) => reader.read(chunk as Buffer));
-    // The end of a link is seen by who has opened it.
+    // The peer, which has opened the link, handles its errors.
     socket.on('error', () => {});
     socket.once('close', () => this.#incoming.delete(socket));
   }
 }
 
-// The way to one other worker: frames go out over its socket, and come in over the one that it opens to here. It comes back by
-// itself as long as that worker lives. Made by membership.ts.
-
-/** How many bytes may wait for a worker that doesn't read; the next message then ends its link. */
-export const MAX_WAITING = 32 * 1024 * 1024;
-/** How long until the next attempt at a worker that is there and doesn't take the link, in ms: at first, and at most. */
-const RETRY = 50;
-const MAX_RETRY = 2000;
-/** How long closing waits for what is on its way, in ms. */
-const CLOSE_TIMEOUT = 500;
-
-/** Where links say what happens to them: `app.coreLogger`. */
-export interface LinkLog {
-  error(message: unknown): void;
-  warn(message: string): void;
-  info(message: string): void;
-}
-
-/** Who is at an end of a link. */
-export interface Hello {
-  tag: string;
-  pid: number;
-}
-
-/** What a link tells whoever keeps it. */
-export interface LinkEvents {
-  /** What was sent is lost, and what is asked will not be answered, until the link is up again. */
+interface LinkEvents {
+  /** Frames are dropped until the link is up again, and requests get no response. */
   down(): void;
-  /** The worker is dead. */
-  gone(): void;
+  /** The peer has stopped. */
+  dead(): void;
 }
 
-/** A link to another worker. */
-export class Link {
+/**
+ * The link to one peer. Frames are sent over the socket that it opens. The peer sends its own over the socket of its link to this worker.
+ * If the connection is lost, the link connects again until the peer has stopped.
+ */
+class Link {
   #socket: Socket | undefined;
-  /** The other end has answered. */
-  #answered = false;
-  /** It has been linked before, or was too slow: nothing is kept for it until it answers. */
-  #silent = false;
+  /** Whether the handshake of the peer has arrived. */
+  #isAnswered = false;
+  /**
+   * Whether frames are dropped until the handshake of the peer arrives. At first they are not: a peer that listens reads them later. After
+   * a connection was lost they are, since the peer may hang.
+   */
+  #dropsUnanswered = false;
   #batch: Buffer[] = [];
-  #closed = false;
-  #lost = 0;
-  #retry = RETRY;
-  #timer: NodeJS.Timeout | undefined;
+  #isClosed = false;
+  #droppedCount = 0;
+  #retryDelay = RETRY_DELAY;
+  #retryTimer: NodeJS.Timeout | undefined;
+  /** For log lines. */
   #name: string;
-  #settle = () => {};
-  /** Done when the other worker has answered for the first time, or is dead. */
-  readonly settled = new Promise<void>((resolve) => {
-    this.#settle = resolve;
+  #resolveReady = () => {};
+  /** Resolves when the peer has answered for the first time, or is found to be dead. */
+  readonly ready = new Promise<void>((resolve) => {
+    this.#resolveReady = resolve;
   });
 
-  /**
-   * @param tag - of the other worker
-   * @param address - its socket
-   * @param self - who is here
-   */
+  /** @param address - the address of the peer's socket */
   constructor(
-    readonly tag: string,
+    readonly peerId: string,
     private readonly address: string,
-    private readonly self: Hello,
+    private readonly handshake: Handshake,
     private readonly events: LinkEvents,
     private readonly log: LinkLog,
   ) {
-    this.#name = `worker ${tag}`;
-    this.#dial();
+    this.#name = `worker ${peerId}`;
+    this.#connect();
   }
 
-  /** Whether what is sent arrives. A worker that listens and has not answered yet gets what is sent meanwhile. */
-  get up(): boolean {
-    return this.#socket !== undefined && (this.#answered || !this.#silent);
+  /** Whether the peer receives what is sent. */
+  get isUp(): boolean {
+    return this.#socket !== undefined && (this.#isAnswered || !this.#dropsUnanswered);
   }
 
-  /** Sends a frame. What can't be sent is lost, counted and logged. */
+  /** Sends a frame. If the link is down, the frame is dropped and counted. */
   send(frame: Buffer): void {
-    if (!this.up) {
-      this.#lost++;
+    if (!this.isUp) {
+      this.#drop(1);
       return;
     }
-    // All that is sent in one turn of the event loop goes out in one write.
+    // All frames of one turn of the event loop are sent in one write.
     if (this.#batch.length === 0) process.nextTick(this.#flush);
     this.#batch.push(frame);
   }
@@ -223,16 +225,16 @@ export class Link {
     if (frames.length === 0) return;
     this.#batch = [];
     const socket = this.#socket;
-    if (socket === undefined || !this.up) {
-      this.#lost += frames.length;
+    if (socket === undefined || !this.isUp) {
+      this.#drop(frames.length);
       return;
     }
-    if (socket.writableLength > MAX_WAITING) {
-      this.#lost += frames.length;
+    if (socket.writableLength > MAX_BUFFERED) {
+      this.#drop(frames.length);
       this.log.error(
-        `[egg-socket.io] ${this.#name} does not read, or not fast enough: ${socket.writableLength} bytes are waiting for it and are dropped; it gets no broadcasts of this worker until it reads again`,
+        `[egg-socket.io] ${this.#name} does not read fast enough: ${socket.writableLength} bytes that wait for it are dropped. It receives no broadcasts of this worker until it reads again`,
       );
-      this.#silent = true;
+      this.#dropsUnanswered = true;
       this.#socket = undefined;
       socket.destroy();
       return;
@@ -240,19 +242,24 @@ export class Link {
     const bytes = frames.length === 1 ? (frames[0] as Buffer) : Buffer.concat(frames);
     const count = frames.length;
     socket.write(bytes, (err) => {
-      if (err) this.#lost += count;
+      if (err) this.#drop(count);
     });
   };
 
-  /** Connects at once where the link is down: the other worker has just been heard of. */
-  wake(): void {
-    if (this.#timer) this.#dial();
+  #drop(count: number): void {
+    debug('drop %d frames for %s', count, this.#name);
+    this.#droppedCount += count;
   }
 
-  /** Ends the link when what was sent is out. */
+  /** Connects now, if the link is down and waits for its next attempt. */
+  reconnect(): void {
+    if (this.#retryTimer) this.#connect();
+  }
+
+  /** Sends what is buffered, and closes the link. */
   async close(): Promise<void> {
-    this.#closed = true;
-    clearTimeout(this.#timer);
+    this.#isClosed = true;
+    clearTimeout(this.#retryTimer);
     const socket = this.#socket;
     if (socket === undefined) return;
     this.#flush();
@@ -261,56 +268,61 @@ export class Link {
     clearTimeout(timer);
   }
 
-  #dial(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+  #connect(): void {
+    clearTimeout(this.#retryTimer);
+    this.#retryTimer = undefined;
     const socket = connect(this.address);
     this.#socket = socket;
-    this.#answered = false;
+    this.#isAnswered = false;
     let failure: Error | undefined;
     const reader = new FrameReader({
-      frame: (_type, body) => this.#hear(body as Hello),
+      frame: (_type, body) => this.#onHandshake(body as Handshake),
       failed: (err) => this.log.error(err),
     });
     socket.on('data', (chunk) => reader.read(chunk as Buffer));
     socket.once('error', (err) => {
       failure = err;
     });
-    socket.once('close', () => this.#over(failure));
-    socket.write(encodeFrame(FrameType.HELLO, this.self));
+    socket.once('close', () => this.#onClose(failure));
+    socket.write(encodeFrame(FrameType.HANDSHAKE, this.handshake));
   }
 
-  #hear({ pid }: Hello): void {
-    if (this.#answered) return;
-    this.#answered = true;
-    this.#settle();
+  #onHandshake({ pid }: Handshake): void {
+    if (this.#isAnswered) return;
+    this.#isAnswered = true;
+    this.#resolveReady();
     this.#name = `worker ${pid}`;
-    this.#retry = RETRY;
-    if (this.#lost > 0) {
-      this.log.warn(`[egg-socket.io] linked with ${this.#name} again; messages to it lost meanwhile: ${this.#lost}`);
+    this.#retryDelay = RETRY_DELAY;
+    debug('linked with %s (%s)', this.#name, this.peerId);
+    if (this.#droppedCount > 0) {
+      this.log.warn(
+        `[egg-socket.io] the link to ${this.#name} is up again; messages lost in the meantime: ${this.#droppedCount}`,
+      );
     }
-    this.#lost = 0;
-    this.#silent = true;
+    this.#droppedCount = 0;
+    this.#dropsUnanswered = true;
   }
 
-  #over(failure: Error | undefined): void {
+  #onClose(failure: Error | undefined): void {
     this.#socket = undefined;
-    if (this.#closed) return;
-    if (failure && isGone(failure)) {
-      this.#closed = true;
-      this.#settle();
+    if (this.#isClosed) return;
+    if (failure && isUnreachable(failure)) {
+      debug('%s has stopped', this.#name);
+      this.#isClosed = true;
+      this.#resolveReady();
       this.events.down();
-      this.events.gone();
+      this.events.dead();
       return;
     }
-    const wasUp = this.#answered;
-    this.#silent = true;
+    debug('lost the link to %s: %s', this.#name, failure?.message ?? 'closed');
+    const wasUp = this.#isAnswered;
+    this.#dropsUnanswered = true;
     this.events.down();
-    // A worker that has died is found to be dead at once, and one that was too slow is asked at once.
-    if (wasUp) this.#dial();
+    // At once: a peer that has stopped is detected.
+    if (wasUp) this.#connect();
     else {
-      this.#timer = setTimeout(() => this.#dial(), this.#retry).unref();
-      this.#retry = Math.min(this.#retry * 2, MAX_RETRY);
+      this.#retryTimer = setTimeout(() => this.#connect(), this.#retryDelay).unref();
+      this.#retryDelay = Math.min(this.#retryDelay * 2, MAX_RETRY_DELAY);
     }
   }
 }

@@ -1,78 +1,72 @@
-// The adapter of each namespace with one worker and connectionStateRecovery: Socket.IO's own, which here ends with its
-// namespace. Called by lib/adapter.ts.
+// The adapters that send nothing to other workers: Socket.IO's in-memory adapter with connection state recovery, and the adapter of parent
+// namespaces.
 import type { Namespace } from 'socket.io';
-import { Adapter, type BroadcastOptions, SessionAwareAdapter } from 'socket.io-adapter';
+import { Adapter, type BroadcastOptions } from 'socket.io-adapter';
+import { createRecoveryAdapter, type Packet, removeExpired } from '../internals/adapters';
 
-/** What Socket.IO's adapter keeps for those who may come back. */
-interface Kept {
-  maxDisconnectionDuration: number;
-  sessions: Map<string, { disconnectedAt: number }>;
-  packets: Array<{ emittedAt: number }>;
-}
+/** How often expired sessions and packets are removed, in ms. */
+const CLEANUP_INTERVAL = 60_000;
 
-/** How often is forgotten what is too old, in ms. */
-const PERIOD = 60_000;
-
-class RecoveryAdapter extends SessionAwareAdapter {}
-
-/** Made past the constructor of Socket.IO's, whose timer would keep a namespace for ever that clients have asked for. */
+/**
+ * Returns a constructor of Socket.IO's in-memory adapter with connection state recovery. Other than Socket.IO's own, it ends with its
+ * namespace.
+ *
+ * @param duration - how long a client may be disconnected and be recovered, in ms
+ */
 export function recoveryAdapter(duration: number) {
-  // biome-ignore lint/complexity/useArrowFunction: Socket.IO calls it with new, which an arrow function doesn't take
+  // biome-ignore lint/complexity/useArrowFunction: Socket.IO calls it with new, and an arrow function is no constructor
   return function (nsp: Namespace): Adapter {
-    const adapter = Reflect.construct(Adapter, [nsp], RecoveryAdapter) as Adapter & Kept;
-    Object.assign(adapter, { maxDisconnectionDuration: duration, sessions: new Map(), packets: [] });
-    const timer = setInterval(() => forget(adapter, Date.now() - duration), PERIOD).unref();
+    const adapter = createRecoveryAdapter(nsp, duration);
+    const timer = setInterval(() => removeExpired(adapter), CLEANUP_INTERVAL).unref();
     return Object.assign(adapter, { close: () => clearInterval(timer) });
   };
 }
 
-function forget({ sessions, packets }: Kept, before: number): void {
-  for (const [id, { disconnectedAt }] of sessions) if (disconnectedAt < before) sessions.delete(id);
-  const first = packets.findIndex(({ emittedAt }) => emittedAt >= before);
-  packets.splice(0, first === -1 ? packets.length : first);
-}
-
-// The adapter of a parent namespace: what is asked of it each child does that this worker has. In place of Socket.IO's own, which
-// gives all of them one packet, to which adapters that keep messages each add something. Called by lib/parents.ts.
-
-type Packet = Parameters<Adapter['broadcast']>[0] & { data: unknown[] };
-
-const ONE = 'reaches many namespaces, and gets no answers: name one of them for';
-
-/** A parent, as far as it is used here. */
-export type Family = Namespace & { children: Set<Namespace> };
-
-export class FamilyAdapter extends Adapter {
-  constructor(private readonly parent: Family) {
+/**
+ * The adapter of a parent namespace. It calls the adapters of all children that this worker has. Socket.IO's own passes one packet to all
+ * of them, to which each adapter that stores packets adds its offset.
+ */
+export class ParentAdapter extends Adapter {
+  /** @param children - the current children of the parent namespace */
+  constructor(
+    parent: Namespace,
+    private readonly children: ReadonlySet<Namespace>,
+  ) {
     super(parent);
   }
 
   override broadcast(packet: Packet, opts: BroadcastOptions): void {
-    this.#each((adapter) => adapter.broadcast({ ...packet, data: [...packet.data] }, opts));
+    this.#forEachChild((adapter) => adapter.broadcast({ ...packet, data: [...packet.data] }, opts));
   }
 
   override addSockets(opts: BroadcastOptions, rooms: string[]): void {
-    this.#each((adapter) => adapter.addSockets(opts, rooms));
+    this.#forEachChild((adapter) => adapter.addSockets(opts, rooms));
   }
 
   override delSockets(opts: BroadcastOptions, rooms: string[]): void {
-    this.#each((adapter) => adapter.delSockets(opts, rooms));
+    this.#forEachChild((adapter) => adapter.delSockets(opts, rooms));
   }
 
   override disconnectSockets(opts: BroadcastOptions, close: boolean): void {
-    this.#each((adapter) => adapter.disconnectSockets(opts, close));
+    this.#forEachChild((adapter) => adapter.disconnectSockets(opts, close));
   }
 
   override broadcastWithAck(): void {
-    throw new Error(`[egg-socket.io] app.io.of() of a parent namespace ${ONE} acknowledgements`);
+    throw unsupported('acknowledgements');
   }
 
   override fetchSockets(): Promise<never> {
-    return Promise.reject(new Error(`[egg-socket.io] app.io.of() of a parent namespace ${ONE} fetchSockets()`));
+    return Promise.reject(unsupported('fetchSockets()'));
   }
 
-  #each(run: (adapter: Adapter) => void): void {
-    // One that loses its last client may go meanwhile.
-    for (const { adapter } of [...this.parent.children]) run(adapter);
+  #forEachChild(call: (adapter: Adapter) => void): void {
+    // A copy: a child that loses its last client may be removed meanwhile.
+    for (const { adapter } of [...this.children]) call(adapter);
   }
+}
+
+function unsupported(feature: string): Error {
+  return new Error(
+    `[egg-socket.io] a parent namespace stands for many namespaces and receives no responses: name one of them for ${feature}`,
+  );
 }

@@ -1,16 +1,19 @@
-// agent.io: emits from the agent. It has no clients of its own: what it is asked for goes to one worker, which does it as if
-// its own code had asked. Made by app/extend/agent.ts when it is first asked for.
-
+// agent.io: emits from the agent. The agent has no clients: it sends each command to one worker, which executes it as if its own code
+// had called it.
+import { debuglog } from 'node:util';
 import type { Agent } from 'egg';
 import { Namespace, Server } from 'socket.io';
 import { Adapter, type BroadcastOptions } from 'socket.io-adapter';
 import { isCluster } from '../config/topology';
+import { workerIdsOf } from '../internals/egg';
 import { isPattern } from '../namespaces/path-pattern';
 import type { UserId } from '../types/namespace';
 import type { Users } from '../users';
 import { ACTION, type Command, encodeCommand } from './relay';
 
-/** How the agent emits to the clients of a namespace. */
+const debug = debuglog('egg-socket.io:agent');
+
+/** A namespace in the agent: its methods emit to the clients of all workers. */
 export type AgentNamespace = Pick<
   Namespace,
   | 'name'
@@ -27,18 +30,19 @@ export type AgentNamespace = Pick<
   | 'disconnectSockets'
   | 'serverSideEmit'
 > & {
-  /** All sockets of a user in this namespace; see `app.io.of(name).user`. */
+  /** Selects all sockets of a user in this namespace; see `app.io.of(name).user`. */
   user(id: UserId): ReturnType<Namespace['in']>;
 };
 
-/** What sends a command to one worker. */
+/** Sends a command to one worker. Commands arrive in the order in which they are sent. */
 export type Send = (command: string) => void;
 
 type Packet = Parameters<Adapter['broadcast']>[0];
 
-const ONLY = '[egg-socket.io] agent.io emits, and gets no answers: ask a worker through agent.messenger for';
+const NO_ANSWERS =
+  '[egg-socket.io] agent.io only emits and receives no answers: use agent.messenger to ask a worker for';
 
-/** Instead of reaching sockets, has a worker do it. */
+/** An adapter that sends each call to a worker. */
 class RelayAdapter extends Adapter {
   constructor(
     nsp: Namespace,
@@ -64,22 +68,23 @@ class RelayAdapter extends Adapter {
   }
 
   override serverSideEmit(packet: unknown[]): void {
-    if (typeof packet.at(-1) === 'function') throw new Error(`${ONLY} the answers of serverSideEmit`);
+    if (typeof packet.at(-1) === 'function') throw new Error(`${NO_ANSWERS} the answers of serverSideEmit`);
     this.#send({ op: 'serverSideEmit', args: [packet] });
   }
 
   override broadcastWithAck(): void {
-    throw new Error(`${ONLY} acknowledgements`);
+    throw new Error(`${NO_ANSWERS} acknowledgements`);
   }
 
   override fetchSockets(): Promise<never> {
-    return Promise.reject(new Error(`${ONLY} fetchSockets()`));
+    return Promise.reject(new Error(`${NO_ANSWERS} fetchSockets()`));
   }
 
   #send(command: Pick<Command, 'op' | 'args'>, opts?: BroadcastOptions): void {
     const { rooms = [], except = [], flags } = opts ?? {};
-    if (flags?.local) throw new Error('[egg-socket.io] agent.io has no clients of its own: leave out `local`');
+    if (flags?.local) throw new Error('[egg-socket.io] agent.io has no clients of its own: remove `local`');
     const { name } = this.nsp;
+    debug('send %s of %s', command.op, name);
     this.relay(encodeCommand({ ...command, nsp: name, opts: { rooms: [...rooms], except: [...except], flags } }));
   }
 }
@@ -96,8 +101,8 @@ export class AgentIo {
   readonly #default: Namespace;
 
   /**
-   * @param send - sends to one worker, in order
-   * @param users - for `user()`
+   * @param send - sends commands to one worker
+   * @param users - the users of the application
    */
   constructor(
     send: Send,
@@ -112,11 +117,11 @@ export class AgentIo {
     this.#default = new Namespace(this.#server, '/');
   }
 
-  /** A namespace of the application. */
+  /** Returns a namespace of the application. */
   of(name: string): AgentNamespace {
     if (typeof name !== 'string')
       throw new TypeError('[egg-socket.io] agent.io.of: the name of a namespace is a string');
-    // Not kept: there may be as many names as an application likes.
+    // Created at each call: an application may use any number of names.
     const nsp = new Namespace(this.#server, name.startsWith('/') ? name : `/${name}`);
     const parent = isPattern(nsp.name) ? nsp.name : undefined;
     return Object.assign(nsp, { user: (id: UserId) => this.users.in(nsp, id, parent) });
@@ -127,22 +132,22 @@ export class AgentIo {
   /** Emits the event `message` to all clients of the default namespace. */
   send: AgentNamespace['send'] = (...args) => this.#default.send(...args);
   write: AgentNamespace['write'] = (...args) => this.#default.write(...args);
-  /** Only the sockets in these rooms. */
+  /** Selects the sockets in a room. */
   to: AgentNamespace['to'] = (room) => this.#default.to(room);
   in: AgentNamespace['in'] = (room) => this.#default.in(room);
-  /** Not the sockets in these rooms. */
+  /** Excludes the sockets in a room. */
   except: AgentNamespace['except'] = (room) => this.#default.except(room);
-  /** All sockets of a user in the default namespace. */
+  /** Selects all sockets of a user in the default namespace. */
   user: AgentNamespace['user'] = (id) => this.users.in(this.#default, id);
   compress: AgentNamespace['compress'] = (compress) => this.#default.compress(compress);
   get volatile(): AgentNamespace['volatile'] {
     return this.#default.volatile;
   }
-  // What it doesn't do, and says so.
+  // The next four throw or reject: they would need answers, or clients of the agent.
   timeout: Namespace['timeout'] = (ms) => this.#default.timeout(ms);
   fetchSockets: Namespace['fetchSockets'] = () => this.#default.fetchSockets();
   emitWithAck: ReturnType<Namespace['timeout']>['emitWithAck'] = () =>
-    Promise.reject(new Error(`${ONLY} acknowledgements`));
+    Promise.reject(new Error(`${NO_ANSWERS} acknowledgements`));
   get local(): Namespace['local'] {
     return this.#default.local;
   }
@@ -151,30 +156,34 @@ export class AgentIo {
   /** Makes sockets leave rooms. */
   socketsLeave: AgentNamespace['socketsLeave'] = (rooms) => this.#default.socketsLeave(rooms);
   disconnectSockets: AgentNamespace['disconnectSockets'] = (close) => this.#default.disconnectSockets(close);
-  /** Emits an event to all workers, on `app.io`; without an acknowledgement. */
+  /** Emits an event on `app.io` of all workers, without acknowledgements. */
   serverSideEmit: AgentNamespace['serverSideEmit'] = (event, ...args) => this.#default.serverSideEmit(event, ...args);
 }
 
-// From the agent to one worker, by Egg's messenger: always the same one as long as it lives, so that what is sent first
-// arrives first. Called by app/extend/agent.ts.
-
-/** Sends to one worker. */
-export function sender(agent: Agent): (command: string) => void {
+/**
+ * Returns a function that sends commands to one worker through Egg's messenger. It is the same worker as long as that is running, so
+ * that commands arrive in order.
+ */
+export function commandSender(agent: Agent): Send {
   const { messenger, coreLogger } = agent;
   if (!isCluster(agent)) return (command) => void messenger.sendToApp(ACTION, command);
-  let workers = ((messenger as { opids?: Array<number | string> }).opids ?? []).map(String);
+  let workers = workerIdsOf(messenger);
   let current: string | undefined;
   messenger.on('egg-pids', (pids: Array<number | string>) => {
     workers = pids.map(String);
   });
   return (command) => {
-    if (current === undefined || !workers.includes(current)) [current] = workers;
+    if (current === undefined || !workers.includes(current)) {
+      [current] = workers;
+      debug('commands are sent to worker %s', current);
+    }
     if (current === undefined) {
       coreLogger.warn(
-        '[egg-socket.io] agent.io has emitted before any worker listens: nobody gets it. Wait for agent.messenger.once("egg-ready")',
+        '[egg-socket.io] agent.io has emitted before a worker is ready: no client receives it. Wait for agent.messenger.once("egg-ready")',
       );
       return;
     }
+    // The types of Egg 3 declare the id as a number, those of Egg 4 as a string. Both need a string.
     messenger.sendTo(current as never, ACTION, command);
   };
 }

@@ -1,46 +1,17 @@
-// Does in a worker what agent.io asks for. Called by app.ts.
+// The commands that the agent sends to a worker, which executes them as if its own code had called the adapter.
+import { debuglog } from 'node:util';
 import type { Application } from 'egg';
 import { Namespace } from 'socket.io';
 import type { BroadcastFlags } from 'socket.io-adapter';
 import { encodeFrame, FrameReader, FrameType } from '../adapters/frame';
+import { namespacesOf, receiveServerSideEmit } from '../internals/namespaces';
 
-/** Listens to the agent. */
-export function listenToAgent(app: Application): void {
-  app.messenger.on(ACTION, (text: string) => {
-    run(app, text).catch((err) => app.coreLogger.error(err));
-  });
-}
+const debug = debuglog('egg-socket.io:agent');
 
-async function run({ io }: Application, text: string): Promise<void> {
-  const { nsp: name, op, args, opts } = decodeCommand(text);
-  // A child namespace may be on other workers only: then the emitting is all that this one has of it.
-  // One with parameters goes by itself when nobody needs it.
-  const known = io._nsps.get(name) ?? (io.matches(name) ? io.of(name) : undefined);
-  const nsp = known ?? new Namespace(io, name);
-  try {
-    if (op === 'serverSideEmit') {
-      // To all workers, this one among them; the others hear of it whatever a listener here does.
-      const told = nsp.adapter.serverSideEmit(args[0] as unknown[]);
-      if (known) known._onServerSideEmit(args[0] as never);
-      await told;
-      return;
-    }
-    const { rooms, except, flags } = opts;
-    const method = nsp.adapter[op] as (...args: unknown[]) => unknown;
-    const options = { rooms: new Set(rooms), except: new Set(except), flags: flags ?? {} };
-    await method.apply(nsp.adapter, op === 'broadcast' ? [args[0], options] : [options, args[0]]);
-  } finally {
-    if (known === undefined) await nsp.adapter.close();
-  }
-}
-
-// What agent.io asks a worker for, as text: Egg's messenger carries JSON, which knows no binary data. Called by io.ts in the
-// agent and by relay.ts in a worker.
-
-/** The name of the messages. */
+/** The action of the messages. */
 export const ACTION = 'egg-socket.io:agent';
 
-/** A method of an adapter with its arguments. */
+/** A call of a method of an adapter. */
 export interface Command {
   nsp: string;
   op: 'broadcast' | 'addSockets' | 'delSockets' | 'disconnectSockets' | 'serverSideEmit';
@@ -48,12 +19,16 @@ export interface Command {
   args: unknown[];
 }
 
-/** @throws {TypeError} for what JSON can't express */
+/**
+ * Encodes a command as text. Egg's messenger sends JSON, which has no binary data.
+ *
+ * @throws {TypeError} if JSON cannot express the arguments
+ */
 export function encodeCommand(command: Command): string {
   return encodeFrame(FrameType.MESSAGE, command).toString('base64');
 }
 
-/** @throws where it is no command */
+/** @throws {Error} if the text is not a command */
 export function decodeCommand(text: string): Command {
   let command: Command | undefined;
   const reader = new FrameReader({
@@ -67,4 +42,34 @@ export function decodeCommand(text: string): Command {
   reader.read(Buffer.from(text, 'base64'));
   if (command === undefined) throw new Error('no command');
   return command;
+}
+
+/** Executes the commands of the agent in this worker. */
+export function listenToAgent(app: Application): void {
+  app.messenger.on(ACTION, (text: string) => {
+    execute(app, text).catch((err) => app.coreLogger.error(err));
+  });
+}
+
+async function execute({ io }: Application, text: string): Promise<void> {
+  const { nsp: name, op, args, opts } = decodeCommand(text);
+  debug('%s in %s', op, name);
+  // A child namespace may exist on other workers only. A temporary namespace then publishes to them.
+  const existing = namespacesOf(io).get(name) ?? (io.matches(name) ? io.of(name) : undefined);
+  const nsp = existing ?? new Namespace(io, name);
+  try {
+    if (op === 'serverSideEmit') {
+      // To this worker as well. Other workers receive it even if a listener here throws.
+      const published = nsp.adapter.serverSideEmit(args[0] as unknown[]);
+      if (existing) receiveServerSideEmit(existing, args[0] as unknown[]);
+      await published;
+      return;
+    }
+    const { rooms, except, flags } = opts;
+    const method = nsp.adapter[op] as (...args: unknown[]) => unknown;
+    const options = { rooms: new Set(rooms), except: new Set(except), flags: flags ?? {} };
+    await method.apply(nsp.adapter, op === 'broadcast' ? [args[0], options] : [options, args[0]]);
+  } finally {
+    if (existing === undefined) await nsp.adapter.close();
+  }
 }

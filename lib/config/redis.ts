@@ -1,12 +1,12 @@
-// config.io.redis: its type, and the way from what an application wrote to what redis.ts works with. Called by lib/config.ts.
+// config.io.redis: its type, and its resolution into what lib/adapters/redis uses. This file loads no Redis package.
 import type { ClusterOptions, RedisOptions } from 'ioredis';
 import { ConfigError } from '../errors';
 
-/** The adapters that work by way of Redis. */
+/** The adapters that connect workers through Redis. */
 export type RedisKind = 'redis' | 'redis-sharded' | 'redis-streams';
 
 /**
- * How to reach Redis: any option of ioredis, or the name of a client that egg-redis keeps.
+ * How to reach Redis: any option of ioredis, or the name of a client of egg-redis.
  *
  * @example
  * config.io = { redis: { host: '10.0.0.5', port: 6379, auth_pass: process.env.REDIS_PASSWORD, db: 0 } };
@@ -16,94 +16,136 @@ export type RedisKind = 'redis' | 'redis-sharded' | 'redis-streams';
  * config.io = { redis: { clientName: 'default' } };
  */
 export interface RedisConfig extends RedisOptions, Omit<ClusterOptions, keyof RedisOptions> {
-  /** The password, under the name it had in egg-socket.io 4. `password` works as well. */
+  /** The password, under its name in egg-socket.io 4. `password` works as well. */
   auth_pass?: string;
-  /** The client of egg-redis to use: its name in `config.redis.clients`, or `'default'` for `config.redis.client`. */
+  /** A client of egg-redis: its name in `config.redis.clients`, or `'default'` for `config.redis.client`. */
   clientName?: string;
-  /** Whether it is a Redis Cluster, which is found by `nodes`. */
+  /** Whether Redis is a Redis Cluster, which is found by `nodes`. */
   cluster?: boolean;
-  /** Some nodes of the Cluster; they know the others. */
+  /** Some nodes of the Cluster. They know the others. */
   nodes?: RedisNode[];
   /**
-   * What the names of the channels begin with, and the name of the stream. All workers that share rooms have the same; applications that share a
-   * Redis server and no rooms have different ones, since channels know no `db`. Default: `'socket.io'`.
+   * The prefix of the channels, and the name of the stream. All workers that share rooms need the same. Applications that share a Redis
+   * server and no rooms need different ones, since channels have no `db`.
+   *
+   * @default 'socket.io'
    */
   key?: string;
   /**
-   * How long `fetchSockets()` and the like wait for the answers of other workers, and the first clients of a namespace for
-   * Redis to subscribe to its channels, in ms. Default: 5000.
+   * How long `fetchSockets()` and other requests wait for the responses of other workers, and how long the first clients of a namespace
+   * wait until Redis has subscribed to its channels, in ms.
+   *
+   * @default 5000
    */
   requestsTimeout?: number;
   /**
-   * Of `'redis-sharded'`: which rooms have a channel of their own, and so a node of the Cluster. None, all events of a
-   * namespace have one (`'static'`); those that sockets have joined (`'dynamic'`); each socket's own room as well
-   * (`'dynamic-private'`). All workers have the same. Default: `'static'`, which alone keeps the order among rooms, and
-   * reaches a socket in a room that it has joined this moment.
+   * For `'redis-sharded'`: which rooms have a channel of their own, and with it a node of the Cluster. `'static'`: none; all events of a
+   * namespace have one channel. `'dynamic'`: the rooms that sockets have joined. `'dynamic-private'`: these, and the room of each socket.
+   * All workers need the same. Only `'static'` keeps the order of events across rooms and reaches a socket in a room that it has just
+   * joined.
+   *
+   * @default 'static'
    */
   subscriptionMode?: 'static' | 'dynamic' | 'dynamic-private';
-  /** Of `'redis-streams'`: how many messages Redis keeps, about. Default: 10000. */
+  /**
+   * For `'redis-streams'`: how many messages Redis keeps, approximately.
+   *
+   * @default 10000
+   */
   maxLen?: number;
-  /** Of `'redis-streams'`: how many messages are read at once. Default: 100. */
+  /**
+   * For `'redis-streams'`: how many messages are read at once.
+   *
+   * @default 100
+   */
   readCount?: number;
 }
 
-/** What the adapters take. */
-export type AdapterOptions = Pick<RedisConfig, 'key' | 'requestsTimeout' | 'subscriptionMode' | 'maxLen' | 'readCount'>;
+/** A node that is asked for the others. */
+export interface RedisNode {
+  host: string;
+  port: number | string;
+  username?: string;
+  password?: string;
+  /** A Redis Cluster has only the database 0. */
+  db?: 0;
+}
 
-export const PREFIX = 'socket.io';
-/** In ms. */
-export const REQUESTS_TIMEOUT = 5000;
-export const MAX_LENGTH = 10_000;
-export const READ_COUNT = 100;
+/** The options of the adapters. */
+export type AdapterOptions = Required<
+  Pick<RedisConfig, 'key' | 'requestsTimeout' | 'subscriptionMode' | 'maxLen' | 'readCount'>
+>;
+
+const DEFAULTS: AdapterOptions = {
+  key: 'socket.io',
+  requestsTimeout: 5000,
+  subscriptionMode: 'static',
+  maxLen: 10_000,
+  readCount: 100,
+};
 
 /** `config.io.redis`, checked. */
 export interface ResolvedRedis {
   clientName: string | undefined;
-  /** For ioredis; empty where there is a `clientName` or a `cluster`. */
+  /** For ioredis. Empty if there is a `clientName` or a `cluster`. */
   options: RedisOptions;
   cluster?: ResolvedCluster;
-  adapter: AdapterOptions;
+  /** Those that are set. */
+  adapter: Partial<AdapterOptions>;
 }
 
-/** What of the rest of `config.io` matters here. */
-interface Rest {
-  init: { adapter?: unknown };
-  adapter?: unknown;
+/** A Redis Cluster, as ioredis takes it. */
+export interface ResolvedCluster {
+  nodes: Array<RedisNode & { port: number }>;
+  options: ClusterOptions;
 }
 
-/** Options that one adapter alone takes. */
+/** The adapter of an option that others ignore. */
 const ONLY: Array<[key: 'subscriptionMode' | 'maxLen' | 'readCount', kind: RedisKind]> = [
   ['subscriptionMode', 'redis-sharded'],
   ['maxLen', 'redis-streams'],
   ['readCount', 'redis-streams'],
 ];
 
+/** Returns the options of the adapter, complete. */
+export function adapterOptions({ adapter }: ResolvedRedis): AdapterOptions {
+  const set = Object.entries(adapter).filter(([, value]) => value !== undefined);
+  return { ...DEFAULTS, ...Object.fromEntries(set) };
+}
+
 /**
- * Checks `config.io.redis` and sorts its keys by who reads them. No message contains a password.
+ * Checks `config.io.redis` and separates the options of ioredis from those of the adapter. No message contains a password.
  *
+ * @param rest - the rest of `config.io`
  * @throws {ConfigError} naming the key, its value and what is allowed
  */
-export function resolveRedis(raw: unknown, { init, adapter }: Rest, warnings: string[]): ResolvedRedis | undefined {
-  // `redis: false` turns it off where config.default.ts has turned it on.
+export function resolveRedis(
+  raw: unknown,
+  rest: { init: { adapter?: unknown }; adapter?: unknown },
+  warnings: string[],
+): ResolvedRedis | undefined {
+  // With `redis: false` a configuration file turns off what config.default.ts has turned on.
   if (raw === undefined || raw === null || raw === false) return undefined;
   if (typeof raw !== 'object' || Array.isArray(raw)) {
     const shown = typeof raw === 'string' ? raw.replace(/:[^:@/]*@/, ':***@') : raw;
     throw new ConfigError('config.io.redis', shown, 'an object: { host, port, auth_pass, db } or { clientName }');
   }
-  if (init.adapter !== undefined) {
-    throw new ConfigError('config.io.init.adapter', init.adapter, 'nothing where config.io.redis is set: remove one');
+  if (rest.init.adapter !== undefined) {
+    throw new ConfigError('config.io.init.adapter', rest.init.adapter, 'nothing if config.io.redis is set: remove one');
   }
   for (const [key, value] of Object.entries(raw)) checkOption(key, value, warnings);
-  // What isn't set, in the environment say, leaves its default. Some of ioredis's options may be null.
+  // Undefined and null, from the environment say, are as unset. Some options of ioredis may be null.
   const set = Object.entries(raw).filter(([key, value]) => value !== undefined && (value !== null || !isChecked(key)));
   const all = Object.fromEntries(set) as RedisConfig;
   const { clientName, key, requestsTimeout, auth_pass, cluster, nodes, ...options } = all;
-  const own: AdapterOptions = { key, requestsTimeout };
+  const adapter: Partial<AdapterOptions> = { key, requestsTimeout };
   for (const [name, kind] of ONLY) {
     if (options[name] === undefined) continue;
-    Object.assign(own, { [name]: options[name] });
+    Object.assign(adapter, { [name]: options[name] });
     delete options[name];
-    if (adapter !== kind) warnings.push(`config.io.redis.${name} has no effect: it is for config.io.adapter '${kind}'`);
+    if (rest.adapter !== kind) {
+      warnings.push(`config.io.redis.${name} has no effect: it is for config.io.adapter '${kind}'`);
+    }
   }
   const password = options.password ?? auth_pass;
   if (password !== undefined) options.password = String(password);
@@ -116,20 +158,18 @@ export function resolveRedis(raw: unknown, { init, adapter }: Rest, warnings: st
     );
   }
   const resolved = resolveCluster(cluster, nodes, options);
-  return { clientName, adapter: own, ...(resolved ? { options: {}, cluster: resolved } : { options }) };
+  return { clientName, adapter, ...(resolved ? { options: {}, cluster: resolved } : { options }) };
 }
 
-/** Keeps `auth_pass` out of the configuration that Egg writes to run/, as Egg does it with `password`. */
+/** Excludes `auth_pass` from the configuration that Egg writes to run/. Egg itself excludes `password`. */
 export function hidePassword(config: object): void {
   const { dump } = config as { dump?: { ignore?: unknown } };
   if (dump?.ignore instanceof Set) dump.ignore.add('auth_pass');
 }
 
-// One option of config.io.redis: what it may be, and what to write instead. Called by config.ts.
-
 const MODES = ['static', 'dynamic', 'dynamic-private'];
 
-type Check = [holds: (value: unknown) => boolean, allowed: string];
+type Check = [isValid: (value: unknown) => boolean, allowed: string];
 
 const text: Check = [(value) => typeof value === 'string' && value !== '', 'a string that is not empty'];
 const PASSWORD: Check = [(value) => typeof value === 'string' || typeof value === 'number', 'a string'];
@@ -148,7 +188,7 @@ const CHECKS: Record<string, Check> = {
   requestsTimeout: [(value) => typeof value === 'number' && value > 0, 'a number of ms greater than 0'],
 };
 
-/** What egg-socket.io 4 took, or one may expect, and what to write instead. */
+/** Options of egg-socket.io 4 and of other libraries, and what to write instead. */
 const INSTEAD: Record<string, string> = {
   adapter: 'config.io.adapter',
   pubClient: 'config.io.redis.clientName, the name of a client of egg-redis, which is duplicated for subscribing',
@@ -157,27 +197,23 @@ const INSTEAD: Record<string, string> = {
   uri: 'host, port, auth_pass and db',
 };
 
-/**
- * Checks one option. What it says of it contains no password.
- *
- * @throws {ConfigError} naming the key, its value and what is allowed
- */
-export function checkOption(key: string, value: unknown, warnings: string[]): void {
+/** @throws {ConfigError} if an option has a value that is not allowed */
+function checkOption(key: string, value: unknown, warnings: string[]): void {
   const where = `config.io.redis.${key}`;
   if (Object.hasOwn(INSTEAD, key)) {
     throw new ConfigError(where, '***', `${INSTEAD[key]}`, `unknown option ${key}`);
   }
-  const [holds, allowed] = (isChecked(key) && CHECKS[key]) || [() => true, ''];
-  if (value !== undefined && value !== null && !holds(value)) {
-    throw new ConfigError(where, holds === PASSWORD[0] ? '***' : value, allowed);
+  const check = isChecked(key) ? CHECKS[key] : undefined;
+  if (check && value !== undefined && value !== null && !check[0](value)) {
+    throw new ConfigError(where, check === PASSWORD ? '***' : value, check[1]);
   }
   if (key.includes('_') && key !== 'auth_pass') {
     warnings.push(`${where} has no effect: it is an option of node_redis, look up its name in ioredis`);
   }
 }
 
-/** Whether it is an option that is checked here: the others are ioredis's. */
-export function isChecked(key: string): boolean {
+/** Whether an option is checked here. ioredis checks the others. */
+function isChecked(key: string): boolean {
   return Object.hasOwn(CHECKS, key);
 }
 
@@ -185,30 +221,12 @@ function isPositive(value: unknown): boolean {
   return Number.isInteger(value) && Number(value) > 0;
 }
 
-/** A whole number, which may come from the environment as a string. */
+/** Whether a value is a whole number. From the environment it is a string. */
 function isCount(value: unknown): boolean {
   return (typeof value === 'number' || typeof value === 'string') && /^\d+$/.test(String(value));
 }
 
-// config.io.redis.cluster and nodes: a Redis Cluster, written as for egg-redis or as for ioredis. Called by config.ts.
-
-/** A node that is asked for the others. */
-export interface RedisNode {
-  host: string;
-  port: number | string;
-  username?: string;
-  password?: string;
-  /** A Redis Cluster has the database 0 only. */
-  db?: 0;
-}
-
-/** A Redis Cluster, as ioredis takes it. */
-export interface ResolvedCluster {
-  nodes: Array<RedisNode & { port: number }>;
-  options: ClusterOptions;
-}
-
-/** Options of ioredis that are the Cluster's; every other is one of the connections to its nodes. */
+/** The options of ioredis for a Cluster. All others are for the connections to its nodes. */
 const OF_CLUSTER: readonly string[] = [
   'clusterRetryStrategy',
   'clusterNodeRetryStrategy',
@@ -231,17 +249,15 @@ const OF_CLUSTER: readonly string[] = [
   'scripts',
 ] satisfies Array<keyof ClusterOptions>;
 
-/** Where a server is that is no Cluster. */
+/** The options of ioredis for the address of a single server. */
 const OF_SERVER = ['host', 'port', 'path', 'db', 'sentinels', 'name'];
 
-const NODES = "a list of one node or more: [{ host: '10.0.0.5', port: 6379 }]";
-
 /**
- * Checks the nodes. Returns them with the options of the Cluster, or undefined where it is none.
+ * Returns the nodes and the options of the Cluster, or undefined if `cluster` is not set.
  *
  * @throws {ConfigError} naming the key and what is allowed, without a password
  */
-export function resolveCluster(
+function resolveCluster(
   cluster: unknown,
   nodes: unknown,
   options: RedisOptions & ClusterOptions,
@@ -262,7 +278,7 @@ export function resolveCluster(
   const { redisOptions, db: _db, ...rest } = options;
   const ofCluster = Object.entries(rest).filter(([each]) => OF_CLUSTER.includes(each));
   const ofNodes = Object.entries(rest).filter(([each]) => !OF_CLUSTER.includes(each));
-  // Nodes that are found by another have no entry in the list.
+  // The nodes that are not in the list have the same password.
   const { username, password } = checked.find((node) => node.password) ?? {};
   const found = { ...(username && { username }), ...(password && { password }) };
   return {
@@ -277,7 +293,8 @@ export function resolveCluster(
 function checkNodes(nodes: unknown): ResolvedCluster['nodes'] {
   const key = 'config.io.redis.nodes';
   if (!Array.isArray(nodes) || nodes.length === 0) {
-    throw new ConfigError(key, nodes === undefined || Array.isArray(nodes) ? nodes : '…', NODES);
+    const allowed = "a list of one node or more: [{ host: '10.0.0.5', port: 6379 }]";
+    throw new ConfigError(key, nodes === undefined || Array.isArray(nodes) ? nodes : '…', allowed);
   }
   for (const [i, node] of nodes.entries()) {
     const { host, port, password, db } = (node ?? {}) as Record<string, unknown>;

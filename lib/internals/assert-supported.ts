@@ -3,12 +3,23 @@
 import { EventEmitter } from 'node:events';
 import { createServer } from 'node:http';
 import { Server, Socket } from 'socket.io';
+import { ADAPTER_MEMBERS, createSampleAdapters } from './adapters';
+import { CLIENT_MEMBERS } from './client';
 import { EGG_MEMBERS } from './egg';
+import { createSampleTransport, ENGINE_MEMBERS } from './engineio';
 import { type Member, missing, type Sample } from './members';
+import { NAMESPACE_MEMBERS } from './namespaces';
 import { SOCKET_MEMBERS } from './socketio';
 
 /** The members that every application needs. Those of the Redis adapters are checked when they are loaded. */
-export const MEMBERS: readonly Member[] = [...SOCKET_MEMBERS, ...EGG_MEMBERS];
+export const MEMBERS: readonly Member[] = [
+  ...SOCKET_MEMBERS,
+  ...CLIENT_MEMBERS,
+  ...NAMESPACE_MEMBERS,
+  ...ENGINE_MEMBERS,
+  ...ADAPTER_MEMBERS,
+  ...EGG_MEMBERS,
+];
 
 /**
  * Checks the installed versions of Socket.IO and Egg.
@@ -60,7 +71,19 @@ export function createSample(app: object): Sample {
   const socket = server.client ? new Socket(namespace, client as never, {}) : {};
   // Ends the timers of the client.
   conn.emit('close', 'sample');
-  return { app, server, namespace, parentNamespace, client, socket, engine: server.engine };
+  const { engine } = server;
+  const transport = createSampleTransport(engine);
+  return {
+    app,
+    server,
+    namespace,
+    parentNamespace,
+    client,
+    socket,
+    engine,
+    transport,
+    ...createSampleAdapters(namespace),
+  };
 }
 
 /** A server that captures the client of the next connection in place of connecting it to a namespace. */

@@ -5,7 +5,8 @@ import type { IncomingMessage } from 'node:http';
 import type { Application, Context } from 'egg';
 import type { ContextPrototypes } from './egg';
 
-const OWNER = Symbol('egg-socket.io:owner');
+/** The property of a context that has its owner. */
+export const OWNER = Symbol('egg-socket.io:owner');
 const REQUEST = Symbol('egg-socket.io:request');
 const RESPONSE = Symbol('egg-socket.io:koa-response');
 

@@ -138,6 +138,10 @@ export interface EggLoader {
   loadRouter(...args: unknown[]): unknown;
 }
 
+export function loaderOf(app: Application): EggLoader {
+  return app.loader as unknown as EggLoader;
+}
+
 /** Whether Egg loads files asynchronously: Egg 4 does, Egg 3 does not. */
 export function loadsAsynchronously(app: { loader: object }): boolean {
   return types.isAsyncFunction((app.loader as EggLoader).loadRouter);
@@ -145,7 +149,7 @@ export function loadsAsynchronously(app: { loader: object }): boolean {
 
 /** Delays `app/router` until a promise is fulfilled. On Egg 4 only. */
 export function delayRouter(app: Application, until: Promise<unknown>): void {
-  const loader = app.loader as unknown as EggLoader;
+  const loader = loaderOf(app);
   const { loadRouter } = loader;
   loader.loadRouter = async (...args) => {
     await until;
@@ -194,3 +198,8 @@ export const EGG_MEMBERS: readonly Member[] = [
     fallback: 'app.currentContext is undefined in app/io',
   },
 ];
+
+/** Returns the ids of the workers that the agent's messenger has been told of. */
+export function workerIdsOf(messenger: object): string[] {
+  return ((messenger as { opids?: Array<number | string> }).opids ?? []).map(String);
+}

@@ -17,6 +17,12 @@ export interface Sample {
   readonly socket: object;
   /** An Engine.IO server. */
   readonly engine: object;
+  /** A transport for long-polling. */
+  readonly transport: object;
+  /** A ClusterAdapter. */
+  readonly clusterAdapter: object;
+  /** A SessionAwareAdapter. */
+  readonly recoveryAdapter: object;
 }
 
 /** A private or undocumented member of a library. */

@@ -1,7 +1,7 @@
 // Binds a namespace to its chains and routes: installs the connection handler and the packet handler.
 import type { Namespace, Socket } from 'socket.io';
 import { clientConnected, deferDisconnect, handleConnection, releaseSocket } from '../connection-handler';
-import { hookInstaller, type SocketHooks } from '../internals/socketio';
+import { SocketHookInstaller, type SocketHooks } from '../internals/socketio';
 import { handleConnectionError, handlePacket, listenToSystemEvents } from '../packet-handler';
 import { type NamespaceRuntime, SocketState, stateOf } from '../socket-state';
 
@@ -12,37 +12,42 @@ const HOOKS: SocketHooks = {
   error: handleConnectionError,
 };
 
-/**
- * Runs the chains and routes of a namespace for its sockets.
- *
- * @param nsp - a namespace. The children of a parent namespace inherit the binding when Socket.IO creates them
- * @param runtime - the chains and routes
- */
-export function bindNamespace(nsp: Namespace, runtime: NamespaceRuntime): void {
-  const hookSocket = hookInstaller(HOOKS);
-  const createState = (socket: Socket): SocketState => {
-    hookSocket(socket);
-    return new SocketState(runtime, socket);
-  };
+/** Binds namespaces to their chains and routes. One for an application. */
+export class NamespaceBinder {
+  readonly #hooks = new SocketHookInstaller(HOOKS);
 
-  nsp.use((socket, next) => handleConnection(createState(socket), next));
+  /**
+   * Runs the chains and routes of a namespace for its sockets.
+   *
+   * @param nsp - a namespace. The children of a parent namespace inherit the binding when Socket.IO creates them
+   * @param runtime - the chains and routes
+   */
+  bind(nsp: Namespace, runtime: NamespaceRuntime): void {
+    const createState = (socket: Socket): SocketState => {
+      this.#hooks.hook(socket);
+      return new SocketState(runtime, socket);
+    };
 
-  // Socket.IO emits `connect` before `connection`.
-  nsp.prependListener('connect', (socket: Socket) => {
-    const state = stateOf(socket);
-    if (state !== undefined) clientConnected(state);
-  });
+    this.#hooks.hookNamespace(nsp);
+    nsp.use((socket, next) => handleConnection(createState(socket), next));
 
-  nsp.on('connection', (socket: Socket) => {
-    // A recovered socket may have skipped the middleware of the namespace.
-    const state = stateOf(socket) ?? createState(socket);
-    const counts = runtime.counts.of(socket);
-    if (state.admission !== undefined) {
-      // The chain has disconnected it.
-      counts.refused++;
-      return;
-    }
-    counts.total++;
-    listenToSystemEvents(state);
-  });
+    // Socket.IO emits `connect` before `connection`.
+    nsp.prependListener('connect', (socket: Socket) => {
+      const state = stateOf(socket);
+      if (state !== undefined) clientConnected(state);
+    });
+
+    nsp.on('connection', (socket: Socket) => {
+      // A recovered socket may have skipped the middleware of the namespace.
+      const state = stateOf(socket) ?? createState(socket);
+      const counts = runtime.counts.of(socket);
+      if (state.admission !== undefined) {
+        // The chain has disconnected it.
+        counts.refused++;
+        return;
+      }
+      counts.total++;
+      listenToSystemEvents(state);
+    });
+  }
 }

@@ -1,163 +1,163 @@
-// The children of parent namespaces, which are made when somebody asks for them: how many there are, and which of them nobody
-// needs any more. Made by server.ts.
-
-import { Namespace, type Socket } from 'socket.io';
-import { PacketType } from 'socket.io-parser';
-import type { ErrorLog } from '../errors';
+// Child namespaces: those that a parent namespace creates when a client, or code, asks for a name that it matches. Limits their number,
+// removes idle ones, and rejects clients at the limit.
+import { debuglog } from 'node:util';
+import type { Namespace } from 'socket.io';
+import { type Client, sendConnectError } from '../internals/client';
+import { hookClients, isOccupied, rejectedNamespace, removeChild, unhookClients } from '../internals/namespaces';
 import type { IoNamespace } from '../types/namespace';
 
-/** Socket.IO's parent namespace. */
-export type Parent = IoNamespace & { children: Set<IoNamespace>; createChild: (name: string) => IoNamespace };
+const debug = debuglog('egg-socket.io:namespaces');
 
-/** What becomes of an empty child: it goes after a while, as soon as it is empty, or only when its place is needed. */
-export type Life = 'a while' | 'in use' | 'long';
-
-/** What of a namespace Socket.IO keeps private. */
-interface Inner {
-  sockets: Map<string, Socket>;
-  _preConnectSockets: Map<string, Socket>;
-  _add(...args: unknown[]): Promise<void>;
-  _remove(socket: Socket): void;
-}
+/** When an idle child is removed: after a timeout, as soon as its last client has left, or only to stay within the limit. */
+export type Removal = 'after-timeout' | 'when-empty' | 'at-limit';
 
 interface Child {
-  readonly parent: Parent;
-  readonly life: Life;
-  /** How many clients are coming of whom Socket.IO's own lists don't know yet. */
-  arriving: number;
+  readonly parent: Namespace;
+  readonly removal: Removal;
+  /** How many clients are connecting for whom Socket.IO has not created a socket yet. */
+  connecting: number;
 }
 
-/** How many go in one turn of the event loop: one client may have left all of them at once. */
-const BATCH = 100;
+/** How many idle children are removed in one turn of the event loop. One client may have left all of them at the same time. */
+const MAX_REMOVALS = 100;
 
-/** The longest timer that Node has, in ms. */
-const LONGEST = 2 ** 31 - 1;
+/** The longest timeout of Node's timers, in ms. */
+const LONGEST_TIMER = 2 ** 31 - 1;
 
-const { _add, _remove } = innerOf(Namespace.prototype as never);
+const TOO_MANY = 'too many namespaces';
 
-export class Children {
+type Log = { error(err: unknown): void; warn(message: string): void };
+
+/** The child namespaces of one application. */
+export class ChildNamespaces {
   /**
-   * How long an empty child stays, in ms: longer than it waits for the answers of other workers, and than a client takes to
-   * come back.
+   * After how many ms an idle child is removed. A child waits less for responses of other workers, and a client takes less to reconnect.
    */
-  static idle = 30_000;
+  static idleTimeout = 30_000;
 
   readonly #all = new Map<IoNamespace, Child>();
-  readonly #empty = new Empty();
-  readonly #refusals: Refusals;
-  readonly #wait: number;
+  readonly #idle = new IdleNamespaces();
+  readonly #warning: LimitWarning;
+  readonly #timeout: number;
   #timer: NodeJS.Timeout | undefined;
-  #isOver = false;
+  #isClosed = false;
 
   /**
-   * @param max - `config.io.maxNamespaces`
-   * @param away - how long a client may be away and be recovered, in ms
-   * @param again - the namespace of that name as it is now, made if there is none
+   * @param limit - `config.io.maxNamespaces`
+   * @param recoveryDuration - how long a client may be disconnected and still be recovered, in ms
+   * @param find - returns the namespace of a name, and creates it if it does not exist
    */
   constructor(
-    readonly max: number,
-    away: number | undefined,
-    private readonly log: ErrorLog & { warn(message: string): void },
-    private readonly again: (name: string) => Namespace,
+    private readonly limit: number,
+    recoveryDuration: number | undefined,
+    private readonly log: Log,
+    private readonly find: (name: string) => Namespace,
   ) {
-    this.#wait = Math.min(Math.max(Children.idle, away ?? 0), LONGEST);
-    this.#refusals = new Refusals(log);
+    this.#timeout = Math.min(Math.max(ChildNamespaces.idleTimeout, recoveryDuration ?? 0), LONGEST_TIMER);
+    this.#warning = new LimitWarning(log, limit);
   }
 
   has(nsp: IoNamespace): boolean {
     return this.#all.has(nsp);
   }
 
-  /** Makes place for one more: those that have been empty longest go. Whether there is one now. */
-  makePlace(): boolean {
-    return this.#shrink(this.max - 1);
+  /** Removes idle children so that one more can be created. Returns whether the limit allows it. */
+  ensureCapacity(): boolean {
+    return this.#shrink(this.limit - 1);
   }
 
-  /** What a client gets for whom there is no place. */
-  refuse(name: string): Refused {
-    this.#refusals.add(this.max);
-    return new Refused(name, 'too many namespaces');
+  /** Returns a namespace that rejects its client, since the limit is reached. */
+  reject(name: string): Namespace {
+    this.#countRejection(name);
+    return rejectedNamespace(name, TOO_MANY);
   }
 
-  /** Takes care of a child that was just made. */
-  add(nsp: IoNamespace, parent: Parent, life: Life): void {
-    const child: Child = { parent, life, arriving: 0 };
+  /** Adds a child that was just created. */
+  add(nsp: IoNamespace, parent: Namespace, removal: Removal): void {
+    const child: Child = { parent, removal, connecting: 0 };
     this.#all.set(nsp, child);
-    // Those of Socket.IO, in place of what cleanupEmptyChildNamespaces has put there: that one doesn't look who is coming.
-    const inner = innerOf(nsp);
-    inner._add = async (...args) => {
-      const isFirst = isEmpty(inner, child);
-      child.arriving++;
-      this.#settle(nsp);
-      try {
-        // One that code has asked for when all places were taken.
-        const fits = !isFirst || this.#shrink(this.max);
-        if (fits) await _add.apply(inner, args);
-        else this.refuse(nsp.name)._add(args[0] as Socket['client']);
-      } finally {
-        child.arriving--;
-        this.#settle(nsp);
-      }
-    };
-    inner._remove = (socket) => {
-      _remove.call(inner, socket);
-      this.#settle(nsp);
-    };
-    // One that code has asked for may have listeners of its own; Socket.IO looks at it when its first client leaves.
-    if (life === 'in use') this.#empty.add(nsp, true);
-    else this.#settle(nsp);
+    debug('create %s (%d of %d)', nsp.name, this.#all.size, this.limit);
+    hookClients(nsp, {
+      add: (client, admit) => this.#connect(nsp, child, client, admit),
+      removed: () => this.#update(nsp),
+    });
+    // Code may be about to add listeners to the child that it has asked for. As in Socket.IO, it stays until its first client has left.
+    if (removal === 'when-empty') this.#idle.add(nsp, true);
+    else this.#update(nsp);
   }
 
-  /** A child that stays, whoever is in it. */
-  keep(nsp: IoNamespace): void {
+  /** Makes a child permanent: it is neither counted nor removed. */
+  makePermanent(nsp: IoNamespace): void {
     if (!this.#all.has(nsp)) return;
     this.#forget(nsp);
-    const inner: Partial<Inner> = innerOf(nsp);
-    delete inner._add;
-    delete inner._remove;
+    unhookClients(nsp);
   }
 
-  /** Somebody has asked for it, and may be about to use it. */
+  /** Restarts the timeout of an idle child. Must be called when code asks for a child: code may be about to use it. */
   touch(nsp: IoNamespace): void {
-    this.#empty.touch(nsp);
+    this.#idle.touch(nsp);
   }
 
-  /** From now on none goes: all of them do. */
-  end(): void {
-    this.#isOver = true;
+  /** Stops the removal of idle children: the server is about to close all namespaces. */
+  close(): void {
+    this.#isClosed = true;
     clearTimeout(this.#timer);
   }
 
-  #settle(nsp: IoNamespace): void {
+  async #connect(nsp: IoNamespace, child: Child, client: Client, admit: () => Promise<void>): Promise<void> {
+    const isFirst = isIdle(nsp, child);
+    child.connecting++;
+    this.#update(nsp);
+    try {
+      // Code may have created the namespace beyond the limit.
+      if (!isFirst || this.#shrink(this.limit)) await admit();
+      else {
+        this.#countRejection(nsp.name);
+        sendConnectError(client, nsp.name, TOO_MANY);
+      }
+    } finally {
+      child.connecting--;
+      this.#update(nsp);
+    }
+  }
+
+  #countRejection(name: string): void {
+    debug('reject a client of %s (%d of %d)', name, this.#all.size, this.limit);
+    this.#warning.add();
+  }
+
+  /** Must be called when a client connects to a child, and when a socket is removed. */
+  #update(nsp: IoNamespace): void {
     const child = this.#all.get(nsp);
-    if (child === undefined || this.#isOver) return;
-    this.#empty.delete(nsp);
-    if (!isEmpty(innerOf(nsp), child)) return;
-    this.#empty.add(nsp, child.life === 'long');
-    if (child.life === 'in use') setImmediate(() => this.#empty.isGoing(nsp) && this.#remove(nsp));
+    if (child === undefined || this.#isClosed) return;
+    this.#idle.delete(nsp);
+    if (!isIdle(nsp, child)) return;
+    this.#idle.add(nsp, child.removal === 'at-limit');
+    if (child.removal === 'when-empty') setImmediate(() => this.#idle.isExpiring(nsp) && this.#remove(nsp));
     else this.#schedule();
   }
 
   #schedule(): void {
-    const [, since] = this.#empty.next() ?? [];
+    const [, since] = this.#idle.nextExpiring() ?? [];
     if (this.#timer !== undefined || since === undefined) return;
-    this.#timer = setTimeout(() => this.#sweep(), Math.max(1, since + this.#wait - performance.now())).unref();
+    const delay = Math.max(1, since + this.#timeout - performance.now());
+    this.#timer = setTimeout(() => this.#removeExpired(), delay).unref();
   }
 
-  #sweep(): void {
+  #removeExpired(): void {
     this.#timer = undefined;
-    for (let left = BATCH; left > 0; left--) {
-      const [nsp, since] = this.#empty.next() ?? [];
-      if (nsp === undefined || since === undefined || since + this.#wait > performance.now()) break;
+    for (let left = MAX_REMOVALS; left > 0; left--) {
+      const [nsp, since] = this.#idle.nextExpiring() ?? [];
+      if (nsp === undefined || since === undefined || since + this.#timeout > performance.now()) break;
       this.#remove(nsp);
     }
     this.#schedule();
   }
 
-  /** Empty ones go until there are no more than so many. Whether that was possible. */
+  /** Removes idle children until there are at most `size` children. Returns whether that is possible. */
   #shrink(size: number): boolean {
     while (this.#all.size > size) {
-      const oldest = this.#empty.oldest();
+      const oldest = this.#idle.oldest();
       if (oldest === undefined) return false;
       this.#remove(oldest);
     }
@@ -167,115 +167,94 @@ export class Children {
   #forget(nsp: IoNamespace): Child | undefined {
     const child = this.#all.get(nsp);
     this.#all.delete(nsp);
-    this.#empty.delete(nsp);
+    this.#idle.delete(nsp);
     return child;
   }
 
   #remove(nsp: IoNamespace): void {
-    this.#forget(nsp)?.parent.children.delete(nsp);
-    const { name, server, adapter } = nsp;
-    server._nsps.delete(name);
-    // Who goes on holding it emits through the one that is there then.
-    Object.defineProperty(nsp, 'adapter', { get: () => this.again(name).adapter });
-    // At once: the next child of that name listens where this one has listened. An application's own adapter may fail.
+    const child = this.#forget(nsp);
+    if (child === undefined) return;
+    const { name, adapter } = nsp;
+    debug('remove %s (%d left)', name, this.#all.size);
+    // Code may still hold the namespace: its events go to the clients of the current one.
+    removeChild(nsp, child.parent, () => this.find(name).adapter);
+    // At once: the adapter of the next namespace of that name subscribes to the same channels. An application's own adapter may throw.
     const close = async () => adapter.close();
     close().catch((err) => this.log.error(err));
   }
 }
 
-function innerOf(nsp: IoNamespace): Inner {
-  return nsp as unknown as Inner;
+function isIdle(nsp: Namespace, { connecting }: Child): boolean {
+  return connecting === 0 && !isOccupied(nsp);
 }
 
-function isEmpty({ sockets, _preConnectSockets }: Inner, { arriving }: Child): boolean {
-  return arriving === 0 && sockets.size === 0 && _preConnectSockets.size === 0;
-}
+/** The time since when a namespace is idle, as `performance.now()`. Oldest first. */
+type IdleSince = Map<IoNamespace, number>;
 
-// The children of parent namespaces that have nobody in them, each with the time since when. Made by children.ts.
-
-/** Since when somebody last needed it, in ms of `performance.now()`; in that order. */
-type Since = Map<IoNamespace, number>;
-
-export class Empty {
-  /** Those that go after a while. */
-  readonly #going: Since = new Map();
-  /** Those that stay until their place is needed. */
-  readonly #staying: Since = new Map();
+/** The idle child namespaces. */
+class IdleNamespaces {
+  /** The children that are removed after a timeout, or at once. */
+  readonly #expiring: IdleSince = new Map();
+  /** The children that are removed only at the limit. */
+  readonly #staying: IdleSince = new Map();
 
   add(nsp: IoNamespace, stays: boolean): void {
-    (stays ? this.#staying : this.#going).set(nsp, performance.now());
+    (stays ? this.#staying : this.#expiring).set(nsp, performance.now());
   }
 
   delete(nsp: IoNamespace): void {
-    if (!this.#going.delete(nsp)) this.#staying.delete(nsp);
+    if (!this.#expiring.delete(nsp)) this.#staying.delete(nsp);
   }
 
-  /** Somebody has asked for one: if it is empty, it is so from now on. */
+  /** Moves an idle child to the end. */
   touch(nsp: IoNamespace): void {
-    if (this.#going.delete(nsp)) this.add(nsp, false);
+    if (this.#expiring.delete(nsp)) this.add(nsp, false);
     else if (this.#staying.delete(nsp)) this.add(nsp, true);
   }
 
-  isGoing(nsp: IoNamespace): boolean {
-    return this.#going.has(nsp);
+  isExpiring(nsp: IoNamespace): boolean {
+    return this.#expiring.has(nsp);
   }
 
-  /** The one that has been empty longest. */
+  /** Returns the child that has been idle longest. */
   oldest(): IoNamespace | undefined {
-    const [[going, left] = [undefined, Number.POSITIVE_INFINITY]] = this.#going;
-    const [[staying, since] = [undefined, Number.POSITIVE_INFINITY]] = this.#staying;
-    return left <= since ? going : staying;
+    const [[expiring, expiringSince] = [undefined, Number.POSITIVE_INFINITY]] = this.#expiring;
+    const [[staying, stayingSince] = [undefined, Number.POSITIVE_INFINITY]] = this.#staying;
+    return expiringSince <= stayingSince ? expiring : staying;
   }
 
-  /** Of those that go, the one that has been empty longest, and since when. */
-  next(): [nsp: IoNamespace, since: number] | undefined {
-    const [first] = this.#going;
+  /** Returns the child that is removed next, and since when it is idle. */
+  nextExpiring(): [nsp: IoNamespace, since: number] | undefined {
+    const [first] = this.#expiring;
     return first;
   }
 }
 
-// What a client gets that has asked for a namespace that is not made for it. Made by parents.ts.
+/** At most one warning in so many ms. */
+const WARNING_PERIOD = 60_000;
 
-/** What of Socket.IO's client is private. */
-interface Client {
-  _packet(packet: object): void;
-}
+/** Warns of clients that are rejected at the limit. */
+export class LimitWarning {
+  #rejected = 0;
+  #lastWarning = Number.NEGATIVE_INFINITY;
 
-/** Stands where Socket.IO expects the namespace, and says why there is none. */
-export class Refused {
+  /**
+   * @param log - `app.coreLogger`
+   * @param limit - `config.io.maxNamespaces`
+   */
   constructor(
-    private readonly name: string,
-    private readonly message: string,
+    private readonly log: { warn(message: string): void },
+    private readonly limit: number,
   ) {}
 
-  /** Called by Socket.IO instead of a namespace's own. */
-  _add(client: Socket['client']): void {
-    const { message } = this;
-    // As Socket.IO says that a chain has refused a client, also to those of Socket.IO 2.
-    const data = client.conn.protocol === 3 ? message : { message };
-    (client as unknown as Client)._packet({ type: PacketType.CONNECT_ERROR, nsp: this.name, data });
-  }
-}
-
-/** No more than one line in so many ms. */
-const PERIOD = 60_000;
-
-/** Says in the log that clients are refused for want of a place. */
-export class Refusals {
-  #count = 0;
-  #said = Number.NEGATIVE_INFINITY;
-
-  /** @param log - `app.coreLogger` */
-  constructor(private readonly log: { warn(message: string): void }) {}
-
-  /** @param max - `config.io.maxNamespaces` */
-  add(max: number): void {
-    this.#count++;
-    if (performance.now() - this.#said < PERIOD) return;
-    this.#said = performance.now();
+  /** Counts a rejected client. */
+  add(): void {
+    this.#rejected++;
+    if (performance.now() - this.#lastWarning < WARNING_PERIOD) return;
+    this.#lastWarning = performance.now();
     this.log.warn(
-      `[egg-socket.io] too many namespaces: ${max} that clients have asked for are in use, which is config.io.maxNamespaces. Clients that were refused another one since this was last said: ${this.#count}`,
+      `[egg-socket.io] too many namespaces: ${this.limit} namespaces that clients have created are in use, and config.io.maxNamespaces is ${this.limit}. Clients rejected since the last warning: ${this.#rejected}`,
     );
-    this.#count = 0;
+    this.#rejected = 0;
   }
 }

@@ -1,159 +1,170 @@
-// Parent namespaces, which stand for many: '/room/:id', a regular expression, a function. Their children are made when a client
-// or code asks for one. Made by server.ts.
-import type { Server } from 'socket.io';
-import { FamilyAdapter } from '../adapters/memory-adapter';
+// Parent namespaces, which stand for all namespaces whose name they match: `/room/:id`, a regular expression, a function. Socket.IO creates
+// a child when a client, or code, asks for such a name. The child has the chains and routes of its parent.
+import type { Namespace, Server } from 'socket.io';
+import type { Adapter } from 'socket.io-adapter';
 import { ConfigError } from '../errors';
+import { namespacesOf, onCreateChild, rejectedNamespace, setAdapter } from '../internals/namespaces';
+import { inheritSocketHooks } from '../internals/socketio';
 import { type Router, routerOf, setRouter } from '../router';
 import type { IoNamespace } from '../types/namespace';
-import { type Children, type Life, type Parent, Refused } from './child-namespaces';
+import type { ChildNamespaces, Removal } from './child-namespaces';
 import { captures, type Params, Pattern, setParams } from './path-pattern';
 
-/** What Socket.IO takes for a parent. */
+/** What Socket.IO creates a parent namespace for: a regular expression or a function. */
 export type ParentName = Exclude<Parameters<Server['of']>[0], string>;
 
-/** What a parent goes by. */
-interface Kind {
-  /** For messages. */
-  name: string;
-  /** Of a name with parameters. */
-  pattern?: Pattern;
+/** A parent namespace. */
+interface Parent {
+  /** For messages, warnings and statistics. */
+  readonly name: string;
+  /** Undefined for a regular expression and for a function. */
+  readonly pattern?: Pattern;
   /**
-   * What the name of a child says.
+   * Returns the parameters in the name of a child.
    *
-   * @throws {URIError} where its percent-encoding is wrong
+   * @throws {URIError} if the percent-encoding of the name is malformed
    */
   params(name: string): Params | undefined;
 }
 
-/** The parents of one server. */
-export class Parents {
-  /** Whether it is code that asks for a namespace now, and no client. */
-  isAsked = false;
-  readonly #kinds = new Map<IoNamespace, Kind>();
-  /** By name, what is to be done with a child that is being made. */
-  readonly #unfinished = new Map<string, (child: IoNamespace) => void>();
-  /** Those of names with parameters. */
-  readonly #patterns = new Map<string, IoNamespace>();
+export interface ParentOptions {
+  readonly children: ChildNamespaces;
+  /** Creates the adapter of a parent, which calls the adapters of its children. */
+  readonly adapter: (parent: Namespace) => Adapter;
+  /** `init.cleanupEmptyChildNamespaces` */
+  readonly removesIdle: boolean;
+}
+
+/** The parent namespaces of one server. */
+export class ParentNamespaces {
+  readonly #all = new Map<IoNamespace, Parent>();
+  readonly #byPattern = new Map<string, IoNamespace>();
+  /** Functions that configure the children that Socket.IO is creating, by name. */
+  readonly #configuring = new Map<string, (child: IoNamespace) => void>();
+  /** Whether a child is created for code, and not for a client. */
+  #isForCode = false;
+
+  constructor(private readonly options: ParentOptions) {}
+
+  /** Adds a parent that was just created. */
+  add(nsp: IoNamespace, by: ParentName | Pattern): void {
+    const parent = parentOf(by);
+    this.#all.set(nsp, parent);
+    if (parent.pattern) this.#byPattern.set(parent.name, nsp);
+    setAdapter(nsp, this.options.adapter(nsp));
+    onCreateChild(nsp, (name, createChild) => this.#create(nsp, parent, name, createChild));
+  }
+
+  /** Calls a function that may create a child for code. Code gets its namespace even if the limit is reached. */
+  createForCode(create: () => IoNamespace): IoNamespace {
+    this.#isForCode = true;
+    try {
+      return create();
+    } finally {
+      this.#isForCode = false;
+    }
+  }
 
   /**
-   * @param children - keeps what is made
-   * @param isCleaned - `init.cleanupEmptyChildNamespaces`
+   * Configures a child that Socket.IO has just created. A listener of `new_namespace` may ask for the child while it is being created.
+   *
+   * @returns whether the namespace is such a child
    */
-  constructor(
-    private readonly children: Children,
-    private readonly isCleaned: boolean,
-  ) {}
-
-  /** Takes care of a parent that was just made. */
-  add(parent: Parent, by: ParentName | Pattern): void {
-    const kind = kindOf(by);
-    this.#kinds.set(parent, kind);
-    if (kind.pattern) this.#patterns.set(kind.name, parent);
-    parent.adapter = new FamilyAdapter(parent);
-    // Socket.IO makes all children by it, those that clients ask for and those that code asks for.
-    const { createChild } = parent;
-    parent.createChild = (name) => this.#make(parent, kind, name, createChild);
+  configure(nsp: IoNamespace): boolean {
+    const configure = this.#configuring.get(nsp.name);
+    this.#configuring.delete(nsp.name);
+    configure?.(nsp);
+    return configure !== undefined;
   }
 
-  /** Completes a child that Socket.IO has just made, and of which listeners of `new_namespace` hear first. Whether it is one. */
-  finish(nsp: IoNamespace): boolean {
-    const complete = this.#unfinished.get(nsp.name);
-    this.#unfinished.delete(nsp.name);
-    complete?.(nsp);
-    return complete !== undefined;
+  /** Returns the parent namespace of a pattern. */
+  withPattern(pattern: string): IoNamespace | undefined {
+    return this.#byPattern.get(pattern);
   }
 
-  /** The parent for a name with parameters. */
-  pattern(name: string): IoNamespace | undefined {
-    return this.#patterns.get(name);
-  }
-
-  /** @throws {ConfigError} where a name with parameters is one that another stands for */
-  mustBeNew(name: string): void {
-    const other = [...this.#kinds.values()].find(({ pattern }) => pattern?.regexp.test(name));
+  /** @throws {ConfigError} if the name of a new parent matches the pattern of another one */
+  assertUnmatched(name: string): void {
+    const other = [...this.#all.values()].find(({ pattern }) => pattern?.matches(name));
     if (other === undefined) return;
-    const allowed = 'a name without parameters: encodeURIComponent(id) in place of an id that begins with a colon';
+    const allowed = 'a name without parameters: encodeURIComponent(id) if an id begins with a colon';
     throw new ConfigError('app.io.of()', name, allowed, `${other.name} stands for such names already`);
   }
 
-  /** Whether a name is that of a child of one of those. */
-  match(name: string): boolean {
-    return [...this.#kinds.values()].some(({ pattern }) => pattern?.regexp.test(name));
+  /** Whether a name matches a pattern. */
+  matches(name: string): boolean {
+    return [...this.#all.values()].some(({ pattern }) => pattern?.matches(name));
   }
 
-  /** What a namespace goes by: of a parent what it stands for. */
+  /** Returns the name of a namespace. Of a parent, what it stands for. */
   nameOf(nsp: IoNamespace): string {
-    return this.standsFor(nsp) ?? nsp.name;
+    return this.parentName(nsp) ?? nsp.name;
   }
 
-  /** Whether `config.io.namespace` may name it, and its children have no names of their own there. */
-  isPattern(nsp: IoNamespace): boolean {
-    return this.#kinds.get(nsp)?.pattern !== undefined;
+  /** Whether a namespace is the parent of a pattern, which `config.io.namespace` may contain. */
+  hasPattern(nsp: IoNamespace): boolean {
+    return this.#all.get(nsp)?.pattern !== undefined;
   }
 
-  /** What a parent stands for; undefined of a namespace that is none. */
-  standsFor(nsp: IoNamespace): string | undefined {
-    return this.#kinds.get(nsp)?.name;
+  /** Returns what a parent stands for. Undefined for any other namespace. */
+  parentName(nsp: IoNamespace): string | undefined {
+    return this.#all.get(nsp)?.name;
   }
 
   names(): string[] {
-    return Array.from(this.#kinds.values(), ({ name }) => name);
+    return Array.from(this.#all.values(), ({ name }) => name);
   }
 
-  #make(parent: Parent, kind: Kind, name: string, createChild: Parent['createChild']): IoNamespace {
-    const isAsked = this.isAsked;
+  #create(nsp: IoNamespace, parent: Parent, name: string, createChild: () => Namespace): Namespace {
+    const { children, removesIdle } = this.options;
+    const isForCode = this.#isForCode;
     let params: Params | undefined;
     try {
-      params = kind.params(name);
+      params = parent.params(name);
     } catch (err) {
-      if (isAsked) throw err;
-      return given(new Refused(name, `Invalid namespace: ${(err as Error).message}`));
+      if (isForCode) throw err;
+      return rejectedNamespace(name, `Invalid namespace: ${(err as Error).message}`);
     }
-    // Code always gets one, and what it sends reaches other workers. Clients get in where there is a place for it by then.
-    if (!this.children.makePlace() && !isAsked) return given(this.children.refuse(name));
-    this.#unfinished.set(name, (child) => {
-      // It runs what its parent is bound to, and has its routes.
-      setRouter(child, routerOf(parent) as Router);
-      child.route = (...args: unknown[]) => noRoute(name, kind, args[0]);
-      child.user = parent.user;
+    // Code gets a namespace beyond the limit, since it may emit to clients of other workers. The limit applies to its first client.
+    if (!children.ensureCapacity() && !isForCode) return children.reject(name);
+    this.#configuring.set(name, (child) => {
+      setRouter(child, routerOf(nsp) as Router);
+      inheritSocketHooks(child, nsp);
+      child.route = (...args: unknown[]) => refuseRoute(name, parent, args[0]);
+      child.user = nsp.user;
       if (params) setParams(child, params);
-      this.children.add(child, parent, this.#lifeOf(kind));
+      children.add(child, nsp, removalOf(parent, removesIdle));
     });
     try {
-      return createChild.call(parent, name);
+      return createChild();
     } finally {
-      const child = parent.server._nsps.get(name);
-      if (child) this.finish(child as IoNamespace);
+      // Also if a listener of `new_namespace` has thrown: the child exists.
+      const child = namespacesOf(nsp.server).get(name);
+      if (child) this.configure(child as IoNamespace);
     }
   }
-
-  #lifeOf({ pattern }: Kind): Life {
-    if (pattern) return 'a while';
-    return this.isCleaned ? 'in use' : 'long';
-  }
 }
 
-/** Socket.IO has it given to the client. */
-function given(refused: Refused): IoNamespace {
-  return refused as unknown as IoNamespace;
+function removalOf({ pattern }: Parent, removesIdle: boolean): Removal {
+  if (pattern) return 'after-timeout';
+  return removesIdle ? 'when-empty' : 'at-limit';
 }
 
-function noRoute(name: string, { name: parent, pattern }: Kind, event: unknown): never {
-  const own = `, or an entry ${name} in config.io.namespace, which makes it a namespace of its own`;
+/** Throws: a child has the routes of its parent and none of its own. */
+function refuseRoute(name: string, { name: parent, pattern }: Parent, event: unknown): never {
   const allowed = pattern
-    ? `app.io.of('${parent}').route(), which holds for all that match${own}`
-    : 'route() of what app.io.of() gave for the parent, which holds for all of its children';
+    ? `app.io.of('${parent}').route(), which applies to all matching namespaces, or an entry ${name} in config.io.namespace, which makes it a namespace of its own`
+    : 'route() of what app.io.of() has returned for the parent, which applies to all of its children';
   throw new ConfigError(
     `app.io.of('${name}').route()`,
     event,
     allowed,
     pattern
-      ? `${name} comes and goes with its clients, and has the routes of ${parent}`
-      : `${name} has the routes of ${parent}, as its other children have`,
+      ? `${name} is created and removed with its clients, and has the routes of ${parent}`
+      : `${name} has the routes of ${parent}, as all of its children`,
   );
 }
 
-function kindOf(by: ParentName | Pattern): Kind {
+function parentOf(by: ParentName | Pattern): Parent {
   if (by instanceof Pattern) return { name: by.name, pattern: by, params: (name) => by.params(name) };
   if (by instanceof RegExp) return { name: String(by), params: (name) => captures(by, name) };
   return { name: 'those of a function', params: () => undefined };

@@ -1,19 +1,20 @@
-// The name of a namespace with parameters, '/room/:id', and what a child's own name says of them. Called by config.ts for
-// what is wrong, by server.ts, and by context.ts for `ctx.params`.
-import { parse, pathToRegexp, type Token } from 'path-to-regexp';
+// The pattern of a parent namespace, such as '/room/:id', and the parameters in the name of a child: ctx.params.
 import type { Namespace } from 'socket.io';
 import { ConfigError } from '../errors';
 
-/** `ctx.params`: by name, or by number where a regular expression has not named its groups. Decoded, and frozen. */
+/** `ctx.params`: by name, or by number if the groups of a regular expression have no names. Decoded and frozen. */
 export type Params = Readonly<Record<string, string | readonly string[]>>;
 
-/** A colon inside a segment ('/chat:lobby') is part of a plain name, as it was before there were parameters. */
+/** A colon within a segment ('/chat:lobby') is part of a plain name. */
 const PARAMETER = /\/:[$_\p{ID_Start}"]/u;
 
-/** Whether a name has parameters: a segment of it begins with `:name`. */
+/** Whether a name has parameters: one of its segments begins with `:name`. */
 export function isPattern(name: string): boolean {
   return PARAMETER.test(name);
 }
+
+type PathToRegexp = typeof import('path-to-regexp');
+type Token = import('path-to-regexp').Token;
 
 /** A pattern of names, in the syntax of path-to-regexp 8. */
 export class Pattern {
@@ -22,22 +23,26 @@ export class Pattern {
 
   /**
    * @param name - with its leading slash
-   * @param where - what has the name, for messages
-   * @throws {ConfigError} where path-to-regexp can't read it
+   * @param where - where the name is set, for messages
+   * @throws {ConfigError} if path-to-regexp cannot parse it
    */
   constructor(
     readonly name: string,
     where: string,
   ) {
-    const { regexp, keys } = read(name, where);
+    const { regexp, keys } = parsePattern(name, where);
     this.regexp = regexp;
     this.#keys = keys;
   }
 
+  matches(name: string): boolean {
+    return this.regexp.test(name);
+  }
+
   /**
-   * The parameters of a name that matches.
+   * Returns the parameters of a matching name.
    *
-   * @throws {URIError} where its percent-encoding is wrong
+   * @throws {URIError} if the percent-encoding of the name is malformed
    */
   params(name: string): Params {
     const values = this.regexp.exec(name)?.slice(1) ?? [];
@@ -52,20 +57,22 @@ export class Pattern {
   }
 }
 
-// A namespace's name is the same one only letter by letter: neither another case nor one more slash.
-function read(name: string, where: string) {
+function parsePattern(name: string, where: string) {
+  // Loaded only if a namespace has parameters.
+  const { parse, pathToRegexp }: PathToRegexp = require('path-to-regexp');
   try {
     const keys = keysOf(parse(name).tokens);
     const twice = keys.find((key, i) => keys.indexOf(key) < i);
     if (twice) throw new TypeError(`two parameters are called ${twice}`);
+    // Names of namespaces are case-sensitive, and a trailing slash makes another name.
     return pathToRegexp(name, { sensitive: true, trailing: false });
   } catch (err) {
     const problem = (err as Error).message.split(';', 1)[0];
     throw new ConfigError(
       where,
       name,
-      'a pattern of path-to-regexp 8, such as /room/:id, in which a backslash takes the meaning of ( ) [ ] { } ? + ! : * away',
-      `can't read the parameters of a namespace: ${problem}`,
+      'a pattern of path-to-regexp 8, such as /room/:id, in which ( ) [ ] { } ? + ! : * are written with a backslash if they are not syntax',
+      `can't parse the parameters of a namespace: ${problem}`,
     );
   }
 }
@@ -77,19 +84,19 @@ function keysOf(tokens: Token[]): string[] {
   });
 }
 
-/** What the groups of a regular expression caught: by name and, from '0' on, by number. Undefined where it has none. */
+/** Returns what the groups of a regular expression capture, by name and, from '0' on, by number. Undefined if there are no groups. */
 export function captures(regexp: RegExp, name: string): Params | undefined {
   const match = regexp.exec(name);
   if (match === null || match.length === 1) return undefined;
   const params: Record<string, string> = Object.create(null);
   for (const [key, value] of [...match.slice(1).entries(), ...Object.entries(match.groups ?? {})]) {
-    if (value !== undefined) params[key] = decoded(value);
+    if (value !== undefined) params[key] = decode(value);
   }
   return Object.freeze(params);
 }
 
-/** Socket.IO lets any name in that the regular expression takes. */
-function decoded(text: string): string {
+/** Decodes a value, if it is encoded correctly: Socket.IO creates a child for any name that the regular expression matches. */
+function decode(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
@@ -97,14 +104,16 @@ function decoded(text: string): string {
   }
 }
 
-const known = new WeakMap<Namespace, Params>();
+const PARAMS = Symbol('egg-socket.io:params');
 
-/** The parameters of a namespace, where it has any. */
+type WithParams = Namespace & { [PARAMS]?: Params };
+
+/** Returns the parameters of a namespace, or undefined if it has none. */
 export function paramsOf(nsp: Namespace): Params | undefined {
-  return known.get(nsp);
+  return (nsp as WithParams)[PARAMS];
 }
 
-/** Gives a namespace its parameters. */
+/** Sets the parameters of a namespace. */
 export function setParams(nsp: Namespace, params: Params): void {
-  known.set(nsp, params);
+  (nsp as WithParams)[PARAMS] = params;
 }

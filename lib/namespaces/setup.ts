@@ -1,98 +1,97 @@
-// What a namespace gets when it is made: the ids of its sockets, its router, route() and user(). Made by server.ts.
-import type { ResolvedConfig } from '../config/config';
+// What each namespace gets, and when it is bound. A new namespace gets the ids of its sockets, a router, `route()` and `user()`. It is bound
+// to its chains once: as soon as the application is loaded and the namespace is configured or has a route.
+import { debuglog } from 'node:util';
 import type { ErrorReporting } from '../error-response';
-import { treatOldClients } from '../legacy-clients';
+import { childrenOf } from '../internals/namespaces';
+import { supportLegacyClients } from '../legacy-clients';
 import { type Routed, type RouteLookup, Router, routerOf, setRouter } from '../router';
-import { giveIds } from '../socket-ids';
+import { assignIds, type GenerateId } from '../socket-ids';
 import type { IoNamespace } from '../types/namespace';
 import type { Users } from '../users';
-import type { Parent } from './child-namespaces';
-import type { Parents } from './parent-namespaces';
+import type { ParentNamespaces } from './parent-namespaces';
 
-/** What of the configuration every namespace gets. */
-export interface Outfit extends Pick<ResolvedConfig, 'generateId'> {
+const debug = debuglog('egg-socket.io:namespaces');
+
+/** What every namespace gets. */
+export interface SetupOptions {
+  readonly reporting: ErrorReporting;
+  readonly generateId: GenerateId | undefined;
+  readonly users: Users;
   /** `init.allowEIO3` */
-  allowsOldClients: boolean;
-  failures: ErrorReporting;
-  users: Users;
+  readonly allowsEio3: boolean;
+  /** Finds the handlers and middleware that routes name. */
+  readonly lookup: RouteLookup;
 }
 
-export class Equipment {
-  /** One for all namespaces. */
-  readonly #userOf: IoNamespace['user'];
-
-  /** @param names - finds what routes name */
-  constructor(
-    private readonly outfit: Outfit,
-    private readonly names: RouteLookup,
-    private readonly parents: Parents,
-    private readonly bindings: Bindings,
-  ) {
-    this.#userOf = function (this: IoNamespace, id) {
-      return outfit.users.in(this, id, parents.standsFor(this));
-    };
-  }
-
-  /** Once for each namespace; the children of parents have theirs. */
-  give(nsp: IoNamespace): void {
-    if (routerOf(nsp) || this.parents.finish(nsp)) return;
-    const { allowsOldClients, generateId, failures } = this.outfit;
-    if (allowsOldClients) treatOldClients(nsp);
-    if (generateId) giveIds(nsp, generateId, failures);
-    const router = setRouter(nsp, new Router(this.parents.nameOf(nsp), failures.log, this.names));
-    nsp.route = (event: unknown, ...tail: unknown[]) => {
-      router.add(event as string | Record<string, Routed>, ...tail);
-      this.bindings.bind(nsp);
-    };
-    nsp.user = this.#userOf;
-    this.bindings.add(nsp);
-  }
-}
-
-// Which namespaces have their chains, and which wait for them. Made by server.ts.
-
-/** How boot.ts gives namespaces their chains. */
+/** Binds namespaces to their chains. */
 export interface Binding {
-  /** Binds one namespace to the chains that `config.io` has for the name. */
+  /** Binds one namespace to the chains that `config.io` has for a name. */
   bind: (nsp: IoNamespace, name: string) => void;
   /** Whether namespaces that are neither configured nor routed are bound as well. */
   all: boolean;
 }
 
-export class Bindings {
+const BOUND = Symbol('egg-socket.io:bound');
+
+type Bindable = IoNamespace & { [BOUND]?: true };
+
+/** The namespaces of one server, from their creation until they are bound. */
+export class NamespaceSetup {
+  /** Undefined until the application is loaded. */
   #binding: Binding | undefined;
-  readonly #bound = new WeakSet<IoNamespace>();
-  /** The namespaces that were made before there was a binding. */
+  /** The namespaces that were created before the application was loaded. */
   readonly #waiting = new Set<IoNamespace>();
+  /** One function for all namespaces. */
+  readonly #user: IoNamespace['user'];
 
-  constructor(private readonly parents: Parents) {}
+  constructor(
+    private readonly options: SetupOptions,
+    private readonly parents: ParentNamespaces,
+  ) {
+    const { users } = options;
+    this.#user = function (this: IoNamespace, id) {
+      return users.in(this, id, parents.parentName(this));
+    };
+  }
 
-  /** Whether Egg has loaded the routes. */
-  get isStarted(): boolean {
+  /** Whether the application is loaded: a route binds its namespace at once. */
+  get isBinding(): boolean {
     return this.#binding !== undefined;
   }
 
-  /** A namespace is there. */
-  add(nsp: IoNamespace): void {
-    if (this.#binding?.all) this.bind(nsp);
+  /** Sets up a namespace, unless it is. A child namespace is configured by its parent. */
+  setUp(nsp: IoNamespace): void {
+    if (routerOf(nsp) || this.parents.configure(nsp)) return;
+    debug('set up %s', this.parents.nameOf(nsp));
+    const { allowsEio3, generateId, reporting, lookup } = this.options;
+    if (allowsEio3) supportLegacyClients(nsp);
+    if (generateId) assignIds(nsp, generateId, reporting);
+    const router = setRouter(nsp, new Router(this.parents.nameOf(nsp), reporting.log, lookup));
+    nsp.route = (event: unknown, ...tail: unknown[]) => {
+      router.add(event as string | Record<string, Routed>, ...tail);
+      this.#bind(nsp);
+    };
+    nsp.user = this.#user;
+    if (this.#binding?.all) this.#bind(nsp);
     if (this.#binding === undefined) this.#waiting.add(nsp);
   }
 
-  /** From now on routed namespaces are bound, those that are here and those that come; the named ones at once. */
-  start(binding: Binding, named: IoNamespace[]): void {
+  /** Binds the configured namespaces and those that have routes, and from now on each namespace that gets a route. */
+  startBinding(binding: Binding, configured: IoNamespace[]): void {
     this.#binding = binding;
-    for (const nsp of named) this.bind(nsp);
-    for (const nsp of this.#waiting) if (binding.all || routerOf(nsp)?.size) this.bind(nsp);
+    for (const nsp of configured) this.#bind(nsp);
+    for (const nsp of this.#waiting) if (binding.all || routerOf(nsp)?.size) this.#bind(nsp);
     this.#waiting.clear();
   }
 
-  /** Binds a namespace, once and when it is time. */
-  bind(nsp: IoNamespace, as?: string): void {
-    if (this.#binding === undefined || this.#bound.has(nsp)) return;
-    this.#bound.add(nsp);
-    const pattern = this.parents.isPattern(nsp) ? this.parents.nameOf(nsp) : undefined;
-    this.#binding.bind(nsp, as ?? pattern ?? nsp.name);
-    // A child copies what its parent has when it is made: those that are here already get it now.
-    for (const child of (nsp as Partial<Parent> & IoNamespace).children ?? []) this.bind(child, pattern);
+  /** Binds a namespace once. Does nothing before `startBinding`. */
+  #bind(nsp: Bindable, name?: string): void {
+    if (this.#binding === undefined || nsp[BOUND]) return;
+    nsp[BOUND] = true;
+    debug('bind %s', this.parents.nameOf(nsp));
+    const pattern = this.parents.hasPattern(nsp) ? this.parents.nameOf(nsp) : undefined;
+    this.#binding.bind(nsp, name ?? pattern ?? nsp.name);
+    // Socket.IO copies the handlers of a parent to each child that it creates. Children that exist already get their own.
+    for (const child of childrenOf(nsp)) this.#bind(child as IoNamespace, pattern);
   }
 }

@@ -1,26 +1,124 @@
-// A client of a test: socket.io-client's own socket, with what tests need. Called by kit.ts.
+// A client of a test: socket.io-client's own socket with expect(), expectNothing() and a deadline for acknowledgements.
 import assert from 'node:assert';
+import { createRequire } from 'node:module';
+import path from 'node:path';
 import type { Application } from 'egg';
 import type { Socket } from 'socket.io-client';
 import { configOf } from '../config/config';
-import { TIMEOUT, within } from './deadline';
-import { compare, Inbox, shown } from './inbox';
-import { loadClient } from './load';
-import { withoutOffset } from './offset';
-import type { IoClientOptions, IoTestClient } from './types';
+import { namespacesOf } from '../internals/namespaces';
+import { withoutOffset, wrapEmitWithAck } from '../internals/testkit';
+import { sessionOf } from '../session';
+import { compare, format, Inbox } from './inbox';
+import { TIMEOUT, waitFor } from './server';
+import type { IoClientOptions, IoRefusal, IoTestClient } from './types';
 
-/** A client with what it has received. */
-export interface Opened {
-  readonly socket: Socket;
-  readonly inbox: Inbox;
-  /** Fulfilled when it is in; rejected with what the server said. */
-  readonly connected: Promise<void>;
+type ClientModule = typeof import('socket.io-client');
+
+/** The expected reason of `app.ioClient.expectRefused()`. */
+export type Reason = RegExp | string | ((refusal: IoRefusal) => unknown);
+
+/** Functions of the test kit that a client calls. */
+interface ClientHooks {
+  /** Waits at most so many ms until all packets of all clients have arrived and been handled. */
+  waitUntilIdle(ms: number): Promise<void>;
+  /** Returns a hint for an event that was not acknowledged: a clause that begins with `;`, or nothing. */
+  routeHint(event: string): string;
 }
 
-/** Begins to connect. */
-export function open(app: Application, url: string, name: string, options: IoClientOptions): Opened {
+/** One client, from its connection attempt on. */
+export class TestClient {
+  readonly socket: Socket;
+  /** Resolves when the server admits the client, rejects with the refusal. */
+  readonly connected: Promise<void>;
+  readonly #inbox: Inbox;
+  readonly #timeout: number;
+
+  /**
+   * Begins to connect.
+   *
+   * @param url - the server's
+   * @param namespace - its name
+   */
+  constructor(
+    app: Application,
+    url: string,
+    readonly namespace: string,
+    options: IoClientOptions,
+  ) {
+    const { timeout = TIMEOUT } = options;
+    this.#timeout = timeout;
+    this.#inbox = new Inbox(namespace);
+    this.socket = connect(app, url, namespace, options);
+    this.#receive(app);
+    const connected = new Promise<void>((resolve, reject) => {
+      this.socket.once('connect', resolve);
+      this.socket.once('connect_error', reject);
+    });
+    this.connected = waitFor(() => `${namespace} to admit or refuse the client`, connected, timeout);
+  }
+
+  /** Engine.IO's id of the connection. Unset while there is no connection. */
+  get connectionId(): string | undefined {
+    const { engine } = this.socket.io as { engine?: { id?: string } };
+    return engine?.id;
+  }
+
+  /** Closes the connection, and so all its sockets in other namespaces. */
+  close(): void {
+    const manager = this.socket.io;
+    manager.reconnection(false);
+    this.socket.disconnect();
+    manager.engine?.close();
+  }
+
+  /** Adds the test kit's members to the socket. */
+  extendSocket({ waitUntilIdle, routeHint }: ClientHooks): IoTestClient {
+    const { socket, namespace } = this;
+    const inbox = this.#inbox;
+    const timeout = this.#timeout;
+    wrapEmitWithAck(socket, (event, args, answer) => {
+      const what = () =>
+        `the acknowledgement of ${format(event, args)} from ${namespace}${routeHint(event)}; ${inbox.summary()}`;
+      return waitFor(what, answer, timeout);
+    });
+    return Object.assign(socket, {
+      async expect(event: string, ...payload: unknown[]): Promise<unknown[]> {
+        const args = await inbox.shift(event, timeout);
+        await compare(namespace, event, args, payload);
+        return args;
+      },
+      async expectNothing(event: string): Promise<void> {
+        await waitUntilIdle(timeout);
+        const events = inbox.all(event).map((args) => format(event, args));
+        if (events.length === 0) return;
+        // assert.fail() would have no `actual` and `expected`.
+        throw new assert.AssertionError({
+          message: `${namespace} sent unexpected events: ${events.join(', ')}`,
+          actual: events,
+          expected: [],
+          operator: 'expectNothing',
+        });
+      },
+    }) as unknown as IoTestClient;
+  }
+
+  #receive(app: Application): void {
+    const { socket, namespace } = this;
+    const inbox = this.#inbox;
+    socket.onAny((event, ...args) => inbox.add(event, withoutOffset(namespacesOf(app.io).get(namespace), args)));
+    socket.on('connect', () => inbox.reopen());
+    socket.on('disconnect', (reason) => {
+      inbox.add('disconnect', [reason]);
+      const reconnects = socket.io.reconnection() && socket.active;
+      if (!reconnects) inbox.close(reason);
+    });
+  }
+}
+
+/** Creates a socket, with a connection of its own, that begins to connect. */
+function connect(app: Application, url: string, namespace: string, options: IoClientOptions): Socket {
   const { Manager } = loadClient(app.baseDir);
-  const { session: _made, headers, timeout = TIMEOUT, auth, ...rest } = options;
+  const { session: _session, headers, timeout: _timeout, auth, ...rest } = options;
   const { path, transports, parser } = configOf(app).init;
   const hasWebSocket = transports === undefined || transports.includes('websocket');
   const manager = new Manager(url, {
@@ -31,71 +129,105 @@ export function open(app: Application, url: string, name: string, options: IoCli
     extraHeaders: headers,
     ...rest,
   } as ConstructorParameters<typeof Manager>[1]);
-  const socket = manager.socket(name, { ...rest, auth } as never) as Socket;
-  const inbox = new Inbox(name);
-  socket.onAny((event, ...args) => inbox.add(event, withoutOffset(app.io._nsps.get(name), args)));
-  socket.on('connect', () => inbox.resume());
-  socket.on('disconnect', (reason) => {
-    inbox.add('disconnect', [reason]);
-    if (!(manager.reconnection() && socket.active)) inbox.end(reason);
+  return manager.socket(namespace, { ...rest, auth } as Parameters<typeof manager.socket>[1]) as Socket;
+}
+
+/**
+ * Loads socket.io-client from the application, or else from this plugin.
+ *
+ * @throws if it is not installed, or too old
+ */
+function loadClient(baseDir: string): ClientModule {
+  const client = requireClient([path.join(baseDir, 'package.json'), __filename]);
+  if (client === undefined || !('emitWithAck' in client.Socket.prototype)) {
+    const problem = client === undefined ? 'is not installed' : 'is too old';
+    throw new Error(
+      `[egg-socket.io] app.ioClient() needs socket.io-client 4.6 or later, which ${problem} in ${baseDir}: npm install --save-dev socket.io-client`,
+    );
+  }
+  return client;
+}
+
+/** @param files - the files to resolve it from, in order */
+function requireClient(files: string[]): ClientModule | undefined {
+  for (const file of files) {
+    try {
+      return createRequire(file)('socket.io-client') as ClientModule;
+    } catch (err) {
+      const { code, message } = err as NodeJS.ErrnoException;
+      if (code !== 'MODULE_NOT_FOUND' || !message.includes('socket.io-client')) throw err;
+    }
+  }
+  return undefined;
+}
+
+/**
+ * Returns an error for a client that the server has refused.
+ *
+ * @param cause - the `connect_error`
+ * @param names - the names of all namespaces
+ */
+export function refusalError(namespace: string, cause: IoRefusal, names: string[] = []): IoRefusal {
+  const { message, data, description } = cause as IoRefusal & { description?: { message?: string } };
+  const others = message === 'Invalid namespace' && names.length > 0 ? ` (there are: ${names.join(', ')})` : '';
+  const detail = description?.message ? ` (${description.message})` : others;
+  const error: IoRefusal = new Error(`[egg-socket.io] ${namespace} refused the client: ${message}${detail}`, { cause });
+  if (data !== undefined) error.data = data;
+  return error;
+}
+
+/**
+ * Checks why the server has refused a client.
+ *
+ * @throws {AssertionError} if the reason is another one
+ * @throws if no reason is expected, and the HTTP request failed before it reached the application
+ */
+export async function checkRefusal(namespace: string, refusal: IoRefusal, reason?: Reason): Promise<void> {
+  if (reason === undefined) {
+    const { type } = refusal as { type?: string };
+    if (type === 'TransportError') throw refusalError(namespace, refusal);
+    return;
+  }
+  const problem = `${namespace} refused the client for another reason: ${refusal.message}`;
+  if (typeof reason === 'function') assert(await reason(refusal), problem);
+  else if (typeof reason === 'string') assert.strictEqual(refusal.message, reason, problem);
+  else assert.match(refusal.message, reason, problem);
+}
+
+/**
+ * Saves a session as the application's own middleware does, in a cookie or in its store.
+ *
+ * @param header - the client's other cookies
+ * @returns a `cookie` header with the session's cookie
+ * @throws if the application does not save the session
+ */
+export async function sessionCookie(app: Application, session: object, header = ''): Promise<string> {
+  const load = sessionOf(app)?.load;
+  if (load === undefined) {
+    throw new Error(
+      '[egg-socket.io] app.ioClient() can not create a session: app.middleware has no session middleware',
+    );
+  }
+  // A request over TLS: the session's cookie may be for TLS alone.
+  const ctx = app.createAnonymousContext({ socket: { encrypted: true } } as never);
+  await load(ctx, async () => {
+    ctx.session = { ...session } as never;
   });
-  const connected = new Promise<void>((resolve, reject) => {
-    socket.once('connect', resolve);
-    socket.once('connect_error', reject);
-  });
-  return { socket, inbox, connected: within(() => `${name} to let the client in or to refuse it`, connected, timeout) };
+  const cookies = [ctx.response.get('set-cookie') || []]
+    .flat()
+    .map((cookie) => String(cookie).split(';', 1)[0] as string);
+  if (cookies.length === 0) {
+    // An empty session is not saved.
+    if (Object.keys(session).length === 0) return header;
+    throw new Error(
+      '[egg-socket.io] the session of app.ioClient() was not saved (app.mockSession() replaces all sessions: does the test use both?)',
+    );
+  }
+  const names = cookies.map(cookieName);
+  const others = header.split(';').filter((pair) => pair.trim() !== '' && !names.includes(cookieName(pair)));
+  return [...others.map((pair) => pair.trim()), ...cookies].join('; ');
 }
 
-/** What a client has of the test kit. */
-interface Equipment {
-  /** How long it waits, in ms. */
-  timeout: number;
-  /** Waits until all that was sent is handled and has arrived, so many ms at most. */
-  settle(ms: number): Promise<void>;
-  /** What is to be said of an event to which no answer came. */
-  hint(event: string): string;
-}
-
-/** Gives a connected client its members of the test kit. */
-export function equip({ socket, inbox }: Opened, name: string, { timeout, settle, hint }: Equipment): IoTestClient {
-  const { emitWithAck } = socket;
-  return Object.assign(socket, {
-    emitWithAck(event: string, ...args: unknown[]): Promise<unknown> {
-      const { flags } = socket as unknown as { flags: { timeout?: number } };
-      // Set by `chat.timeout(ms)`, which is a deadline of its own.
-      const isTimed = flags.timeout !== undefined;
-      const answer = emitWithAck.call(socket, event, ...args);
-      if (isTimed) return answer;
-      return within(
-        () => `the ack of ${shown(event, args)} from ${name}${hint(event)}; ${inbox.summary()}`,
-        answer,
-        timeout,
-      );
-    },
-    async expect(event: string, ...payload: unknown[]): Promise<unknown[]> {
-      const args = await inbox.take(event, timeout);
-      await compare(name, event, args, payload);
-      return args;
-    },
-    async expectNothing(event: string): Promise<void> {
-      await settle(timeout);
-      const untaken = inbox.untaken(event).map((args) => shown(event, args));
-      if (untaken.length === 0) return;
-      // Without a comparison of true and false.
-      throw new assert.AssertionError({
-        message: `${name} has sent what was not to come: ${untaken.join(', ')}`,
-        actual: untaken,
-        expected: [],
-        operator: 'expectNothing',
-      });
-    },
-  }) as unknown as IoTestClient;
-}
-
-/** Closes a client's connection, and so its sockets in other namespaces. */
-export function shut(socket: Socket): void {
-  const manager = socket.io;
-  manager.reconnection(false);
-  socket.disconnect();
-  manager.engine?.close();
+function cookieName(pair: string): string {
+  return (pair.split('=', 1)[0] as string).trim();
 }

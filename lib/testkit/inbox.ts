@@ -1,123 +1,129 @@
-// What a client has received and no test has expected yet. Made by client.ts for each client.
+// The events that a client has received, and the comparison of their arguments with those that a test expects.
 import assert from 'node:assert';
 import { inspect } from 'node:util';
-import { within } from './deadline';
+import { waitFor } from './server';
 
-/** How many events are kept; of more, the oldest go. */
-const MAX = 1000;
-/** How many a message lists. */
-const LISTED = 20;
+/** How many events an inbox holds. It drops the oldest first. */
+const MAX_EVENTS = 1000;
+/** How many events a message lists. */
+const MAX_LISTED = 20;
 
-interface Received {
+interface ReceivedEvent {
   readonly event: string;
   readonly args: unknown[];
 }
 
-interface Waiting {
+interface Waiter {
   readonly event: string;
   resolve(args: unknown[]): void;
   reject(err: Error): void;
 }
 
-/** The events of one client, in order. Each is taken once. */
+/** The received events of one client, in order, until a test expects them. */
 export class Inbox {
-  #received: Received[] = [];
+  #received: ReceivedEvent[] = [];
   #dropped = 0;
-  readonly #waiting = new Set<Waiting>();
-  /** Why nothing comes any more. */
-  #end: string | undefined;
+  readonly #waiters = new Set<Waiter>();
+  /** The reason of the disconnect. Unset while events can arrive. */
+  #disconnected: string | undefined;
 
-  /** @param name - of the namespace, for messages */
-  constructor(private readonly name: string) {}
+  /** @param namespace - its name, for messages */
+  constructor(private readonly namespace: string) {}
 
   add(event: string, args: unknown[]): void {
-    for (const waiting of this.#waiting) {
-      if (waiting.event !== event) continue;
-      this.#waiting.delete(waiting);
-      waiting.resolve(args);
+    for (const waiter of this.#waiters) {
+      if (waiter.event !== event) continue;
+      this.#waiters.delete(waiter);
+      waiter.resolve(args);
       return;
     }
     this.#received.push({ event, args });
-    if (this.#received.length <= MAX) return;
+    if (this.#received.length <= MAX_EVENTS) return;
     this.#received.shift();
     this.#dropped++;
   }
 
-  /** The first event of that name that nobody has taken, or the next. */
-  async take(event: string, ms: number): Promise<unknown[]> {
-    const at = this.#received.findIndex((received) => received.event === event);
-    if (at >= 0) return (this.#received.splice(at, 1)[0] as Received).args;
-    if (this.#end !== undefined) throw new Error(this.#endedBefore(event));
-    let waiting: Waiting | undefined;
-    const taken = new Promise<unknown[]>((resolve, reject) => {
-      waiting = { event, resolve, reject };
-      this.#waiting.add(waiting);
+  /**
+   * Removes and returns the first event of a name, or the next one to arrive.
+   *
+   * @param ms - how long to wait for it
+   */
+  async shift(event: string, ms: number): Promise<unknown[]> {
+    const index = this.#received.findIndex((received) => received.event === event);
+    if (index >= 0) return (this.#received.splice(index, 1)[0] as ReceivedEvent).args;
+    if (this.#disconnected !== undefined) throw this.#disconnectError(event);
+    let waiter: Waiter | undefined;
+    const arrived = new Promise<unknown[]>((resolve, reject) => {
+      waiter = { event, resolve, reject };
+      this.#waiters.add(waiter);
     });
     try {
-      return await within(() => `the event '${event}' of ${this.name}; ${this.summary()}`, taken, ms);
+      return await waitFor(() => `event '${event}' from ${this.namespace}; ${this.summary()}`, arrived, ms);
     } finally {
-      if (waiting) this.#waiting.delete(waiting);
+      if (waiter) this.#waiters.delete(waiter);
     }
   }
 
-  /** Those of that name that nobody has taken. */
-  untaken(event: string): unknown[][] {
+  /** Returns the arguments of each event of a name. */
+  all(event: string): unknown[][] {
     return this.#received.filter((received) => received.event === event).map(({ args }) => args);
   }
 
-  /** Nothing comes any more. */
-  end(reason: string): void {
-    this.#end = reason;
-    for (const { event, reject } of this.#waiting) reject(new Error(this.#endedBefore(event)));
-    this.#waiting.clear();
+  /** Rejects all waiters: no more events can arrive. */
+  close(reason: string): void {
+    this.#disconnected = reason;
+    for (const { event, reject } of this.#waiters) reject(this.#disconnectError(event));
+    this.#waiters.clear();
   }
 
-  /** Something may come again. */
-  resume(): void {
-    this.#end = undefined;
+  /** The client has connected again. */
+  reopen(): void {
+    this.#disconnected = undefined;
   }
 
-  /** What was received and not taken, for messages. */
+  /** Lists the events for messages. */
   summary(): string {
-    const all = this.#received.slice(-LISTED).map(({ event, args }) => shown(event, args));
-    const more = this.#received.length - all.length + this.#dropped;
-    return `received and not expected: ${more > 0 ? `${more} more, ` : ''}${all.join(', ') || 'nothing'}`;
+    const listed = this.#received.slice(-MAX_LISTED).map(({ event, args }) => format(event, args));
+    const more = this.#received.length - listed.length + this.#dropped;
+    return `received but not expected: ${more > 0 ? `${more} more, ` : ''}${listed.join(', ') || 'nothing'}`;
   }
 
-  #endedBefore(event: string): string {
-    return `[egg-socket.io] ${this.name} was disconnected (${this.#end}) before the event '${event}'; ${this.summary()}`;
+  #disconnectError(event: string): Error {
+    return new Error(
+      `[egg-socket.io] the client of ${this.namespace} was disconnected (${this.#disconnected}) before event '${event}' arrived; ${this.summary()}`,
+    );
   }
 }
 
 /**
- * Compares an event's arguments.
+ * Compares an event's arguments with the expected ones.
  *
- * @param expected - the same arguments, or one function that says whether they are right
- * @throws {AssertionError} where they differ
+ * @param expected - the arguments, or one function that gets the event's arguments and returns whether they are right
+ * @throws {AssertionError} if they differ
  */
-export async function compare(name: string, event: string, args: unknown[], expected: unknown[]): Promise<void> {
+export async function compare(namespace: string, event: string, args: unknown[], expected: unknown[]): Promise<void> {
   if (expected.length === 0) return;
   const [first] = expected;
-  // The ack that the server asks for is not among them.
-  const given = typeof args.at(-1) === 'function' ? args.slice(0, -1) : args;
+  // Without the acknowledgement function, which Socket.IO appends if the server waits for an acknowledgement.
+  const actual = typeof args.at(-1) === 'function' ? args.slice(0, -1) : args;
   if (expected.length === 1 && typeof first === 'function') {
-    assert(await first(...args), `the event of ${name} is not as expected: ${shown(event, given)}`);
+    assert(await first(...args), `event from ${namespace} is not as expected: ${format(event, actual)}`);
     return;
   }
-  const isOne = expected.length === 1 && given.length === 1;
+  const isSingle = expected.length === 1 && actual.length === 1;
   try {
-    assert.deepStrictEqual(isOne ? given[0] : given, isOne ? first : expected);
+    assert.deepStrictEqual(isSingle ? actual[0] : actual, isSingle ? first : expected);
   } catch (err) {
     const failure = err as Error;
     const { message } = failure;
-    failure.message = `the event '${event}' of ${name}: ${message}`;
+    failure.message = `event '${event}' from ${namespace}: ${message}`;
     failure.stack = failure.stack?.replace(message, () => failure.message);
     throw failure;
   }
 }
 
-/** An event with its arguments, on one line. */
-export function shown(event: string, args: unknown[]): string {
+/** Formats an event and its arguments on one line: `say('hello')`. */
+export function format(event: string, args: unknown[]): string {
   const text = args.map((arg) =>
     inspect(arg, { depth: 3, breakLength: Infinity, maxArrayLength: 20, maxStringLength: 200 }),
   );

@@ -1,20 +1,15 @@
-// The test kit of one application: its server, its clients and its mocked contexts, and when they go. Made by
-// app/extend/application.unittest.ts when it is first asked for.
+// The test kit of one application: app.ioClient() and app.mockIoContext(). It closes clients and contexts at the end of each test.
 import assert from 'node:assert';
 import type { Application } from 'egg';
 import type { Socket as ServerSocket } from 'socket.io';
-import type { Socket } from 'socket.io-client';
-import { ContextFactory } from '../context';
-import { workOf } from '../in-flight';
+import { inFlightOf } from '../in-flight';
+import { registerBeforeClose } from '../internals/egg';
+import { namespacesOf } from '../internals/namespaces';
+import { onceRestored } from '../internals/testkit';
 import { routerOf } from '../router';
-import { sessionMembers } from '../session';
-import { equip, type Opened, open, shut } from './client';
-import { mockContext } from './context';
-import { cookieOf } from './cookie';
-import { DeadlineError, TIMEOUT, turn, within } from './deadline';
-import { checkRefusal, type Reason, refusalOf } from './refusal';
-import { type Mm, onRestore } from './restore';
-import { TestServer } from './server';
+import { checkRefusal, type Reason, refusalError, sessionCookie, TestClient } from './client';
+import { ContextMocks } from './context';
+import { DeadlineError, nextTurn, type ServerConnection, TestServer, TIMEOUT, waitFor } from './server';
 import type {
   IoClientFactory,
   IoClientOptions,
@@ -24,25 +19,28 @@ import type {
   MockIoContextOptions,
 } from './types';
 
-interface UnittestApplication {
-  /** Of egg-mock; an application may run in unittest without it. */
-  mm?: Mm;
-  lifecycle: { registerBeforeClose(close: () => Promise<void>): void };
+const KIT = Symbol('egg-socket.io:testkit');
+
+/** Returns the test kit of an application. */
+export function kitOf(app: Application): TestKit {
+  const owner = app as Application & { [KIT]?: TestKit };
+  owner[KIT] ??= new TestKit(app);
+  return owner[KIT];
 }
 
-export class TestKit {
+class TestKit {
   readonly #server: TestServer;
-  readonly #clients = new Set<Socket>();
-  readonly #sockets = new Set<ServerSocket>();
-  #contexts: ContextFactory | undefined;
-  #closesItself = false;
-  /** Over when the clients of the test before have gone. */
-  #closing: Promise<unknown> = Promise.resolve();
+  #contexts: ContextMocks | undefined;
+  /** The clients and the mocked sockets of the current test. */
+  readonly #clients = new Set<TestClient>();
+  readonly #mockSockets = new Set<ServerSocket>();
+  #closesAfterTest = false;
+  /** Resolves when the clients of the previous test are closed. */
+  #closed: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly app: Application) {
     this.#server = new TestServer(app);
-    const { lifecycle } = app as unknown as UnittestApplication;
-    lifecycle.registerBeforeClose(async () => {
+    registerBeforeClose(app, async () => {
       this.#closeAll();
       this.#server.close();
     });
@@ -54,116 +52,106 @@ export class TestKit {
   );
 
   mockIoContext(options: MockIoContextOptions = {}): MockIoContext {
-    this.#contexts ??= new ContextFactory(this.app, sessionMembers(this.app));
-    const { ctx, socket } = mockContext(this.app, this.#contexts, options);
-    this.#sockets.add(socket);
-    this.#closeItself();
+    this.#contexts ??= new ContextMocks(this.app);
+    const { ctx, socket } = this.#contexts.create(options);
+    this.#mockSockets.add(socket);
+    this.#closeAfterTest();
     return ctx;
   }
 
   async #connect(name = '/', options: IoClientOptions = {}): Promise<IoTestClient> {
-    const full = fullName(name);
-    const opened = await this.#open(full, options);
+    const client = await this.#open(name, options);
+    const { namespace } = client;
     try {
-      await opened.connected;
+      await client.connected;
     } catch (err) {
-      shut(opened.socket);
-      throw err instanceof DeadlineError ? err : refusalOf(full, err as IoRefusal, this.app.io.names());
+      client.close();
+      throw err instanceof DeadlineError ? err : refusalError(namespace, err as IoRefusal, this.app.io.names());
     }
-    return equip(opened, full, {
-      timeout: options.timeout ?? TIMEOUT,
-      settle: (ms) => this.#settle(ms),
-      hint: (event) => unrouted(this.app, full, event),
+    return client.extendSocket({
+      waitUntilIdle: (ms) => this.#waitUntilIdle(ms),
+      routeHint: (event) => routeHint(this.app, namespace, event),
     });
   }
 
   async #expectRefused(name: string, reason?: Reason, options: IoClientOptions = {}): Promise<IoRefusal> {
-    const full = fullName(name);
-    const opened = await this.#open(full, options);
-    const outcome = await opened.connected.catch((err: IoRefusal) => err).finally(() => shut(opened.socket));
-    if (outcome instanceof DeadlineError) throw outcome;
-    assert(outcome, `${full} has let the client in, and was to refuse it`);
-    await checkRefusal(full, outcome, reason);
-    return outcome;
+    const client = await this.#open(name, options);
+    const { namespace } = client;
+    const refusal = await client.connected.catch((err: IoRefusal) => err).finally(() => client.close());
+    if (refusal instanceof DeadlineError) throw refusal;
+    assert(refusal, `${namespace} admitted the client, which should have been refused`);
+    await checkRefusal(namespace, refusal, reason);
+    return refusal;
   }
 
-  async #open(name: string, options: IoClientOptions): Promise<Opened> {
-    await this.#closing;
+  /** Begins to connect a client. */
+  async #open(name: string, options: IoClientOptions): Promise<TestClient> {
+    await this.#closed;
     const { session } = options;
     const headers = { ...options.headers };
     if (session !== undefined) {
       const [key = 'cookie'] = Object.keys(headers).filter((header) => header.toLowerCase() === 'cookie');
-      headers[key] = await cookieOf(this.app, session, headers[key]);
+      headers[key] = await sessionCookie(this.app, session, headers[key]);
     }
-    const opened = open(this.app, await this.#server.url(), name, { ...options, headers });
-    this.#clients.add(opened.socket);
-    this.#closeItself();
-    return opened;
+    const namespace = name.startsWith('/') ? name : `/${name}`;
+    const client = new TestClient(this.app, await this.#server.url(), namespace, { ...options, headers });
+    this.#clients.add(client);
+    this.#closeAfterTest();
+    return client;
   }
 
-  /** Waits until what the clients have sent is handled, and what the server has sent them has arrived. */
-  async #settle(ms: number): Promise<void> {
-    const { handlers } = workOf(this.app.io);
-    const arrived = () => Promise.all(Array.from(this.#clients, (socket) => this.#line(socket)?.roundTrip()));
-    for (const socket of this.#clients) {
+  /** Waits until all packets of the clients have been handled, and all packets of the server have arrived. */
+  async #waitUntilIdle(ms: number): Promise<void> {
+    const roundTrips = () => Promise.all(this.#connections().map((connection) => connection?.roundTrip()));
+    for (const { socket, namespace } of this.#clients) {
       if (socket.connected || socket.sendBuffer.length === 0) continue;
-      const { nsp } = socket as unknown as { nsp: string };
-      throw new Error(`[egg-socket.io] a client of ${nsp} was disconnected: what it has sent since goes nowhere`);
+      throw new Error(
+        `[egg-socket.io] a client of ${namespace} has emitted events after it was disconnected: they were not sent`,
+      );
     }
-    await within(() => 'what the clients have sent to reach the server', arrived(), ms);
-    await turn();
-    await within(() => `the end of what is being handled (${handlers.running} packets)`, handlers.none(), ms);
-    await within(() => 'what the server has sent to reach the clients', arrived(), ms);
-    await turn();
+    await waitFor(() => 'the packets of the clients to reach the server', roundTrips(), ms);
+    await nextTurn();
+    const handlers = this.#handlers;
+    await waitFor(() => `the handlers of events to finish (${handlers.running} running)`, handlers.idle(), ms);
+    await waitFor(() => 'the packets of the server to reach the clients', roundTrips(), ms);
+    await nextTurn();
   }
 
-  #line(socket: Socket) {
-    return this.#server.line((socket.io.engine as { id?: string } | undefined)?.id);
+  get #handlers() {
+    return inFlightOf(this.app.io).handlers;
   }
 
-  /** With the test, which is over when egg-mock restores what was mocked. */
-  #closeItself(): void {
-    const { mm } = this.app as unknown as UnittestApplication;
-    if (this.#closesItself || mm === undefined) return;
-    this.#closesItself = true;
-    onRestore(mm, () => {
-      this.#closesItself = false;
+  #connections(): (ServerConnection | undefined)[] {
+    return Array.from(this.#clients, ({ connectionId }) => this.#server.connection(connectionId));
+  }
+
+  /** Closes the clients when egg-mock restores the mocks, which it does after each test. */
+  #closeAfterTest(): void {
+    if (this.#closesAfterTest) return;
+    this.#closesAfterTest = onceRestored(this.app, () => {
+      this.#closesAfterTest = false;
       this.#closeAll();
     });
   }
 
   #closeAll(): void {
-    const lines = Array.from(this.#clients, (socket) => this.#line(socket)?.closed);
-    for (const socket of this.#clients) shut(socket);
-    for (const socket of this.#sockets) socket.disconnect();
+    const connections = this.#connections();
+    for (const client of this.#clients) client.close();
+    for (const socket of this.#mockSockets) socket.disconnect();
     this.#clients.clear();
-    this.#sockets.clear();
-    const { handlers } = workOf(this.app.io);
-    const gone = Promise.all([this.#closing, ...lines])
-      .then(turn)
-      .then(() => handlers.none());
-    // A handler that never ends is not the fault of the test that comes next.
-    this.#closing = within(() => 'the clients of a test to leave', gone, TIMEOUT).catch(() => {});
+    this.#mockSockets.clear();
+    const closed = Promise.all([this.#closed, ...connections.map((connection) => connection?.closed)])
+      .then(nextTurn)
+      .then(() => this.#handlers.idle());
+    // A handler that never returns must not fail the next test.
+    this.#closed = waitFor(() => 'the clients of a test to close', closed, TIMEOUT).catch(() => {});
   }
 }
 
-const kits = new WeakMap<object, TestKit>();
-
-/** The test kit of an application. */
-export function kitOf(app: Application): TestKit {
-  const made = kits.get(app) ?? new TestKit(app);
-  kits.set(app, made);
-  return made;
-}
-
-/** What an event says that no route has: nobody may answer it. */
-function unrouted(app: Application, name: string, event: string): string {
-  const nsp = app.io._nsps.get(name);
+/** Returns a clause if no route handles an event: it may be misspelt. */
+function routeHint(app: Application, namespace: string, event: string): string {
+  const nsp = namespacesOf(app.io).get(namespace);
   const router = nsp && routerOf(nsp);
   if (router === undefined || router.find(event) !== undefined) return '';
-  return `; no route of ${router.name} has '${event}' (there are: ${router.events().join(', ') || 'none'})`;
-}
-
-function fullName(name: string): string {
-  return name.startsWith('/') ? name : `/${name}`;
+  return `; ${router.name} has no route for '${event}' (there are: ${router.events().join(', ') || 'none'})`;
 }

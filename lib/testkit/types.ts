@@ -1,46 +1,50 @@
-// What `egg` gains in unittest: app.ioClient and app.mockIoContext. Types only; with `skipLibCheck` they need no socket.io-client
-// until a test uses them.
+// The public types of the test kit, and its declaration for `egg`. An application without socket.io-client can compile them with
+// `skipLibCheck`.
 import type {} from '@eggjs/core';
 import type { Context } from 'egg';
 import type { ManagerOptions, Socket, SocketOptions } from 'socket.io-client';
 import type { ClientEventsOf, DeclaredNamespace, ServerEventsOf } from '../types/events';
 
-/** What `app.ioClient()` takes: its own options, and those of socket.io-client. */
+/** Options of `app.ioClient()`, beside those of socket.io-client. */
 export interface IoClientOptions extends Partial<Omit<ManagerOptions & SocketOptions, 'query' | 'auth' | 'timeout'>> {
-  /** The client's session: a real one, by a cookie beside those of `headers.cookie`. */
+  /** `ctx.session`. It is saved as the application saves sessions; its cookie is added to `headers.cookie`. */
   session?: object;
-  /** The headers of the handshake: `ctx.headers`. */
+  /** The headers of the handshake request: `ctx.headers` */
   headers?: Record<string, string>;
   /** `ctx.query` */
   query?: Record<string, unknown>;
   /** `ctx.handshake.auth` */
   auth?: Record<string, unknown> | ((send: (auth: object) => void) => void);
-  /** How long anything is waited for, in ms. Default: 5000. */
+  /**
+   * How long the client waits for its connection, for events and for acknowledgements, in ms.
+   *
+   * @default 5000
+   */
   timeout?: number;
 }
 
-/** What an event came with, without the function by which it is acknowledged. */
+/** The arguments of an event without its acknowledgement function. */
 type Payload<Args> = Args extends [...infer Rest, (...args: never[]) => unknown] ? Rest : Args;
 type Listener<N, E> = E extends 'disconnect'
   ? (reason: string) => void
   : E extends keyof ServerEventsOf<N>
     ? ServerEventsOf<N>[E]
     : never;
-// biome-ignore lint/suspicious/noExplicitAny: of an event that is not declared
+// biome-ignore lint/suspicious/noExplicitAny: the arguments of an undeclared event
 type ArgsOf<N, E> = Listener<N, E> extends (...args: infer A) => any ? A : any[];
 type EventOf<N> = (keyof ServerEventsOf<N> & string) | 'disconnect';
 
-/** A connected client of a test: socket.io-client's own socket, with what tests need. */
+/** A connected client of a test: socket.io-client's own socket with methods for tests. */
 export interface IoTestClient<N extends string = string> extends Socket<ServerEventsOf<N>, ClientEventsOf<N>> {
   /**
-   * Takes the first event of that name that was received and not taken yet, or waits for the next. `disconnect` is one, with its
-   * reason.
+   * Returns the arguments of the first received event of a name, or waits for the next one. Each event is returned once. The event
+   * `disconnect` has the reason as its argument.
    *
-   * @param payload - what the event must come with, compared by `assert.deepStrictEqual`; or one function that gets its arguments
-   *   and must return something true
+   * @param payload - the expected arguments, which are compared with `assert.deepStrictEqual()`; or one function that gets the
+   *   event's arguments, and returns a truthy value (or a promise of one) if they are right
    * @returns the event's arguments
-   * @throws {AssertionError} where it came with something else
-   * @throws where it did not come in time, with what came instead
+   * @throws {AssertionError} if the arguments differ
+   * @throws if the event does not arrive within `timeout`. The message lists the other events that were received.
    *
    * @example
    * const [text] = await chat.expect('said');
@@ -50,25 +54,26 @@ export interface IoTestClient<N extends string = string> extends Socket<ServerEv
   expect<E extends EventOf<N>>(event: E, payload: (...args: ArgsOf<N, E>) => unknown): Promise<ArgsOf<N, E>>;
   expect<E extends EventOf<N>>(event: E, ...payload: Payload<ArgsOf<N, E>> | []): Promise<ArgsOf<N, E>>;
   /**
-   * Fails where an event of that name was received and not taken, or is on its way: whatever the clients of the test have sent by
-   * then has arrived and been handled, and what the server has sent has arrived here.
+   * Asserts that no event of a name was received, except those that `expect()` has returned. First it waits until all events that
+   * the clients of the test have emitted are handled, and all events that the server has emitted have arrived.
    *
-   * @throws {AssertionError} where there is one
+   * @throws {AssertionError} if there is such an event
+   * @throws if this takes longer than `timeout`
    */
   expectNothing(event: EventOf<N>): Promise<void>;
 }
 
-/** Why a server has let a client not in. */
+/** The error of a refused client, as in `connect_error`. */
 export type IoRefusal = Error & { data?: unknown };
 
-/** `app.ioClient` */
+/** The type of `app.ioClient`. */
 export interface IoClientFactory {
   /**
-   * Connects a client to the application, which listens on a free port then. The client is closed when egg-mock restores what was
-   * mocked, and with the application.
+   * Connects a client to the application. The first call lets the application listen on a free port. The client is closed when
+   * egg-mock restores its mocks after the test, or when the application closes.
    *
-   * @param namespace - Default: `/`
-   * @throws where it is refused, with the `message` and the `data` of the refusal
+   * @param namespace - its name. Default: `/`
+   * @throws if the server refuses the client; with the `message` and the `data` of the refusal
    *
    * @example
    * const chat = await app.ioClient('/chat', { session: { user: 'ann' } });
@@ -77,11 +82,12 @@ export interface IoClientFactory {
   <N extends DeclaredNamespace>(namespace: N, options?: IoClientOptions): Promise<IoTestClient<N>>;
   (namespace?: string, options?: IoClientOptions): Promise<IoTestClient>;
   /**
-   * Fails where a client is let in.
+   * Asserts that the server refuses a client.
    *
-   * @param reason - what the refusal's message must match (RegExp) or be (string), or a function that gets the refusal and must
-   *   return something true
-   * @returns the refusal, with `message` and `data` as the client hears them
+   * @param reason - the refusal's message (a string), a pattern for it (a RegExp), or a function that gets the refusal and returns a
+   *   truthy value (or a promise of one) if it is the expected one. Default: any refusal by the application
+   * @returns the refusal, with the `message` and the `data` that the client has received
+   * @throws {AssertionError} if the client is admitted, or refused for another reason
    *
    * @example
    * await app.ioClient.expectRefused('/chat', /log in/);
@@ -92,7 +98,7 @@ export interface IoClientFactory {
     options?: IoClientOptions,
   ): Promise<IoRefusal>;
   /**
-   * Where the application listens for its clients and for HTTP, such as `http://127.0.0.1:12345`.
+   * Returns the URL on which the application listens for clients and for HTTP requests, such as `http://127.0.0.1:12345`.
    *
    * @example
    * await fetch(`${await app.ioClient.url()}/login`, { method: 'POST' });
@@ -100,14 +106,22 @@ export interface IoClientFactory {
   url(): Promise<string>;
 }
 
-/** What `app.mockIoContext()` takes. */
+/** Options of `app.mockIoContext()`. */
 export interface MockIoContextOptions {
-  /** The event and its arguments, the client's ack last if it shall ask for one. */
-  // biome-ignore lint/suspicious/noExplicitAny: a client sends what it likes
+  /**
+   * `ctx.packet`: the event, its arguments, and an acknowledgement function if the client asks for one.
+   *
+   * @default ['mock']
+   */
+  // biome-ignore lint/suspicious/noExplicitAny: clients send any arguments
   packet?: [event: string, ...args: any[]];
   /** `ctx.session` */
   session?: object;
-  /** Default: `/` */
+  /**
+   * The name of an existing namespace.
+   *
+   * @default '/'
+   */
   namespace?: string;
   /** `ctx.headers` */
   headers?: Record<string, string>;
@@ -115,25 +129,26 @@ export interface MockIoContextOptions {
   query?: Record<string, unknown>;
   /** `ctx.handshake.auth` */
   auth?: Record<string, unknown>;
-  /** `ctx.params`, where they are not those of the namespace's name. */
+  /** `ctx.params`. Default: the parameters of the namespace's name */
   params?: Record<string, string | string[]>;
 }
 
-/** A context of `app/io`, whose client is a list of what was sent to it. */
+/** The context of a packet for controllers and middleware of `app/io`. Its client is mocked. */
 export type MockIoContext = Context & {
-  /** What the client would have received, in order: `[event, ...args]`. */
-  // biome-ignore lint/suspicious/noExplicitAny: the test knows what to expect
+  /** The events that the client would have received, in order: `[event, ...args]`. */
+  // biome-ignore lint/suspicious/noExplicitAny: controllers emit any arguments
   readonly emitted: [event: string, ...args: any[]][];
 };
 
-/** What an application has in unittest. */
+/** The members that an application has in the environment unittest. */
 export interface TestKitMembers {
-  /** Connects clients to the application. In unittest only. */
+  /** Connects clients to the application. Only in the environment unittest. */
   readonly ioClient: IoClientFactory;
   /**
-   * A context of an event for calling controllers and middlewares of `app/io` without a network. In unittest only.
+   * Returns the context of a packet, for calling controllers and middleware of `app/io` without a network. Only in the environment
+   * unittest.
    *
-   * @throws where there is no such namespace
+   * @throws if the namespace does not exist
    *
    * @example
    * const ctx = app.mockIoContext({ packet: ['say', 'hello'], session: { user: 'ann' } });
@@ -149,7 +164,7 @@ declare module 'egg' {
   interface EggApplicationCore extends TestKitMembers {}
 }
 
-// What egg-mock's application is by type on Egg 4.
+// On Egg 4 the application of @eggjs/mock has this type.
 declare module '@eggjs/core' {
   interface EggCore extends TestKitMembers {}
 }

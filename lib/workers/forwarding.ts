@@ -1,133 +1,144 @@
-// A client's request that belongs to another worker goes there: long-polling is passed on, a WebSocket is spliced. Called by
-// lib/cluster.ts for each engine.
+// Forwards requests that have reached the wrong worker: a client that uses long-polling sends several requests, and the master gives each
+// of its connections to any worker. Session ids contain the id of the worker that has the session.
 import { Agent, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { debuglog } from 'node:util';
 import { refuseUpgrade } from '../engine';
-import { Count } from '../in-flight';
-import { type Engine, LEAVING, sidOf } from './internal-server';
-import { onceOver, pass, splice } from './proxy';
-import type { RunDirectory } from './run-directory';
-import { tagOf } from './session-id';
+import { InFlight } from '../in-flight';
+import { connectionOf, type Engine, type RequestHandlers, replaceHandlers, sessionIdOf } from '../internals/engineio';
+import { DRAIN_PATH } from './internal-server';
+import { onceFinished, proxyRequest, proxyUpgrade } from './proxy';
+import { type WorkerIdentity, workerIdOf } from './run-directory';
 
-/** After that many ms an idle connection to another worker is closed. */
-const IDLE = 30_000;
-/** How many ms one client adds to the span over which all are told. */
-const EACH = 2;
+const debug = debuglog('egg-socket.io:forwarding');
 
-/** An engine's own way to answer. */
-export type Answers = Pick<Engine, 'handleRequest' | 'handleUpgrade'>;
+/** How long an idle connection to another worker stays open, in ms. */
+const IDLE_TIMEOUT = 30_000;
+/** How many ms each session adds to the time over which all sessions are closed. */
+const MS_PER_SESSION = 2;
 
-/** Brings clients' requests to the workers whose clients they are. */
-export class Handover {
-  readonly #agent = new Agent({ keepAlive: true, timeout: IDLE });
-  /** The sessions of other workers that have a request or a WebSocket here, and how many. */
+export class Forwarding {
+  readonly #agent = new Agent({ keepAlive: true, timeout: IDLE_TIMEOUT });
+  /** How many forwarded requests and WebSockets each session has, by session id. */
   readonly #sessions = new Map<string, number>();
-  /** All of them. */
-  readonly #under = new Count();
-  #leaving = false;
+  /** The same for all sessions. */
+  readonly #forwarded = new InFlight();
+  #isLeaving = false;
+
+  constructor(private readonly worker: WorkerIdentity) {}
 
   /**
-   * @param directory - where the workers are
-   * @param tag - this worker's
+   * Makes an engine forward requests for sessions of other workers.
+   *
+   * @returns the handlers of requests for sessions of this worker
    */
-  constructor(
-    private readonly directory: RunDirectory,
-    private readonly tag: string,
-  ) {}
-
-  /** From now on an engine's requests that are another worker's go there. Returns the engine's own way to answer. */
-  serve(engine: Engine): Answers {
-    const own = {
-      handleRequest: engine.handleRequest.bind(engine),
-      handleUpgrade: engine.handleUpgrade.bind(engine),
-    };
-    engine.handleRequest = (req, res) => {
-      const sid = this.#others(engine, req);
-      if (sid === undefined) own.handleRequest(req, res);
-      else this.#pass(sid, req, res, own);
-    };
-    engine.handleUpgrade = (req, socket, head) => {
-      // Node counts headers, and forgets those that are too many: without this one it is no upgrade.
-      const sid = req.headers.upgrade ? this.#others(engine, req) : undefined;
-      if (sid === undefined) own.handleUpgrade(req, socket, head);
-      // The client stays with long-polling.
-      else if (this.#leaving) refuseUpgrade(socket);
-      else this.#splice(sid, req, socket as Socket, head, own);
-    };
-    return own;
+  attach(engine: Engine): RequestHandlers {
+    return replaceHandlers(engine, (own) => ({
+      handleRequest: (req, res) => {
+        const sessionId = this.#foreignSession(engine, req);
+        if (sessionId === undefined) own.handleRequest(req, res);
+        else this.#forwardRequest(sessionId, req, res, own);
+      },
+      handleUpgrade: (req, socket, head) => {
+        // Node drops headers beyond a limit, Upgrade among them. Engine.IO then refuses the upgrade.
+        const sessionId = req.headers.upgrade ? this.#foreignSession(engine, req) : undefined;
+        if (sessionId === undefined) own.handleUpgrade(req, socket, head);
+        else if (this.#isLeaving) {
+          debug('refuse an upgrade for worker %s: this worker is closing', workerIdOf(sessionId));
+          // The client continues with long-polling.
+          refuseUpgrade(socket);
+        } else this.#forwardUpgrade(sessionId, req, socket as Socket, head, own);
+      },
+    }));
   }
 
   /**
-   * Has the workers whose clients come through here let them come back by another way, and waits until they are gone.
+   * Asks other workers to close the connections that this worker forwards, whose clients then connect to another worker, and waits until
+   * nothing is forwarded.
    *
-   * @param spread - over how many ms at most they are asked for one client after the other
-   * @param timeout - how long that may take at most, in ms
+   * @param spread - over how long to spread the connections, in ms
+   * @param timeout - how long to wait, in ms
    */
   async leave(spread: number, timeout: number): Promise<void> {
-    this.#leaving = true;
-    const sids = [...this.#sessions.keys()];
-    const span = Math.min(spread, sids.length * EACH);
-    const timers = sids.map((sid, i) =>
-      setTimeout(() => this.#sessions.has(sid) && this.#ask(sid), ((i + Math.random()) * span) / sids.length),
+    this.#isLeaving = true;
+    const sessionIds = [...this.#sessions.keys()];
+    debug('close %d forwarded sessions', sessionIds.length);
+    const span = Math.min(spread, sessionIds.length * MS_PER_SESSION);
+    const timers = sessionIds.map((sessionId, i) =>
+      setTimeout(
+        () => this.#sessions.has(sessionId) && this.#requestDrain(sessionId),
+        ((i + Math.random()) * span) / sessionIds.length,
+      ),
     );
-    let over: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => {
-      over = setTimeout(resolve, timeout);
+    let timer: NodeJS.Timeout | undefined;
+    const timedOut = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, timeout);
     });
-    await Promise.race([this.#under.none(), late]);
-    for (const timer of [...timers, over]) clearTimeout(timer);
+    await Promise.race([this.#forwarded.idle(), timedOut]);
+    for (const each of [...timers, timer]) clearTimeout(each);
   }
 
   close(): void {
     this.#agent.destroy();
   }
 
-  /** Asks the worker of a session to close its connection in good order. */
-  #ask(sid: string): void {
+  /** Asks the worker of a session to close its connection. */
+  #requestDrain(sessionId: string): void {
     const headers = { Host: 'localhost', 'Content-Length': 0 };
-    const socketPath = this.#door(sid);
-    const asked = request({ agent: this.#agent, socketPath, method: 'POST', path: LEAVING + sid, headers });
-    // A worker that is not there has no such client any more.
-    asked.on('error', () => {});
-    asked.on('response', (answer) => answer.resume());
-    asked.end();
+    const { socketPath, agent } = this.#destinationOf(sessionId);
+    const req = request({ agent, socketPath, method: 'POST', path: DRAIN_PATH + sessionId, headers });
+    // A worker that has stopped has no connection to close.
+    req.on('error', () => {});
+    req.on('response', (response) => response.resume());
+    req.end();
   }
 
-  /** The session id of a request, where it is one of another worker's. */
-  #others(engine: Engine, req: IncomingMessage): string | undefined {
-    const sid = sidOf(req);
-    if (sid === undefined || Object.hasOwn(engine.clients, sid)) return undefined;
-    const tag = tagOf(sid);
-    return tag === undefined || tag === this.tag ? undefined : sid;
+  /** Returns the session id of a request, if the session is one of another worker. */
+  #foreignSession(engine: Engine, req: IncomingMessage): string | undefined {
+    const sessionId = sessionIdOf(req);
+    if (sessionId === undefined || connectionOf(engine, sessionId)) return undefined;
+    const workerId = workerIdOf(sessionId);
+    return workerId === undefined || workerId === this.worker.workerId ? undefined : sessionId;
   }
 
-  #pass(sid: string, req: IncomingMessage, res: ServerResponse, own: Answers): void {
-    onceOver(res, this.#begin(sid));
-    const passage = { door: this.#door(sid), agent: this.#agent, refused: () => own.handleRequest(req, res) };
-    pass(passage, req, res, () => {
-      // The client's next request reaches another worker.
-      if (this.#leaving) res.shouldKeepAlive = false;
+  #forwardRequest(sessionId: string, req: IncomingMessage, res: ServerResponse, own: RequestHandlers): void {
+    debug('forward %s to worker %s', req.method, workerIdOf(sessionId));
+    onceFinished(res, this.#count(sessionId));
+    const refused = () => {
+      debug('refused: worker %s is unreachable', workerIdOf(sessionId));
+      // Engine.IO responds that the session id is unknown.
+      own.handleRequest(req, res);
+    };
+    proxyRequest({ ...this.#destinationOf(sessionId), refused }, req, res, () => {
+      // The client opens a new connection for its next request, which reaches another worker.
+      if (this.#isLeaving) res.shouldKeepAlive = false;
     });
   }
 
-  #splice(sid: string, req: IncomingMessage, socket: Socket, head: Buffer, own: Answers): void {
-    socket.once('close', this.#begin(sid));
-    splice({ door: this.#door(sid), refused: () => own.handleUpgrade(req, socket, head) }, req, socket, head);
+  #forwardUpgrade(sessionId: string, req: IncomingMessage, socket: Socket, head: Buffer, own: RequestHandlers): void {
+    debug('forward an upgrade to worker %s', workerIdOf(sessionId));
+    socket.once('close', this.#count(sessionId));
+    const refused = () => {
+      debug('refused: worker %s is unreachable', workerIdOf(sessionId));
+      own.handleUpgrade(req, socket, head);
+    };
+    proxyUpgrade({ ...this.#destinationOf(sessionId), refused }, req, socket, head);
   }
 
-  /** Counts a session as one that comes through here, until the function that it returns is called. */
-  #begin(sid: string): () => void {
-    this.#sessions.set(sid, (this.#sessions.get(sid) ?? 0) + 1);
-    this.#under.begin();
+  /** Counts a forwarded request until the returned function is called. */
+  #count(sessionId: string): () => void {
+    this.#sessions.set(sessionId, (this.#sessions.get(sessionId) ?? 0) + 1);
+    this.#forwarded.begin();
     return () => {
-      this.#under.end();
-      const left = (this.#sessions.get(sid) as number) - 1;
-      if (left === 0) this.#sessions.delete(sid);
-      else this.#sessions.set(sid, left);
+      this.#forwarded.end();
+      const count = (this.#sessions.get(sessionId) as number) - 1;
+      if (count === 0) this.#sessions.delete(sessionId);
+      else this.#sessions.set(sessionId, count);
     };
   }
 
-  #door(sid: string): string {
-    return this.directory.address(tagOf(sid) as string, 'door');
+  #destinationOf(sessionId: string): { socketPath: string; agent: Agent } {
+    const socketPath = this.worker.directory.address(workerIdOf(sessionId) as string, 'http');
+    return { socketPath, agent: this.#agent };
   }
 }

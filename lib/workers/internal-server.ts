@@ -1,101 +1,81 @@
-// A worker's private server on a unix socket: where other workers of its host bring the requests of its clients. Made by
-// lib/cluster.ts.
+// The internal HTTP server of a worker on a unix socket. Other workers of its host forward requests of its clients to it.
 import { createServer, type IncomingMessage, maxHeaderSize, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { RunDirectory } from './run-directory';
-import { tagOf } from './session-id';
+import { debuglog } from 'node:util';
+import { sessionIdOf } from '../internals/engineio';
+import { type RunDirectory, workerIdOf } from './run-directory';
+
+const debug = debuglog('egg-socket.io:forwarding');
 
 /**
- * What the path of a request begins with at the back door. A worker writes it; a client's own path comes after it, so no client
- * can ask for anything else.
+ * The prefix of the paths of forwarded requests. The worker that forwards adds it before the path of the client, which can therefore not
+ * request anything else.
  */
-export const HANDOVER = '/handover';
-/** How many bytes a request may be longer here than it was in front. */
-const ADDED = 1024;
-/** Asks to close a connection in good order: the worker through which its client comes is leaving. */
-export const LEAVING = '/leaving/';
+export const FORWARD_PATH = '/forward';
+/** The prefix of a path that ends with a session id: closes the connection of the session, which the requesting worker forwards. */
+export const DRAIN_PATH = '/drain/';
+/** How many bytes the head of a forwarded request may be longer than that of the client's request. */
+const ADDED_HEADER_SIZE = 1024;
 
-/** Engine.IO's server, as far as it is used here. */
-export interface Engine {
-  clients: Record<string, unknown>;
-  handleRequest(req: IncomingMessage, res: ServerResponse): void;
-  handleUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void;
-}
-
-/** What the back door leads to. */
-export interface Rooms {
-  /** Answers a client's request that no other worker may answer. */
+/** What the internal server calls. */
+export interface InternalHandlers {
+  /** Handles a request of a client of this worker. */
   request(req: IncomingMessage, res: ServerResponse): void;
+  /** Handles an upgrade of a client of this worker. */
   upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void;
-  /** The client of a session should come back by another way. */
-  leaving(sid: string): void;
+  /** Closes the connection of a session of this worker. The client reconnects. */
+  drain(sessionId: string): void;
 }
 
-/** Takes requests from the other workers. */
-export class BackDoor {
+export class InternalServer {
   readonly #server: Server;
   readonly #sockets = new Set<Duplex>();
 
-  /**
-   * @param tag - this worker's: sessions of another one are refused
-   * @param rooms - what it leads to
-   */
+  /** @param workerId - the id of this worker. Requests for sessions of another worker are refused */
   constructor(
-    private readonly tag: string,
-    private readonly rooms: Rooms,
+    private readonly workerId: string,
+    private readonly handlers: InternalHandlers,
   ) {
-    // The worker in front has its own limits of time, and of a head that is shorter by what it adds.
-    const limits = { requestTimeout: 0, keepAliveTimeout: 0, maxHeaderSize: maxHeaderSize + ADDED };
+    // The server that the client is connected to limits times, and the size of the head.
+    const limits = { requestTimeout: 0, keepAliveTimeout: 0, maxHeaderSize: maxHeaderSize + ADDED_HEADER_SIZE };
     this.#server = createServer(limits);
     this.#server.on('connection', (socket) => {
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));
     });
-    this.#server.on('request', (req, res) => this.#request(req, res));
+    this.#server.on('request', (req, res) => this.#onRequest(req, res));
     this.#server.on('upgrade', (req, socket, head) => {
-      if (this.#enter(req)) this.rooms.upgrade(req, socket, head);
+      if (this.#accept(req)) this.handlers.upgrade(req, socket, head);
       else socket.destroy();
     });
   }
 
-  /** Opens it to the others. */
-  async open(directory: RunDirectory): Promise<void> {
-    await directory.listen(this.#server, this.tag, 'door');
+  async listen(directory: RunDirectory): Promise<void> {
+    await directory.listen(this.#server, this.workerId, 'http');
   }
 
-  /** Shuts it. */
   async close(): Promise<void> {
     for (const socket of this.#sockets) socket.destroy();
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
   }
 
-  #request(req: IncomingMessage, res: ServerResponse): void {
-    if (this.#enter(req)) {
-      this.rooms.request(req, res);
+  #onRequest(req: IncomingMessage, res: ServerResponse): void {
+    if (this.#accept(req)) {
+      this.handlers.request(req, res);
       return;
     }
-    const sid = req.url?.startsWith(LEAVING) ? req.url.slice(LEAVING.length) : undefined;
-    if (tagOf(sid) === this.tag) this.rooms.leaving(sid as string);
-    res.writeHead(tagOf(sid) === this.tag ? 202 : 400).end();
+    const sessionId = req.url?.startsWith(DRAIN_PATH) ? req.url.slice(DRAIN_PATH.length) : undefined;
+    const isOwn = workerIdOf(sessionId) === this.workerId;
+    if (isOwn) this.handlers.drain(sessionId as string);
+    else debug('refuse an internal request: %s %s', req.method, req.url);
+    res.writeHead(isOwn ? 202 : 400).end();
   }
 
-  /** Gives a request the path that its client has asked for. Whether it is for a session of this worker. */
-  #enter(req: IncomingMessage): boolean {
+  /** Restores the path that the client has requested. Returns whether the request is one for a session of this worker. */
+  #accept(req: IncomingMessage): boolean {
     const { url = '' } = req;
-    if (!url.startsWith(`${HANDOVER}/`)) return false;
-    req.url = url.slice(HANDOVER.length);
-    return tagOf(sidOf(req)) === this.tag;
+    if (!url.startsWith(`${FORWARD_PATH}/`)) return false;
+    req.url = url.slice(FORWARD_PATH.length);
+    return workerIdOf(sessionIdOf(req)) === this.workerId;
   }
-}
-
-/** The session id of a request to Engine.IO, as Engine.IO itself reads it. */
-export function sidOf(req: IncomingMessage): string | undefined {
-  const known = (req as { _query?: Record<string, string> })._query;
-  if (known) return known.sid;
-  const { url = '' } = req;
-  // What makes the request cheap to look at, most of the time: no session, or no other worker's.
-  if (!url.includes('sid=')) return undefined;
-  const query = url.indexOf('?');
-  // The last one of several, as Engine.IO has it.
-  return query < 0 ? undefined : new URLSearchParams(url.slice(query)).getAll('sid').at(-1);
 }

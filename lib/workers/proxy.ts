@@ -1,124 +1,144 @@
-// A client's request on its way through another worker's back door, and the answer on its way back. Called by handover.ts.
+// Passes a client's request on to the internal server of another worker, and the response back: long-polling as an HTTP request, a
+// WebSocket as a connection that is spliced to the client's.
 import { type Agent, type IncomingMessage, type RequestOptions, request, type ServerResponse } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { onClose } from '../on-close';
-import { HANDOVER } from './internal-server';
+import { FORWARD_PATH } from './internal-server';
 
-/** Headers that are about one connection, not about the request. */
-const HOP = new Set('connection expect keep-alive proxy-connection te trailer transfer-encoding upgrade'.split(' '));
-/** The same, and those about a body. Where Engine.IO reads none, one would look like another request over there. */
-const WITHOUT_BODY = new Set([...HOP, 'content-length']);
-/** How many ms a worker that hangs may keep a WebSocket waiting. */
-const PATIENCE = 10_000;
+/** Headers that concern one connection, not the request. */
+const HOP_BY_HOP = new Set(
+  'connection expect keep-alive proxy-connection te trailer transfer-encoding upgrade'.split(' '),
+);
+/** The same, and those of a body. If no body is sent, the other worker would take the next request for one. */
+const HOP_BY_HOP_AND_BODY = new Set([...HOP_BY_HOP, 'content-length']);
+/** How long a worker may take to respond to an upgrade, in ms. */
+const UPGRADE_TIMEOUT = 10_000;
 
-/** A way to another worker. */
-export interface Passage {
-  /** The unix socket of its back door. */
-  door: string;
-  /** Called where nobody is there. */
+/** The internal server of another worker. */
+export interface Destination {
+  /** The path of its unix socket. */
+  socketPath: string;
+  /** Called if the request cannot be forwarded. */
   refused(): void;
 }
 
 /**
- * Passes a request of long-polling on.
+ * Forwards a request of long-polling.
  *
- * @param answered - called before the answer goes to the client
+ * @param onResponse - called before the response is sent to the client
  */
-export function pass(
-  { door, agent, refused }: Passage & { agent: Agent },
+export function proxyRequest(
+  { socketPath, agent, refused }: Destination & { agent: Agent },
   req: IncomingMessage,
   res: ServerResponse,
-  answered: () => void,
+  onResponse: () => void,
 ): void {
+  // Engine.IO reads a body of POST only.
   const hasBody = req.method === 'POST';
-  const there = ask(door, req, endToEnd(req.rawHeaders, hasBody ? HOP : WITHOUT_BODY), { agent });
-  if (there === undefined) {
+  const headers = withoutHeaders(req.rawHeaders, hasBody ? HOP_BY_HOP : HOP_BY_HOP_AND_BODY);
+  const forwarded = createRequest(socketPath, req, headers, { agent });
+  if (forwarded === undefined) {
     refused();
     return;
   }
-  let isAnswered = false;
-  there.once('response', (answer) => {
-    isAnswered = true;
-    answered();
-    answer.on('error', () => res.destroy());
-    res.writeHead(answer.statusCode as number, answer.statusMessage, endToEnd(answer.rawHeaders, HOP));
-    answer.pipe(res);
+  let hasResponse = false;
+  forwarded.once('response', (response) => {
+    hasResponse = true;
+    onResponse();
+    response.on('error', () => res.destroy());
+    res.writeHead(
+      response.statusCode as number,
+      response.statusMessage,
+      withoutHeaders(response.rawHeaders, HOP_BY_HOP),
+    );
+    response.pipe(res);
   });
-  there.on('error', () => {
-    // What becomes of an answer, the answer tells.
-    if (!isAnswered && !res.destroyed) refused();
+  forwarded.on('error', () => {
+    // After the response has begun, its own `error` is emitted.
+    if (!hasResponse && !res.destroyed) refused();
   });
-  onceOver(res, () => {
-    there.destroy();
-    // What nobody has read of a body stands before the client's next request.
-    req.unpipe(there);
+  onceFinished(res, () => {
+    forwarded.destroy();
+    // The client's connection continues with its next request after the rest of the body.
+    req.unpipe(forwarded);
     req.resume();
   });
-  if (hasBody) req.pipe(there);
-  else there.end();
+  if (hasBody) req.pipe(forwarded);
+  else forwarded.end();
 }
 
 /**
- * Splices a WebSocket. What the client sends goes there when that worker has agreed to it, not before: no byte of a client is
- * ever read as a request to a back door.
+ * Forwards an upgrade. What the client sends is passed on only after the other worker has accepted it: the internal server never parses
+ * bytes of a client as a request.
  */
-export function splice({ door, refused }: Passage, req: IncomingMessage, socket: Socket, head: Buffer): void {
-  const headers = [...endToEnd(req.rawHeaders, WITHOUT_BODY), 'Connection', 'Upgrade'];
+export function proxyUpgrade(
+  { socketPath, refused }: Destination,
+  req: IncomingMessage,
+  socket: Socket,
+  head: Buffer,
+): void {
+  const headers = [...withoutHeaders(req.rawHeaders, HOP_BY_HOP_AND_BODY), 'Connection', 'Upgrade'];
   headers.push('Upgrade', req.headers.upgrade as string);
-  const createConnection = () => connect({ path: door, allowHalfOpen: true });
-  const there = ask(door, req, headers, { createConnection, timeout: PATIENCE });
-  if (there === undefined) {
+  const createConnection = () => connect({ path: socketPath, allowHalfOpen: true });
+  const forwarded = createRequest(socketPath, req, headers, { createConnection, timeout: UPGRADE_TIMEOUT });
+  if (forwarded === undefined) {
     refused();
     return;
   }
-  let isAnswered = false;
-  // What went wrong with a connection doesn't matter, its end does.
+  let hasResponse = false;
+  // Errors of either connection are followed by `close`, which closes the other.
   socket.on('error', () => {});
-  socket.once('close', () => there.destroy());
-  there.once('timeout', () => there.destroy(new Error('no answer')));
-  there.on('error', () => {
-    if (!isAnswered && !socket.destroyed) refused();
+  socket.once('close', () => forwarded.destroy());
+  forwarded.once('timeout', () => forwarded.destroy(new Error('timeout')));
+  forwarded.on('error', () => {
+    if (!hasResponse && !socket.destroyed) refused();
   });
-  there.once('upgrade', (answer, other, rest) => {
-    isAnswered = true;
+  forwarded.once('upgrade', (response, other, rest) => {
+    hasResponse = true;
     other.on('error', () => {});
     other.once('close', () => socket.destroy());
     socket.once('close', () => other.destroy());
     for (const end of [socket, other]) end.setTimeout(0);
-    socket.write(headOf(answer, answer.rawHeaders), 'latin1');
+    socket.write(headOf(response, response.rawHeaders), 'latin1');
     socket.write(rest);
     other.write(head);
     socket.pipe(other).pipe(socket);
   });
-  there.once('response', (answer) => {
-    isAnswered = true;
-    answer.on('error', () => socket.destroy());
-    socket.write(headOf(answer, [...endToEnd(answer.rawHeaders, HOP), 'Connection', 'close']), 'latin1');
-    answer.pipe(socket, { end: false });
-    // Whether or not the client closes its own side.
-    answer.once('end', () => socket.end(() => socket.destroy()));
+  forwarded.once('response', (response) => {
+    hasResponse = true;
+    response.on('error', () => socket.destroy());
+    const kept = withoutHeaders(response.rawHeaders, HOP_BY_HOP);
+    socket.write(headOf(response, [...kept, 'Connection', 'close']), 'latin1');
+    response.pipe(socket, { end: false });
+    // A client that does not close its side is disconnected.
+    response.once('end', () => socket.end(() => socket.destroy()));
   });
-  there.end();
+  forwarded.end();
 }
 
 /**
- * Calls `over` once, when a request has been answered or can't be any more. One that stands behind others on its connection
- * has no `close` of its own when that is lost.
+ * Calls `callback` once, when a response is finished or its connection is closed. The response to a pipelined request that waits for
+ * earlier ones does not emit `close` if the connection is lost.
  */
-export function onceOver(res: ServerResponse, over: () => void): void {
-  const forget = onClose(res.req.socket, over);
-  res.once('close', () => forget() && over());
+export function onceFinished(res: ServerResponse, callback: () => void): void {
+  const cancel = onClose(res.req.socket, callback);
+  res.once('close', () => cancel() && callback());
 }
 
-/** The request to another worker; undefined where Node lets a client write what it doesn't write itself. */
-function ask(door: string, { method, url }: IncomingMessage, headers: string[], options: RequestOptions) {
+/** Creates the request to another worker, or returns undefined if Node refuses to send what it has accepted from the client. */
+function createRequest(
+  socketPath: string,
+  { method, url }: IncomingMessage,
+  headers: string[],
+  options: RequestOptions,
+) {
   try {
     return request({
       ...options,
-      socketPath: door,
+      socketPath,
       method,
-      path: HANDOVER + url,
-      headers: headers as never,
+      path: FORWARD_PATH + url,
+      headers,
       setHost: false,
     });
   } catch {
@@ -126,18 +146,19 @@ function ask(door: string, { method, url }: IncomingMessage, headers: string[], 
   }
 }
 
-/** Raw headers without those of that kind. */
-function endToEnd(raw: string[], without: Set<string>): string[] {
+/** Returns raw headers without those in a set. */
+function withoutHeaders(rawHeaders: string[], excluded: Set<string>): string[] {
   const kept: string[] = [];
-  for (let at = 0; at < raw.length; at += 2) {
-    if (!without.has((raw[at] as string).toLowerCase())) kept.push(raw[at] as string, raw[at + 1] as string);
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] as string;
+    if (!excluded.has(name.toLowerCase())) kept.push(name, rawHeaders[i + 1] as string);
   }
   return kept;
 }
 
-/** The head of an answer. */
+/** Returns the status line and the headers of a response. */
 function headOf({ statusCode, statusMessage }: IncomingMessage, headers: string[]): string {
   let head = `HTTP/1.1 ${statusCode} ${statusMessage}\r\n`;
-  for (let at = 0; at < headers.length; at += 2) head += `${headers[at]}: ${headers[at + 1]}\r\n`;
+  for (let i = 0; i < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`;
   return `${head}\r\n`;
 }

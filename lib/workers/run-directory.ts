@@ -1,25 +1,145 @@
-// The directory in which the workers of one master find each other: each has its sockets there, named by its tag. Whoever can
-// read it is a worker of the same user. Made by lib/cluster.ts.
-import { createHash } from 'node:crypto';
+// The ids of workers, and the directory in which the workers of one master have their unix sockets.
+import { createHash, randomBytes } from 'node:crypto';
 import { chmodSync, lstatSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { isTag } from './session-id';
 
-/** `door`: what clients' requests are handed over to; `link`: what workers send each other. */
-export type SocketKind = 'door' | 'link';
+const WORKER_ID_LENGTH = 8;
+const WORKER_ID = /^[\w-]{8}$/;
+const SESSION_ID = /^[\w-]{30}$/;
 
-/** A unix socket's path has at most 103 bytes on macOS, and 107 on Linux. */
+/** Creates a random id for a worker. A worker that is restarted has another id. */
+export function createWorkerId(): string {
+  return randomBytes(6).toString('base64url');
+}
+
+/** Whether a value is the id of a worker. Other values must not become part of a path. */
+export function isWorkerId(value: unknown): value is string {
+  return typeof value === 'string' && WORKER_ID.test(value);
+}
+
+/** Creates a session id for Engine.IO: the id of its worker, and 128 random bits. */
+export function createSessionId(workerId: string): string {
+  return workerId + randomBytes(16).toString('base64url');
+}
+
+/** Returns the id of the worker that has created a session id, or undefined if no worker creates such ids. */
+export function workerIdOf(sessionId: unknown): string | undefined {
+  return typeof sessionId === 'string' && SESSION_ID.test(sessionId) ? sessionId.slice(0, WORKER_ID_LENGTH) : undefined;
+}
+
+/** What listens on a socket of a worker: its internal HTTP server, or the server of its links. */
+export type SocketKind = 'http' | 'link';
+
+const KINDS = ['http', 'link'] as const;
+
+/** The path of a unix socket has at most 103 bytes on macOS, and 107 on Linux. */
 const MAX_PATH = 103;
-/** What is added to the directory's path: a slash, a dot, a tag, `.door`. */
+/** What is appended to the path of the directory: a slash, a dot, the id of a worker, and `.http`. */
 const MAX_NAME = 15;
-/** How many may wait until a busy worker takes them, where the system allows it: who is refused takes it for a dead one. */
+/** How many connections may wait for a busy worker. If one is refused, the worker is considered dead. */
 const BACKLOG = 4096;
 const WINDOWS = process.platform === 'win32';
 
-/** Where sockets are, and for which master: `rundir` of Egg, unless its path is too long for a socket. */
-function place(rundir: string): { parent: string; prefix: string } {
+/** This worker among the workers of its master. */
+export interface WorkerIdentity {
+  readonly workerId: string;
+  readonly directory: RunDirectory;
+}
+
+/** A directory that only the user of the master can enter. */
+export class RunDirectory {
+  readonly path: string;
+
+  /**
+   * @param rundir - `app.config.rundir`
+   * @param masterId - the same for all processes of one master, and different for two masters: Egg's `clusterPort`
+   */
+  constructor(rundir: string, masterId: number | string) {
+    const { parent, prefix } = locationOf(rundir);
+    this.path = path.join(parent, `${prefix}${masterId}`);
+  }
+
+  /**
+   * Makes a server listen on a socket of a worker.
+   *
+   * @throws {Error} if the directory belongs to another user, or its file system does not support sockets
+   */
+  async listen(server: Server, workerId: string, kind: SocketKind): Promise<void> {
+    try {
+      await this.#listen(server, workerId, kind);
+    } catch (err) {
+      const problem = `[egg-socket.io] can't open a socket for the other workers in ${this.path}: ${(err as Error).message}`;
+      throw new Error(`${problem}. Set config.rundir to a directory on a local file system`, { cause: err });
+    }
+  }
+
+  /** Returns the address to connect to. */
+  address(workerId: string, kind: SocketKind): string {
+    if (!WINDOWS) return this.#file(workerId, kind);
+    const hash = createHash('sha256').update(this.path).digest('hex').slice(0, 16);
+    return `\\\\.\\pipe\\egg-socket.io-${hash}-${workerId}.${kind}`;
+  }
+
+  /** Returns the ids of the workers that have a socket of this kind. */
+  workerIds(kind: SocketKind): string[] {
+    try {
+      const names = readdirSync(this.path).filter((name) => name.endsWith(`.${kind}`));
+      return names.map((name) => name.slice(0, -kind.length - 1)).filter(isWorkerId);
+    } catch {
+      return [];
+    }
+  }
+
+  /** Removes the sockets of a worker. With those of the last worker, removes the directory. */
+  remove(workerId: string): void {
+    for (const kind of KINDS) rmSync(this.#file(workerId, kind), { force: true });
+    try {
+      rmdirSync(this.path);
+    } catch {
+      // Other workers have sockets in it.
+    }
+  }
+
+  async #listen(server: Server, workerId: string, kind: SocketKind): Promise<void> {
+    const address = this.address(workerId, kind);
+    // Renamed when the server listens: a socket that refuses connections is considered that of a dead worker.
+    const hidden = WINDOWS ? address : path.join(this.path, `.${workerId}.${kind}`);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        this.#create();
+        await listenOn(server, hidden);
+        break;
+      } catch (err) {
+        // The last worker of an earlier master has just removed the directory.
+        if (attempt === 3 || !isUnreachable(err as NodeJS.ErrnoException)) throw err;
+      }
+    }
+    if (WINDOWS) writeFileSync(this.#file(workerId, kind), '');
+    else {
+      chmodSync(hidden, 0o600);
+      renameSync(hidden, address);
+    }
+  }
+
+  /** On Windows, sockets are named pipes and are outside the directory, which has an empty file for each. */
+  #file(workerId: string, kind: SocketKind): string {
+    return path.join(this.path, `${workerId}.${kind}`);
+  }
+
+  #create(): void {
+    mkdirSync(this.path, { recursive: true, mode: 0o700 });
+    if (WINDOWS) return;
+    const stats = lstatSync(this.path);
+    const isOwn = stats.isDirectory() && stats.uid === process.getuid?.();
+    if (!isOwn) throw new Error(`${this.path} is not a directory of this user: remove it`);
+    if ((stats.mode & 0o777) !== 0o700) chmodSync(this.path, 0o700);
+  }
+}
+
+/** Returns where the directories of all masters are: in `rundir`, unless the path of a socket would be too long. */
+function locationOf(rundir: string): { parent: string; prefix: string } {
   const prefix = 'egg-socket.io-';
   const longest = Buffer.byteLength(path.join(rundir, `${prefix}65535`)) + MAX_NAME;
   if (longest <= MAX_PATH) return { parent: rundir, prefix };
@@ -27,90 +147,10 @@ function place(rundir: string): { parent: string; prefix: string } {
   return { parent: tmpdir(), prefix: `${prefix}${process.getuid?.() ?? ''}-${hash}-` };
 }
 
-/** A directory that nobody else can enter. */
-export class RunDirectory {
-  readonly path: string;
-
-  /**
-   * @param rundir - `app.config.rundir`
-   * @param id - what the processes of one master have in common, and those of two masters have not: Egg's `clusterPort`
-   */
-  constructor(rundir: string, id: number | string) {
-    const { parent, prefix } = place(rundir);
-    this.path = path.join(parent, `${prefix}${id}`);
-  }
-
-  /**
-   * Makes a server listen on a socket of a worker.
-   *
-   * @throws where the directory isn't ours alone, or the file system has no sockets
-   */
-  async listen(server: Server, tag: string, kind: SocketKind): Promise<void> {
-    const address = this.address(tag, kind);
-    // Seen by the others when it is listened on, not before: who is refused takes a socket for one of a dead worker.
-    const hidden = WINDOWS ? address : path.join(this.path, `.${tag}.${kind}`);
-    for (let attempt = 1; ; attempt++) {
-      try {
-        this.#create();
-        await listen(server, hidden);
-        break;
-      } catch (err) {
-        // The last worker of before has just removed the directory.
-        if (attempt === 3 || !isGone(err as NodeJS.ErrnoException)) throw err;
-      }
-    }
-    if (WINDOWS) writeFileSync(this.#entry(tag, kind), '');
-    else {
-      chmodSync(hidden, 0o600);
-      renameSync(hidden, address);
-    }
-  }
-
-  /** What to connect to. */
-  address(tag: string, kind: SocketKind): string {
-    if (!WINDOWS) return this.#entry(tag, kind);
-    const hash = createHash('sha256').update(this.path).digest('hex').slice(0, 16);
-    return `\\\\.\\pipe\\egg-socket.io-${hash}-${tag}.${kind}`;
-  }
-
-  /** The workers that have such a socket here. */
-  tags(kind: SocketKind): string[] {
-    try {
-      const names = readdirSync(this.path).filter((name) => name.endsWith(`.${kind}`));
-      return names.map((name) => name.slice(0, -kind.length - 1)).filter(isTag);
-    } catch {
-      return [];
-    }
-  }
-
-  /** Removes a worker's sockets, and the directory with the last one's. */
-  remove(tag: string): void {
-    for (const kind of ['door', 'link'] as const) rmSync(this.#entry(tag, kind), { force: true });
-    try {
-      rmdirSync(this.path);
-    } catch {
-      // Others are in it.
-    }
-  }
-
-  #entry(tag: string, kind: SocketKind): string {
-    return path.join(this.path, `${tag}.${kind}`);
-  }
-
-  #create(): void {
-    mkdirSync(this.path, { recursive: true, mode: 0o700 });
-    if (WINDOWS) return;
-    const found = lstatSync(this.path);
-    const isOurs = found.isDirectory() && found.uid === process.getuid?.();
-    if (!isOurs) throw new Error(`${this.path} is not a directory of this user: remove it`);
-    if ((found.mode & 0o777) !== 0o700) chmodSync(this.path, 0o700);
-  }
-}
-
-function listen(server: Server, address: string): Promise<void> {
+function listenOn(server: Server, address: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    // A worker's own, not the master's for all workers.
+    // Exclusive: node:cluster would share the server with the other workers.
     server.listen({ path: address, exclusive: true, backlog: BACKLOG }, () => {
       server.off('error', reject);
       resolve();
@@ -118,9 +158,9 @@ function listen(server: Server, address: string): Promise<void> {
   });
 }
 
-/** Removes what workers have left that were killed together with their master. Called by agent.ts, before its workers start. */
-export async function sweep(rundir: string): Promise<void> {
-  const { parent, prefix } = place(rundir);
+/** Removes the sockets of dead workers from the directories of all masters. */
+export async function removeDeadWorkers(rundir: string): Promise<void> {
+  const { parent, prefix } = locationOf(rundir);
   let names: string[];
   try {
     names = readdirSync(parent).filter((name) => name.startsWith(prefix));
@@ -129,13 +169,13 @@ export async function sweep(rundir: string): Promise<void> {
   }
   for (const name of names) {
     const directory = new RunDirectory(rundir, name.slice(prefix.length));
-    const tags = new Set([...directory.tags('door'), ...directory.tags('link')]);
-    for (const tag of tags) if (await isDead(directory, tag)) directory.remove(tag);
+    const workerIds = new Set(KINDS.flatMap((kind) => directory.workerIds(kind)));
+    for (const workerId of workerIds) if (await isDead(directory, workerId)) directory.remove(workerId);
   }
 }
 
-async function isDead(directory: RunDirectory, tag: string): Promise<boolean> {
-  const refused = await Promise.all((['door', 'link'] as const).map((kind) => isRefused(directory.address(tag, kind))));
+async function isDead(directory: RunDirectory, workerId: string): Promise<boolean> {
+  const refused = await Promise.all(KINDS.map((kind) => isRefused(directory.address(workerId, kind))));
   return refused.every(Boolean);
 }
 
@@ -145,11 +185,11 @@ function isRefused(address: string): Promise<boolean> {
       socket.destroy();
       resolve(false);
     });
-    socket.once('error', (err: NodeJS.ErrnoException) => resolve(isGone(err)));
+    socket.once('error', (err: NodeJS.ErrnoException) => resolve(isUnreachable(err)));
   });
 }
 
-/** Whether nobody is there any more, rather than too busy to answer. */
-export function isGone({ code }: NodeJS.ErrnoException): boolean {
+/** Whether an error means that no process listens on a socket. A process that is too busy causes other errors. */
+export function isUnreachable({ code }: NodeJS.ErrnoException): boolean {
   return code === 'ECONNREFUSED' || code === 'ENOENT';
 }

@@ -1,109 +1,84 @@
-// Several workers on one host: links that carry broadcasts, and clients' requests that find their worker. Called by app.ts in
-// the order of its functions, by adapter.ts and by engine.ts.
+// This worker among the workers of its master. If the requests of one client may reach several workers, they forward them to each other.
 import type { Application } from 'egg';
-import type { Namespace } from 'socket.io';
-import { Exchange } from '../adapters/exchange';
-import { Membership } from '../adapters/links';
-import { LinkAdapter } from '../adapters/links-adapter';
 import { adapterOf, drainTimesOf, masterOf, needsForwarding } from '../config/topology';
-import { Handover } from './forwarding';
-import { BackDoor, type Engine, sidOf } from './internal-server';
-import { RunDirectory, sweep } from './run-directory';
-import { makeSid, makeTag } from './session-id';
+import { connectionOf, type Engine, type RequestHandlers, sessionIdOf } from '../internals/engineio';
+import type { Forwarding } from './forwarding';
+import type { InternalServer } from './internal-server';
+import { createSessionId, createWorkerId, RunDirectory, removeDeadWorkers, type WorkerIdentity } from './run-directory';
 
-/** What a worker of several has. */
-interface Cluster {
-  directory: RunDirectory;
-  tag: string;
-  /** Where the links carry broadcasts. */
-  links?: { members: Membership; exchange: Exchange };
-  /** Where workers hand requests over. */
-  door?: { backDoor: BackDoor; handover: Handover; engines: Array<[Engine, Answers]> };
+/** What a worker needs to forward requests, and to handle requests that were forwarded to it. */
+interface Forwarder {
+  readonly forwarding: Forwarding;
+  readonly internalServer: InternalServer;
+  /** The engines of this worker, and their own handlers of requests. */
+  readonly engines: Array<[Engine, RequestHandlers]>;
 }
 
-type Answers = Pick<Engine, 'handleRequest' | 'handleUpgrade'>;
+export class Workers implements WorkerIdentity {
+  readonly workerId = createWorkerId();
+  readonly directory: RunDirectory;
+  /** Generates Engine.IO's session ids. Undefined if requests are not forwarded: Engine.IO generates its own. */
+  readonly generateSessionId: (() => string) | undefined;
+  readonly #forwarder: Forwarder | undefined;
 
-const clusters = new WeakMap<Application, Cluster>();
-
-/**
- * Makes what a worker of several has; nothing is heard of it before `openCluster`.
- *
- * @param leaving - closes the connection of a session of this worker in good order
- */
-export function prepareCluster(app: Application, leaving: (sid: string) => void): void {
-  const links = adapterOf(app) === 'cluster';
-  const handover = needsForwarding(app);
-  if (!links && !handover) return;
-  const directory = new RunDirectory(app.config.rundir, masterOf(app));
-  const tag = makeTag();
-  const cluster: Cluster = { directory, tag };
-  clusters.set(app, cluster);
-  if (links) {
-    const members = new Membership(directory, tag, app.coreLogger);
-    cluster.links = { members, exchange: new Exchange(members, app.coreLogger) };
+  /** @param drainConnection - closes the connection of a session of this worker; its client then connects to another worker */
+  constructor(
+    private readonly app: Application,
+    drainConnection: (sessionId: string) => void,
+  ) {
+    this.directory = new RunDirectory(app.config.rundir, masterOf(app));
+    if (!needsForwarding(app)) return;
+    this.#forwarder = createForwarder(this, drainConnection);
+    this.generateSessionId = () => createSessionId(this.workerId);
   }
-  if (!handover) return;
-  const engines: Array<[Engine, Answers]> = [];
-  const answersOf = (req: Parameters<Engine['handleRequest']>[0]) => {
-    const sid = sidOf(req) as string;
-    return (engines.find(([engine]) => Object.hasOwn(engine.clients, sid)) ?? engines.at(-1))?.[1];
+
+  /** Makes an engine forward requests for sessions of other workers. Called before the engine receives requests. */
+  attach(engine: Engine): void {
+    this.#forwarder?.engines.push([engine, this.#forwarder.forwarding.attach(engine)]);
+  }
+
+  /**
+   * Opens this worker to the requests that others forward. Called when the namespaces exist, before clients connect.
+   *
+   * @throws {Error} if this worker cannot listen in the run directory
+   */
+  async open(): Promise<void> {
+    await this.#forwarder?.internalServer.listen(this.directory);
+    // The adapter 'cluster' removes the sockets of its dead peers.
+    if (this.#forwarder && adapterOf(this.app) !== 'cluster') await removeDeadWorkers(this.app.config.rundir);
+  }
+
+  /** Has the clients whose requests this worker forwards connect to another worker. */
+  async leave(): Promise<void> {
+    const times = drainTimesOf(this.app);
+    if (times) await this.#forwarder?.forwarding.leave(times.spread, times.timeout);
+  }
+
+  /** Releases everything. Called when all connections are closed. */
+  async close(): Promise<void> {
+    if (this.#forwarder === undefined) return;
+    const { forwarding, internalServer } = this.#forwarder;
+    this.directory.remove(this.workerId);
+    forwarding.close();
+    await internalServer.close();
+  }
+}
+
+/** Loads the modules of forwarding: an application with one worker does not. */
+function createForwarder(worker: WorkerIdentity, drainConnection: (sessionId: string) => void): Forwarder {
+  const { Forwarding } = require('./forwarding') as typeof import('./forwarding');
+  const { InternalServer } = require('./internal-server') as typeof import('./internal-server');
+  const engines: Forwarder['engines'] = [];
+  const handlersFor = (req: Parameters<RequestHandlers['handleRequest']>[0]) => {
+    const sessionId = sessionIdOf(req) as string;
+    // If no engine has the session, any of them responds that it is unknown.
+    const found = engines.find(([engine]) => connectionOf(engine, sessionId)) ?? engines.at(-1);
+    return found?.[1];
   };
-  const backDoor = new BackDoor(tag, {
-    request: (req, res) => answersOf(req)?.handleRequest(req, res),
-    upgrade: (req, socket, head) => answersOf(req)?.handleUpgrade(req, socket, head),
-    leaving,
+  const internalServer = new InternalServer(worker.workerId, {
+    request: (req, res) => handlersFor(req)?.handleRequest(req, res),
+    upgrade: (req, socket, head) => handlersFor(req)?.handleUpgrade(req, socket, head),
+    drain: drainConnection,
   });
-  cluster.door = { backDoor, handover: new Handover(directory, tag), engines };
-}
-
-/** The adapter that publishes over the links. */
-export function linkAdapter(app: Application): new (nsp: Namespace) => LinkAdapter {
-  const { exchange } = (clusters.get(app) as Cluster).links as { exchange: Exchange };
-  return class extends LinkAdapter {
-    constructor(nsp: Namespace) {
-      super(nsp, exchange);
-    }
-  };
-}
-
-/** Makes an engine's sessions known to the other workers, and theirs to it. Called before it takes any request. */
-export function shareSessions(app: Application, engine: Engine & { generateId: (req: never) => unknown }): void {
-  const cluster = clusters.get(app);
-  if (cluster?.door === undefined) return;
-  const { handover, engines } = cluster.door;
-  engines.push([engine, handover.serve(engine)]);
-  engine.generateId = () => makeSid(cluster.tag);
-}
-
-/** Joins the other workers. Called when the namespaces are there, before clients are let in. */
-export async function openCluster(app: Application): Promise<void> {
-  const cluster = clusters.get(app);
-  if (cluster === undefined) return;
-  const { directory, door, links } = cluster;
-  try {
-    await door?.backDoor.open(directory);
-    if (links) await links.members.join(links.exchange);
-    // Without links nobody notices that a worker has died.
-    else await sweep(app.config.rundir);
-  } catch (err) {
-    const problem = `[egg-socket.io] can't open a socket for the other workers in ${directory.path}: ${(err as Error).message}`;
-    throw new Error(`${problem}. Set config.rundir to a directory on a local file system`, { cause: err });
-  }
-}
-
-/** Lets clients of other workers that come through this one come back by another way. */
-export async function leaveCluster(app: Application): Promise<void> {
-  const times = drainTimesOf(app);
-  if (times) await clusters.get(app)?.door?.handover.leave(times.spread, times.timeout);
-}
-
-/** Leaves the other workers. Called when the last client is gone. */
-export async function closeCluster(app: Application): Promise<void> {
-  const cluster = clusters.get(app);
-  if (cluster === undefined) return;
-  clusters.delete(app);
-  cluster.directory.remove(cluster.tag);
-  await cluster.links?.members.leave();
-  cluster.door?.handover.close();
-  await cluster.door?.backDoor.close();
+  return { forwarding: new Forwarding(worker), internalServer, engines };
 }

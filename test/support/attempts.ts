@@ -1,4 +1,4 @@
-// What somebody might send to get past a worker to the back door of another, for test/handover-security.test.ts.
+// Requests by which a client might try to reach the internal server of another worker: see test/forwarding-security.test.ts.
 
 const HEAD = 'Host: x\r\n';
 const WEBSOCKET = 'Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n';
@@ -13,24 +13,24 @@ const chunk = (body: string) => `${body.length.toString(16)}\r\n${body}\r\n0\r\n
 
 /**
  * @param at - the path of Engine.IO
- * @param sid - a session id of the other worker's
+ * @param sid - a session id of the other worker
  */
 export function attempts(at: string, sid: string): Record<string, string> {
   const own = `${at}/?EIO=4&transport=polling&sid=${sid}`;
-  const leaving = `/leaving/${sid}?sid=${sid}`;
-  /** What must not get there. */
-  const hidden = http(`POST /leaving/${sid}`, length(''));
+  const drain = `/drain/${sid}?sid=${sid}`;
+  /** A request that must not reach the internal server. */
+  const hidden = http(`POST /drain/${sid}`, length(''));
   return {
-    'a path of the back door': http(`GET /handover${leaving}`, '', hidden),
-    'the path to leave': http(`POST ${leaving}`, length(''), hidden),
-    dots: http(`GET ${at}/../..${leaving}`),
-    'encoded dots': http(`GET ${at}/%2e%2e/%2e%2e${leaving}`),
+    'a path of the internal server': http(`GET /forward${drain}`, '', hidden),
+    'the path to drain': http(`POST ${drain}`, length(''), hidden),
+    dots: http(`GET ${at}/../..${drain}`),
+    'encoded dots': http(`GET ${at}/%2e%2e/%2e%2e${drain}`),
     'two slashes': http(`GET /${own}`),
-    backslashes: http(`GET ${at}/\\..\\..\\leaving\\${sid}?sid=${sid}`),
+    backslashes: http(`GET ${at}/\\..\\..\\drain\\${sid}?sid=${sid}`),
     'an absolute URL': http(`GET http://x${own}`),
-    'an absolute URL of the path to leave': http(`GET http://x${leaving}`),
+    'an absolute URL of the path to drain': http(`GET http://x${drain}`),
     'a user in front of the path': http(`GET @x${own}`),
-    'a fragment': http(`GET ${own}#/leaving/`),
+    'a fragment': http(`GET ${own}#/drain/`),
     'an encoded name': http(`GET ${own.replace('sid=', '%73id=')}`),
     'an encoded line break': http(`GET ${own}%0d%0aX: y`),
     'a tab in the query': http(`GET ${own}&a=\tb`),
@@ -58,7 +58,7 @@ export function attempts(at: string, sid: string): Record<string, string> {
     'another encoding': http(`POST ${own}`, 'Transfer-Encoding: xchunked\r\n', chunk('') + hidden),
     'a body that is expected': http(`POST ${own}`, `Expect: 100-continue\r\n${length('ok')}`, `ok${hidden}`),
     'HTTP/1.0': `POST ${own} HTTP/1.0\r\n${length('')}Connection: keep-alive\r\n\r\n${hidden}`,
-    'headers of proxies': http(`GET ${own}`, `X-Forwarded-For: 10.0.0.1\r\nX-Original-URL: ${leaving}\r\n`),
+    'headers of proxies': http(`GET ${own}`, `X-Forwarded-For: 10.0.0.1\r\nX-Original-URL: ${drain}\r\n`),
     'headers that Connection names': http(`GET ${own}`, 'Connection: close, Host, Content-Length\r\n'),
     'an upgrade with a request after it': http(`GET ${own}`, UPGRADE, hidden),
     'an upgrade with a length': http(`GET ${own}`, UPGRADE + length(''), hidden),

@@ -6,7 +6,7 @@ import { until } from './wait';
 
 const SLOTS = 16_384;
 
-/** Starts a Cluster. Who starts it stops it. */
+/** Starts a Cluster. The caller stops it. */
 export async function startRedisCluster(size = 3, settings: RedisSettings = {}): Promise<RedisCluster> {
   const nodes: RedisServer[] = [];
   for (let n = 0; n < size; n++) {
@@ -16,7 +16,7 @@ export async function startRedisCluster(size = 3, settings: RedisSettings = {}):
         'cluster-port': `${await freePort()}`,
         'cluster-announce-ip': '127.0.0.1',
         'cluster-node-timeout': '1000',
-        // The slots of the others work while a node is away.
+        // The slots of the other nodes are served while a node is down.
         'cluster-require-full-coverage': 'no',
         ...settings,
       }),
@@ -46,7 +46,7 @@ export class RedisCluster {
     return { cluster: true, nodes: [{ host: '127.0.0.1', port, password: settings.requirepass }] };
   }
 
-  /** Waits until each node knows all others to be there. */
+  /** Waits until each node has seen all others. */
   async ready(): Promise<void> {
     for (const node of this.nodes) {
       await until('the cluster is up', async () => {

@@ -1,17 +1,19 @@
-// What all adapters of Redis have in common: tests for test/redis*.test.ts.
+// Tests that all Redis adapters pass.
 import assert from 'node:assert/strict';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Redis } from 'ioredis';
 import { logs, type Running } from './app';
 import { inRoom } from './redis';
 import { DEADLINE, next, times, until } from './wait';
 
-/** Whatever carries them: the events of two workers. Both have the namespaces /chat and /early. */
+/** Tests two workers, which have the namespaces /chat and /early. */
 export function sharesRooms(workers: () => [Running, Running]): void {
   let [a, b] = [] as unknown as [Running, Running];
   before(() => {
     [a, b] = workers();
   });
 
-  it("should carry a room's events to the clients of another worker, in order, and to no others", async () => {
+  it('should deliver the events of a room to the clients of another worker, in order, and to no others', async () => {
     const inside = await inRoom(a!, 'room');
     const outside = await a.connect();
     const stray: unknown[] = [];
@@ -30,7 +32,7 @@ export function sharesRooms(workers: () => [Running, Running]): void {
     assert.deepEqual(stray, []);
   });
 
-  it('should carry binary data', async () => {
+  it('should deliver binary data', async () => {
     const client = await inRoom(a!, 'binary');
     const heard = next(client, 'file');
 
@@ -43,7 +45,7 @@ export function sharesRooms(workers: () => [Running, Running]): void {
   });
 
   for (const nsp of ['/chat', '/early', '/late']) {
-    it(`should keep to the namespace: ${nsp}`, async () => {
+    it(`should separate namespaces: ${nsp}`, async () => {
       for (const worker of [a, b]) worker.app.io.of(nsp);
       const client = await a.connect(nsp);
       const main = await a.connect('/');
@@ -61,7 +63,7 @@ export function sharesRooms(workers: () => [Running, Running]): void {
     });
   }
 
-  it('should do what it asks for once: what comes after it stays', async () => {
+  it('should execute its own request once: what is done afterwards is not undone', async () => {
     const { app } = a;
     const client = await inRoom(a, 'asked');
     const socket = app.io.sockets.sockets.get(client.id!)!;
@@ -72,7 +74,7 @@ export function sharesRooms(workers: () => [Running, Running]): void {
     socket.leave('listener');
     app.io.in('alone').disconnectSockets();
     socket.join('alone');
-    // Behind all that comes back, on both ways.
+    // After all that Redis sends back, on both channels.
     assert.equal((await app.io.in('asked').fetchSockets()).length, 1);
     const heard = next(client, 'behind');
     b.app.io.to('asked').emit('behind');
@@ -81,7 +83,7 @@ export function sharesRooms(workers: () => [Running, Running]): void {
     assert.equal(socket.connected, true);
   });
 
-  it('should log what a listener of the application throws at another worker', async () => {
+  it('should log what a listener of serverSideEmit throws', async () => {
     const { error, warn } = logs(b.app);
     const bug = new Error('a bug');
     b.app.io.on('bug', () => {
@@ -92,16 +94,22 @@ export function sharesRooms(workers: () => [Running, Running]): void {
     assert.deepEqual([error, warn], [[bug], []]);
   });
 
-  it('should find all sockets after local.emitWithAck was given what can not be sent', async () => {
+  it('should not wait for other workers in a local emitWithAck', async () => {
+    const client = await inRoom(a, 'local');
+    client.on('who', (answer) => answer(client.id));
+    assert.deepEqual(await a.app.io.in('local').local.timeout(5000).emitWithAck('who'), [client.id]);
+  });
+
+  it('should find all sockets after local.emitWithAck with an argument that cannot be encoded', async () => {
     await Promise.all([inRoom(a, 'all'), inRoom(b, 'all')]);
     await assert.rejects(async () => a.app.io.in('all').local.timeout(100).emitWithAck('x', 1n), TypeError);
     assert.equal((await a.app.io.in('all').fetchSockets()).length, 2);
   });
 
   for (const nsp of ['/odd[1]', '/back\\slash']) {
-    it(`should take a name for a name: ${nsp}`, async () => {
+    it(`should not treat a name as a pattern: ${nsp}`, async () => {
       for (const worker of [a, b]) worker.app.io.of(nsp);
-      // Of a URL the client would make something else.
+      // In a URL the client would change the name.
       const client = (await a.connect('/', { multiplex: true })).io.socket(nsp);
       await next(client, 'connect');
       const heard = next(client, 'hello');
@@ -134,7 +142,7 @@ export function sharesRooms(workers: () => [Running, Running]): void {
     assert.match((await gone)[0], /transport|server/);
   });
 
-  it('should gather the acknowledgements of all clients, and the answers of all workers', async () => {
+  it('should collect the acknowledgements of all clients, and the responses of all workers', async () => {
     for (const worker of [a, b]) {
       const client = await worker.connect();
       client.on('who', (answer) => answer(client.id));
@@ -162,7 +170,7 @@ export function sharesRooms(workers: () => [Running, Running]): void {
     }
   });
 
-  it('should reach its own clients in the order in which it is asked to', async () => {
+  it('should reach its own clients in order', async () => {
     const client = await a.connect();
     const socket = a.app.io.sockets.sockets.get(client.id!)!;
     const heard: string[] = [];
@@ -181,5 +189,30 @@ export function sharesRooms(workers: () => [Running, Running]): void {
 
     await gone;
     assert.deepEqual(heard, ['a', 'b', 'c', 'd', 'e']);
+  });
+}
+
+/**
+ * Tests a request in a namespace whose subscription takes its time.
+ *
+ * @param command - the command that subscribes to the channels of the adapter
+ */
+export function waitsForSubscription(workers: () => [Running, Running], command: 'subscribe' | 'ssubscribe'): void {
+  it('should send a request in a namespace that was just created when Redis has subscribed', async () => {
+    const [a, b] = workers();
+    b.app.io.of('/requested');
+    const client = await b.connect('/requested');
+    client.on('who', (answer) => answer(client.id));
+    const prototype = Redis.prototype as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
+    const subscribe = prototype[command]!;
+    prototype[command] = async function (...args) {
+      await delay(200);
+      return subscribe.apply(this, args);
+    };
+    try {
+      assert.deepEqual(await a.app.io.of('/requested').timeout(5000).emitWithAck('who'), [client.id]);
+    } finally {
+      prototype[command] = subscribe;
+    }
   });
 }

@@ -1,4 +1,4 @@
-// A Redis server of the test's own: Debian's redis-server on a free port, in a directory of its own, which is gone with it.
+// A Redis server for a test: Debian's redis-server on a free port, with a directory that is removed with it.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -11,17 +11,17 @@ import { type Inline, startInline } from './inline';
 import { freePort } from './port';
 import { until, within } from './wait';
 
-/** What a server is started with: the options of redis-server, without their dashes. */
+/** The options of redis-server, without their dashes. */
 export type RedisSettings = Record<string, string>;
 
 const servers = new Set<RedisServer>();
-// A test run that ends early leaves no server behind, and no directory.
+// If the tests end early, no server and no directory remain.
 process.on('exit', () => {
   for (const server of servers) server.remove();
 });
 process.once('SIGTERM', () => process.exit(143));
 
-/** Starts a server. Who starts it stops it. */
+/** Starts a server. The caller stops it. */
 export async function startRedis(settings: RedisSettings = {}, more: string[] = []): Promise<RedisServer> {
   const server = new RedisServer(await freePort(), settings, more);
   await server.start();
@@ -35,7 +35,7 @@ export class RedisServer {
   constructor(
     readonly port: number,
     readonly settings: RedisSettings = {},
-    /** Arguments that are no setting with one value. */
+    /** Other arguments. */
     readonly more: string[] = [],
   ) {}
 
@@ -64,14 +64,14 @@ export class RedisServer {
     await within('redis-server', ready);
   }
 
-  /** As a crash: no goodbye to the clients. */
+  /** Ends it as a crash does, without closing the connections. */
   async kill(): Promise<void> {
     if (this.child?.exitCode !== null || this.child.signalCode !== null) return;
     this.child.kill('SIGKILL');
     await once(this.child, 'exit');
   }
 
-  /** As a host that hangs: connections stay and nothing answers. */
+  /** Hangs it: the connections stay open, and commands are not answered. */
   pause(): void {
     this.child?.kill('SIGSTOP');
   }
@@ -91,13 +91,13 @@ export class RedisServer {
     this.remove();
   }
 
-  /** What `stop` does, as far as there is time for it. */
+  /** As `stop`, without waiting. */
   remove(): void {
     this.child?.kill('SIGKILL');
     rmSync(this.#dir, { recursive: true, force: true });
   }
 
-  /** The answer to one command, given over a connection of its own. */
+  /** Executes one command on a new connection. */
   async command(name: string, ...args: Array<string | Buffer>): Promise<any> {
     const client = new Redis({ port: this.port, host: '127.0.0.1', password: this.settings.requirepass });
     try {
@@ -107,7 +107,7 @@ export class RedisServer {
     }
   }
 
-  /** A connection of the test's own. */
+  /** Returns a new connection. */
   async connect(): Promise<Redis> {
     const client = new Redis({ port: this.port, host: '127.0.0.1', password: this.settings.requirepass });
     await client.ping();
@@ -122,7 +122,7 @@ export class RedisServer {
   }
 }
 
-/** An application whose clients may join a room, and which shares rooms by Redis. */
+/** Starts an application that shares rooms through Redis. Its clients can join a room. */
 export async function startWorker(redis: IoConfig['redis'], rest: Omit<Inline, 'router'> = {}): Promise<Running> {
   const inline = { ...rest, io: { ...rest.io, redis } };
   return startInline({
@@ -136,7 +136,7 @@ export async function startWorker(redis: IoConfig['redis'], rest: Omit<Inline, '
   });
 }
 
-/** A client of the application, in a room. */
+/** Returns a client in a room. */
 export async function inRoom(worker: Running, room: string) {
   const client = await worker.connect();
   await client.emitWithAck('join', room);
@@ -149,12 +149,12 @@ let flowTimes = 0;
 export async function flows(from: Running, to: Running): Promise<void> {
   const client = await to.connect();
   let heard = false;
-  // What is still on its way from an earlier time says nothing.
+  // Events of an earlier call do not count.
   const now = ++flowTimes;
   client.on('flows', (time) => {
     heard ||= time === now;
   });
-  await until('broadcasts flow', () => {
+  await until('broadcasts are delivered', () => {
     from.app.io.emit('flows', now);
     return heard;
   });

@@ -1,4 +1,4 @@
-// app/io/controller/chat.ts and app/io/middleware/auth.ts of an application, and how it declares them.
+// A controller and middleware of an application, and their declarations.
 import { type Application, type Context, Controller } from 'egg';
 import type { IoServer, IoStats, Middleware } from 'egg-socket.io';
 import type { Equal, Expect } from './expect';
@@ -13,9 +13,9 @@ export class ChatController extends Controller {
     app.io.nope;
     const stats: IoStats = app.io.stats();
     const now: number = stats.connections[3].now;
-    // @ts-expect-error clients speak 3 or 4
+    // @ts-expect-error the protocol is 3 or 4
     stats.connections[now < 2 ? 2 : 3];
-    // @ts-expect-error an event has a name
+    // @ts-expect-error the event's name is missing
     ctx.socket.emit();
     return app.io.controller.chat.say();
   }
@@ -24,13 +24,13 @@ export class ChatController extends Controller {
     return this.app.io;
   }
 
-  /** No handler: a handler is called with the context. */
+  /** Not a handler, which would have the context as its parameter. */
   shout(message: string): string {
     return message.toUpperCase();
   }
 }
 
-/** The object form. */
+/** A controller that is an object. */
 export const room = {
   async enter(this: Context): Promise<void> {
     await this.join('room');
@@ -60,10 +60,10 @@ export const plain: Middleware = (ctx, next) => {
   return next();
 };
 
-// @ts-expect-error a context is no string
+// @ts-expect-error the context is not a string
 export const wrongContext: Middleware = async (ctx: string) => ctx;
 
-// @ts-expect-error `next` takes nothing
+// @ts-expect-error `next` has no parameters
 export const wrongNext: Middleware = (_ctx, next) => next('somewhere');
 
 export type Checks = [Expect<Equal<Parameters<Middleware>[0], Context>>];

@@ -1,4 +1,4 @@
-// config/config.default.ts and config/plugin.ts of an application, in each form that Egg documents.
+// The configuration of an application, in each form that Egg documents.
 import type { Application, EggAppConfig, EggPlugin, PowerPartial } from 'egg';
 import type { IoConfig } from 'egg-socket.io';
 import type { Equal, Expect } from './expect';
@@ -26,33 +26,33 @@ export default (): PowerPartial<EggAppConfig> => {
 export const literal: PowerPartial<EggAppConfig> = { io: { init: { path: '/io' } } };
 
 export function wrong(config: PowerPartial<EggAppConfig>, app: Application): void {
-  // @ts-expect-error no such option
+  // @ts-expect-error the option does not exist
   config.io = { namespaces: {} };
-  // @ts-expect-error no such option of Socket.IO
+  // @ts-expect-error Socket.IO has no such option
   config.io = { init: { transport: ['websocket'] } };
-  // @ts-expect-error no such chain
+  // @ts-expect-error the chain does not exist
   config.io = { namespace: { '/': { connectionMiddlewares: [] } } };
-  // @ts-expect-error no such option of Redis
+  // @ts-expect-error Redis has no such option
   config.io = { redis: { hostname: '127.0.0.1' } };
   // @ts-expect-error a chain is an array
   config.io = { connectionMiddleware: 'auth' };
-  // @ts-expect-error of names
+  // @ts-expect-error a chain contains names
   config.io = { namespace: { '/': { packetMiddleware: [() => {}] } } };
   // @ts-expect-error a port is a number
   config.io = { redis: { port: '6379' } };
   // @ts-expect-error an id is a string
   config.io = { generateId: () => 1 };
-  // @ts-expect-error which is there at once
+  // @ts-expect-error generateId is not async
   config.io = { generateId: async () => 'id' };
   config.io = { user: true };
   config.io = { user: (ctx) => ctx.session.userId };
-  // @ts-expect-error an id is a text or a number
+  // @ts-expect-error an id is a string or a number
   config.io = { user: () => ({ id: 1 }) };
-  // @ts-expect-error the name of a property is none
+  // @ts-expect-error a string is not a function
   config.io = { user: 'userId' };
-  // @ts-expect-error a buffer has a size
+  // @ts-expect-error the size is a number
   config.io = { init: { maxHttpBufferSize: '1mb' } };
-  // @ts-expect-error the merged configuration has no such option, either
+  // @ts-expect-error the option does not exist in the merged configuration
   app.config.io.nope;
 }
 

@@ -1,4 +1,4 @@
-// What a context has in app/io, beside what every context of Egg has.
+// The members of contexts in app/io.
 import type { Context } from 'egg';
 import type { IoServer } from 'egg-socket.io';
 import type { Socket } from 'socket.io';
@@ -35,26 +35,26 @@ export async function packet(ctx: Context): Promise<void> {
   ctx.server.of('/chat').route('say', () => rooms);
   ctx.disconnect(true);
 
-  // What Egg's own contexts have is there as before.
+  // Members of Egg's own contexts.
   const strings: string[] = [ctx.ip, ctx.path, ctx.id, ctx.handshake.address, ctx.conn.transport.name];
   ctx.logger.info(strings);
   void whole;
 
   // @ts-expect-error Socket.IO's socket has no such member
   ctx.socket.nope;
-  // @ts-expect-error a room has a name
+  // @ts-expect-error the room's name is missing
   ctx.socket.join();
-  // @ts-expect-error which is no number
+  // @ts-expect-error the room's name is not a number
   ctx.join(1);
-  // @ts-expect-error an event has a name
+  // @ts-expect-error the event's name is missing
   ctx.emit();
-  // @ts-expect-error the address is the handshake's
+  // @ts-expect-error the address is read-only
   ctx.socket.remoteAddress = '127.0.0.1';
   // @ts-expect-error the address is a string
   const port: number = ctx.socket.remoteAddress;
   // @ts-expect-error an event's name is a string
   ctx.packet[0] = 1;
-  // @ts-expect-error what a client sends is unknown until it is looked at
+  // @ts-expect-error the client's arguments are unknown
   ctx.packet[1].length;
   // @ts-expect-error the rooms are a Set since Socket.IO 3
   ctx.rooms.length;

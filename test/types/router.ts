@@ -1,4 +1,4 @@
-// app/router.ts of an application: app.io, its namespaces and their routes.
+// The router of an application: app.io, its namespaces and their routes.
 import type { Application, Context } from 'egg';
 import type { IoServer } from 'egg-socket.io';
 import type { Namespace, Server } from 'socket.io';
@@ -22,48 +22,48 @@ export default (app: Application): void => {
   io.route({ say: 'chat.say', enter: controller.room.enter, inline: async (ctx) => ctx.args.length });
   io.route('say', io.middleware.auth, async (_ctx, next) => next(), controller.chat.say);
   io.of('/chat').route('*', io.middleware.auth, 'room.enter');
-  // A namespace of which no events are declared takes any.
+  // A namespace without declared events accepts any event.
   io.of('/undeclared').emit('anything', 1);
   io.of('/undeclared').route('anything', (ctx) => ctx.args[0].whatever);
 
-  // @ts-expect-error the event is no string
+  // @ts-expect-error the event is not a string
   io.route(1, controller.chat.say);
-  // @ts-expect-error nor is it here
+  // @ts-expect-error the event is not a string
   io.of('/chat').route(/say/, controller.chat.say);
   // @ts-expect-error the handler is missing
   io.route('say');
-  // @ts-expect-error here, too
+  // @ts-expect-error the handler is missing
   io.of('/chat').route('say');
-  // @ts-expect-error a controller is no handler
+  // @ts-expect-error a controller is not a handler
   io.route('say', controller.chat);
-  // @ts-expect-error where controllers are declared, others are mistakes
+  // @ts-expect-error the controller is not declared
   io.route('say', controller.chta.say);
-  // @ts-expect-error in a path, too
+  // @ts-expect-error the controller of the path is not declared
   io.route('say', 'chta.say');
-  // @ts-expect-error and in a table of routes
+  // @ts-expect-error a controller in an object of routes is not declared
   io.route({ say: 'chta.say' });
-  // @ts-expect-error where middlewares are declared, others are mistakes
+  // @ts-expect-error the middleware is not declared
   io.route('say', io.middleware.atuh, controller.chat.say);
-  // @ts-expect-error a middleware of a route is no name
+  // @ts-expect-error a middleware of a route is a function, not a name
   io.route('say', 'auth', controller.chat.say);
-  // @ts-expect-error a declared controller has the methods that it has (Egg 4's class takes any name)
+  // @ts-expect-error the declared controller has no such method (Egg 4's Controller class accepts any name)
   io.route('say', controller.room.nope);
-  // @ts-expect-error it is called with a context
+  // @ts-expect-error the parameter is not a context
   io.route('say', controller.chat.shout);
-  // @ts-expect-error a namespace has a name
+  // @ts-expect-error the namespace's name is missing
   io.of();
-  // @ts-expect-error and its name is no number
+  // @ts-expect-error the namespace's name is not a number
   io.of(1);
 
   io.emit('news', 1);
   io.to('room').except('other').emit('news');
   io.user(42).emit('news');
   io.of('/chat').user('ada').except('other').disconnectSockets(true);
-  // @ts-expect-error it would be everybody
+  // @ts-expect-error the user's id is missing
   io.user();
-  // @ts-expect-error an id is a text or a number
+  // @ts-expect-error an id is a string or a number
   io.of('/chat').user(undefined);
-  // @ts-expect-error of each user there is one
+  // @ts-expect-error an id is not an array
   io.user([1, 2]);
   io.of('/chat').use((socket, next) => next(socket.handshake.auth.ok ? undefined : new Error('no')));
   io.on('connection', (socket) => socket.join('room'));
@@ -78,6 +78,6 @@ export type Checks = [
   Expect<Equal<Io, IoServer>>,
   Expect<Equal<Io['controller']['chat'], ChatController>>,
   Expect<Equal<Io['controller']['chat']['say'], () => Promise<string>>>,
-  // Declared as the function that makes it, it is what that makes.
+  // The middleware is declared as its factory function; app.io.middleware has the factory's result.
   Expect<Equal<Io['middleware']['auth'], (ctx: Context, next: () => Promise<any>) => Promise<void>>>,
 ];

@@ -1,4 +1,4 @@
-// test/chat.test.ts of an application: the test kit, on the application of egg-mock's bootstrap.
+// The types of the test kit, as a test of an application uses them.
 import { app as app4 } from '@eggjs/mock/bootstrap';
 import type { Application } from 'egg';
 import { app as app3 } from 'egg-mock/bootstrap';
@@ -37,11 +37,11 @@ export async function kit(app: Application): Promise<void> {
   ctx.logger.info(event, args);
   // @ts-expect-error no such option
   await app.ioClient('/chat', { sesion: {} });
-  // @ts-expect-error an event has a name
+  // @ts-expect-error the event's name is missing
   await chat.expect();
-  // @ts-expect-error no reason
+  // @ts-expect-error a number is not a reason
   await app.ioClient.expectRefused('/chat', 1);
-  // @ts-expect-error a packet begins with its event's name
+  // @ts-expect-error the event's name is missing
   app.mockIoContext({ packet: [] });
 
   checked<[Expect<Equal<typeof chat, IoTestClient>>, Expect<Equal<typeof refusal, IoRefusal>>]>();

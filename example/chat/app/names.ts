@@ -1,4 +1,4 @@
-// What people may call themselves and their rooms, and what Socket.IO calls such a room.
+// The names of users and rooms.
 
 export const NAME_RULE = '1 to 24 letters, digits, spaces, dots or dashes';
 
@@ -6,7 +6,7 @@ export function isName(value: unknown): value is string {
   return typeof value === 'string' && /^[\p{L}\p{N}][\p{L}\p{N} ._-]{0,23}$/u.test(value);
 }
 
-/** The name that Socket.IO has for a room. A socket's id is one of its rooms, too: the prefix keeps clients out of those. */
+/** Returns the name of the Socket.IO room. Each socket id is also a room: the prefix prevents clients from joining those. */
 export function roomKey(room: string): string {
   return `room:${room}`;
 }

@@ -1,4 +1,4 @@
-// HTTP requests and Socket.IO events, side by side.
+// The routes of HTTP requests and of Socket.IO events.
 import type { Application } from 'egg';
 
 export default (app: Application) => {
@@ -14,6 +14,6 @@ export default (app: Application) => {
   chat.route('say', io.controller.chat.say);
   chat.route('typing', io.controller.chat.typing);
   chat.route('fail', io.controller.chat.fail);
-  // Socket.IO's own event: the browser was closed, or its connection was lost.
+  // An event of Socket.IO: the browser was closed, or the connection was lost.
   chat.route('disconnect', io.controller.chat.leave);
 };

@@ -1,4 +1,4 @@
-// What ctx.session holds, in HTTP requests and in app/io.
+// The type of ctx.session, in HTTP requests and in app/io.
 
 export interface Session {
   nickname?: string;

@@ -1,13 +1,13 @@
-// The application's configuration. Importing a type of egg-socket.io also gives Egg's types app.io, ctx.socket, ctx.args…
+// The configuration. The import of egg-socket.io also adds app.io, ctx.socket, ctx.args, … to Egg's types.
 import type { EggAppInfo } from 'egg';
 import type { IoConfig } from 'egg-socket.io';
 import type { Session } from '../app/session';
 
 export default (appInfo: EggAppInfo) => {
   const io: IoConfig = {
-    // The page gets its client from this server: /socket.io/socket.io.js
+    // Serves the client to the page: /socket.io/socket.io.js
     init: { serveClient: true },
-    // Whose client it is: app.io.of('/chat').user(nickname) reaches all of somebody's pages, on every worker.
+    // The user of a client: app.io.of('/chat').user(nickname) reaches all pages of a user, on every worker.
     user: (ctx) => (ctx.session as Session).nickname,
     namespace: {
       '/chat': {
@@ -18,9 +18,9 @@ export default (appInfo: EggAppInfo) => {
   };
 
   return {
-    // Signs and encrypts the cookies. Your application keeps its keys secret, outside of the repository.
+    // Signs and encrypts the cookies. Store the keys of your application outside of the repository.
     keys: `${appInfo.name}-not-a-secret`,
-    // Other sites can't connect with the visitor's session.
+    // Prevents other sites from connecting with the user's session.
     session: { sameSite: 'lax' },
     io,
   };

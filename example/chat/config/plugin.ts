@@ -1,11 +1,11 @@
-// Which plugins the application has.
+// The plugins of the application.
 import path from 'node:path';
 import type { EggPlugin } from 'egg';
 
 const plugin: EggPlugin = {
   io: {
     enable: true,
-    // This example lives in the plugin's own repository. Your application writes: package: 'egg-socket.io'
+    // This example is part of the plugin's repository. In your application, write: package: 'egg-socket.io'
     path: path.join(__dirname, '../../..'),
   },
 };

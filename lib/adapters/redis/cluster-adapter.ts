@@ -1,169 +1,129 @@
-// What the two adapters of Socket.IO that build on its ClusterAdapter, sharded and streams, have in common here: what is done
-// on this worker is done at once and in order, whatever Redis does. Called by sharded.ts and streams.ts.
-import {
-  Adapter,
-  type BroadcastOptions,
-  type ClusterAdapter,
-  type ClusterMessage,
-  type ClusterResponse,
-  MessageType,
-} from 'socket.io-adapter';
-import type { RedisLink } from './connection';
+// What the adapters 'redis-sharded' and 'redis-streams' have in common, which both extend ClusterAdapter of Socket.IO; and the former.
+import type { BroadcastOptions, ClusterMessage, ClusterResponse } from 'socket.io-adapter';
+import { Adapter, MessageType } from 'socket.io-adapter';
+import type { AdapterOptions } from '../../config/redis';
+import type { ClusterAdapterClass, CreateAdapter, Packet } from '../../internals/redis-adapters';
+import { encodable, ShardedRedisAdapter } from '../../internals/redis-adapters';
+import type { RedisConnection } from './connection';
 import type { Count } from './publisher';
 
-export type Packet = Parameters<Adapter['broadcast']>[0];
+const local = Adapter.prototype;
 
-/** What of an adapter its type keeps for those that extend it. */
-export interface Inner {
-  readonly uid: string;
-  publish(message: object): void;
-  doPublish(message: ClusterMessage): Promise<string>;
-  doPublishResponse(requester: string, response: ClusterResponse): Promise<void>;
-  onMessage(message: ClusterMessage, offset?: string): void;
-}
-
-/** How an adapter asks the other workers. */
-export interface Asking {
-  /** The channel to which they all listen. */
-  channel: string;
-  /** What counts its listeners. */
-  count: Count;
-  /** How long they may take, in ms. */
-  timeout: number;
+/** Returns the channel to which the adapters of a namespace subscribe, in all workers. */
+export function channelOf(nsp: { name: string }, { key }: AdapterOptions): string {
+  return `${key}#${nsp.name}#`;
 }
 
 /**
- * Sends something to the other workers, unless only this one is meant.
- *
- * @throws {TypeError} for what can't be encoded
+ * Extends a ClusterAdapter, which waits until Redis has a message before it acts on the sockets of this worker: `socket.emit` would
+ * overtake `io.emit`. The returned class acts on them at once, whatever Redis does. It counts the workers by the command `count`.
  */
-export function tell(adapter: ClusterAdapter, type: MessageType, opts: BroadcastOptions, data: object): void {
-  const { rooms, except, flags } = opts;
-  if (flags?.local) return;
-  const sent = { ...data, opts: { rooms: [...rooms], except: [...(except ?? [])], flags } };
-  (adapter as unknown as Inner).publish({ type, data: sent });
-}
+export function localFirst<Class extends ClusterAdapterClass>(
+  Base: Class,
+  connection: RedisConnection,
+  options: AdapterOptions,
+  count: Count,
+): Class {
+  const { log, subscriber } = connection;
+  const { requestsTimeout: timeout } = options;
 
-const DONE = Promise.resolve();
+  return class extends Base {
+    /** Whether the latest `broadcastWithAck` was for this worker alone. */
+    #isLocal = false;
 
-/** The methods that take the place of an adapter's own, which would wait for Redis. */
-export function atOnce(adapter: ClusterAdapter, link: RedisLink, { channel, count, timeout }: Asking) {
-  const local = Adapter.prototype;
-  const { broadcastWithAck, fetchSockets, serverSideEmit } = adapter;
-  const { doPublish, doPublishResponse } = adapter as unknown as Inner;
-  let alone = false;
-  return {
-    broadcast(packet: Packet, opts: BroadcastOptions) {
-      tell(adapter, MessageType.BROADCAST, opts, { packet });
-      local.broadcast.call(adapter, packet, opts);
-      return DONE;
-    },
-    addSockets(opts: BroadcastOptions, rooms: string[]) {
-      tell(adapter, MessageType.SOCKETS_JOIN, opts, { rooms });
-      local.addSockets.call(adapter, opts, rooms);
-      return DONE;
-    },
-    delSockets(opts: BroadcastOptions, rooms: string[]) {
-      tell(adapter, MessageType.SOCKETS_LEAVE, opts, { rooms });
-      local.delSockets.call(adapter, opts, rooms);
-      return DONE;
-    },
-    disconnectSockets(opts: BroadcastOptions, close: boolean) {
-      tell(adapter, MessageType.DISCONNECT_SOCKETS, opts, { close });
-      local.disconnectSockets.call(adapter, opts, close);
-      return DONE;
-    },
-    async fetchSockets(opts: BroadcastOptions) {
-      if (opts.flags?.local) return local.fetchSockets.call(adapter, opts);
-      link.mustBeUp();
-      return fetchSockets.call(adapter, { ...opts, flags: { timeout, ...opts.flags } });
-    },
-    broadcastWithAck(...args: Parameters<typeof broadcastWithAck>) {
-      broadcastWithAck.apply(adapter, args);
-      alone = args[1].flags?.local === true;
-    },
-    /** Right after broadcastWithAck Socket.IO asks how many workers answer, whoever was meant. */
-    serverCount() {
-      const answering = alone ? Promise.resolve(1) : link.count(channel, timeout, count);
-      alone = false;
-      return answering;
-    },
-    async serverSideEmit(packet: unknown[]) {
+    override broadcast(packet: Packet, opts: BroadcastOptions): void {
+      this.#publish(MessageType.BROADCAST, opts, { packet });
+      this.addOffsetIfNecessary(packet, opts);
+      local.broadcast.call(this, packet, opts);
+    }
+
+    override addSockets(opts: BroadcastOptions, rooms: string[]): void {
+      this.#publish(MessageType.SOCKETS_JOIN, opts, { rooms });
+      local.addSockets.call(this, opts, rooms);
+    }
+
+    override delSockets(opts: BroadcastOptions, rooms: string[]): void {
+      this.#publish(MessageType.SOCKETS_LEAVE, opts, { rooms });
+      local.delSockets.call(this, opts, rooms);
+    }
+
+    override disconnectSockets(opts: BroadcastOptions, close: boolean): void {
+      this.#publish(MessageType.DISCONNECT_SOCKETS, opts, { close });
+      local.disconnectSockets.call(this, opts, close);
+    }
+
+    override async fetchSockets(opts: BroadcastOptions) {
+      if (opts.flags?.local) return local.fetchSockets.call(this, opts);
+      connection.assertUp();
+      return super.fetchSockets({ ...opts, flags: { timeout, ...opts.flags } });
+    }
+
+    override broadcastWithAck(...args: Parameters<Adapter['broadcastWithAck']>): void {
+      super.broadcastWithAck(...args);
+      this.#isLocal = args[1].flags?.local === true;
+    }
+
+    /** Socket.IO calls `serverCount()` right after `broadcastWithAck()`, even for a local broadcast. */
+    override serverCount(): Promise<number> {
+      const isLocal = this.#isLocal;
+      this.#isLocal = false;
+      return isLocal ? Promise.resolve(1) : connection.count(channelOf(this.nsp, options), timeout, count);
+    }
+
+    /** Socket.IO ignores the returned promise. */
+    override async serverSideEmit(packet: unknown[]): Promise<void> {
       const ack = packet.at(-1);
-      const asks = typeof ack === 'function';
-      let isAnswered = false;
-      const answer = (...args: unknown[]) => {
-        isAnswered = true;
-        (ack as (...args: unknown[]) => void)(...args);
-      };
       try {
-        if (asks) link.mustBeUp();
-        await serverSideEmit.call(adapter, asks ? [...packet.slice(0, -1), answer] : packet);
+        if (typeof ack === 'function') connection.assertUp();
       } catch (err) {
-        // Socket.IO doesn't look at what comes back.
-        if (isAnswered) link.reports.thrown(err);
-        else if (asks) ack(err, []);
-        else link.reports.unsendable("what serverSideEmit was given can't be sent", err as Error);
+        (ack as (err: unknown, responses: unknown[]) => void)(err, []);
+        return;
       }
-    },
-    async doPublish(message: ClusterMessage) {
-      const sent = asPlain(message);
-      // In a namespace that was made this moment an answer would come before anybody listens.
-      if (isRequest(message) && link.subscriber.busy) await link.subscriber.settled(timeout);
-      return doPublish.call(adapter, sent);
-    },
-    // Called where nobody catches: what a worker has to answer, its sockets' data say, may be what can't be encoded.
-    async doPublishResponse(requester: string, response: ClusterResponse) {
+      await super.serverSideEmit(packet).catch((err) => log.logger.error(err));
+    }
+
+    protected override async doPublish(message: ClusterMessage): Promise<string> {
+      const plain = encodable(message);
+      const isRequest = 'data' in message && 'requestId' in message.data;
+      // In a namespace that was just created, a response would come before this worker has subscribed.
+      if (isRequest && subscriber.isSubscribing) await subscriber.settled(timeout);
+      return super.doPublish(plain);
+    }
+
+    /** ClusterAdapter does not catch what encoding the data of its sockets throws. */
+    protected override async doPublishResponse(requester: string, response: ClusterResponse): Promise<void> {
       try {
-        await doPublishResponse.call(adapter, requester, asPlain(response));
+        await super.doPublishResponse(requester, encodable(response));
       } catch (err) {
-        link.reports.unsendable("what another worker asked for can't be sent", err as Error);
+        log.unsendable('the response to another worker cannot be encoded', err as Error);
       }
-    },
+    }
+
+    /** Publishes a message, unless it is for this worker alone. */
+    #publish(type: MessageType, { rooms, except, flags }: BroadcastOptions, data: object): void {
+      if (flags?.local) return;
+      const opts = { rooms: [...rooms], except: [...(except ?? [])], flags };
+      this.publish({ type, data: { ...data, opts } });
+    }
   };
 }
 
-function isRequest(message: ClusterMessage): boolean {
-  return 'data' in message && 'requestId' in message.data;
-}
-
-/** Messages without binary data are written as JSON anyway, but for those that streams send past the stream. */
-function asPlain<T extends ClusterMessage | ClusterResponse>(message: T): T {
-  const { type, data = {} } = message as { type: MessageType; data?: { requestId?: string } };
-  const isBroadcast = type === MessageType.BROADCAST && data.requestId === undefined;
-  return isBroadcast && !hasBinary(data) ? message : { ...message, data: plain(data) };
-}
-
-// What is sent by way of Redis, as a client would get it: the packages that write binary data into messages know neither
-// toJSON nor all kinds of it. Called by at-once.ts.
-
-/** What JSON makes of a value, with its binary data as Buffers. */
-export function plain(value: unknown): unknown {
-  if (typeof value === 'function' || typeof value === 'symbol') return undefined;
-  if (typeof value !== 'object' || value === null) return value;
-  const bytes = toBuffer(value);
-  if (bytes) return bytes;
-  if (hasToJson(value)) return plain(value.toJSON());
-  if (value instanceof Boolean || value instanceof Number || value instanceof String) return value.valueOf();
-  if (Array.isArray(value)) return value.map((each) => plain(each) ?? null);
-  const entries = Object.entries(value).map(([key, each]) => [key, plain(each)] as const);
-  return Object.fromEntries(entries.filter(([, each]) => each !== undefined));
-}
-
-/** Whether there is binary data in it. */
-export function hasBinary(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return true;
-  if (hasToJson(value)) return hasBinary(value.toJSON());
-  return Object.values(value).some(hasBinary);
-}
-
-function toBuffer(value: object): Buffer | undefined {
-  if (Buffer.isBuffer(value)) return value;
-  if (ArrayBuffer.isView(value)) return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-  return value instanceof ArrayBuffer ? Buffer.from(value) : undefined;
-}
-
-function hasToJson(value: object): value is { toJSON(): unknown } {
-  return typeof (value as { toJSON?: unknown }).toJSON === 'function';
+/**
+ * Returns a function that creates adapters for 'redis-sharded'. With `otherIds`, sockets can have ids that are not Socket.IO's:
+ * ShardedRedisAdapter recognizes the room of a socket by the length of its id, and publishes to any other room on a channel of its own.
+ */
+export function shardedAdapter(connection: RedisConnection, options: AdapterOptions, otherIds: boolean): CreateAdapter {
+  const { publisher, subscriber } = connection;
+  const { key: channelPrefix, requestsTimeout, subscriptionMode: mode } = options;
+  const subscriptionMode = mode === 'dynamic' && otherIds ? 'dynamic-private' : mode;
+  const StaticAdapter = localFirst(ShardedRedisAdapter, connection, options, 'SHARDNUMSUB');
+  class DynamicAdapter extends StaticAdapter {
+    /** When the returned promise resolves, the other workers reach the socket in its rooms. */
+    override addAll(id: string, rooms: Set<string>): Promise<void> {
+      super.addAll(id, rooms);
+      return subscriber.settled(requestsTimeout);
+    }
+  }
+  const ShardedAdapter = subscriptionMode === 'static' ? StaticAdapter : DynamicAdapter;
+  return (nsp) => new ShardedAdapter(nsp, publisher, subscriber, { channelPrefix, subscriptionMode });
 }

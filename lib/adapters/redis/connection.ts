@@ -1,185 +1,159 @@
-// The connections to Redis, one to publish, one to subscribe and, with streams, one to read: whether they are up, and their
-// end. Whatever happens to them is logged and never thrown. Made by lib/redis.ts.
-import { setTimeout as delay } from 'node:timers/promises';
+// The connection of a worker to Redis: a client that publishes, one that subscribes and, with streams, one that reads. It is up if each
+// of them works. Failures are logged and never thrown.
 import type { Cluster, Redis } from 'ioredis';
-import { IN_CLUSTER, OutageLog, type RedisLog } from './outage-log';
-import { type Count, Publisher, type Reports } from './publisher';
-import { Reader, type Stream } from './streams-reader';
+import { debug, type Logger, OutageLog } from './outage-log';
+import { type Count, Publisher, waitFor } from './publisher';
 import { Subscriber } from './subscriber';
 
-/** What a link is made of. */
-export interface Connections {
-  /** Publishes. */
+/** The clients of a connection, connecting or connected. */
+export interface Clients {
   pub: Redis;
-  /** Subscribes, and is closed with the link. */
-  sub: Redis;
-  /** Reads a stream, and is closed with the link. */
-  reader?: { client: Redis; stream: Stream };
-  /** Whether `pub` is closed with the link as well; a client of egg-redis isn't. */
+  /** Whether `pub` is closed with the connection. A client of egg-redis is not. */
   ownsPub: boolean;
+  sub: Redis;
+  /** Creates the next `sub` if it does not reconnect by itself, after `delay` ms. There is none if that is not a number. */
+  next?: { sub: () => Redis; delay: (attempt: number) => unknown };
   /** For the log, such as `127.0.0.1:6379`. */
   name: string;
-  /** What is never printed. */
+  /** Never logged. */
   password?: string | null;
 }
 
-/** How long Redis may leave messages without any answer before they are given up, in ms. */
-const PATIENCE = 10_000;
+/** One side of a connection: the work of one client. */
+interface Side {
+  readonly up: boolean;
+  /** Called when the client is connected. */
+  restore?(): void;
+  /** Called when the connection of the client is lost. */
+  reset(): void;
+}
+
+/** How long Redis may leave a command unanswered, in ms. */
+export const PATIENCE = 10_000;
 /** How long closing waits for Redis, in ms. */
 const CLOSE_TIMEOUT = 1000;
-/** After that many ms without another failure, connections that were up all the time are well again. */
-const CALM = 5000;
 
-/** Connections to Redis that come back by themselves. */
-export class RedisLink {
-  readonly name: string;
+/** A connection to Redis that is restored after each outage. */
+export class RedisConnection {
+  readonly log: OutageLog;
   readonly publisher: Publisher;
   readonly subscriber: Subscriber;
-  /** With streams. */
-  readonly reader: Reader | undefined;
-  /** Told of what goes wrong, by the sides of the link and by the adapters. */
-  readonly reports: Reports;
+  readonly #sides: Side[] = [];
+  /** Called when the connection is closed. */
+  readonly cleanups: Array<() => void> = [];
+  #isClosed = false;
+  /** Attempts to connect since the subscriber was connected. */
+  #attempts = 0;
 
-  readonly #connections: Connections;
-  readonly #log: OutageLog;
-  readonly #off: Array<() => void> = [];
-  readonly #settled: Promise<void>;
-  readonly #calm: NodeJS.Timeout;
-  readonly #end = new AbortController();
-  #settle = () => {};
-  #closing = false;
-
-  /**
-   * @param connections - the clients, connecting or connected
-   * @param log - gets each outage once
-   * @param patience - for tests
-   */
-  constructor(connections: Connections, log: RedisLog, patience = PATIENCE) {
-    const { pub, sub, reader, ownsPub, name, password } = connections;
-    this.#connections = connections;
-    this.name = name;
-    this.#settled = new Promise((resolve) => {
-      this.#settle = resolve;
-    });
-    this.#log = new OutageLog(log, name, password);
-    this.#calm = setTimeout(() => this.#up(), CALM).unref();
-    const reports: Reports = {
-      unsendable: (what, err) => this.#log.unsendable(what, err),
-      failed: (err) => this.#failed(err),
-      lost: () => this.#log.lost(),
-      unreadable: (err) => this.#log.unreadable(err),
-      thrown: (err) => log.error(err),
-      up: () => this.#up(),
-    };
-    this.reports = reports;
-    this.publisher = new Publisher(pub, reports, patience, ownsPub);
-    this.subscriber = new Subscriber(sub, reports);
-    this.reader = reader && new Reader(reader.client, reader.stream, reports, patience);
-
-    this.#listen(pub, 'ready', () => this.#up());
-    this.#listen(sub, 'ready', () => this.subscriber.restore());
-    // Of a Redis Cluster: its nodes are found anew.
-    this.#listen(sub, 'subscribersReady', () => this.subscriber.restore());
-    this.#listen(pub, 'close', () => this.publisher.reset());
-    this.#listen(sub, 'close', () => this.subscriber.reset());
-    if (!sub.isCluster) this.#listen(sub, 'moved', () => this.#failed(new Error(IN_CLUSTER), false));
-    if (reader) {
-      this.#listen(reader.client, 'ready', () => this.reader?.restore());
-      this.#listen(reader.client, 'close', () => this.reader?.reset());
-    }
-    for (const client of [pub, sub, ...(reader ? [reader.client] : [])]) {
-      this.#listen(client, 'error', (err: Error) => this.#failed(err));
-      this.#listen(client, 'close', () => this.#failed());
-      this.#listen(client, 'end', () => this.#failed(new Error('no connection, and no new attempt'), false));
-      // An application's client may wait for its first command.
-      if (client.status === 'wait') client.connect().catch(() => {});
-    }
+  /** @param patience - for tests */
+  constructor(
+    private readonly clients: Clients,
+    logger: Logger,
+    patience = PATIENCE,
+  ) {
+    const { pub, sub, ownsPub, name, password } = clients;
+    this.log = new OutageLog(logger, name, password, () => this.up);
+    this.publisher = new Publisher(pub, this.log, patience, ownsPub);
+    this.subscriber = new Subscriber(this.log);
+    this.add(this.publisher, pub);
+    this.add(this.subscriber, sub);
   }
 
-  /** Whether messages go out and come in. */
+  /** Whether messages are sent and received. */
   get up(): boolean {
-    return this.publisher.up && this.subscriber.up && this.reader?.up !== false;
+    return this.#sides.every(({ up }) => up);
   }
 
-  /** Aborted when the link is closed. */
-  get closed(): AbortSignal {
-    return this.#end.signal;
-  }
-
-  /** @throws {Error} where the other workers can't be asked */
-  mustBeUp(): void {
+  /** @throws {Error} if other workers cannot be asked */
+  assertUp(): void {
     if (this.up) return;
-    throw new Error(`[egg-socket.io] Redis ${this.name} is not connected: other workers can't be asked`);
+    throw new Error(`[egg-socket.io] Redis ${this.clients.name} is not connected: other workers can't be asked`);
+  }
+
+  /** Adds a side. From now on the connection is up only if the side is. */
+  add(side: Side, client: Redis): void {
+    this.#sides.push(side);
+    this.#listen(client, side);
   }
 
   /**
-   * How many workers listen to a channel. Socket.IO doesn't catch: where nobody knows there are infinitely many, and who
-   * waits for all of them hears of a timeout.
-   *
-   * @param timeout - how long Redis may take, in ms
+   * Returns how many workers subscribe to a channel. Socket.IO does not catch an error, so the count is infinite if Redis does not
+   * answer within `timeout` ms, and the request of the caller ends by its own timeout.
    */
   async count(channel: string, timeout: number, command?: Count): Promise<number> {
     const unknown = Number.POSITIVE_INFINITY;
-    // A namespace that was made this moment is one of those who listen.
-    await undefined;
+    // This worker is counted as well.
     await this.subscriber.settled(timeout);
     if (!this.up) return unknown;
-    const answered = new AbortController();
-    const late = delay(timeout, unknown, { ref: false, signal: answered.signal });
     try {
-      return await Promise.race([this.publisher.count(channel, command), late]);
-    } catch {
+      return (await waitFor(this.publisher.count(channel, command), timeout)) ?? unknown;
+    } catch (err) {
+      this.log.failed(err as Error);
       return unknown;
-    } finally {
-      answered.abort();
     }
   }
 
-  /** Waits until the link is up or has failed, that many ms at most. */
+  /** Waits for the first connection or the first failure, that many ms at most. */
   async settled(ms: number): Promise<void> {
-    const timeout = delay(ms, 'timeout', { ref: false });
-    if ((await Promise.race([this.#settled, timeout])) === 'timeout') this.#failed(new Error(`no answer for ${ms} ms`));
+    if (!(await waitFor(this.log.settled, ms))) this.log.failed(new Error(`no answer for ${ms} ms`));
   }
 
-  /** Closes what the link owns; by force where Redis doesn't answer. */
+  /** Closes the clients, by force if Redis does not answer. */
   async close(): Promise<void> {
-    this.#closing = true;
-    this.#end.abort();
-    clearTimeout(this.#calm);
+    this.log.close();
+    this.#isClosed = true;
+    for (const cleanup of this.cleanups) cleanup();
     this.publisher.reset();
-    this.reader?.close();
-    const { pub, sub, ownsPub } = this.#connections;
-    if (!ownsPub) for (const off of this.#off) off();
+    const { pub, sub, ownsPub } = this.clients;
     await Promise.all((ownsPub ? [pub, sub] : [sub]).map(quit));
   }
 
-  #failed(err?: Error, retries?: boolean): void {
-    if (this.#closing) return;
-    this.#settle();
-    this.#calm.refresh();
-    this.#log.failed(err, retries);
+  #listen(client: Redis, side: Side): void {
+    const { pub, ownsPub } = this.clients;
+    const listeners: Record<string, (err: Error) => void> = {
+      ready: () => {
+        debug('%s connected', side.constructor.name);
+        if (side === this.subscriber) this.#attempts = 0;
+        side.restore?.();
+        this.log.recovered();
+      },
+      close: () => {
+        debug('%s disconnected', side.constructor.name);
+        side.reset();
+        this.log.failed();
+      },
+      error: (err) => this.log.failed(err),
+      end: () => this.#ended(client),
+    };
+    if (side === this.subscriber) this.subscriber.use(client);
+    for (const [event, listener] of Object.entries(listeners)) {
+      client.on(event, listener);
+      if (client === pub && !ownsPub) this.cleanups.push(() => client.off(event, listener));
+    }
+    // A client of the application may wait for its first command. Its errors are emitted as well.
+    if (client.status === 'wait') client.connect().catch(() => {});
   }
 
-  #up(): void {
-    if (this.#closing || !this.up) return;
-    this.#settle();
-    this.#log.over();
-  }
-
-  #listen<T extends unknown[]>(client: Redis, event: string, listener: (...args: T) => void): void {
-    client.on(event, listener as (...args: unknown[]) => void);
-    if (client === this.#connections.pub) this.#off.push(() => client.off(event, listener as () => void));
+  #ended(client: Redis): void {
+    const { sub, next } = this.clients;
+    const ms = client === sub ? next?.delay(++this.#attempts) : undefined;
+    const reconnect = () => {
+      if (next === undefined || this.#isClosed) return;
+      this.clients.sub = next.sub();
+      this.#listen(this.clients.sub, this.subscriber);
+    };
+    if (typeof ms === 'number') setTimeout(reconnect, ms).unref();
+    else this.log.failed(new Error('no connection, and no new attempt'), false);
   }
 }
 
 async function quit(client: Redis): Promise<void> {
   if (client.status === 'end') return;
-  const ended = new Promise<void>((resolve) => client.once('end', resolve));
+  const ended = new Promise<true>((resolve) => client.once('end', () => resolve(true)));
   const nodes = client.isCluster ? (client as unknown as Cluster).nodes() : [client];
   if (client.status === 'ready') client.quit().catch(() => {});
   else client.disconnect();
-  const timeout = delay(CLOSE_TIMEOUT, 'timeout', { ref: false });
-  if ((await Promise.race([ended, timeout])) !== 'timeout') return;
+  if (await waitFor(ended, CLOSE_TIMEOUT)) return;
   client.disconnect();
   for (const node of nodes) node.stream?.destroy();
 }

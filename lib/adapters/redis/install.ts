@@ -1,99 +1,75 @@
-// config.io.redis → connections → the adapter of every namespace. Called by lib/adapter.ts before the namespaces are bound,
-// and by app.ts when their adapters are closed.
+// Installs an adapter that connects workers through Redis. It is the entry of this folder, which is loaded only if config.io.redis is set.
 import type { Application } from 'egg';
-import type { Socket } from 'socket.io';
+import type { Redis } from 'ioredis';
+import type { Namespace } from 'socket.io';
 import { configOf } from '../../config/config';
-import { REQUESTS_TIMEOUT, type RedisKind, type ResolvedRedis } from '../../config/redis';
+import { adapterOptions, type RedisKind, type ResolvedRedis } from '../../config/redis';
+import { assertRedisAdapters, type CreateAdapter, guardServerSideEmit } from '../../internals/redis-adapters';
 import { hasClosed, unlessClosed } from '../../on-close';
-import { connect } from './clients';
-import { RedisLink } from './connection';
-import { LinkedRedisAdapter, type MakeAdapter } from './redis-adapter';
-import { shardedAdapter } from './sharded-adapter';
-import { streamsAdapter } from './streams-adapter';
+import { createClients } from './clients';
+import { shardedAdapter } from './cluster-adapter';
+import { PATIENCE, RedisConnection } from './connection';
+import { debug } from './outage-log';
+import { SafeRedisAdapter } from './redis-adapter';
+import { Reader, streamsAdapter } from './streams-adapter';
+import { recoverable } from './streams-recovery';
 
-/** How long the boot waits for Redis, in ms. Without it, it goes on. */
+/** How long the boot waits for Redis, in ms. After that it continues without Redis. */
 const BOOT_WAIT = 3000;
 
-/** What runs the middlewares of a namespace, Socket.IO's own. */
-interface Run {
-  readonly name: string;
-  run(socket: Socket, decide: (err: Error | null) => void): void;
-}
-
-const links = new WeakMap<Application, RedisLink>();
-
 /**
- * Gives all namespaces an adapter of Redis, those that are here and those that come.
+ * Installs an adapter in all namespaces, and in those that are created later.
  *
- * @throws {ConfigError} where `config.io.redis.clientName` is no client of egg-redis
+ * @returns `ready` resolves at the first connection or the first failure
+ * @throws {ConfigError} if `config.io.redis.clientName` is no client of egg-redis
  */
-export async function useRedis(app: Application, kind: RedisKind): Promise<void> {
-  const config = configOf(app);
-  const redis = config.redis as ResolvedRedis;
-  const link = new RedisLink(connect(app, redis, kind), app.coreLogger);
-  links.set(app, link);
-  const options = redis.adapter;
-  const longIds = config.generateId !== undefined || config.init.allowEIO3 === true;
-  const makers: Record<RedisKind, () => MakeAdapter> = {
-    redis: () => (nsp) => new LinkedRedisAdapter(nsp, link, options),
-    'redis-sharded': () => shardedAdapter(link, options, longIds),
-    'redis-streams': () => streamsAdapter(link, options, app.io.away),
+export function useRedis(app: Application, kind: RedisKind): { ready: Promise<void>; close(): Promise<void> } {
+  assertRedisAdapters();
+  const { redis, generateId, init } = configOf(app);
+  const options = adapterOptions(redis as ResolvedRedis);
+  const { key, readCount } = options;
+  const clients = createClients(app, redis as ResolvedRedis, kind);
+  const connection = new RedisConnection(clients, app.coreLogger);
+  const creators: Record<RedisKind, () => CreateAdapter> = {
+    redis: () => (nsp) => new SafeRedisAdapter(nsp, connection, options),
+    'redis-sharded': () => shardedAdapter(connection, options, generateId !== undefined || init.allowEIO3 === true),
+    'redis-streams': () => {
+      const reader = new Reader(clients.reader as Redis, { name: key, count: readCount }, connection.log, PATIENCE);
+      connection.add(reader, clients.reader as Redis);
+      connection.cleanups.push(() => reader.close());
+      const Base = streamsAdapter(connection, reader, options);
+      const { recoveryDuration: ms } = app.io;
+      const Adapter = ms === undefined ? Base : recoverable(Base, connection, reader, options, ms);
+      return (nsp) => new Adapter(nsp);
+    },
   };
-  const make = makers[kind]();
-  give(app, (nsp) => {
-    const adapter = make(nsp);
-    holdClients(nsp as never, link, options.requestsTimeout);
+  const create = creators[kind]();
+  // biome-ignore lint/complexity/useArrowFunction: Socket.IO calls it with new, and an arrow function is no constructor
+  const Adapter = function (nsp: Namespace) {
+    debug('namespace %s has the adapter %s', nsp.name, kind);
+    guardServerSideEmit(nsp, (err) => app.coreLogger.error(err));
+    const adapter = create(nsp);
+    delayClients(nsp, connection, options.requestsTimeout);
     return adapter;
-  });
-  await link.settled(BOOT_WAIT);
+  } as CreateAdapter;
+  app.io.adapter(Adapter);
+  return { ready: connection.settled(BOOT_WAIT), close: () => connection.close() };
 }
 
-/** Closes the connections that were made here. */
-export async function closeRedis(app: Application): Promise<void> {
-  await links.get(app)?.close();
-}
-
-function give(app: Application, make: MakeAdapter): void {
-  // biome-ignore lint/complexity/useArrowFunction: Socket.IO calls it with new, which an arrow function doesn't take
-  const Adapter: MakeAdapter = function (nsp) {
-    guard(nsp as never, app);
-    return make(nsp);
-  };
-  app.io.adapter(Adapter as never);
-}
-
-/** The adapters take what a listener throws for a message that they can't read. */
-function guard(nsp: { _onServerSideEmit(args: unknown[]): void }, app: Application): void {
-  const { _onServerSideEmit } = nsp;
-  nsp._onServerSideEmit = (args) => {
-    try {
-      _onServerSideEmit.call(nsp, args);
-    } catch (err) {
-      app.coreLogger.error(err);
-    }
-  };
-}
-
-/**
- * Whoever is in hears the other workers: the first clients of a namespace wait until Redis has subscribed to its channels. For
- * those of `/` the boot has waited.
- */
-function holdClients(nsp: Run, { subscriber }: RedisLink, timeout = REQUESTS_TIMEOUT): void {
-  if (nsp.name === '/' || !subscriber.busy) return;
+/** Delays the clients of a new namespace until Redis has subscribed to its channels, so that they miss no message of other workers. */
+function delayClients(nsp: Namespace, { subscriber }: RedisConnection, timeout: number): void {
+  if (!subscriber.isSubscribing) return;
   let subscribed: Promise<void> | undefined = subscriber.settled(timeout);
-  subscribed.then(() => {
+  void subscribed.then(() => {
     subscribed = undefined;
   });
-  const { run } = nsp;
-  nsp.run = (socket, decide) => {
-    if (subscribed === undefined) {
-      run.call(nsp, socket, decide);
-      return;
-    }
-    unlessClosed(socket.conn as never, subscribed).then(() => {
-      // Of one that has left Socket.IO only cleans up.
-      if (hasClosed(socket.conn)) decide(null);
-      else run.call(nsp, socket, decide);
+  // The namespace is being created: this is its first middleware.
+  nsp.use((socket, next) => {
+    if (subscribed === undefined) return next();
+    debug('%s waits for the subscription of %s', socket.id, nsp.name);
+    unlessClosed(socket.conn, subscribed).then(() => {
+      // After an error Socket.IO runs no other middleware and releases the socket.
+      next(hasClosed(socket.conn) ? new Error('the connection is closed') : undefined);
     });
-  };
+  });
 }

@@ -1,102 +1,111 @@
-// What the log says of an outage of Redis: each reason once, and what it has cost when it is over. Called by link.ts.
+// The log of outages of Redis: each reason once, and at the end how many messages were lost.
+import { debuglog } from 'node:util';
 
-/** Where it is written: `app.coreLogger`. */
-export interface RedisLog {
-  error(message: unknown): void;
-  warn(message: string): void;
-  info(message: string): void;
-}
+export const debug = debuglog('egg-socket.io:redis');
 
-/** How many different reasons are logged: of one outage, and of messages that can't be read. */
+/** The methods of `app.coreLogger`. */
+export type Logger = Pick<Console, 'error' | 'warn' | 'info'>;
+
+/** How many different reasons are logged: of one outage, and of messages that are ignored. */
 const MAX_REASONS = 10;
+/** If no connection is lost (Redis refuses a command, say), an outage is over after that many ms without another failure. */
+const CALM = 5000;
 
-/** What ioredis says of a command for which there is no connection any more. */
+/** The errors of ioredis for a command whose connection is lost. */
 const NO_CONNECTION = /^(Stream isn't writeable|Connection is closed)/;
 const LOST = 'connection lost';
-
-/** What a Redis before 7.0 says of sharded channels. */
+/** The errors of a Redis before 7.0 for the commands of sharded channels. */
 const TOO_OLD = /^ERR unknown (command|subcommand) .*(s(un)?subscribe|spublish|shardnumsub)/i;
 const SHARDED = "config.io.adapter 'redis-sharded' needs Redis 7.0 or later";
-/** What a node of a Redis Cluster says to who takes it for the whole. */
+/** The error of a node of a Redis Cluster for a client that does not know the other nodes. */
 const CROSS_SLOT = /^CROSSSLOT /;
 export const IN_CLUSTER = 'it is a node of a Redis Cluster: set config.io.redis.cluster = true, and nodes';
 
 /** Logs outages. No line contains the password. */
 export class OutageLog {
+  /** Resolves at the first connection or at the first failure. */
+  readonly settled: Promise<true>;
+  #settle = (_settled: true) => {};
+  /** The reasons of the current outage. */
   #reasons: Set<string> | undefined;
-  #lost = 0;
+  /** How many messages were not published in the current outage. */
+  lost = 0;
+  #closed = false;
   readonly #warned = new Set<string>();
+  readonly #calm = setTimeout(() => this.recovered(), CALM).unref();
 
-  /**
-   * @param log - `app.coreLogger`
-   * @param name - which Redis, such as `127.0.0.1:6379`
-   * @param password - what is never printed
-   */
+  /** @param isUp - whether messages are sent and received */
   constructor(
-    private readonly log: RedisLog,
+    readonly logger: Logger,
     private readonly name: string,
-    private readonly password?: string | null,
-  ) {}
+    private readonly password: string | null | undefined,
+    private readonly isUp: () => boolean,
+  ) {
+    this.settled = new Promise((resolve) => {
+      this.#settle = resolve;
+    });
+  }
 
-  /**
-   * A reason why broadcasts don't flow; ioredis repeats it with each attempt to connect.
-   *
-   * @param err - none: the connection is lost
-   * @param retries - whether there is another attempt
-   */
+  /** Logs a failure, once in an outage: ioredis repeats it at each attempt to connect. Without an error, the connection was lost. */
   failed(err?: Error, retries = true): void {
+    if (this.#closed) return;
+    this.#settle(true);
+    this.#calm.refresh();
     const reason = err ? this.#reason(err) : LOST;
+    debug('%s failed: %s', this.name, reason);
     this.#reasons ??= new Set();
-    const reasons = this.#reasons;
-    const known = reasons.has(reason) || reasons.size >= MAX_REASONS || (reason === LOST && reasons.size > 0);
-    if (known) return;
-    reasons.add(reason);
-    this.log.error(
-      `[egg-socket.io] Redis ${this.name}: ${reason}. Broadcasts reach the clients of this worker only${retries ? ', until a new attempt to connect succeeds' : ''}`,
-    );
+    const { size } = this.#reasons;
+    if (this.#reasons.has(reason) || size >= MAX_REASONS || (reason === LOST && size > 0)) return;
+    this.#reasons.add(reason);
+    const effect = 'Broadcasts reach the clients of this worker only';
+    const until = retries ? ', until a new attempt to connect succeeds' : '';
+    this.logger.error(`[egg-socket.io] Redis ${this.name}: ${reason}. ${effect}${until}`);
   }
 
-  /** A message was not published. Why is in the log already: there is no outage without a reason. */
-  lost(): void {
-    this.#lost++;
-  }
-
-  /** A message was ignored. Who publishes one publishes many: each reason is logged once. */
-  unreadable(err: Error): void {
-    this.#warnOnce(
-      `a message on the adapter's channels was ignored: ${this.#reason(err)}. Applications that share Redis and no rooms need different config.io.redis.key`,
-    );
-  }
-
-  /** Something of the application can't be sent. */
-  unsendable(what: string, err: Error): void {
-    this.#warnOnce(`${what}: ${this.#reason(err)}`);
-  }
-
-  /** Broadcasts flow. */
-  over(): void {
+  /** Logs the end of the outage, if messages are sent and received again. */
+  recovered(): void {
+    if (this.#closed || !this.isUp()) return;
+    this.#settle(true);
     if (this.#reasons === undefined) return;
     const line = `[egg-socket.io] Redis ${this.name}: connected`;
-    if (this.#lost > 0) this.log.warn(`${line}; messages to other workers lost meanwhile: ${this.#lost}`);
-    else this.log.info(line);
+    if (this.lost > 0) this.logger.warn(`${line}; messages to other workers lost meanwhile: ${this.lost}`);
+    else this.logger.info(line);
     this.#reasons = undefined;
-    this.#lost = 0;
+    this.lost = 0;
+  }
+
+  /** Logs that a message was ignored. */
+  unreadable(err: Error): void {
+    const advice = 'Applications that share Redis and no rooms need different config.io.redis.key';
+    this.#warnOnce(`a message on the adapter's channels was ignored: ${this.#reason(err)}. ${advice}`);
+  }
+
+  /** Logs that a value of the application is not sent. */
+  unsendable(problem: string, err: Error): void {
+    this.#warnOnce(`${problem}: ${this.#reason(err)}`);
+  }
+
+  /** From now on a lost connection is no failure. */
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#calm);
   }
 
   #warnOnce(warning: string): void {
+    debug('%s: %s', this.name, warning);
     if (this.#warned.has(warning) || this.#warned.size >= MAX_REASONS) return;
     this.#warned.add(warning);
-    this.log.warn(`[egg-socket.io] Redis ${this.name}: ${warning}`);
+    this.logger.warn(`[egg-socket.io] Redis ${this.name}: ${warning}`);
   }
 
-  /** The message alone: ioredis keeps the arguments of a failed command, AUTH's among them, in the error. */
+  /** Returns the message alone: the error of a failed command has its arguments, and those of AUTH are the password. */
   #reason(err: Error & { code?: string; lastNodeError?: Error }): string {
     if (NO_CONNECTION.test(err.message)) return LOST;
     if (TOO_OLD.test(err.message)) return `${err.message.split(',', 1)[0]}: ${SHARDED}`;
     if (CROSS_SLOT.test(err.message)) return IN_CLUSTER;
-    // Of a Redis Cluster none of the nodes can be asked: this is why.
+    // The reason why no node of a Redis Cluster can be reached.
     if (err.lastNodeError) return this.#reason(err.lastNodeError);
-    // Where a host has several addresses, the error of all attempts has no message.
+    // If a host has several addresses, the error of all attempts has no message.
     const reason = err.message || err.code || err.name;
     return this.password ? reason.replaceAll(this.password, '***') : reason;
   }

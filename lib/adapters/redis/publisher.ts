@@ -1,186 +1,142 @@
-// The side of the link that commands: what the adapters take for the client that publishes. It keeps nothing for later: while
-// Redis is away a message is lost and counted, so that an outage takes no memory. Made by link.ts.
+// Sends commands to Redis; the adapters use it as their `pubClient`. It never queues: while Redis is unreachable, messages are dropped
+// and counted, so an outage cannot exhaust memory.
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Cluster, Redis } from 'ioredis';
+import type { OutageLog } from './outage-log';
 
-/** What the sides tell the link. */
-export interface Reports {
-  /** Broadcasts don't flow, for this reason. */
-  failed(err: Error): void;
-  /** A message was not published. */
-  lost(): void;
-  /** Something came that is no message of an adapter. */
-  unreadable(err: Error): void;
-  /**
-   * Something of the application can't be sent.
-   *
-   * @param what - a sentence, to which the reason is added
-   */
-  unsendable(what: string, err: Error): void;
-  /** A listener of the application has failed. */
-  thrown(err: unknown): void;
-  /** A side is up. */
-  up(): void;
-}
-
-/** What tells how many listen to a channel, and to a sharded one. */
+/** The subcommand of PUBSUB that counts the subscribers of a channel, or of a sharded channel. */
 export type Count = 'NUMSUB' | 'SHARDNUMSUB';
 
-/** The commands of a time: how many of them have no answer. */
-interface Batch {
-  open: number;
-}
+type Message = string | Buffer;
 
-/** Publishes, asks, and finds out that nobody answers. */
+/** The publishing side of a connection. */
 export class Publisher {
-  #batch: Batch = { open: 0 };
-  #before: Batch = { open: 0 };
-  readonly #pending = new Pending();
-  #silent = false;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #commands: Commands;
 
-  /**
-   * @param client - connecting or connected
-   * @param reports - told of every failure
-   * @param patience - how long Redis may leave a command without an answer, in ms
-   * @param owned - whether a connection without answers is given up for a new one
-   */
+  /** @param owned - whether a silent connection is replaced by a new one */
   constructor(
     private readonly client: Redis,
-    private readonly reports: Reports,
-    private readonly patience: number,
-    private readonly owned: boolean,
-  ) {}
+    private readonly log: OutageLog,
+    patience: number,
+    owned: boolean,
+  ) {
+    this.#commands = new Commands(patience, (isSilent) => {
+      if (!isSilent) return log.recovered();
+      log.failed(new Error(`no answer for ${patience} ms`));
+      if (owned) client.disconnect(true);
+    });
+  }
 
   get up(): boolean {
-    return this.client.status === 'ready' && !this.#silent;
+    return this.client.status === 'ready' && !this.#commands.isSilent;
   }
 
-  publish(channel: string, message: string | Buffer): Promise<unknown> {
-    return this.send((client) => client.publish(channel, message));
-  }
+  // The commands of the adapters.
+  readonly publish = (channel: string, message: Message) => this.send((client) => client.publish(channel, message));
+  readonly spublish = (channel: string, message: Message) => this.send((client) => client.spublish(channel, message));
+  readonly xadd = (args: [stream: string, ...rest: string[]]) => this.send((client) => client.xadd(...args));
 
-  spublish(channel: string, message: string | Buffer): Promise<unknown> {
-    return this.send((client) => client.spublish(channel, message));
-  }
+  // They listen to `error`, only to warn if nobody else does.
+  on(): void {}
+  off(): void {}
 
-  /**
-   * Gives a command, and neither throws nor rejects: the adapters catch nothing. Where the connection is lost meanwhile there
-   * is no answer.
-   */
+  /** Sends a command. A failure is logged and not thrown, since the adapters catch nothing. */
   async send<T>(command: (client: Redis) => Promise<T>): Promise<T | undefined> {
-    if (!this.up) {
-      this.reports.lost();
-      return undefined;
-    }
     try {
-      return await this.#command(command);
+      if (this.up) return await this.#commands.wait(command(this.client));
     } catch (err) {
-      this.reports.lost();
-      this.reports.failed(err as Error);
-      return undefined;
+      // Redis may have executed the command.
+      if (err === CONNECTION_LOST) return undefined;
+      this.log.failed(err as Error);
     }
+    this.log.lost++;
+    return undefined;
   }
 
-  /**
-   * Gives a command that somebody waits for.
-   *
-   * @throws {Error} what Redis says, or that there is no connection
-   */
-  ask<T>(command: (client: Redis) => Promise<T>): Promise<T> {
-    return this.#pending.wait(this.#command(command));
+  /** Sends a command. Throws if Redis refuses it, or the connection is lost. */
+  async ask<T>(command: (client: Redis) => Promise<T>): Promise<T> {
+    return this.#commands.wait(command(this.client));
   }
 
-  async #command<T>(command: (client: Redis) => Promise<T>): Promise<T> {
-    const batch = this.#batch;
-    batch.open++;
-    this.#watch();
-    try {
-      return await command(this.client);
-    } finally {
-      this.#answered(batch);
-    }
-  }
-
-  /** How many workers listen to a channel. */
+  /** Returns how many workers subscribe to a channel. Throws as `ask` does. */
   async count(channel: string, command: Count = 'NUMSUB'): Promise<number> {
     const nodes = this.client.isCluster ? (this.client as unknown as Cluster).nodes() : [this.client];
-    try {
-      // The types of ioredis know the one only.
-      const ask = (node: Redis) => this.ask(() => node.pubsub(command as 'NUMSUB', channel));
-      const counts = await Promise.all(nodes.map(ask));
-      return counts.reduce((sum, [, count]) => sum + Number(count), 0);
-    } catch (err) {
-      this.reports.failed(err as Error);
-      throw err;
-    }
+    // The types of ioredis do not accept a union of the two.
+    const ask = (node: Redis) => this.ask(() => node.pubsub(command as 'NUMSUB', channel));
+    const counts = await Promise.all(nodes.map(ask));
+    return counts.reduce((sum: number, [, count]) => sum + Number(count), 0);
   }
 
-  /** The connection is gone, and what was on its way with it. */
   reset(): void {
-    this.#pending.reset();
-    this.#batch = { open: 0 };
-    this.#before = { open: 0 };
-    this.#silent = false;
+    this.#commands.reset();
+  }
+}
+
+const CONNECTION_LOST = new Error('Connection is closed.');
+
+/** The commands of one client that Redis has not answered, oldest first. */
+export class Commands {
+  /** Whether the oldest was not answered in time, and no other since. */
+  isSilent = false;
+  readonly #open = new Set<{ sentAt: number; reject: (err: Error) => void }>();
+  #timer: NodeJS.Timeout | undefined;
+
+  /** @param changed - called when `isSilent` changes: Redis has left a command unanswered for `patience` ms, or answers again */
+  constructor(
+    private readonly patience?: number,
+    private readonly changed = (_isSilent: boolean) => {},
+  ) {}
+
+  /** Returns the answer. It is rejected if the connection is lost: ioredis does not do that if it must not send commands again. */
+  wait<T>(answer: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const command = { sentAt: performance.now(), reject };
+      this.#open.add(command);
+      if (this.patience !== undefined && this.#timer === undefined) this.#watch(this.patience);
+      const answered = () => {
+        if (!this.#open.delete(command) || !this.isSilent) return;
+        this.isSilent = false;
+        this.changed(false);
+      };
+      answer.finally(answered).then(resolve, reject);
+    });
+  }
+
+  /** Called when the connection is lost. */
+  reset(): void {
+    for (const { reject } of this.#open) reject(CONNECTION_LOST);
+    this.#open.clear();
+    this.isSilent = false;
     clearTimeout(this.#timer);
     this.#timer = undefined;
   }
 
-  // Only to remind of a missing listener would the adapters listen, to 'error'.
-  on(): void {}
-  off(): void {}
-
-  #answered(batch: Batch): void {
-    batch.open--;
-    if (!this.#silent || (batch !== this.#batch && batch !== this.#before)) return;
-    this.#silent = false;
-    this.reports.up();
-  }
-
   /**
-   * A connection may be dead and not say so; then what is sent would pile up for the minutes that TCP takes to notice. Of a
-   * Redis Cluster one node may be, while the others answer.
+   * Finds a connection that is dead although it is open: commands would pile up for the minutes until TCP gives up. The oldest command
+   * decides, since one node of a Redis Cluster may be silent while the others answer.
    */
-  #watch(): void {
-    if (this.#timer) return;
+  #watch(patience: number, ms = patience): void {
     const check = () => {
       this.#timer = undefined;
-      if (this.#before.open > 0) return this.#stalled();
-      this.#before = this.#batch;
-      this.#batch = { open: 0 };
-      if (this.#before.open > 0) this.#watch();
+      const [oldest] = this.#open;
+      if (oldest === undefined) return;
+      const rest = oldest.sentAt + patience - performance.now();
+      if (rest > 0) return this.#watch(patience, rest);
+      this.isSilent = true;
+      this.changed(true);
     };
-    const timer = setTimeout(() => {
-      // After a turn of the event loop: a worker that was busy finds the answers first.
-      setImmediate(() => timer === this.#timer && check());
-    }, this.patience).unref();
+    // After the next poll phase: a worker that was busy reads the answers first.
+    const timer = setTimeout(() => setImmediate(() => timer === this.#timer && check()), ms).unref();
     this.#timer = timer;
-  }
-
-  #stalled(): void {
-    this.#silent = true;
-    this.reports.failed(new Error(`no answer for ${this.patience} ms`));
-    if (this.owned) this.client.disconnect(true);
   }
 }
 
-// Who waits for an answer of Redis: where a connection is lost, ioredis, told to send nothing again, lets them wait for ever.
-// Made by publisher.ts, subscriber.ts and streams/reader.ts.
-
-/** The waits of one connection. */
-export class Pending {
-  readonly #give = new Set<(err: Error) => void>();
-
-  /** The answer, or an error when the connection is lost. */
-  wait<T>(answer: Promise<T>): Promise<T> {
-    return new Promise((resolve, reject) => {
-      this.#give.add(reject);
-      answer.then(resolve, reject).finally(() => this.#give.delete(reject));
-    });
-  }
-
-  /** The connection is lost. */
-  reset(): void {
-    for (const reject of this.#give) reject(new Error('Connection is closed.'));
-    this.#give.clear();
+/** Returns what a promise resolves to, or undefined after that many ms. */
+export async function waitFor<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
+  const settled = new AbortController();
+  try {
+    return await Promise.race([promise, delay(ms, undefined, { ref: false, signal: settled.signal })]);
+  } finally {
+    settled.abort();
   }
 }

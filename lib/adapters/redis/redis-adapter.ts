@@ -1,39 +1,24 @@
-// The adapter of each namespace with config.io.adapter 'redis': that of Socket.IO, which here outlives Redis. Made by
-// lib/redis.ts.
-import { RedisAdapter } from '@socket.io/redis-adapter';
+// The adapter 'redis': Socket.IO's RedisAdapter, which here survives an outage and acts on the sockets of this worker at once.
 import type { Namespace } from 'socket.io';
-import { Adapter } from 'socket.io-adapter';
+import { Adapter, type BroadcastOptions } from 'socket.io-adapter';
 import type { AdapterOptions } from '../../config/redis';
-import { plain } from './cluster-adapter';
-import type { RedisLink } from './connection';
+import { convertMessages, LibraryRedisAdapter } from '../../internals/redis-adapters';
+import type { RedisConnection } from './connection';
 
-/** Makes the adapter of a namespace. */
-export type MakeAdapter = (nsp: Namespace) => Adapter;
+/** Requests to other workers are rejected during an outage. */
+export class SafeRedisAdapter extends LibraryRedisAdapter {
+  readonly #connection: RedisConnection;
+  /** Whether the latest `broadcastWithAck` was for this worker alone. */
+  #isLocal = false;
 
-type BroadcastOptions = Parameters<RedisAdapter['fetchSockets']>[0];
-
-/** What of the adapter is private in its type. */
-interface Private {
-  uid: string;
-  requestChannel: string;
-  parser: { encode(message: unknown): unknown; decode(message: unknown): unknown };
-  onrequest(channel: Buffer, message: Buffer): Promise<void>;
-}
-
-/** Who asks the other workers while Redis is away gets an error. */
-export class LinkedRedisAdapter extends RedisAdapter {
-  readonly #link: RedisLink;
-  #alone = false;
-
-  constructor(nsp: Namespace, link: RedisLink, { key, requestsTimeout }: AdapterOptions) {
-    super(nsp, link.publisher, link.subscriber, { key, requestsTimeout });
-    this.#link = link;
-    const { encode, decode } = this.parser;
-    (this as unknown as Private).parser = { encode: (message) => encode(plain(message)), decode };
+  constructor(nsp: Namespace, connection: RedisConnection, { key, requestsTimeout }: AdapterOptions) {
+    super(nsp, connection.publisher, connection.subscriber, { key, requestsTimeout });
+    this.#connection = connection;
+    convertMessages(this);
   }
 
-  // The next three would reach the sockets of this worker by way of Redis: behind what is emitted to them meanwhile, and not
-  // at all while Redis is away.
+  // RedisAdapter does the next three on the sockets of this worker when Redis sends the message back: after later broadcasts, and never in
+  // an outage.
 
   override addSockets(opts: BroadcastOptions, rooms: string[]): void {
     Adapter.prototype.addSockets.call(this, opts, rooms);
@@ -51,35 +36,30 @@ export class LinkedRedisAdapter extends RedisAdapter {
   }
 
   override async fetchSockets(opts: BroadcastOptions) {
-    if (!opts.flags?.local) this.#link.mustBeUp();
+    if (!opts.flags?.local) this.#connection.assertUp();
     return super.fetchSockets(opts);
   }
 
   override async allRooms(): Promise<Set<string>> {
-    this.#link.mustBeUp();
+    this.#connection.assertUp();
     return super.allRooms();
   }
 
-  override broadcastWithAck(...args: Parameters<RedisAdapter['broadcastWithAck']>): void {
+  override broadcastWithAck(...args: Parameters<Adapter['broadcastWithAck']>): void {
     super.broadcastWithAck(...args);
-    this.#alone = args[1].flags?.local === true;
+    this.#isLocal = args[1].flags?.local === true;
   }
 
-  /** Right after broadcastWithAck Socket.IO asks how many workers answer, whoever was meant. */
+  /** Socket.IO calls `serverCount()` right after `broadcastWithAck()`, even for a local broadcast. */
   override async serverCount(): Promise<number> {
-    const alone = this.#alone;
-    this.#alone = false;
-    if (alone) return 1;
-    return this.#link.count((this as unknown as Private).requestChannel, this.requestsTimeout);
+    const isLocal = this.#isLocal;
+    this.#isLocal = false;
+    return isLocal ? 1 : this.#connection.count(this.requestChannel, this.requestsTimeout);
+  }
+
+  /** Ignores the messages of this worker: done again, they would undo what was done since. */
+  protected override async onrequest(channel: Buffer, message: Buffer): Promise<void> {
+    const own = `{"uid":"${this.uid}","type":`;
+    if (message.toString('latin1', 0, own.length) !== own) await super.onrequest(channel, message);
   }
 }
-
-const { onrequest } = RedisAdapter.prototype as unknown as Private;
-
-/** What this worker has asked for and done at once comes back to it, too; done again it would undo what came in between. */
-Object.defineProperty(LinkedRedisAdapter.prototype, 'onrequest', {
-  async value(this: Private, channel: Buffer, message: Buffer): Promise<void> {
-    const own = `{"uid":"${this.uid}","type":`;
-    if (message.toString('latin1', 0, own.length) !== own) await onrequest.call(this, channel, message);
-  },
-});

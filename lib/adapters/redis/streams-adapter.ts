@@ -1,113 +1,160 @@
-// The adapter of each namespace with config.io.adapter 'redis-streams': Socket.IO's, which sends broadcasts by way of a stream
-// that Redis keeps for a while. Made by lib/redis.ts.
-import { createAdapter } from '@socket.io/redis-streams-adapter';
+// The adapter 'redis-streams': Socket.IO's RedisStreamsAdapter, which sends broadcasts through a stream that Redis keeps for a while; and
+// the reader of that stream.
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Redis } from 'ioredis';
 import type { Namespace } from 'socket.io';
-import { type AdapterOptions, MAX_LENGTH, PREFIX, REQUESTS_TIMEOUT } from '../../config/redis';
-import { atOnce, type Inner } from './cluster-adapter';
-import type { RedisLink } from './connection';
-import type { Publisher } from './publisher';
-import type { MakeAdapter } from './redis-adapter';
-import type { Reader } from './streams-reader';
-import { recovery } from './streams-recovery';
-import { Sessions } from './streams-sessions';
-import type { Subscriber } from './subscriber';
+import type { AdapterOptions } from '../../config/redis';
+import { type EntryFields, type OpenStreamsAdapter, RedisStreamsAdapter } from '../../internals/redis-adapters';
+import { channelOf, localFirst } from './cluster-adapter';
+import type { RedisConnection } from './connection';
+import { debug, type OutageLog } from './outage-log';
+import { Commands } from './publisher';
+import type { Listener } from './subscriber';
 
-/** @param duration - with connectionStateRecovery, how long a client may be away, in ms */
-export function streamsAdapter(link: RedisLink, options: AdapterOptions, duration: number | undefined): MakeAdapter {
-  const { key = PREFIX, requestsTimeout: timeout = REQUESTS_TIMEOUT, maxLen = MAX_LENGTH } = options;
-  const { publisher, subscriber } = link;
-  const reader = link.reader as Reader;
-  const client = new StreamsClient(publisher, subscriber, reader);
-  const create = createAdapter(client, { streamName: key, channelPrefix: key, maxLen });
-  const sessions = duration === undefined ? undefined : new Sessions(link, `${key}:session:`, duration);
+/** A class of adapters that is created with a namespace alone. */
+export type StreamsAdapterClass = new (nsp: Namespace) => OpenStreamsAdapter;
 
-  return (nsp: Namespace) => {
-    const adapter = create(nsp);
-    const { uid } = adapter as unknown as Inner;
-    const channel = `${key}#${nsp.name}#`;
-    const owner = `${channel}${uid}#`;
-    const { close, onRawMessage } = adapter;
-    // As the adapter does it a moment later.
-    subscriber.subscribe([channel, owner]);
-    Object.assign(adapter, atOnce(adapter, link, { channel, count: 'NUMSUB', timeout }), {
-      onRawMessage(entry: Parameters<typeof onRawMessage>[0], id: string) {
-        reader.position = id;
-        try {
-          onRawMessage.call(adapter, entry, id);
-        } catch (err) {
-          link.reports.unreadable(err as Error);
-        }
-      },
-      close() {
-        close.call(adapter);
-        client.unsubscribe([channel, owner]);
-      },
-    });
-    if (!sessions) return adapter;
-    return Object.assign(adapter, recovery(adapter, { publisher, reader, sessions, stream: key, owner }));
+/** Returns the class of the adapters for 'redis-streams', and dispatches the entries of the stream to them. */
+export function streamsAdapter(
+  connection: RedisConnection,
+  reader: Reader,
+  options: AdapterOptions,
+): StreamsAdapterClass {
+  const { publisher, subscriber } = connection;
+  const { key, maxLen } = options;
+  const libraryOptions = { streamName: key, streamCount: 1, channelPrefix: key, maxLen };
+  /** By the name of the namespace. */
+  const adapters = new Map<string, OpenStreamsAdapter>();
+
+  void reader.dispatch((fields, id) => adapters.get(fields.nsp ?? '')?.onRawMessage(fields, id));
+
+  return class extends localFirst(RedisStreamsAdapter, connection, options, 'NUMSUB') {
+    readonly #channels: string[];
+    #listener: Listener = () => {};
+
+    constructor(nsp: Namespace) {
+      const on = (event: string, listener: Listener) => {
+        this.#listener = listener;
+        subscriber.on(event, listener);
+      };
+      super(nsp, publisher, Promise.resolve({ subscribe() {}, on }), libraryOptions);
+      const channel = channelOf(nsp, options);
+      this.#channels = [channel, `${channel}${this.uid}#`];
+      // RedisStreamsAdapter would subscribe in a later tick, and would never unsubscribe.
+      subscriber.subscribe(this.#channels);
+      adapters.set(nsp.name, this);
+    }
+
+    override close(): void {
+      subscriber.unsubscribe(this.#channels);
+      subscriber.off('messageBuffer', this.#listener);
+      if (adapters.get(this.nsp.name) === this) adapters.delete(this.nsp.name);
+    }
   };
 }
 
-// What Socket.IO's streams adapter takes for a client of ioredis: it gives its commands here, and the link sees to their
-// connections. Made by lib/redis/streams.ts.
+/** An entry of the stream: its id, and its fields and values in turn. */
+export type Entry = [id: string, fields: string[]];
 
-type Listener = (channel: Buffer, message: Buffer) => void;
+/** How long Redis waits for an entry before it answers that there is none, in ms. */
+const BLOCK = 5000;
+/** After a failure the reader waits that many ms. */
+const RETRY = 1000;
 
-export class StreamsClient {
-  // The adapter looks whether its copies wait for their first command.
-  readonly options = {};
+/** Reads the stream. After an outage it continues behind the last entry that it has read. */
+export class Reader {
+  /** The id of the last entry that was dispatched. Undefined before the first connection. */
+  position: string | undefined;
+  /** The id of the last entry that was read. */
+  #read = '';
+  #up = false;
+  #closed = false;
+  readonly #commands: Commands;
 
-  /** By the channels that each namespace's adapter subscribes to, joined: its listener. */
-  readonly #listeners = new Map<string, Listener | undefined>();
-
+  /**
+   * @param stream - its name, and how many entries are read at once
+   * @param patience - how long Redis may take longer than `BLOCK`, in ms
+   */
   constructor(
-    private readonly publisher: Publisher,
-    private readonly subscriber: Subscriber,
-    private readonly reader: Reader,
-  ) {}
-
-  /** The adapter makes copies that subscribe and that read; here each command has its connection anyway. */
-  duplicate(): this {
-    return this;
+    private readonly client: Redis,
+    private readonly stream: { name: string; count: number },
+    private readonly log: OutageLog,
+    patience: number,
+  ) {
+    this.#commands = new Commands(BLOCK + patience, (isSilent) => isSilent && client.disconnect(true));
   }
 
-  publish(channel: string, message: Buffer): Promise<unknown> {
-    return this.publisher.publish(channel, message);
+  get up(): boolean {
+    return this.client.status === 'ready' && this.#up;
   }
 
-  /** @param args - the stream's name, what it is cut to, the id, fields and values */
-  xadd(args: [string, ...string[]]): Promise<unknown> {
-    return this.publisher.send((client) => client.xadd(...args));
+  /** Calls a function with each entry until the reader is closed. What it throws is logged: anybody can add any entry. */
+  async dispatch(receive: (fields: EntryFields, id: string) => void): Promise<never> {
+    for (;;) {
+      for (const [id, fields] of await this.next()) {
+        this.position = id;
+        try {
+          receive(toObject(fields), id);
+        } catch (err) {
+          this.log.unreadable(err as Error);
+        }
+      }
+    }
   }
 
-  /** Which stream, and from where, the reader knows better. */
-  async xread(): Promise<Array<[name: string, entries: unknown[]]> | null> {
-    const entries = await this.reader.next();
-    return entries ? [['', entries]] : null;
+  /** Returns the next entries. If the reader is closed, the promise never settles: the caller would ask again. */
+  async next(): Promise<Entry[]> {
+    const { client, stream } = this;
+    while (!this.#closed) {
+      try {
+        if (client.status !== 'ready') await new Promise<void>((resolve) => client.once('ready', resolve));
+        if (!this.#up) await this.#begin();
+        const args = ['COUNT', stream.count, 'BLOCK', BLOCK, 'STREAMS', stream.name, this.#read] as const;
+        const entries = (await this.#commands.wait(client.xread(...args)))?.[0]?.[1] ?? [];
+        this.#read = entries.at(-1)?.[0] ?? this.#read;
+        if (entries.length > 0) return entries;
+      } catch (err) {
+        this.#up = false;
+        this.log.failed(err as Error);
+        if (client.status === 'ready') await delay(RETRY, undefined, { ref: false });
+      }
+    }
+    return new Promise(() => {});
   }
 
-  subscribe(channels: string[]): void {
-    this.subscriber.subscribe(channels);
-    this.#listeners.set(channels.join(), undefined);
+  reset(): void {
+    this.#up = false;
+    this.#commands.reset();
   }
 
-  /** The adapter listens right after it has subscribed. */
-  on(event: string, listener: Listener): void {
-    if (event !== 'messageBuffer') return;
-    const last = [...this.#listeners.keys()].at(-1);
-    if (last !== undefined) this.#listeners.set(last, listener);
-    this.subscriber.on(event, listener as (...args: unknown[]) => void);
+  close(): void {
+    this.#closed = true;
+    this.client.disconnect();
   }
 
-  /** A namespace is no more; its adapter would listen for ever. */
-  unsubscribe(channels: string[]): void {
-    const listener = this.#listeners.get(channels.join());
-    if (!listener) return;
-    this.#listeners.delete(channels.join());
-    this.subscriber.unsubscribe(channels);
-    this.subscriber.off('messageBuffer', listener as (...args: unknown[]) => void);
+  /** Finds the end of the stream. Reading begins there, also if the stream was replaced by one with lower ids. */
+  async #begin(): Promise<void> {
+    const { name } = this.stream;
+    const [last] = await this.#commands.wait(this.client.xrevrange(name, '+', '-', 'COUNT', 1));
+    // An entry for no namespace: with its id, a later loss of entries can be detected.
+    const end = last?.[0] ?? ((await this.#commands.wait(this.client.xadd(name, '*', 'nsp', ''))) as string);
+    if (this.#read === '' || isAfter(this.#read, end)) this.#read = end;
+    this.position = this.#read;
+    this.#up = true;
+    debug('reading %s from %s', name, this.#read);
+    this.log.recovered();
   }
+}
 
-  // The link's to do.
-  disconnect(): void {}
+/** Whether the id of an entry is greater than another. */
+export function isAfter(id: string, other: string): boolean {
+  const [a = '', b = ''] = [id, other].map((each) => each.replace(/\d+/g, (part) => part.padStart(20, '0')));
+  return a > b;
+}
+
+/** Returns the fields of an entry. Without a prototype, since anybody can add an entry with a field of any name. */
+export function toObject(fields: string[]): EntryFields {
+  const object: EntryFields = Object.create(null);
+  for (let i = 0; i < fields.length; i += 2) object[fields[i] as string] = fields[i + 1] as string;
+  return object;
 }

@@ -1,172 +1,139 @@
-// The side of the link that subscribes: what the adapters take for the client that subscribes. It knows what is subscribed to
-// and does it again on every new connection; ioredis forgets what was asked for while a password was refused. Made by link.ts.
-import { setTimeout as delay } from 'node:timers/promises';
+// Subscribes to channels and dispatches their messages; the adapters use it as their `subClient`. It subscribes anew on each connection:
+// the `autoResubscribe` of ioredis forgets channels that were requested while Redis refused the password.
 import type { Redis } from 'ioredis';
-import { Pending, type Reports } from './publisher';
+import { IN_CLUSTER, type OutageLog } from './outage-log';
+import { Commands, waitFor } from './publisher';
 
-type Listener = (...args: unknown[]) => unknown;
+export type Listener = (...args: unknown[]) => unknown;
 type Command = 'subscribe' | 'psubscribe' | 'ssubscribe';
 
 const UNDO = { subscribe: 'unsubscribe', psubscribe: 'punsubscribe', ssubscribe: 'sunsubscribe' } as const;
-
-/** Where unsubscribing fails the connection is gone, and with it what was subscribed to. */
+/** If unsubscribing fails, the connection is lost, and the subscription with it. */
 const ignore = () => {};
-
-/** After that many ms it is tried again. */
+/** The events of ioredis for messages. */
+const EVENTS = ['messageBuffer', 'pmessageBuffer', 'smessageBuffer'];
+/** A Redis Cluster that refuses is asked again after that many ms. */
 const RETRY = 1000;
 
-/** Subscribes, and passes on what comes. */
+/** The subscribing side of a connection. */
 export class Subscriber {
-  readonly #wanted: Record<Command, Set<string>> = {
-    subscribe: new Set(),
-    psubscribe: new Set(),
-    ssubscribe: new Set(),
-  };
-  readonly #guarded = new Map<Listener, Listener>();
-  readonly #pending = new Pending();
-  readonly #asking = new Set<Promise<void>>();
-  #subscribed = false;
+  #client!: Redis;
+  readonly #channels = { subscribe: new Set<string>(), psubscribe: new Set<string>(), ssubscribe: new Set<string>() };
+  readonly #listeners: Record<string, Set<Listener>> = Object.fromEntries(EVENTS.map((event) => [event, new Set()]));
+  readonly #commands = new Commands();
+  /** The subscriptions of the current connection that Redis has not confirmed. */
+  readonly #unconfirmed = new Set<Promise<void>>();
+  #isSubscribed = false;
 
-  /**
-   * @param client - connecting; it serves nothing else
-   * @param reports - told of every failure
-   */
-  constructor(
-    private readonly client: Redis,
-    private readonly reports: Reports,
-  ) {
-    // Each namespace listens.
-    client.setMaxListeners(0);
-  }
+  constructor(private readonly log: OutageLog) {}
 
   get up(): boolean {
-    return this.client.status === 'ready' && this.#subscribed;
+    return this.#client.status === 'ready' && this.#isSubscribed;
   }
 
-  subscribe(channels: string[]): void {
-    this.#add('subscribe', channels);
+  get isSubscribing(): boolean {
+    return this.#unconfirmed.size > 0;
   }
 
-  psubscribe(pattern: string): void {
-    this.#add('psubscribe', [literal(pattern)]);
+  /** Waits until Redis has confirmed all subscriptions or has refused them, that many ms at most. */
+  async settled(ms: number): Promise<void> {
+    if (this.isSubscribing) await waitFor(Promise.all(this.#unconfirmed), ms);
   }
 
-  ssubscribe(channel: string): void {
-    this.#add('ssubscribe', [channel]);
-  }
+  // The commands of the adapters.
+  readonly subscribe = (channels: string[]) => this.#add('subscribe', channels);
+  readonly psubscribe = (pattern: string) => this.#add('psubscribe', [literal(pattern)]);
+  readonly ssubscribe = (channel: string) => this.#add('ssubscribe', [channel]);
+  readonly unsubscribe = (channels: string[]) => this.#remove('subscribe', channels);
+  readonly punsubscribe = (pattern: string) => this.#remove('psubscribe', [literal(pattern)]);
+  readonly sunsubscribe = (channel: string) => this.#remove('ssubscribe', [channel]);
 
-  unsubscribe(channels: string[]): void {
-    this.#remove('subscribe', channels);
-  }
-
-  punsubscribe(pattern: string): void {
-    this.#remove('psubscribe', [literal(pattern)]);
-  }
-
-  sunsubscribe(channel: string): void {
-    this.#remove('ssubscribe', [channel]);
-  }
-
+  /** Adds a listener for messages. The adapters listen to `error` as well, only to warn if nobody else does. */
   on(event: string, listener: Listener): void {
-    // Only to remind of a missing listener would the adapter listen to it.
-    if (event === 'error') return;
-    const guarded = (...args: unknown[]) => this.#pass(listener, args);
-    this.#guarded.set(listener, guarded);
-    this.client.on(event, guarded);
+    this.#listeners[event]?.add(listener);
   }
 
   off(event: string, listener: Listener): void {
-    this.client.off(event, this.#guarded.get(listener) ?? listener);
-    this.#guarded.delete(listener);
+    this.#listeners[event]?.delete(listener);
   }
 
-  /** Whether Redis has been asked to subscribe, and has not answered. */
-  get busy(): boolean {
-    return this.#asking.size > 0;
+  /** Uses a client that is used for nothing else. */
+  use(client: Redis): void {
+    this.#client = client;
+    for (const [event, listeners] of Object.entries(this.#listeners)) {
+      client.on(event, (...args: unknown[]) => this.#dispatch(listeners, args));
+    }
+    // A Redis Cluster has new nodes.
+    client.on('subscribersReady', () => this.restore());
+    if (!client.isCluster) client.on('moved', () => this.log.failed(new Error(IN_CLUSTER), false));
   }
 
-  /**
-   * Redis has subscribed to what it was asked to, or can't now.
-   *
-   * @param ms - how long that is waited for
-   */
-  async settled(ms: number): Promise<void> {
-    if (!this.busy) return;
-    const settled = new AbortController();
-    const late = delay(ms, undefined, { ref: false, signal: settled.signal }).catch(ignore);
-    await Promise.race([Promise.all(this.#asking), late]);
-    settled.abort();
-  }
-
-  /** There is a new connection, or a new node. */
   async restore(): Promise<void> {
-    if (this.client.status !== 'ready') return;
+    const { status, isCluster } = this.#client;
+    if (status !== 'ready') return;
     try {
-      const commands = Object.keys(this.#wanted) as Command[];
-      await Promise.all(commands.map((command) => this.#ask(command, [...this.#wanted[command]])));
-      this.#subscribed = true;
-      this.reports.up();
+      const commands = Object.keys(this.#channels) as Command[];
+      await Promise.all(commands.map((command) => this.#send(command, [...this.#channels[command]])));
+      this.#isSubscribed = true;
+      this.log.recovered();
     } catch (err) {
-      this.reports.failed(err as Error);
-      // Of a Redis Cluster the connection stays, and a node may not know yet that the others are back.
-      if (this.client.isCluster) setTimeout(() => this.restore(), RETRY).unref();
+      this.log.failed(err as Error);
+      // The connection to a Redis Cluster stays, and a node may not have seen yet that the others are back.
+      if (isCluster) setTimeout(() => this.restore(), RETRY).unref();
     }
   }
 
-  /** The connection is gone. */
   reset(): void {
-    this.#pending.reset();
-    this.#subscribed = false;
+    this.#commands.reset();
+    this.#isSubscribed = false;
   }
 
   #add(command: Command, channels: string[]): void {
-    for (const channel of channels) this.#wanted[command].add(channel);
-    // What is asked for without a connection is asked for by `restore`.
-    if (this.client.status !== 'ready') return;
-    const asking = this.#pending
-      .wait(this.#ask(command, channels))
-      .catch((err) => this.reports.failed(err))
-      .finally(() => this.#asking.delete(asking));
-    this.#asking.add(asking);
+    for (const channel of channels) this.#channels[command].add(channel);
+    // Without a connection, `restore` subscribes later.
+    if (this.#client.status !== 'ready') return;
+    const confirmed = this.#commands
+      .wait(this.#send(command, channels))
+      .catch((err) => this.log.failed(err))
+      .finally(() => this.#unconfirmed.delete(confirmed));
+    this.#unconfirmed.add(confirmed);
   }
 
   #remove(command: Command, channels: string[]): void {
-    for (const channel of channels) this.#wanted[command].delete(channel);
-    if (this.client.status === 'ready') this.#undo(command, channels).catch(ignore);
+    for (const channel of channels) this.#channels[command].delete(channel);
+    if (this.#client.status === 'ready') this.#undo(command, channels).catch(ignore);
   }
 
-  // Of a Redis Cluster ioredis may throw at once.
-  async #undo(command: Command, channels: string[]): Promise<void> {
-    await this.client[UNDO[command]](...channels);
+  async #undo(command: Command, channels: string[]): Promise<unknown> {
+    return this.#client[UNDO[command]](...channels);
   }
 
-  async #ask(command: Command, channels: string[]): Promise<void> {
-    if (channels.length === 0) return;
-    if (command !== 'ssubscribe' || !this.client.isCluster) await this.client[command](...channels);
-    else await Promise.all(channels.map((channel) => this.#askNode(channel)));
+  async #send(command: Command, channels: string[]): Promise<void> {
+    const client = this.#client;
+    if (command !== 'ssubscribe' || !client.isCluster) {
+      if (channels.length > 0) await client[command](...channels);
+      return;
+    }
+    // Each sharded channel has its node. If a node comes back, ioredis subscribes once and does not report that the node refuses, so we do
+    // it as well. It keeps a channel twice that it gets twice, so we unsubscribe before.
+    for (const channel of channels) this.#undo('ssubscribe', [channel]).catch(ignore);
+    await Promise.all(channels.map((channel) => client.ssubscribe(channel)));
   }
 
-  /**
-   * Each sharded channel has its node. ioredis subscribes by itself at a node that is back, but once only, and says nothing
-   * where the node refuses. It would keep a channel that it gets a second time twice.
-   */
-  async #askNode(channel: string): Promise<void> {
-    this.#undo('ssubscribe', [channel]).catch(ignore);
-    await this.client.ssubscribe(channel);
-  }
-
-  /** Anybody may publish anything on the channels; what the adapter can't read must not end the process. */
-  #pass(listener: Listener, args: unknown[]): void {
-    try {
-      const result = listener(...args);
-      if (result instanceof Promise) result.catch((err) => this.reports.unreadable(err));
-    } catch (err) {
-      this.reports.unreadable(err as Error);
+  /** Anybody can publish anything on the channels. A message that an adapter cannot read must not end the process. */
+  #dispatch(listeners: Set<Listener>, args: unknown[]): void {
+    for (const listener of listeners) {
+      try {
+        const result = listener(...args);
+        if (result instanceof Promise) result.catch((err) => this.log.unreadable(err));
+      } catch (err) {
+        this.log.unreadable(err as Error);
+      }
     }
   }
 }
 
-/** The adapter's own pattern ends with a star; what stands before it is a name. */
+/** Escapes the name in the pattern of an adapter, which is a name and a star. */
 function literal(pattern: string): string {
   return `${pattern.slice(0, -1).replace(/[\\*?[\]]/g, '\\$&')}*`;
 }

@@ -104,7 +104,7 @@ export function agent(world: () => World, { payloads = {} }: Unable): void {
       assert.equal(failures.length, 3);
       for (const [event, error] of failures) {
         assert.equal(event, 'failed');
-        assert.match(error as string, /agent\.io emits, and gets no answers: ask a worker/);
+        assert.match(error as string, /agent\.io only emits and receives no answers: use agent\.messenger/);
       }
     });
   });

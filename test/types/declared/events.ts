@@ -1,4 +1,4 @@
-// The events of an application's namespaces, declared once.
+// The declared events of an application's namespaces.
 import type { AckError } from 'egg-socket.io';
 
 export interface Message {
@@ -6,14 +6,14 @@ export interface Message {
   by: string;
 }
 
-/** What clients of /chat send. */
+/** The events that clients of /chat emit. */
 export interface ClientEvents {
   say: (text: string, ack: (answer: Message | { error: AckError }) => void) => void;
   typing: (isTyping: boolean) => void;
   count: (ack: (count: number) => void) => void;
 }
 
-/** What /chat sends to clients. */
+/** The events that /chat emits to clients. */
 export interface ServerEvents {
   said: (message: Message) => void;
   left: (who: string, when: number) => void;

@@ -1,4 +1,4 @@
-// The test kit's clients know the events that the application has declared.
+// The types of the test kit's clients if the application declares its events.
 import { app } from 'egg-mock/bootstrap';
 import type { Equal, Expect } from '../expect';
 import type { Message } from './events';
@@ -12,15 +12,15 @@ export async function kit(): Promise<void> {
   await chat.expect('left', (who, when) => who.length > when);
   await chat.expectNothing('left');
   const [reason] = await chat.expect('disconnect');
-  // @ts-expect-error no event of the server
+  // @ts-expect-error the server does not emit it
   await chat.expect('sayd');
-  // @ts-expect-error no event of the server
+  // @ts-expect-error the server does not emit it
   await chat.expectNothing('sayd');
-  // @ts-expect-error a message has an author
+  // @ts-expect-error the author is missing
   await chat.expect('said', { text: 'hello' });
-  // @ts-expect-error no event of clients
+  // @ts-expect-error clients do not emit it
   chat.emit('said', 'hello');
-  // What a namespace's name is at run time is not known.
+  // A child of a parent namespace.
   const room = await app.ioClient('/room/7');
   await room.expect('entered', '7');
   checked<[Expect<Equal<typeof said, [message: Message]>>, Expect<Equal<typeof reason, string>>]>(answer);

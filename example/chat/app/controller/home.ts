@@ -1,4 +1,4 @@
-// The pages, and the nickname: it is chosen over HTTP and kept in the session, which app/io shares.
+// The pages and the form for the nickname. The nickname is stored in the session, which app/io reads, too.
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Controller } from 'egg';
@@ -6,7 +6,7 @@ import { isName, NAME_RULE } from '../names';
 import type { Session } from '../session';
 
 export default class HomeController extends Controller {
-  /** The chat for those who have a nickname, the form for those who haven't. */
+  /** Shows the chat if the user has a nickname, or else the form. */
   async index() {
     const { nickname } = this.ctx.session as Session;
     await (nickname ? this.#show('chat', { nickname }) : this.#show('join'));
@@ -32,7 +32,7 @@ export default class HomeController extends Controller {
     this.ctx.redirect('/');
   }
 
-  /** Tells somebody who is waving: over HTTP in, by Socket.IO out. */
+  /** Handles an HTTP request by emitting a Socket.IO event to a user. */
   async wave() {
     const { ctx, app } = this;
     const { nickname } = ctx.session as Session;
@@ -43,10 +43,10 @@ export default class HomeController extends Controller {
     ctx.status = 204;
   }
 
-  /** Sends a page of app/view. A larger application would use a view engine. */
+  /** Renders a page of app/view. A larger application would use a view engine. */
   async #show(name: string, values: Record<string, string> = {}) {
     const { ctx } = this;
-    // egg-security refuses a form that doesn't send this token back.
+    // egg-security refuses forms without this token.
     const all: Record<string, string> = { ...values, csrf: ctx.csrf };
     const html = await readFile(path.join(this.app.baseDir, 'app/view', `${name}.html`), 'utf8');
     ctx.type = 'html';

@@ -1,8 +1,8 @@
-// The client: what the page says to the server and what it hears from it. view.js shows it.
+// The Socket.IO client of the page. view.js renders it.
 import * as view from './view.js';
 
 const me = document.body.dataset.nickname;
-// Connects at once, with the session's cookie. `io` comes from /socket.io/socket.io.js
+// Connects with the session's cookie. /socket.io/socket.io.js defines `io`.
 const socket = io('/chat');
 let room;
 
@@ -25,19 +25,19 @@ function decode(text) {
 
 socket.on('connect', () => {
   view.showConnection('');
-  // Also after a lost connection: to the server this is a new socket, which is in no room yet.
+  // Also runs after a reconnection: the server has a new socket, which has not joined a room.
   join();
 });
 
 socket.on('disconnect', (reason) => {
   view.showConnection('The connection is lost. Reconnecting…');
-  // Socket.IO reconnects by itself, unless the server has sent the client away on purpose.
+  // Socket.IO reconnects automatically, unless the server has disconnected the client.
   if (reason === 'io server disconnect') socket.connect();
 });
 
 socket.on('connect_error', (err) => {
   if (socket.active) view.showConnection('The server can’t be reached. Reconnecting…');
-  // Refused by a connection middleware, app/io/middleware/auth.ts: the session is over. Socket.IO doesn't try again.
+  // The connection middleware app/io/middleware/auth.ts has refused the client: its session has expired. Socket.IO doesn't retry.
   else view.showConnection(`${err.message} Reload the page.`);
 });
 
@@ -57,12 +57,12 @@ socket.on('typing', (where, nickname) => {
   if (where === room) view.showTyping(nickname);
 });
 
-// What a packet middleware or a controller threw: the error's message, or its data.
+// The message or the data of an error that a packet middleware or a controller has thrown.
 socket.on('error', (problem) => view.showProblem(problem.message ?? problem));
 
 view.onWave(async (to) => {
   view.showProblem('');
-  // An ordinary HTTP request: app/controller/home.ts
+  // An HTTP request: see app/controller/home.ts
   const response = await fetch('/wave', {
     method: 'POST',
     headers: { 'content-type': 'application/json', 'x-csrf-token': document.querySelector('[name=_csrf]').value },
@@ -78,7 +78,7 @@ const text = document.getElementById('text');
 let lastTyping = 0;
 
 text.addEventListener('input', () => {
-  // Once a second is enough to keep "… is typing" alive.
+  // Emit at most once a second. The other pages show "… is typing" for three seconds.
   if (text.value === '' || Date.now() - lastTyping < 1000) return;
   lastTyping = Date.now();
   socket.volatile.emit('typing');

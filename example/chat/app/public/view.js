@@ -1,10 +1,10 @@
-// What the page shows. Whatever people typed is put in as text (textContent), never as HTML.
+// Renders the page. Text of users is inserted with textContent, never as HTML.
 const at = (id) => document.getElementById(id);
 
-/** How long "… is typing" stays, in ms. */
+/** How long "… is typing" is shown, in ms. */
 const TYPING = 3000;
 const typing = new Map();
-/** The nicknames of those who are in the room. */
+/** The nicknames of the users in the room. */
 let people;
 
 const WORKER =
@@ -22,7 +22,7 @@ export function showProblem(text) {
 }
 at('problem-close').addEventListener('click', () => showProblem(''));
 
-/** Empties the page for another room. */
+/** Clears the page for another room. */
 export function clear() {
   people = undefined;
   at('messages').replaceChildren();
@@ -54,7 +54,7 @@ function markRoom() {
 
 export function showPeople(now, me) {
   const nicknames = now.map(({ nickname }) => nickname);
-  // The first list after entering a room is no news.
+  // The first list after joining a room is not announced.
   for (const nickname of people ? nicknames : []) if (!people.includes(nickname)) announce(`${nickname} joined`);
   for (const nickname of people ?? []) {
     if (nicknames.includes(nickname)) continue;
@@ -75,7 +75,7 @@ function waveAt(nickname) {
   return element('button', { class: 'wave', 'data-to': nickname, 'aria-label': `Wave at ${nickname}` }, 'wave');
 }
 
-/** Whom somebody waves at. */
+/** Calls `listener` with a nickname when the user waves at it. */
 export function onWave(listener) {
   at('people').addEventListener('click', ({ target }) => {
     if (target.dataset.to !== undefined) listener(target.dataset.to);
@@ -103,7 +103,7 @@ export function announce(text) {
   add(element('p', { class: 'news' }, text));
 }
 
-/** Adds a line, and scrolls to it unless the reader has scrolled up. */
+/** Appends a line, and scrolls to it unless the user has scrolled up. */
 function add(line) {
   const list = at('messages');
   const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 80;
@@ -131,7 +131,7 @@ function sayTyping() {
   at('typing').textContent = names && `${names} ${typing.size === 1 ? 'is' : 'are'} typing…`;
 }
 
-/** A disc with the nickname's first letter, in a colour that is the nickname's own. */
+/** Returns a disc with the first letter of the nickname, in a colour computed from it. */
 function avatar(nickname) {
   const disc = element('span', { class: 'avatar', 'aria-hidden': 'true' }, [...nickname][0].toUpperCase());
   const hue = [...nickname].reduce((sum, letter) => (sum * 31 + letter.codePointAt(0)) % 360, 7);

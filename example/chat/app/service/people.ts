@@ -1,14 +1,14 @@
-// Who is where. Socket.IO knows, whichever worker somebody is connected to: there is no list of our own to keep right.
+// Users and rooms. They are read from Socket.IO's sockets of all workers, so there is no separate list to maintain.
 import { Service } from 'egg';
 import { roomKey } from '../names';
 
-/** Rooms that are there even when nobody is. */
+/** Rooms that are listed even if they are empty. */
 const FIXED_ROOMS = ['Lobby', 'Help', 'Random'];
 
-/** Somebody in a room. */
+/** A user in a room. */
 export interface Person {
   nickname: string;
-  /** The workers that have this person's pages: there may be several open. */
+  /** The workers to which the user's pages are connected. A user may have several pages open. */
   workers: number[];
 }
 
@@ -35,7 +35,7 @@ export default class PeopleService extends Service {
     return sockets.length > 0;
   }
 
-  /** Tells everybody which rooms there are, and the people of these rooms who is in them. */
+  /** Emits the list of rooms to all clients, and the users of each of these rooms to the clients in it. */
   async announce(...rooms: string[]): Promise<void> {
     this.#chat.emit('rooms', await this.rooms());
     for (const room of rooms) this.#chat.to(roomKey(room)).emit('people', room, await this.inRoom(room));

@@ -1,16 +1,16 @@
-// What answers the events of /chat. app/io/middleware has let in the client and checked what it sent.
+// The controller of the events of /chat. app/io/middleware has admitted the client and validated the event.
 import { Controller } from 'egg';
 import { roomKey } from '../../names';
 
 export default class ChatController extends Controller {
-  /** Enters a room, and leaves the one before. */
+  /** Joins a room, and leaves the previous one. */
   async join() {
     const { ctx, service } = this;
     const [room, answer] = ctx.args;
     const before: string | undefined = ctx.data.room;
     ctx.data.room = room;
     await Promise.all([before && ctx.leave(roomKey(before)), ctx.join(roomKey(room))]);
-    // The client's ack: socket.emit('join', room, (joined) => …)
+    // The acknowledgement function of socket.emit('join', room, (joined) => …)
     answer?.(room);
     await service.people.announce(room, ...(before && before !== room ? [before] : []));
   }
@@ -25,18 +25,18 @@ export default class ChatController extends Controller {
   async typing() {
     const { ctx } = this;
     const room = this.#room;
-    // To the others in the room. Volatile: not worth keeping for those who can't receive it right now.
+    // To the others in the room. Volatile: it is dropped if a client can't receive it immediately.
     ctx.volatile.to(roomKey(room)).emit('typing', room, ctx.data.nickname);
   }
 
-  /** Shows what becomes of an error: the client hears `data` as the event `error`, the stack goes to the log. */
+  /** Shows how errors are handled: the client receives `data` as the event `error`, and the stack is logged. */
   async fail() {
     throw Object.assign(new Error('chat.fail was called'), {
       data: { message: 'This always fails: you typed /fail.' },
     });
   }
 
-  /** The socket has disconnected, and is in no room any more; its data still tells in which one it was. */
+  /** Runs when the socket is disconnected: it has left all rooms, but its data still has the room. */
   async leave() {
     const { room } = this.ctx.data;
     if (room) await this.service.people.announce(room);

@@ -1,4 +1,4 @@
-// Connection middleware: lets in those who have chosen a nickname. Whoever is refused hears `connect_error`.
+// Connection middleware: admits users who have chosen a nickname. Other clients are refused, and receive `connect_error`.
 import cluster from 'node:cluster';
 import type { Application, Context } from 'egg';
 import type { Session } from '../../session';
@@ -7,10 +7,10 @@ export default (_app: Application) => async (ctx: Context, next: () => Promise<v
   const { nickname } = ctx.session as Session;
   if (!nickname) throw new Error('Choose a nickname first.');
   ctx.data.nickname = nickname;
-  // Which of Egg's workers this is; only one without a master, as in tests.
+  // The id of this worker. Without a master, as in tests, there is only one.
   ctx.data.worker = cluster.worker?.id ?? 1;
   ctx.logger.info('%s is in', nickname);
-  // Comes back when the socket has disconnected.
+  // Resolves when the socket is disconnected.
   await next();
   ctx.logger.info('%s is gone', nickname);
 };

@@ -1,5 +1,5 @@
-// Packet middleware: a client may send anything, so what controllers work with is checked before they run.
-// What is thrown here reaches the client as the event `error`; the controller isn't called.
+// Packet middleware: validates the arguments of events, because clients can send anything. If it throws, the client receives the event
+// `error`, and the controller isn't called.
 import type { Application, Context } from 'egg';
 import { isName, NAME_RULE } from '../../names';
 

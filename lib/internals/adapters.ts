@@ -1,0 +1,145 @@
+// The private and undocumented members of socket.io-adapter that the plugin uses, and those of Socket.IO's server that concern packets.
+import type { Namespace } from 'socket.io';
+import { Adapter, ClusterAdapter, type MessageType, SessionAwareAdapter } from 'socket.io-adapter';
+import type { PacketType } from 'socket.io-parser';
+import * as defaultParser from 'socket.io-parser';
+import { type Member, property } from './members';
+
+/** A packet of Socket.IO. */
+export interface Packet {
+  readonly type: PacketType;
+  /** Set by the adapter that sends the packet. */
+  nsp: string;
+  /** The event and its arguments. */
+  readonly data: unknown[];
+}
+
+/** A packet as an encoder has encoded it: a text, then its binary attachments. */
+export type EncodedPacket = Array<string | Uint8Array>;
+
+/** A request to other workers that waits for their responses. */
+export interface PendingRequest {
+  readonly type: MessageType;
+  /** How many responses have arrived. */
+  readonly current: number;
+  /** How many responses the request waits for. */
+  expected: number;
+  readonly responses: unknown[];
+  readonly timeout: NodeJS.Timeout;
+  readonly resolve: (...results: unknown[]) => void;
+}
+
+/** What SessionAwareAdapter stores for clients that may reconnect. */
+interface StoredEvents {
+  readonly maxDisconnectionDuration: number;
+  readonly sessions: Map<string, { disconnectedAt: number }>;
+  readonly packets: Array<{ emittedAt: number }>;
+}
+
+export const ADAPTER_MEMBERS: readonly Member[] = [
+  {
+    library: 'socket.io-adapter',
+    path: 'ClusterAdapter.prototype.requests',
+    type: 'object',
+    find: ({ clusterAdapter }) => property(clusterAdapter, 'requests'),
+    fallback: 'requests to a worker that has stopped, or that lacks the namespace, end with their timeout',
+  },
+  {
+    library: 'socket.io-adapter',
+    path: 'Adapter.prototype.encoder',
+    type: 'object',
+    find: ({ clusterAdapter }) => property(clusterAdapter, 'encoder'),
+    fallback: 'broadcasts to other workers are encoded twice',
+  },
+  memberOf('sessions', 'object'),
+  memberOf('packets', 'object'),
+  memberOf('maxDisconnectionDuration', 'number'),
+  {
+    library: 'socket.io',
+    path: 'Server.prototype._parser',
+    type: 'object',
+    find: ({ server }) => property(server, '_parser'),
+    fallback: "listeners of onAnyOutgoing() get broadcasts of other workers as Socket.IO's default parser decodes them",
+  },
+];
+
+function memberOf(name: keyof StoredEvents, type: Member['type']): Member {
+  const path = `SessionAwareAdapter.prototype.${name}`;
+  return { library: 'socket.io-adapter', path, type, find: ({ recoveryAdapter }) => property(recoveryAdapter, name) };
+}
+
+let sampleRecoveryAdapter: SessionAwareAdapter | undefined;
+
+/** Creates adapters for the check at boot. */
+export function createSampleAdapters(namespace: Namespace): { clusterAdapter: Adapter; recoveryAdapter: Adapter } {
+  const server = {
+    encoder: namespace.server.encoder,
+    opts: { connectionStateRecovery: { maxDisconnectionDuration: 1 } },
+  };
+  // One for the process: it has a timer that does not end.
+  sampleRecoveryAdapter ??= new SessionAwareAdapter({ server });
+  return {
+    clusterAdapter: Reflect.construct(ClusterAdapter, [namespace]) as Adapter,
+    recoveryAdapter: sampleRecoveryAdapter,
+  };
+}
+
+/** Returns the requests of an adapter that wait for responses, by request id. */
+export function requestsOf(adapter: ClusterAdapter): Map<string, PendingRequest> {
+  return (property(adapter, 'requests') as Map<string, PendingRequest> | undefined) ?? new Map();
+}
+
+/** An encoder that can skip a packet which is encoded already. */
+export class SkippingEncoder {
+  /** What the next call of `encode()` returns, in place of encoding its packet. */
+  next: EncodedPacket | undefined;
+
+  /** @param encoder - Socket.IO's encoder, or that of `config.io.init.parser` */
+  constructor(private readonly encoder: { encode(packet: Packet): EncodedPacket }) {}
+
+  encode(packet: Packet): EncodedPacket {
+    const { next } = this;
+    if (next === undefined) return this.encoder.encode(packet);
+    this.next = undefined;
+    return next;
+  }
+}
+
+/** Replaces the encoder of an adapter. */
+export function replaceEncoder(adapter: Adapter): SkippingEncoder {
+  const encoder = new SkippingEncoder((adapter.nsp as Namespace).server.encoder);
+  if (property(adapter, 'encoder') !== undefined) Object.assign(adapter, { encoder });
+  return encoder;
+}
+
+/** Decodes the event and the arguments of an encoded packet. */
+export function decodeData({ server }: Namespace, encoded: EncodedPacket): unknown[] {
+  const { Decoder } = server._parser ?? defaultParser;
+  const decoder = new Decoder({ maxAttachments: Number.POSITIVE_INFINITY });
+  let data: unknown[] = [];
+  decoder.on('decoded', (packet) => {
+    data = packet.data;
+  });
+  for (const part of encoded) decoder.add(part);
+  return data;
+}
+
+/**
+ * Creates a SessionAwareAdapter without calling its constructor, whose timer never ends and would keep a removed namespace in memory. The
+ * caller has to call `removeExpired()` from time to time.
+ *
+ * @param maxDisconnectionDuration - how long a client may be disconnected and be recovered, in ms
+ */
+export function createRecoveryAdapter(nsp: Namespace, maxDisconnectionDuration: number): Adapter & StoredEvents {
+  const adapter = Reflect.construct(Adapter, [nsp], SessionAwareAdapter) as Adapter;
+  const stored: StoredEvents = { maxDisconnectionDuration, sessions: new Map(), packets: [] };
+  return Object.assign(adapter, stored);
+}
+
+/** Removes what an adapter has stored for longer than its clients may be disconnected. */
+export function removeExpired({ maxDisconnectionDuration, sessions, packets }: StoredEvents): void {
+  const oldest = Date.now() - maxDisconnectionDuration;
+  for (const [id, { disconnectedAt }] of sessions) if (disconnectedAt < oldest) sessions.delete(id);
+  const first = packets.findIndex(({ emittedAt }) => emittedAt >= oldest);
+  packets.splice(0, first === -1 ? packets.length : first);
+}

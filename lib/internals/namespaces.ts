@@ -1,0 +1,227 @@
+// The private members of Socket.IO's Server, Namespace and ParentNamespace that the plugin uses: which namespaces exist, which clients
+// are connecting to them, and how a parent namespace creates its children.
+import { Namespace, Server, type Socket } from 'socket.io';
+import type { Adapter } from 'socket.io-adapter';
+import type { EventsMap } from '../types/events';
+import { type Client, sendConnectError } from './client';
+import { type Member, property } from './members';
+
+interface PrivateServer {
+  readonly _nsps: Map<string, Namespace>;
+  /** The options, completed with defaults. */
+  readonly opts: { connectionStateRecovery?: { maxDisconnectionDuration: number } };
+}
+
+interface PrivateNamespace {
+  readonly sockets: ReadonlyMap<string, Socket>;
+  /** The sockets whose clients are being admitted, by their first id. */
+  readonly _preConnectSockets: Map<string, Socket>;
+  /** Admits a client. */
+  _add(client: Client, ...args: unknown[]): Promise<void>;
+  /** Removes a socket that is released. */
+  _remove(socket: Socket): void;
+  /** Emits an event that a server has sent by `serverSideEmit`. */
+  _onServerSideEmit(args: unknown[]): void;
+}
+
+interface PrivateParent {
+  readonly children: Set<Namespace>;
+  /** Creates a child namespace, for a client or for `server.of()`. */
+  createChild(name: string): Namespace;
+}
+
+const member = (
+  owner: 'Server' | 'Namespace' | 'ParentNamespace',
+  name: string,
+  type: Member['type'],
+  fallback?: string,
+): Member => ({
+  library: 'socket.io',
+  path: `${owner}.prototype.${name}`,
+  type,
+  find: (sample) =>
+    property(
+      { Server: sample.server, Namespace: sample.namespace, ParentNamespace: sample.parentNamespace }[owner],
+      name,
+    ),
+  ...(fallback === undefined ? {} : { fallback }),
+});
+
+export const NAMESPACE_MEMBERS: readonly Member[] = [
+  member('Server', '_nsps', 'object'),
+  member('Server', '_checkNamespace', 'function'),
+  member(
+    'Server',
+    'opts',
+    'object',
+    'the duration of connectionStateRecovery is unknown to the plugin: 2 minutes are assumed',
+  ),
+  member('Namespace', '_preConnectSockets', 'object'),
+  member('Namespace', '_add', 'function'),
+  member('Namespace', '_remove', 'function'),
+  member('Namespace', '_onServerSideEmit', 'function'),
+  member('ParentNamespace', 'children', 'object'),
+  member('ParentNamespace', 'createChild', 'function'),
+];
+
+/** Returns the namespaces of a server by name, without parent namespaces. */
+export function namespacesOf(server: object): ReadonlyMap<string, Namespace> {
+  return (server as PrivateServer)._nsps;
+}
+
+/** Socket.IO's default of `maxDisconnectionDuration`, in ms. */
+const RECOVERY_DURATION = 120_000;
+
+/** Returns how long a client may be disconnected and still be recovered, in ms. Undefined without connectionStateRecovery. */
+export function recoveryDurationOf(server: object, isEnabled: boolean): number | undefined {
+  if (!isEnabled) return undefined;
+  return (server as PrivateServer).opts?.connectionStateRecovery?.maxDisconnectionDuration ?? RECOVERY_DURATION;
+}
+
+type CheckArguments = Parameters<Server['_checkNamespace']>;
+
+/** A Socket.IO server that decides which namespaces its clients may create. */
+export abstract class NamespaceServer<C extends EventsMap, S extends EventsMap, I extends EventsMap, D> extends Server<
+  C,
+  S,
+  I,
+  D
+> {
+  #rejected: RejectedNamespace | undefined;
+
+  /** Whether clients may create a child namespace of that name. */
+  protected abstract mayCreate(name: string): boolean;
+
+  /** Called by Socket.IO if a client asks for a namespace that does not exist. */
+  override _checkNamespace(name: CheckArguments[0], auth: CheckArguments[1], fn: CheckArguments[2]): void {
+    if (!this.mayCreate(name)) {
+      fn(false);
+      return;
+    }
+    super._checkNamespace(name, auth, (namespace) => {
+      if ((namespace as unknown) instanceof RejectedNamespace) {
+        this.#rejected = namespace as unknown as RejectedNamespace;
+      }
+      fn(namespace);
+    });
+  }
+
+  /**
+   * Must be called first in `of()`, which Socket.IO calls right after `_checkNamespace`. Returns the namespace to return if the client
+   * was rejected.
+   */
+  protected takeRejected(): Namespace | undefined {
+    const rejected = this.#rejected;
+    this.#rejected = undefined;
+    return rejected as unknown as Namespace | undefined;
+  }
+}
+
+/** Takes the place of a child namespace that is not created: the client receives an error. */
+class RejectedNamespace {
+  constructor(
+    private readonly name: string,
+    private readonly message: string,
+  ) {}
+
+  /** Called by Socket.IO in place of `Namespace._add`. */
+  _add(client: Client): void {
+    sendConnectError(client, this.name, this.message);
+  }
+}
+
+/** Returns a namespace that rejects every client with a message. */
+export function rejectedNamespace(name: string, message: string): Namespace {
+  return new RejectedNamespace(name, message) as unknown as Namespace;
+}
+
+/**
+ * Makes a function create the children of a parent namespace, for clients and for `server.of()`.
+ *
+ * @param create - called with the name of the child and with Socket.IO's own function
+ */
+export function onCreateChild(
+  parent: Namespace,
+  create: (name: string, createChild: () => Namespace) => Namespace,
+): void {
+  const target = parent as unknown as PrivateParent;
+  const { createChild } = target;
+  target.createChild = (name) => create(name, () => createChild.call(target, name));
+}
+
+/** Returns the children of a parent namespace. Empty for any other namespace. */
+export function childrenOf(nsp: Namespace): ReadonlySet<Namespace> {
+  return (nsp as unknown as Partial<PrivateParent>).children ?? new Set();
+}
+
+/** Sets the adapter of a parent namespace. */
+export function setAdapter(parent: Namespace, adapter: Adapter): void {
+  parent.adapter = adapter;
+}
+
+/**
+ * Removes a child namespace from its server and its parent.
+ *
+ * @param adapter - returns the adapter that the removed namespace uses if code still holds it and emits
+ */
+export function removeChild(child: Namespace, parent: Namespace, adapter: () => Adapter): void {
+  (parent as unknown as PrivateParent).children.delete(child);
+  (child.server as unknown as PrivateServer)._nsps.delete(child.name);
+  Object.defineProperty(child, 'adapter', { get: adapter });
+}
+
+/** Functions that are called when clients connect to a namespace and leave it. */
+export interface ClientHooks {
+  /** Called with a client that connects, and with Socket.IO's own function, which creates its socket and runs the middleware. */
+  add(client: Client, admit: () => Promise<void>): Promise<void>;
+  /** Called after a socket has disconnected or was refused. */
+  removed(): void;
+}
+
+/**
+ * Installs hooks for the clients of a child namespace. They replace the `_remove` of Socket.IO's option cleanupEmptyChildNamespaces, which
+ * removes a namespace without connected sockets, although clients may be connecting to it.
+ */
+export function hookClients(nsp: Namespace, hooks: ClientHooks): void {
+  const { _add, _remove } = Namespace.prototype as unknown as PrivateNamespace;
+  const own: Pick<PrivateNamespace, '_add' | '_remove'> = {
+    _add: (client, ...args) => hooks.add(client, () => _add.call(nsp as never, client, ...args)),
+    _remove: (socket) => {
+      _remove.call(nsp as never, socket);
+      hooks.removed();
+    },
+  };
+  Object.assign(nsp, own);
+}
+
+/** Removes the hooks. */
+export function unhookClients(nsp: Namespace): void {
+  const own: Partial<PrivateNamespace> = nsp as never;
+  delete own._add;
+  delete own._remove;
+}
+
+/** Whether a namespace has a socket, connected or being admitted. */
+export function isOccupied(nsp: Namespace): boolean {
+  const { sockets, _preConnectSockets } = nsp as unknown as PrivateNamespace;
+  return sockets.size > 0 || _preConnectSockets.size > 0;
+}
+
+/** Returns the socket of a namespace, connected or being admitted, that has an id. */
+export function socketWithId(nsp: Namespace, id: string): Socket | undefined {
+  const { sockets, _preConnectSockets } = nsp as unknown as PrivateNamespace;
+  return _preConnectSockets.get(id) ?? sockets.get(id);
+}
+
+/** Changes the id of a socket that is being admitted. */
+export function changeId(socket: Socket, id: string): void {
+  const { _preConnectSockets } = socket.nsp as unknown as PrivateNamespace;
+  // Socket.IO removes the entry by the id of the socket.
+  if (_preConnectSockets.delete(socket.id)) _preConnectSockets.set(id, socket);
+  (socket as { id: string }).id = id;
+}
+
+/** Emits an event on a namespace of this server, as one that another server has sent by `serverSideEmit`. */
+export function receiveServerSideEmit(nsp: Namespace, args: unknown[]): void {
+  (nsp as unknown as PrivateNamespace)._onServerSideEmit(args);
+}

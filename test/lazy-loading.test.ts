@@ -1,0 +1,47 @@
+// Modules that an application does not need are not loaded.
+import assert from 'node:assert/strict';
+import path from 'node:path';
+import { connected, track } from './support/app';
+import { startCluster } from './support/cluster';
+
+const LIB = path.resolve(__dirname, '../lib');
+
+describe('the modules of a worker', function () {
+  this.timeout(90_000);
+
+  /** Starts an application without configuration. Returns the modules in lib/adapters and lib/workers that a worker has loaded. */
+  async function loadedModules(workers: number): Promise<string[]> {
+    const cluster = await startCluster('forwarding', { workers });
+    try {
+      const client = await connected(track(cluster.url));
+      const files: string[] = await client.emitWithAck('modules');
+      assert(files.some((file) => /node_modules\/socket\.io\//.test(file)));
+      assert.deepEqual(
+        files.filter((file) => /node_modules\/(ioredis|@socket\.io\/redis-)/.test(file)),
+        [],
+      );
+      const own = files.filter((file) => file.startsWith(LIB)).map((file) => path.relative(LIB, file));
+      return own.filter((file) => /^(adapters|workers)\//.test(file)).map((file) => file.replace(/\.[jt]s$/, ''));
+    } finally {
+      await cluster.close();
+    }
+  }
+
+  // Agent messages are encoded as frames, with several workers and with one.
+  const ALWAYS = [
+    'adapters/frame',
+    'adapters/memory-adapter',
+    'adapters/select',
+    'workers/run-directory',
+    'workers/workers',
+  ];
+
+  it('should not be those of Redis, links and forwarding with one worker', async () => {
+    assert.deepEqual((await loadedModules(1)).sort(), ALWAYS);
+  });
+
+  it('should not be those of Redis with several workers', async () => {
+    const several = ['adapters/links', 'adapters/links-adapter', 'workers/forwarding', 'workers/internal-server'];
+    assert.deepEqual((await loadedModules(2)).sort(), [...ALWAYS, ...several, 'workers/proxy'].sort());
+  });
+});
