@@ -6,9 +6,7 @@ import { startCluster } from './support/cluster';
 
 const LIB = path.resolve(__dirname, '../lib');
 
-describe('the modules of a worker', function () {
-  this.timeout(90_000);
-
+describe('the modules of a worker', () => {
   /** Starts an application without configuration. Returns the modules in lib/adapters and lib/workers that a worker has loaded. */
   async function loadedModules(workers: number): Promise<string[]> {
     const cluster = await startCluster('forwarding', { workers });

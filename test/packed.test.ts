@@ -6,8 +6,6 @@ import path from 'node:path';
 import { EGG_MAJOR } from './support/app';
 import { application, cleanUp, compile, contents, generateTypes, install, pack, sources, talk } from './support/packed';
 
-const MINUTE = 60_000;
-
 /** Changes an application to ES modules. */
 function makeEsm(baseDir: string, more: object = {}): void {
   const file = path.join(baseDir, 'package.json');
@@ -15,11 +13,13 @@ function makeEsm(baseDir: string, more: object = {}): void {
 }
 
 if (EGG_MAJOR === 3) {
-  describe('the packed plugin', () => {
+  describe('the packed plugin', function () {
+    // npm installs packages, perhaps from the network.
+    this.timeout(300_000);
+
     let tarball = '';
 
-    before(async function () {
-      this.timeout(2 * MINUTE);
+    before(async () => {
       tarball = await pack();
     });
 
@@ -41,13 +41,11 @@ if (EGG_MAJOR === 3) {
       describe(`on Egg ${major}`, () => {
         let home = '';
 
-        before(async function () {
-          this.timeout(3 * MINUTE);
+        before(async () => {
           home = await install([tarball, `egg@${major}`]);
         });
 
-        it('should work in an application in JavaScript without TypeScript', async function () {
-          this.timeout(MINUTE);
+        it('should work in an application in JavaScript without TypeScript', async () => {
           const baseDir = application(home, 'packed-js');
           for (const name of ['typescript', 'tsx', 'ts-node']) {
             assert.throws(() => require.resolve(name, { paths: [baseDir] }), { code: 'MODULE_NOT_FOUND' });
@@ -55,8 +53,7 @@ if (EGG_MAJOR === 3) {
           await talk(baseDir);
         });
 
-        it('should work in an application in TypeScript with strict options', async function () {
-          this.timeout(MINUTE);
+        it('should work in an application in TypeScript with strict options', async () => {
           const baseDir = application(home, 'packed-ts');
           await compile(baseDir);
           await talk(baseDir);
@@ -64,8 +61,7 @@ if (EGG_MAJOR === 3) {
 
         // Egg 3 supports only CommonJS.
         if (major === 4) {
-          it('should work in an application in TypeScript with ES modules', async function () {
-            this.timeout(MINUTE);
+          it('should work in an application in TypeScript with ES modules', async () => {
             const baseDir = application(home, 'packed-ts');
             makeEsm(baseDir);
             await compile(baseDir);
@@ -74,8 +70,7 @@ if (EGG_MAJOR === 3) {
           });
         }
 
-        it('should be typed in an application in TypeScript', async function () {
-          this.timeout(MINUTE);
+        it('should be typed in an application in TypeScript', async () => {
           const baseDir = application(home, 'packed-ts');
           if (major === 4) makeEsm(baseDir);
           const router = path.join(baseDir, 'app/router.ts');
@@ -86,8 +81,7 @@ if (EGG_MAJOR === 3) {
         describe('with egg-ts-helper', () => {
           let types = '';
 
-          before(async function () {
-            this.timeout(3 * MINUTE);
+          before(async () => {
             types = await install([tarball, `egg@${major}`, 'typescript@5', `egg-ts-helper@${major - 1}`]);
           });
 
@@ -138,15 +132,13 @@ if (EGG_MAJOR === 3) {
             }
           };
 
-          it('should have typed controllers and middleware without configuration', async function () {
-            this.timeout(MINUTE);
+          it('should have typed controllers and middleware without configuration', async () => {
             await check();
           });
 
           // In an application of ES modules, egg-ts-helper can't load config/plugin.ts, and so finds no plugin.
           if (major === 4) {
-            it('should have them with ES modules and the configuration of docs/types.md', async function () {
-              this.timeout(MINUTE);
+            it('should have them with ES modules and the configuration of docs/types.md', async () => {
               const docs = fs.readFileSync(path.join(__dirname, '../docs/types.md'), 'utf8');
               const { egg } = JSON.parse(/```json\n(\{[^`]*tsHelper[^`]*)```/.exec(docs)?.[1] ?? '');
               await check((baseDir) => makeEsm(baseDir, { egg }));

@@ -25,7 +25,7 @@ async function node(args: string[], env: NodeJS.ProcessEnv = {}): Promise<string
   const { NODE_ENV: _none, NODE_TEST_CONTEXT: _no, ...inherited } = process.env;
   const options = {
     cwd: baseDir,
-    timeout: 25_000,
+    timeout: 100_000,
     env: { ...inherited, NODE_OPTIONS: `--require ${REGISTER}`, ...env },
   };
   const { stdout } = await run(process.execPath, args, options);
@@ -37,7 +37,7 @@ const mocha = [
   MOCHA,
   '--no-config',
   '--timeout',
-  '20000',
+  '60000',
   '--exit',
   '--require',
   'egg-mock/register',

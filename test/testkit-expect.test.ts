@@ -4,7 +4,7 @@ import type { Context } from 'egg';
 import type { IoTestClient } from '../lib';
 import { mm, type Running } from './support/app';
 import { startInline } from './support/inline';
-import { next, signal, until } from './support/wait';
+import { DEADLINE, next, signal, until } from './support/wait';
 
 describe('a client of app.ioClient()', () => {
   let app: Running['app'];
@@ -47,13 +47,13 @@ describe('a client of app.ioClient()', () => {
   beforeEach(async () => {
     held = signal();
     begun = [];
-    chat = await app.ioClient('/chat', { timeout: 2000 });
+    chat = await app.ioClient('/chat', { timeout: DEADLINE });
   });
 
   afterEach(() => held.resolve());
 
   const emits = (...packets: unknown[][]) => chat.emit('emit', packets);
-  const impatient = () => app.ioClient('/chat', { timeout: 300 });
+  const impatient = () => app.ioClient('/chat', { timeout: 1500 });
 
   describe('expect()', () => {
     it('should return the arguments of the next event', async () => {
@@ -139,7 +139,7 @@ describe('a client of app.ioClient()', () => {
       await next(chat as never, 'b');
       await assert.rejects(chat.expect('said'), {
         message:
-          "[egg-socket.io] timed out after 300 ms waiting for event 'said' from /chat; received but not expected: a(1), b({ c: 'd' })",
+          "[egg-socket.io] timed out after 1500 ms waiting for event 'said' from /chat; received but not expected: a(1), b({ c: 'd' })",
       });
       // The call that timed out does not consume the next event.
       emits(['said', 2]);
@@ -159,7 +159,7 @@ describe('a client of app.ioClient()', () => {
     });
 
     it('should store a thousand events and list the last twenty', async () => {
-      chat = await app.ioClient('/chat', { timeout: 1000 });
+      chat = await app.ioClient('/chat', { timeout: 3000 });
       emits(...Array.from({ length: 1500 }, (_, i) => ['n', i]), ['end']);
       await chat.expect('end');
       await assert.rejects(chat.expect('x'), /not expected: 1480 more, n\(1480\), .*, n\(1499\)$/);
@@ -264,7 +264,7 @@ describe('a client of app.ioClient()', () => {
       await next(chat as never, 'error');
       await assert.rejects(chat.emitWithAck('silent', 'x'), {
         message:
-          "[egg-socket.io] timed out after 300 ms waiting for the acknowledgement of silent('x') from /chat; received but not expected: error('no')",
+          "[egg-socket.io] timed out after 1500 ms waiting for the acknowledgement of silent('x') from /chat; received but not expected: error('no')",
       });
     });
 
@@ -278,7 +278,7 @@ describe('a client of app.ioClient()', () => {
 
     it("should use socket.io-client's own timeout if the call sets one", async () => {
       await assert.rejects(chat.timeout(20).emitWithAck('silent'), { message: 'operation has timed out' });
-      assert.equal(await chat.timeout(2000).emitWithAck('echo', 1), 1);
+      assert.equal(await chat.timeout(DEADLINE).emitWithAck('echo', 1), 1);
     });
   });
 });

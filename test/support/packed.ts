@@ -93,7 +93,7 @@ export async function generateTypes(baseDir: string): Promise<void> {
 
 /** Runs a command to its end, or fails with what it printed. */
 async function run(command: string, args: string[], cwd: string): Promise<void> {
-  const options = { cwd, timeout: 2 * MINUTE };
+  const options = { cwd, timeout: 4 * MINUTE };
   await promisify(execFile)(command, args, options).catch((err: Error & { stdout: string }) => {
     err.message += `\n${err.stdout}`;
     throw err;
