@@ -34,8 +34,8 @@ function main(files) {
     fs.copyFileSync(path.join(ROOT, file), path.join(directory, file));
   }
   const packages = Object.entries(NEWEST).map(([name, version]) => `${name}@${version}`);
-  // Peer dependencies of the plugin itself may exclude what is to be tried.
-  const install = ['install', '--no-audit', '--no-fund', '--legacy-peer-deps', ...packages];
+  // package.json keeps the tested ranges, which messages name. Peer dependencies may exclude what is to be tried.
+  const install = ['install', '--no-save', '--no-audit', '--no-fund', '--legacy-peer-deps', ...packages];
   const installed = spawnSync('npm', install, { cwd: directory, stdio: ['ignore', 'ignore', 'inherit'] });
   if (installed.status !== 0) {
     console.error(`npm ${install.join(' ')} failed`);
