@@ -1,56 +1,78 @@
-// What the plugin costs beside bare Socket.IO and its peers: `npm run bench`, with `-- --quick`, `-- --only plugin,nest`, `-- --kind broadcast` or `-- --scaling`.
+// `npm run bench`: measures the plugin, and the same applications written by hand in Egg. README.md lists the options.
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
+const { parseArgs } = require('node:util');
+const measure = require('./measure/sets.cjs');
 const prepare = require('./prepare.cjs');
+const chart = require('./report/chart.cjs');
+const { updateReadme } = require('./report/readme.cjs');
+const { report } = require('./report/tables.cjs');
 const { choose } = require('./servers/index.cjs');
-const { options, needFiles } = require('./sizes.cjs');
+const { FULL, QUICK, checkOpenFiles } = require('./sizes.cjs');
 
 const RESULTS = path.join(__dirname, 'results');
 
-/** A line that says what goes on. On a terminal it is written over. */
-function say(text) {
+/** Parses the command line. */
+function options() {
+  const { values } = parseArgs({
+    options: {
+      quick: { type: 'boolean', default: false },
+      all: { type: 'boolean', default: false },
+      only: { type: 'string' },
+      sets: { type: 'string' },
+    },
+  });
+  const { quick, all, only, sets } = values;
+  const sizes = quick ? QUICK : FULL;
+  const count = Number(sets ?? sizes.sets);
+  if (!Number.isInteger(count) || count < 1) throw new Error(`--sets: expected a positive integer, got ${sets}`);
+  const isPartial = quick || only !== undefined || sets !== undefined;
+  const [nodeMajor] = process.versions.node.split('.');
+  const name = isPartial ? 'quick' : all ? 'all' : `node${nodeMajor}`;
+  return { servers: choose({ all, names: only?.split(',') }), sizes: { ...sizes, sets: count }, name };
+}
+
+/** Shows progress on one line of the terminal, or on a line for each step if stderr is no terminal. */
+function progress(text) {
   const { isTTY, columns = 80 } = process.stderr;
   process.stderr.write(isTTY ? `\r${text.slice(0, columns - 1).padEnd(columns - 1)}` : `${text}\n`);
 }
 
 async function main() {
-  const { quick, only, kind, scaling, sizes, name } = options();
-  const chosen = choose(only);
+  const { servers, sizes, name } = options();
+  checkOpenFiles(servers.length * sizes.members + sizes.heap.idle);
   prepare();
-  const machine = `Node ${process.version}, ${os.cpus()[0].model.trim()}, ${os.availableParallelism()} cores`;
-  if (scaling) return scale(quick, sizes, machine);
-  needFiles(chosen.length * sizes.broadcast.members + (sizes.memory.rounds && sizes.memory.idle));
-  const { measure } = require('./measure/rounds.cjs');
-  const { summarize } = require('./report/statistics.cjs');
-  const { markdown } = require('./report/tables.cjs');
-  const { chart } = require('./report/chart.cjs');
-  const servers = summarize(chosen, await measure(chosen, sizes, say));
-  const text = markdown({ servers, machine, sizes });
-  write(`${name}.json`, `${JSON.stringify({ date: new Date().toISOString(), machine, sizes, servers }, rounded, 1)}\n`);
+  const run = {
+    date: new Date().toISOString(),
+    node: process.versions.node,
+    machine: `${os.cpus()[0].model.trim()}, ${os.availableParallelism()} cores`,
+    sets: sizes.sets,
+    servers: await measure(servers, sizes, progress),
+  };
+  const text = report(run);
+  fs.mkdirSync(RESULTS, { recursive: true });
+  write(`${name}.json`, stringify(run));
   write(`${name}.md`, text);
-  if (!kind) write(name === 'latest' ? 'chart.svg' : `${name}.svg`, chart(servers));
+  if (name === 'all') write('chart.svg', chart(run));
+  if (name.startsWith('node')) updateReadme();
   console.log(`\n${text}`);
 }
 
-async function scale(quick, sizes, machine) {
-  const { measure, markdown } = require('./measure/scaling.cjs');
-  needFiles(12_500);
-  const measured = await measure(sizes.scaling, say);
-  const text = markdown(measured, machine, sizes.scaling);
-  write(quick ? 'quick-scaling.md' : 'scaling.md', text);
-  console.log(`\n${text}`);
+/** JSON with one line for each server. */
+function stringify({ servers, ...head }) {
+  const lines = Object.entries(servers).map(([name, figures]) => `  "${name}": ${JSON.stringify(figures, rounded)}`);
+  return `${JSON.stringify(head, null, 1).slice(0, -2)},\n "servers": {\n${lines.join(',\n')}\n }\n}\n`;
 }
 
 const rounded = (_key, value) => (typeof value === 'number' ? Number(value.toPrecision(5)) : value);
 
-function write(name, text) {
-  fs.mkdirSync(RESULTS, { recursive: true });
-  fs.writeFileSync(path.join(RESULTS, name), text);
+function write(file, text) {
+  fs.writeFileSync(path.join(RESULTS, file), text);
 }
 
 main().catch((err) => {
   console.error(err);
-  // The servers end when their channel does.
+  // The servers exit when their IPC channel closes.
   process.exit(1);
 });

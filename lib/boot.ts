@@ -99,7 +99,7 @@ export function summary(app: Application): string {
     transports: (init.transports ?? ['polling', 'websocket']).join(', '),
     adapter: adapter === 'own' ? "the application's own" : adapter,
     workers: `${workers}${sticky ? ' (sticky)' : ''}`,
-    handover: needsForwarding(app) ? 'on' : 'off',
+    forwarding: needsForwarding(app) ? 'on' : 'off',
   };
   const listed = Object.entries(parts).map(([name, value]) => `${name}: ${value}`);
   return `[egg-socket.io] ${listed.join('; ')}`;

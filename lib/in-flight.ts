@@ -56,7 +56,11 @@ export class ServerInFlight {
 
 const SERVER = Symbol('egg-socket.io:server-in-flight');
 
-/** Returns what is running in an application. @param io - `app.io` */
+/**
+ * Returns what is running in an application.
+ *
+ * @param io - `app.io`
+ */
 export function inFlightOf(io: object): ServerInFlight {
   const holder = io as { [SERVER]?: ServerInFlight };
   holder[SERVER] ??= new ServerInFlight();

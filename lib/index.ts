@@ -24,8 +24,16 @@ export type {
   MockIoContextOptions,
 } from './testkit/types';
 export type { Handler, IoContext, IoSocket, Middleware } from './types/context';
-export type { ControllerPath, IoController, IoMiddleware } from './types/controllers';
 export type {} from './types/egg';
-export type { EventContext, EventsMap, HandlerOf, NamespaceTypes, SocketOf } from './types/events';
+export type {
+  ControllerPath,
+  EventContext,
+  EventsMap,
+  HandlerOf,
+  IoController,
+  IoMiddleware,
+  NamespaceTypes,
+  SocketOf,
+} from './types/events';
 export type { IoNamespace, RouteOf, UserId, UserOf } from './types/namespace';
 export type { FindUser, FoundUser } from './users';

@@ -1,115 +1,137 @@
-// Clients of Socket.IO 1 and 2, which `init.allowEIO3` allows. They are treated as by Socket.IO 2: a client connects to `/` before any
-// other namespace, so that the middleware of `/` guards all of them, and the query of a socket is in its handshake.
+// Clients of Socket.IO 1 and 2, which config.io.init.allowEIO3 accepts (Engine.IO protocol 3). They are treated as in Socket.IO 2: they
+// connect to `/` before any other namespace, and the query of a namespace is part of its sockets' handshake. Socket.IO 4 connects them to
+// other namespaces at once, without the middleware of `/`.
 import { type ParsedUrlQuery, parse } from 'node:querystring';
 import { debuglog, isDeepStrictEqual } from 'node:util';
 import type { Namespace, Socket } from 'socket.io';
 import { PacketType } from 'socket.io-parser';
 import {
   type Client,
-  type ClientReplacements,
-  type ConnectRequest,
-  connectClient,
-  isConnected,
-  isConnectedTo,
+  type OriginalHandler,
   type Packet,
-  replaceClientMethods,
-  sendConnectError,
+  type PacketHandler,
+  type ParsedNamespace,
+  replacePacketHandler,
+  socketsOf,
 } from './internals/client';
 
 const debug = debuglog('egg-socket.io:legacy');
 
-const REQUESTED = Symbol('egg-socket.io:requested');
+/** How many namespaces a client may be connecting to before it is connected to `/`. */
+const MAX_PENDING = 100;
+/** The longest name and query of a namespace that has to wait for `/`, in characters. */
+const MAX_LENGTH = 16_384;
+/** How Socket.IO 4 reports to any client that a namespace does not exist. */
+const INVALID_NAMESPACE = { message: 'Invalid namespace' };
 
-/** The namespaces that a client has requested and that have not answered. The query of those that wait until `/` has admitted it. */
-type Requested = Map<string, ParsedUrlQuery | undefined>;
+const LEGACY_CLIENT = Symbol('egg-socket.io:legacy-client');
 
-type LegacyClient = Client & { [REQUESTED]?: Requested };
+type WithLegacyClient = Client & { [LEGACY_CLIENT]?: LegacyClient };
 
-/** How many namespaces a client may request before `/` has admitted it. */
-const MAX_REQUESTED = 100;
-/** How long the name and the query of each may be, in characters. */
-const MAX_QUERY = 16_384;
-
-/** Treats clients of Socket.IO 1 and 2 in a namespace as Socket.IO 2 does. */
-export function setUpLegacyClients(nsp: Namespace): void {
+/** Treats the clients of Socket.IO 1 and 2 in a namespace as Socket.IO 2 does. */
+export function supportLegacyClients(nsp: Namespace): void {
   if (nsp.name !== '/') {
     nsp.use((socket, next) => {
-      if (socket.conn.protocol === 3) addQuery(socket);
+      useOwnQuery(socket);
       next();
     });
     return;
   }
   nsp.use((socket, next) => {
-    const client: LegacyClient = socket.client;
-    if (socket.conn.protocol === 3 && client[REQUESTED] === undefined) {
-      debug('a client of %s speaks EIO3', socket.handshake.address);
-      client[REQUESTED] = new Map([['/', undefined]]);
-      replaceClientMethods(client, REPLACEMENTS);
-    }
+    const client: WithLegacyClient = socket.client;
+    if (socket.conn.protocol === 3) client[LEGACY_CLIENT] ??= new LegacyClient(client);
     next();
   });
-  // In a later tick: a client that the chain has disconnected is not connected any more by then.
-  nsp.on('connection', (socket: Socket) => process.nextTick(connectRequested, socket.client));
+  // In a later tick: by then a client is disconnected if its connection chain has asked for that.
+  nsp.on('connection', ({ client }: Socket) => process.nextTick(connectToPending, client));
 }
 
-/** The query of the connection is that of all its sockets. In a namespace, the query of the CONNECT packet is added. */
-function addQuery({ handshake }: Socket): void {
-  if (Object.keys(handshake.auth).length === 0) return;
+/** Adds the query of the namespace to the handshake of a socket. Socket.IO 4 has it in `handshake.auth`. */
+function useOwnQuery({ handshake, conn }: Socket): void {
+  if (conn.protocol !== 3 || Object.keys(handshake.auth).length === 0) return;
+  // A copy: all sockets of the connection share the query of the handshake request.
   handshake.query = { ...handshake.query, ...handshake.auth };
 }
 
-const REPLACEMENTS: ClientReplacements = {
-  connect: request,
-  parseNamespace,
-  outgoing,
-  // A packet that was under way when the server disconnected the client from a namespace: Socket.IO 4 would close the connection.
-  // It still does if the client is in no namespace.
-  accepts: (client, { type, nsp }) => type === PacketType.CONNECT || isConnectedTo(client, nsp) || !isConnected(client),
-};
+function connectToPending(client: WithLegacyClient): void {
+  client[LEGACY_CLIENT]?.connectToPending();
+}
 
-/**
- * Handles the request of a client to connect to a namespace. A second request for the same namespace is rejected: its socket would
- * have the id of the first. A request that waits for `/` creates no socket and no namespace.
- */
-function request(client: LegacyClient, name: string, query: ParsedUrlQuery): void {
-  const requested = client[REQUESTED] as Requested;
-  if (requested.has(name)) sendConnectError(client, name, `already connecting to ${name}`);
-  else if (name === '/' || isConnectedTo(client, '/')) {
-    requested.set(name, undefined);
-    connectClient(client, name, query);
-  } else if (requested.size < MAX_REQUESTED && JSON.stringify([name, query]).length < MAX_QUERY) {
-    requested.set(name, query);
-  } else {
-    debug('reject a request of %s: too many before / has admitted it', client.request.url);
-    sendConnectError(client, name.slice(0, MAX_QUERY), 'asked for too much before it was in /');
+/** A client of Socket.IO 1 or 2. */
+class LegacyClient implements PacketHandler {
+  /**
+   * The namespaces that the client has asked for, until they are answered. The value is the query of one that has to wait until the
+   * client is connected to `/`. One that waits has no socket yet.
+   */
+  readonly #pending = new Map<string, ParsedUrlQuery | undefined>([['/', undefined]]);
+  readonly #original: OriginalHandler;
+
+  constructor(private readonly client: Client) {
+    this.#original = replacePacketHandler(client, this);
   }
-}
 
-/** Connects a client that `/` has admitted to the namespaces that it has requested meanwhile. */
-function connectRequested(client: LegacyClient): void {
-  const requested = client[REQUESTED];
-  if (requested === undefined || !isConnectedTo(client, '/')) return;
-  for (const [name, query] of requested) {
-    if (query === undefined) continue;
-    requested.set(name, undefined);
-    connectClient(client, name, query);
+  /**
+   * Connects the client to a namespace once it is connected to `/`. A second request for the same namespace is refused: its socket would
+   * have the id of the first one and replace it.
+   */
+  connect(name: string, query: ParsedUrlQuery): void {
+    if (this.#pending.has(name)) {
+      this.#refuse(name, `already connecting to ${name}`);
+    } else if (name === '/' || this.#isConnected) {
+      this.#connectNow(name, query);
+    } else if (this.#pending.size < MAX_PENDING && JSON.stringify([name, query]).length < MAX_LENGTH) {
+      debug('%s waits for /', name);
+      this.#pending.set(name, query);
+    } else {
+      this.#refuse(name.slice(0, MAX_LENGTH), 'too many requests before the connection to /');
+    }
   }
-}
 
-/** Socket.IO 4 parses the namespace as a URL, and does not find one whose name is not ASCII. */
-function parseNamespace({ nsp }: { nsp: string }): ConnectRequest {
-  const end = nsp.indexOf('?');
-  return end < 0
-    ? { namespace: nsp, authPayload: {} }
-    : { namespace: nsp.slice(0, end), authPayload: parse(nsp.slice(end + 1)) };
-}
+  /** Connects the client to the namespaces that it has asked for meanwhile, if it is connected to `/`. */
+  connectToPending(): void {
+    if (!this.#isConnected) return;
+    for (const [name, query] of this.#pending) {
+      if (query !== undefined) this.#connectNow(name, query);
+    }
+  }
 
-const INVALID_NAMESPACE = { message: 'Invalid namespace' };
+  /**
+   * Ignores packets that were under way when the server has disconnected the client from a namespace. Socket.IO 4 closes the whole
+   * connection. That stays so for a client that is connected to no namespace.
+   */
+  accepts({ type, nsp }: Packet): boolean {
+    const sockets = socketsOf(this.client);
+    return type === PacketType.CONNECT || sockets.has(nsp) || sockets.size === 0;
+  }
 
-/** Socket.IO 4 rejects an unknown namespace with an object, Socket.IO 2 with a string. */
-function outgoing(client: LegacyClient, packet: Packet): Packet {
-  const { type, nsp, data } = packet;
-  if (type === PacketType.CONNECT || type === PacketType.CONNECT_ERROR) client[REQUESTED]?.delete(nsp);
-  const isInvalid = type === PacketType.CONNECT_ERROR && isDeepStrictEqual(data, INVALID_NAMESPACE);
-  return isInvalid ? { ...packet, data: INVALID_NAMESPACE.message } : packet;
+  /** Splits at the question mark. Socket.IO 4 parses the name as a URL, which encodes all characters that are not ASCII. */
+  parseNamespace(nsp: string): ParsedNamespace {
+    const end = nsp.indexOf('?');
+    if (end < 0) return { namespace: nsp, authPayload: {} };
+    return { namespace: nsp.slice(0, end), authPayload: parse(nsp.slice(end + 1)) };
+  }
+
+  /** Reports an unknown namespace by a string, as Socket.IO 2 does. Socket.IO 4 sends an object. */
+  outgoing(packet: Packet): Packet {
+    const { type, nsp, data } = packet;
+    if (type === PacketType.CONNECT || type === PacketType.CONNECT_ERROR) this.#pending.delete(nsp);
+    const isUnknown = type === PacketType.CONNECT_ERROR && isDeepStrictEqual(data, INVALID_NAMESPACE);
+    return isUnknown ? { ...packet, data: INVALID_NAMESPACE.message } : packet;
+  }
+
+  /** Whether the client is connected to `/`. It may have left it again. */
+  get #isConnected(): boolean {
+    return socketsOf(this.client).has('/');
+  }
+
+  #connectNow(name: string, query: ParsedUrlQuery): void {
+    this.#pending.set(name, undefined);
+    this.#original.connect(name, query);
+  }
+
+  /** By Socket.IO's own method: a request for the same namespace may still be pending. */
+  #refuse(nsp: string, data: string): void {
+    debug('refuse %s: %s', nsp, data);
+    this.#original.send({ type: PacketType.CONNECT_ERROR, nsp, data });
+  }
 }

@@ -25,7 +25,7 @@ export function onClose(emitter: EventEmitter, callback: () => void): () => bool
   callbacks.add(callback);
   return () => {
     const wasPending = callbacks.delete(callback);
-    if (callbacks.size === 0) {
+    if (wasPending && callbacks.size === 0) {
       // An idle connection keeps no listener.
       target[WAITING] = undefined;
       target.off('close', listener);

@@ -10,8 +10,16 @@ import { isPattern, Pattern } from './namespaces/path-pattern';
 import { type Binding, NamespaceSetup } from './namespaces/setup';
 import { RouteLookup, routerOf } from './router';
 import { type IoStats, statsOf } from './stats';
-import type { IoController, IoMiddleware } from './types/controllers';
-import type { ClientEventsOf, DataOf, DeclaredAs, InterServerEventsOf, ServerEventsOf, SocketOf } from './types/events';
+import type {
+  ClientEventsOf,
+  DataOf,
+  DeclaredAs,
+  InterServerEventsOf,
+  IoController,
+  IoMiddleware,
+  ServerEventsOf,
+  SocketOf,
+} from './types/events';
 import type { IoNamespace, RouteOf, UserOf } from './types/namespace';
 import type { Users } from './users';
 
@@ -76,7 +84,7 @@ export class IoServer extends NamespaceServer<
     const lookup = new RouteLookup(this);
     const allowsEio3 = init.allowEIO3 === true;
     this.#setup = new NamespaceSetup({ reporting, generateId, users, allowsEio3, lookup }, this.#parents);
-    // The constructor of Socket.IO's class has created the namespace / before this class had its fields.
+    // Socket.IO's constructor has created `/`.
     this.#setup.setUp(this.sockets as IoNamespace);
     this.#configured = names.filter((name) => !isPattern(name));
     for (const name of names) {
@@ -88,11 +96,11 @@ export class IoServer extends NamespaceServer<
    * Returns the namespace of a name, which is created if it does not exist. A name with parameters (`/room/:id`) stands for all names
    * that match it: its parent namespace is returned.
    *
-   * @param name - with or without its leading slash; or a regular expression or a function, as for Socket.IO
-   * @param onConnection - a listener of connections to the namespace
-   * @throws {ConfigError} if its parameters cannot be parsed; or, after the boot, if another pattern matches it: an id that begins
-   *   with a colon has to be encoded
-   * @throws {URIError} if it matches a pattern, and its percent-encoding is wrong
+   * @param name - the name, with or without its leading slash; or a regular expression or a function, as for Socket.IO
+   * @param onConnection - called with each socket that connects to the namespace
+   * @throws {ConfigError} if the parameters of the name cannot be parsed. After the boot, also if another pattern matches the name: an id
+   *   that begins with a colon must be encoded
+   * @throws {URIError} if a pattern matches the name, and the percent-encoding of the name is malformed
    */
   override of<N extends string>(
     name: N,
@@ -102,31 +110,14 @@ export class IoServer extends NamespaceServer<
   // biome-ignore lint/suspicious/noExplicitAny: Socket.IO declares one type of namespace
   override of(name: string | ParentName, onConnection?: OnConnection): any;
   override of(name: string | ParentName, onConnection?: OnConnection): IoNamespace {
-    // Called by the constructor of Socket.IO's class.
+    // Socket.IO's constructor creates `/` before this class has its fields.
     if (!(#setup in this)) return super.of(name, onConnection) as IoNamespace;
     const rejected = this.takeRejected();
     if (rejected) return rejected as IoNamespace;
-    if (typeof name === 'function' || name instanceof RegExp) return this.#createParent(name, onConnection);
-    const fullName = String(name).startsWith('/') ? name : `/${name}`;
-    const parent = this.#parents.withPattern(fullName);
-    if (parent) return onConnection ? (parent.on('connect', onConnection) as IoNamespace) : parent;
-    if (!namespacesOf(this).has(fullName)) {
-      if (isPattern(fullName)) {
-        if (this.#setup.isBinding) this.#parents.assertUnmatched(fullName);
-        return this.#createParent(new Pattern(fullName, `app.io.of('${fullName}')`), onConnection);
-      }
-      this.#parents.isAskedByCode = true;
-    }
-    try {
-      const nsp = super.of(fullName) as IoNamespace;
-      // Socket.IO does not add the listener to a child that it creates.
-      if (onConnection) nsp.on('connect', onConnection);
-      this.#children.touch(nsp);
-      this.#setup.setUp(nsp);
-      return nsp;
-    } finally {
-      this.#parents.isAskedByCode = false;
-    }
+    const isParent = typeof name === 'function' || name instanceof RegExp;
+    const nsp = isParent ? this.#createParent(name) : this.#find(String(name));
+    if (onConnection) nsp.on('connect', onConnection);
+    return nsp;
   }
 
   /**
@@ -161,7 +152,7 @@ export class IoServer extends NamespaceServer<
     return statsOf(this).read(namespacesOf(this).values(), (nsp) => routerOf(nsp)?.name ?? nsp.name);
   }
 
-  /** Returns the names of the namespaces; for child namespaces, those of their parents. */
+  /** Returns the names of the namespaces. Children of parent namespaces are not listed, but what their parents stand for. */
   names(): string[] {
     const namespaces = [...namespacesOf(this).values()] as IoNamespace[];
     const permanent = namespaces.filter((nsp) => !this.#children.has(nsp));
@@ -184,20 +175,34 @@ export class IoServer extends NamespaceServer<
     this.#setup.startBinding(binding, configured);
   }
 
-  /** Stops removing idle child namespaces: all namespaces are about to be closed. */
+  /** Stops the removal of idle child namespaces. Must be called before the adapters of the namespaces are closed. */
   closeChildren(): void {
     this.#children.close();
   }
 
-  /** A client could name a parent namespace, too. */
+  /** A name with parameters would be taken for a parent namespace. */
   protected override mayCreate(name: string): boolean {
     return name.length <= MAX_NAME_LENGTH && !isPattern(name);
   }
 
-  #createParent(by: ParentName | Pattern, onConnection?: OnConnection): IoNamespace {
+  #find(name: string): IoNamespace {
+    const fullName = name.startsWith('/') ? name : `/${name}`;
+    const parent = this.#parents.withPattern(fullName);
+    if (parent) return parent;
+    if (!namespacesOf(this).has(fullName) && isPattern(fullName)) {
+      if (this.#setup.isBinding) this.#parents.assertUnmatched(fullName);
+      return this.#createParent(new Pattern(fullName, `app.io.of('${fullName}')`));
+    }
+    const nsp = this.#parents.createForCode(() => super.of(fullName) as IoNamespace);
+    this.#children.touch(nsp);
+    this.#setup.setUp(nsp);
+    return nsp;
+  }
+
+  #createParent(by: ParentName | Pattern): IoNamespace {
     // A configured namespace whose name matches the pattern is not a child: it is created first.
     if (by instanceof Pattern) for (const name of this.#configured) if (by.matches(name)) this.of(name);
-    const parent = super.of(by instanceof Pattern ? by.regexp : by, onConnection) as IoNamespace;
+    const parent = super.of(by instanceof Pattern ? by.regexp : by) as IoNamespace;
     this.#parents.add(parent, by);
     this.#setup.setUp(parent);
     return parent;

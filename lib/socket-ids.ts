@@ -45,7 +45,7 @@ function assignId(socket: Socket, generateId: GenerateId): Error | undefined {
   }
   conn[ID] ??= generateId(socket.request);
   const id = prefix + conn[ID];
-  // Of two sockets with one id, Socket.IO would forget the first and never emit its disconnect.
+  // A second socket with the same id would replace the first one, which would never emit `disconnect`.
   const other = socketWithId(nsp, id);
   if (other && other !== socket && other.conn === conn) return new Error(`already connecting to ${nsp.name}`);
   changeId(socket, id);

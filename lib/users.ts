@@ -1,11 +1,14 @@
-// The users of clients: `config.io.user` returns the user id of a client. The sockets of a user are in a room, through which
-// app.io.user() reaches them on every worker.
+// Users: `config.io.user` returns the user id of a client, whose socket then joins the rooms of the user. `user(id)` selects these rooms, on
+// every worker.
 import { createHmac } from 'node:crypto';
+import { debuglog } from 'node:util';
 import type { Context } from 'egg';
 import type { Namespace, Socket } from 'socket.io';
 import { ConfigError, type ErrorLog, isPromise, toError } from './errors';
 import { hasClosed, unlessClosed } from './on-close';
 import type { UserId } from './types/namespace';
+
+const debug = debuglog('egg-socket.io:users');
 
 /** What `config.io.user` returns. There is no user if it is `undefined`, `null`, `false` or `''`. */
 export type FoundUser = UserId | false | null | undefined;
@@ -42,7 +45,7 @@ export class Users {
    *
    * @param parent - the name of the namespace, if it is a parent namespace
    * @throws {ConfigError} if `config.io.user` is not set
-   * @throws {TypeError} if the id is not an id, or if it is a parent namespace
+   * @throws {TypeError} if the id is not a string, a number or a bigint, or if it is a parent namespace
    */
   in<N extends Pick<Namespace, 'in'>>(nsp: N, id: UserId, parent?: string): ReturnType<N['in']> {
     if (this.find === undefined) {
@@ -54,7 +57,7 @@ export class Users {
         'user() needs config.io.user, which returns the user of a client',
       );
     }
-    // It would reach only the children of this worker.
+    // The children of a parent namespace that exist on other workers would be left out.
     if (parent !== undefined)
       throw new TypeError(`[egg-socket.io] user(): ${parent} stands for many namespaces: name one of them`);
     // Without a room, all sockets would be selected.
@@ -67,7 +70,7 @@ export class Users {
   }
 
   /**
-   * Finds the user of a client that is being admitted, and adds its socket to the room. Returns at once if the client disconnects
+   * Finds the user of a client that is being admitted. Its socket joins the rooms of the user. Resolves early if the client disconnects
    * meanwhile.
    *
    * @param log - for an error after the client has disconnected
@@ -79,7 +82,7 @@ export class Users {
     const found = (this.find as FindUser)(ctx);
     const id = isPromise(found) ? await unlessClosed(conn, found, (thrown) => log.error(toError(thrown))) : found;
     if (hasClosed(conn)) return;
-    if (!isNobody(id) && !isId(id)) {
+    if (!hasNoUser(id) && !isId(id)) {
       throw new ConfigError(
         'config.io.user',
         this.find,
@@ -87,7 +90,8 @@ export class Users {
         `config.io.user returned ${show(id)} for a client of ${socket.nsp.name}`,
       );
     }
-    const rooms = isNobody(id) ? [] : this.#rooms(id);
+    debug('%s of %s has %s', socket.id, socket.nsp.name, hasNoUser(id) ? 'no user' : 'a user');
+    const rooms = hasNoUser(id) ? [] : this.#rooms(id);
     // A recovered socket may be in the room of another user. The name of a room may be a number.
     const others = Array.from(socket.rooms).filter((room) => String(room).startsWith(PREFIX) && !rooms.includes(room));
     for (const room of others) await socket.leave(room);
@@ -120,7 +124,7 @@ export class Users {
   }
 }
 
-function isNobody(id: unknown): id is undefined | null | false | '' {
+function hasNoUser(id: unknown): id is undefined | null | false | '' {
   return id === undefined || id === null || id === false || id === '';
 }
 

@@ -1,4 +1,4 @@
-// config.io.adapter: what is chosen, and what fails the boot.
+// config.io.adapter: which adapter is chosen, and which values fail the boot.
 import assert from 'node:assert/strict';
 import type { Application } from 'egg';
 import { Adapter } from 'socket.io-adapter';
@@ -15,7 +15,7 @@ const choose = (io: IoConfig, host: Host = ONE) => chooseAdapter(resolveConfig(i
 const redis = { host: '127.0.0.1' };
 
 describe('config.io.adapter', () => {
-  it('should choose by itself: memory, cluster or redis', () => {
+  it('should default to memory, cluster or redis', () => {
     assert.equal(choose({}), 'memory');
     assert.equal(choose({}, MANY), 'cluster');
     assert.equal(choose({}, STICKY), 'cluster');
@@ -24,7 +24,7 @@ describe('config.io.adapter', () => {
     assert.equal(choose({ init: { adapter: Adapter as never } }, MANY), 'own');
   });
 
-  it('should be what the configuration says', () => {
+  it('should be the configured adapter', () => {
     assert.equal(choose({ adapter: 'memory' }, MANY), 'memory');
     assert.equal(choose({ adapter: 'cluster' }, MANY), 'cluster');
     assert.equal(choose({ adapter: 'cluster' }, ONE), 'memory');
@@ -36,7 +36,7 @@ describe('config.io.adapter', () => {
     assert.equal(choose({ adapter: () => Adapter }, MANY), 'own');
   });
 
-  it('should fail the boot for anything else', async () => {
+  it('should fail the boot for other values', async () => {
     const { message } = await bootError({ io: { adapter: 'streams' } as unknown as IoConfig });
     assert.match(
       message,
@@ -47,13 +47,13 @@ describe('config.io.adapter', () => {
     assert.throws(() => choose(both), /config\.io\.init\.adapter is .*nothing if config\.io\.adapter is set/);
   });
 
-  it('should warn of Redis that nobody uses', () => {
+  it('should warn if config.io.redis has no effect', () => {
     const { warnings } = resolveConfig({ adapter: 'cluster', redis });
     assert.deepEqual(warnings, ["config.io.redis has no effect: config.io.adapter is 'cluster'"]);
     assert.match(resolveConfig({ adapter: () => Adapter, redis }).warnings[0]!, /config\.io\.adapter is a function/);
   });
 
-  it('should be the adapter that a function gives for the application', async () => {
+  it('should be the adapter that a function returns for the application', async () => {
     class Own extends Adapter {}
     let given: Application | undefined;
     const adapter = (app: Application) => {
@@ -65,13 +65,13 @@ describe('config.io.adapter', () => {
     for (const name of ['/', '/chat', '/late']) assert(app.io.of(name).adapter instanceof Own, name);
   });
 
-  it('should be what an arrow function makes', async () => {
+  it('should be the adapter that an arrow function creates', async () => {
     class Own extends Adapter {}
     const { app } = await startInline({ io: { adapter: () => (nsp) => new Own(nsp) } });
     assert(app.io.of('/').adapter instanceof Own);
   });
 
-  it('should fail the boot where a function gives no constructor', async () => {
+  it('should fail the boot if a function returns no constructor', async () => {
     const { message } = await bootError({ io: { adapter: (() => 'redis') as never } });
     assert.match(message, /the function config\.io\.adapter must return an adapter or its constructor.*'redis'/);
   });
@@ -79,7 +79,7 @@ describe('config.io.adapter', () => {
   describe('with connectionStateRecovery', () => {
     const init = { connectionStateRecovery: {} };
 
-    it('should fail the boot where messages are not kept, and say which adapters keep them', async () => {
+    it('should fail the boot if the adapter stores no events, and name those that do', async () => {
       const { message } = await bootError({ io: { init, redis } });
       assert.match(message, /connectionStateRecovery does not work with the adapter 'redis' and 1 worker/);
       assert.match(message, /It works with config\.io\.adapter 'redis-streams', or 'memory' with one worker/);
@@ -88,7 +88,7 @@ describe('config.io.adapter', () => {
       assert.throws(() => choose({ init, redis, adapter: 'redis-sharded' }), /adapter 'redis-sharded'/);
     });
 
-    it('should work where they are', () => {
+    it('should work with adapters that store events', () => {
       assert.equal(choose({ init }), 'memory');
       assert.equal(choose({ init, adapter: 'memory' }, STICKY), 'memory');
       assert.equal(choose({ init, redis, adapter: 'redis-streams' }, MANY), 'redis-streams');

@@ -220,9 +220,7 @@ describe('the example chat', () => {
   });
 });
 
-describe('the example chat, started by npm start', function () {
-  this.timeout(90_000);
-
+describe('the example chat, started by npm start', () => {
   let chat: Cluster;
 
   before(async () => {

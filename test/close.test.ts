@@ -1,4 +1,4 @@
-// The end of an application: its clients hear of it, and nothing of ours is left open.
+// An application that closes: connections, adapters, and Egg's HTTP server.
 import assert from 'node:assert/strict';
 import { refused } from './support/app';
 import { parity } from './support/clients';
@@ -6,7 +6,7 @@ import { startInline } from './support/inline';
 import { next, signal } from './support/wait';
 
 parity('closing the application', () => {
-  it('should close the connections so that clients come back by themselves, and end their onions', async () => {
+  it('should close the connections so that clients reconnect, and unwind their chains', async () => {
     const over = signal<boolean>();
     const reasons: string[] = [];
     const { connect, app } = await startInline({
@@ -28,7 +28,7 @@ parity('closing the application', () => {
     assert.deepEqual(reasons, ['forced close']);
   });
 
-  it("should leave Egg's HTTP server to Egg, and let no new client in", async () => {
+  it("should not close Egg's HTTP server, and refuse new clients", async () => {
     const { app, server, client, url } = await startInline({});
     await app.close();
     assert.equal(server.listening, true);
@@ -38,7 +38,7 @@ parity('closing the application', () => {
     assert.match(await handshake.text(), /the server is closing/);
   });
 
-  it('should close the adapters of all namespaces, and work without any client', async () => {
+  it('should close the adapters of all namespaces, also without clients', async () => {
     const closed: string[] = [];
     const { app } = await startInline({ io: { namespace: { '/': {}, '/chat': {} } } });
     for (const name of ['/', '/chat']) {

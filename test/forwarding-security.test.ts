@@ -248,9 +248,7 @@ describe('forwarding to the internal server of a worker', () => {
   });
 });
 
-describe('the internal servers of 2 workers', function () {
-  this.timeout(90_000);
-
+describe('the internal servers of 2 workers', () => {
   let cluster: Cluster;
   let directory: string;
 

@@ -2,11 +2,11 @@
 // without an optional one.
 import assert from 'node:assert/strict';
 import type { Context } from 'egg';
-import { Socket } from 'socket.io';
+import { Namespace, Socket } from 'socket.io';
 import { assertMembers, assertSupported, createSample, MEMBERS } from '../lib/internals/assert-supported';
 import { type Member, missing, type Sample } from '../lib/internals/members';
 import { connected, logs, refused } from './support/app';
-import { startInline } from './support/inline';
+import { bootError, startInline } from './support/inline';
 import { next, signal, until } from './support/wait';
 
 type Prototype = Record<string, unknown>;
@@ -80,6 +80,20 @@ describe('private members of other libraries', () => {
       });
     }
   }
+
+  it('should fail the boot of an application that has an unsupported version of Socket.IO', async () => {
+    const members = Namespace.prototype as unknown as Prototype;
+    const { _onServerSideEmit } = members;
+    delete members._onServerSideEmit;
+    restored.push(() => {
+      members._onServerSideEmit = _onServerSideEmit;
+    });
+    const { message } = await bootError({});
+    assert.match(
+      message,
+      /Namespace\.prototype\._onServerSideEmit of socket\.io 4\.\d.* is missing\. Supported: socket\.io ~4\.8/,
+    );
+  });
 
   it('should guard events by packet middleware if Socket.dispatch is missing', async () => {
     const reached: string[] = [];

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import type { Socket } from 'socket.io-client';
 import { logs, mm, type Running, start } from './support/app';
 import { parity } from './support/clients';
-import { next, times } from './support/wait';
+import { DEADLINE, next, times } from './support/wait';
 
 parity('legacy: controllers', () => {
   let running: Running;
@@ -13,7 +13,8 @@ parity('legacy: controllers', () => {
   });
 
   /** Emits an event and returns the acknowledgement of the controller. */
-  const ask = (client: Socket, event: string, ...args: unknown[]) => client.timeout(5000).emitWithAck(event, ...args);
+  const ask = (client: Socket, event: string, ...args: unknown[]) =>
+    client.timeout(DEADLINE).emitWithAck(event, ...args);
 
   it('should load app.io.controller before app/router.js runs', () => {
     const { controllersAtRouter } = running.app as unknown as Record<string, unknown>;

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { type Running, start } from './support/app';
 import { parity } from './support/clients';
-import { next, until } from './support/wait';
+import { DEADLINE, next, until } from './support/wait';
 
 parity('legacy: app/io of a plugin', () => {
   let running: Running;
@@ -29,9 +29,9 @@ parity('legacy: app/io of a plugin', () => {
 
   it("should route to the plugin's controller, through its packet middleware", async () => {
     const client = await running.connect();
-    const answer = await client.timeout(5000).emitWithAck('presence');
+    const answer = await client.timeout(DEADLINE).emitWithAck('presence');
     assert.deepEqual(answer, { present: [client.id], from: 'presence' });
-    assert.equal(await client.timeout(5000).emitWithAck('hail'), 'pong');
+    assert.equal(await client.timeout(DEADLINE).emitWithAck('hail'), 'pong');
   });
 
   it('should fail the boot if the application has a controller of the same name', async () => {
@@ -58,7 +58,7 @@ describe('legacy: config.controller.supportParams', () => {
   for (const [event, expected] of cases) {
     it(`should answer ${event}`, async () => {
       const client = await running.connect();
-      assert.equal(await client.timeout(5000).emitWithAck(event, 'hello'), expected);
+      assert.equal(await client.timeout(DEADLINE).emitWithAck(event, 'hello'), expected);
     });
   }
 });

@@ -1,4 +1,4 @@
-// Namespaces with parameters: '/room/:id' stands for all that match, and ctx.params says for which.
+// Namespaces with parameters: '/room/:id' stands for all names that match it, and ctx.params contains the values.
 import assert from 'node:assert/strict';
 import type { Application, Context } from 'egg';
 import type { Socket } from 'socket.io-client';
@@ -9,10 +9,10 @@ import { next, signal } from './support/wait';
 
 const connectOld = require('socket.io-client2') as (url: string, options: object) => Socket;
 
-/** Answers with the parameters, and with the namespace. */
+/** Answers with the parameters and the namespace. */
 const where = (ctx: Context) => ctx.args[0]([ctx.params && { ...ctx.params }, ctx.socket.nsp.name]);
 
-/** What a client of the namespace is answered. */
+/** Returns the answer to a client of the namespace. */
 const asked = async ({ connect }: Awaited<ReturnType<typeof startInline>>, nsp: string) =>
   (await connect(nsp)).emitWithAck('where');
 
@@ -23,7 +23,7 @@ const routed = (...names: Array<string | RegExp>) => ({
 });
 
 describe('a namespace with parameters', () => {
-  it('should have its chains and routes in every child, and ctx.params in all of them', async () => {
+  it('should run its chains and routes in every child, with ctx.params', async () => {
     const seen: string[] = [];
     const left = signal();
     const note = (name: string) => async (ctx: Context, next: () => Promise<void>) => {
@@ -54,7 +54,7 @@ describe('a namespace with parameters', () => {
     assert.deepEqual(seen, [...each('5'), ...each('6'), 'system 6']);
   });
 
-  it('should decode parameters, and know several, optional and repeated ones', async () => {
+  it('should decode parameters, and support several, optional and repeated ones', async () => {
     const running = await startInline(routed('/room/:id', '/a/:x{/to/:y}', '/files/:owner/*path'));
     assert.deepEqual(await asked(running, '/room/a%2Fb%20%C3%BC'), [{ id: 'a/b ü' }, '/room/a%2Fb%20%C3%BC']);
     assert.deepEqual(await asked(running, '/room/ü'), [{ id: 'ü' }, '/room/ü']);
@@ -63,14 +63,14 @@ describe('a namespace with parameters', () => {
     assert.deepEqual((await asked(running, '/files/me/x/y%2Fz'))[0], { owner: 'me', path: ['x', 'y/z'] });
   });
 
-  it('should take names letter by letter, and no others', async () => {
+  it('should match names exactly', async () => {
     const { client } = await startInline(routed('/room/:id'));
     for (const name of ['/Room/5', '/room/5/', '/room/', '/room', '/room/5/6', '/x/room/5', '/room/:id']) {
       assert.equal((await refused(client(name))).message, 'Invalid namespace', name);
     }
   });
 
-  it('should refuse what is wrongly encoded or too long, and nobody else notices', async () => {
+  it('should reject names that are malformed or too long, and not affect other clients', async () => {
     const { app, client, connect } = await startInline(routed('/room/:id', /^\/any-/));
     const friend = await connect('/room/5');
     assert.equal((await refused(client('/room/%E0%A4%A'))).message, 'Invalid namespace: URI malformed');
@@ -83,7 +83,7 @@ describe('a namespace with parameters', () => {
     assert(!app.io._nsps.has('/room/100%'));
   });
 
-  it('should be the same namespace each time, whose later routes reach the children that are here', async () => {
+  it('should be the same namespace each time, whose later routes apply to existing children', async () => {
     const { app, connect } = await startInline(routed('/room/:id'));
     const client = await connect('/room/5');
     assert.equal(app.io.of('/room/:id'), app.io.of('room/:id'));
@@ -95,14 +95,14 @@ describe('a namespace with parameters', () => {
     assert.deepEqual(heard, ['/room/6']);
   });
 
-  it('should be bound when its first route comes after its first client', async () => {
+  it('should be bound if its first route is added after its first client has connected', async () => {
     const { app, connect } = await startInline({ router: (app) => void app.io.of('/room/:id') });
     await connect('/room/5');
     app.io.of('/room/:id').route('where', where);
     assert.deepEqual(await (await connect('/room/5')).emitWithAck('where'), [{ id: '5' }, '/room/5']);
   });
 
-  it('should reach the clients of all children, and of one', async () => {
+  it('should emit to the clients of all children, and of one child', async () => {
     const { app, connect } = await startInline(routed('/room/:id'));
     const heard: string[] = [];
     const clients = await Promise.all(['5', '6'].map((id) => connect(`/room/${id}`)));
@@ -120,8 +120,8 @@ describe('a namespace with parameters', () => {
     assert.equal((await app.io.of('/room/5').fetchSockets()).length, 1);
   });
 
-  it('should have the sockets of all children join, leave and disconnect, and say what it does not do', async () => {
-    // With what keeps messages, each child has something of its own to say with an event.
+  it('should make the sockets of all children join, leave and disconnect, and throw for what needs responses', async () => {
+    // The adapter of connection state recovery appends an offset of its own to each event of a child.
     const { app, connect } = await startInline({
       io: { init: { connectionStateRecovery: {} } },
       ...routed('/room/:id'),
@@ -150,7 +150,7 @@ describe('a namespace with parameters', () => {
     for (const [reason] of await gone) assert.equal(reason, 'io server disconnect');
   });
 
-  it('should call each listener that is given for one of the children', async () => {
+  it('should call each listener that is passed to of() for one of the children', async () => {
     const { app, connect } = await startInline(routed('/room/:id'));
     const heard: string[] = [];
     app.io.of('/room/5', (socket) => heard.push(`first ${socket.nsp.name}`));
@@ -159,7 +159,7 @@ describe('a namespace with parameters', () => {
     assert.deepEqual(heard, ['first /room/5', 'second /room/5']);
   });
 
-  it('should reach a client on a child that code has asked for before there was anything', async () => {
+  it('should apply to a child that code has asked for before the parent was created', async () => {
     const { app, client } = await startInline({
       io: { namespace: { '/room/:id': { connectionMiddleware: ['a'] } } },
       middleware: {
@@ -177,7 +177,7 @@ describe('a namespace with parameters', () => {
     assert.deepEqual(app.io.names(), ['/', '/room/:id']);
   });
 
-  it('should be there, once, for who hears of it from new_namespace, whatever that does', async () => {
+  it('should set up a child before listeners of new_namespace use it, and if they throw', async () => {
     const seen: string[] = [];
     const running = await startInline({
       io: { connectionMiddleware: ['a'] },
@@ -201,7 +201,7 @@ describe('a namespace with parameters', () => {
     assert.deepEqual(seen, ['/room/5', '/any-5', '/room/bad', '/any-bad']);
   });
 
-  it('should give way to a namespace of its own, wherever that stands in the configuration', async () => {
+  it('should not apply to a namespace with an entry of its own, in any order of the entries', async () => {
     for (const names of [
       ['/room/:id', '/room/lobby'],
       ['/room/lobby', '/room/:id'],
@@ -228,7 +228,7 @@ describe('a namespace with parameters', () => {
     }
   });
 
-  it('should give way to a configured namespace, also where the code alone names the pattern', async () => {
+  it('should not apply to a configured namespace if only code names the pattern', async () => {
     const seen: string[] = [];
     const running = await startInline({
       io: { namespace: { '/room/lobby': { connectionMiddleware: ['b'] } } },
@@ -243,7 +243,7 @@ describe('a namespace with parameters', () => {
     assert.deepEqual(seen, ['own']);
   });
 
-  it('should take no value for a pattern, from a client or from code', async () => {
+  it('should not create a child whose name is a pattern, for a client or for code', async () => {
     const { app, client, connect } = await startInline(routed('/room/:id'));
     for (const name of ['/room/:id', '/room/:other', '/any/:other']) {
       assert.equal((await refused(client(name))).message, 'Invalid namespace', name);
@@ -254,12 +254,12 @@ describe('a namespace with parameters', () => {
       message: /\/room\/:id stands for such names already .*'\/room\/:other'.*encodeURIComponent/,
     });
     assert.deepEqual(app.io.names(), before);
-    // Encoded it is a value as any other.
+    // Encoded, it is a value.
     const name = `/room/${encodeURIComponent(':other')}`;
     assert.deepEqual((await (await connect(name)).emitWithAck('where'))[0], { id: ':other' });
   });
 
-  it('should give way to a pattern that comes first: in the configuration, then in the code', async () => {
+  it('should be matched in order: first the patterns of the configuration, then those of code', async () => {
     const io: IoConfig = { namespace: { '/x/:config': {}, '/:first/y': {} } };
     const running = await startInline({
       io,
@@ -272,7 +272,7 @@ describe('a namespace with parameters', () => {
     assert.deepEqual((await asked(running, '/q/a'))[0], { 0: 'a' });
   });
 
-  it('should take routes of its own alone, not of a child', async () => {
+  it('should refuse a route of one of its children', async () => {
     const error = await bootError(routed('/room/:id', '/room/lobby'));
     assert.match(
       error.message,
@@ -280,7 +280,7 @@ describe('a namespace with parameters', () => {
     );
   });
 
-  it('should be named by the line at boot, by the warning of what is open, and by those of routes', async () => {
+  it('should be named by its pattern in the log line at boot and in warnings', async () => {
     const all = signal<{ warn: string[] }>();
     const { app } = await startInline({
       io: { namespace: { '/': { connectionMiddleware: ['a'] } } },
@@ -302,7 +302,7 @@ describe('a namespace with parameters', () => {
     assert.deepEqual(app.io.names(), ['/', '/room/:id']);
   });
 
-  it('should have the ids that generateId makes, and let clients of Socket.IO 2 in behind /', async () => {
+  it('should support generateId, and clients of Socket.IO 2 that / admits', async () => {
     const steps: string[] = [];
     const note = async (ctx: Context, next: () => Promise<void>) => {
       steps.push(ctx.socket.nsp.name);
@@ -335,7 +335,7 @@ describe('a namespace with parameters', () => {
     assert.deepEqual(steps, ['/room/5', '/', '/room/6', '/']);
   });
 
-  it('should recover a client, with what it has missed', async () => {
+  it('should recover a client and the events that it has missed', async () => {
     const { app, client } = await startInline({
       io: { init: { connectionStateRecovery: { maxDisconnectionDuration: 60_000 } } },
       ...routed('/room/:id'),
@@ -356,14 +356,14 @@ describe('a namespace with parameters', () => {
 });
 
 describe('ctx.params', () => {
-  it('should be what the groups of a regular expression have caught, by name and by number', async () => {
+  it('should contain the groups of a regular expression, by name and by number', async () => {
     const running = await startInline(routed(/^\/(\w+)-(?<day>\d+)(-x)?$/, /^\/plain/, /^\/raw\/(.+)/));
     assert.deepEqual((await asked(running, '/room-7'))[0], { 0: 'room', 1: '7', day: '7' });
     assert.deepEqual((await asked(running, '/raw/100%'))[0], { 0: '100%' });
     assert.deepEqual(await asked(running, '/plain'), [null, '/plain']);
   });
 
-  it('should be undefined in a namespace without, and in those of a function, which have routes and chains too', async () => {
+  it('should be undefined in a namespace without parameters, and in the children of a function, which have routes and chains', async () => {
     const seen: string[] = [];
     const running = await startInline({
       io: { connectionMiddleware: ['a'], packetMiddleware: ['b'] },
@@ -384,7 +384,7 @@ describe('ctx.params', () => {
     assert.deepEqual(seen, ['a / undefined', 'b / undefined', 'a /f undefined', 'b /f undefined']);
   });
 
-  it("should be nobody's to change for others, and one's own to replace", async () => {
+  it('should be frozen, and replaceable in one context', async () => {
     const { connect } = await startInline({
       router: (app) => {
         app.io.of('/room/:id').route('change', (ctx) => ctx.args[0](Reflect.set(ctx.params, 'id', 'other')));
@@ -403,7 +403,7 @@ describe('ctx.params', () => {
     assert.deepEqual(await (await connect('/x')).emitWithAck('where'), [['__proto__', 'x']]);
   });
 
-  it("should be there with an application's own createContext, and be left alone where its contexts have their own", async () => {
+  it("should be set with an application's own createContext, unless its contexts have params of their own", async () => {
     const own: Inline = {
       ...routed('/room/:id'),
       boot: (app) => {
@@ -421,7 +421,7 @@ describe('ctx.params', () => {
     assert.deepEqual((await asked(await startInline(extended), '/room/5'))[0], { mine: 1 });
   });
 
-  it("should be Egg's own in HTTP", async () => {
+  it("should be Egg's in HTTP", async () => {
     const { url } = await startInline({
       router: (app) => {
         app.router.get('/http/:id', async (ctx: any) => {
@@ -442,7 +442,7 @@ describe('a name without parameters', () => {
         middleware: { a: (ctx) => void steps.push(ctx.socket.nsp.name) },
         ...routed(name),
       });
-      // The client parses a URL.
+      // The client parses the name as a URL.
       const socket = (await running.connect('/')).io.socket(name);
       await connected(socket);
       assert.deepEqual(await socket.emitWithAck('where'), [null, name]);
@@ -460,7 +460,7 @@ describe('config.io.namespace with parameters', () => {
     ['/room/:id/:id', /two parameters are called id/],
   ];
   for (const [name, words] of wrong) {
-    it(`should fail the boot for ${name}, and name it`, async () => {
+    it(`should fail the boot for ${name}, and name the key`, async () => {
       const { message } = await bootError({ io: { namespace: { [name]: {} } } });
       assert.match(message, words);
       assert(message.includes("can't parse the parameters of a namespace"), message);
@@ -471,7 +471,7 @@ describe('config.io.namespace with parameters', () => {
     });
   }
 
-  it('should name it where its chain has a middleware that is not there', async () => {
+  it('should name the pattern if its chain names an unknown middleware', async () => {
     const { message } = await bootError({ io: { namespace: { '/room/:id': { packetMiddleware: ['nope'] } } } });
     assert(message.includes("can't find middleware: nope !"), message);
     assert(message.includes("config.io.namespace['/room/:id'].packetMiddleware"), message);

@@ -168,8 +168,9 @@ parity('onerror', (kind) => {
         throw new Error('in the getter');
       },
     });
-    for (const said of [Promise.reject(new Error('rejected')), () => 'called', unreadable] as never[]) {
-      const { connect, client, app } = await failing({ ack: 'auto', onerror: () => said });
+    const rejects = () => Promise.reject(new Error('rejected'));
+    for (const onerror of [rejects, () => () => 'called', () => unreadable] as Array<() => never>) {
+      const { connect, client, app } = await failing({ ack: 'auto', onerror });
       const { error } = logs(app);
       const socket = await connect();
       assert.deepEqual(await socket.emitWithAck('fail'), { error: { message: 'internal error' } });

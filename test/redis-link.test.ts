@@ -7,8 +7,8 @@ import { Subscriber } from '../lib/adapters/redis/subscriber';
 import { type RedisServer, startRedis } from './support/redis';
 import { next, until } from './support/wait';
 
-/** How long Redis may leave a command unanswered, in ms. */
-const PATIENCE = 200;
+/** How long Redis may leave a command unanswered, in ms: longer than a busy machine delays an answer. */
+const PATIENCE = 500;
 
 /** How long ioredis waits for the end of a connection, in ms. Its types lack the option. */
 const FAST = { disconnectTimeout: 50 };

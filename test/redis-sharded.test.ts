@@ -6,7 +6,7 @@ import { logs, type Running } from './support/app';
 import { flows, inRoom, type RedisServer, startRedis, startWorker } from './support/redis';
 import { type RedisCluster, startRedisCluster } from './support/redis-cluster';
 import { sharesRooms, waitsForSubscription, whileSlow } from './support/redis-suite';
-import { next, until } from './support/wait';
+import { DEADLINE, next, until } from './support/wait';
 
 const adapter = 'redis-sharded';
 
@@ -130,7 +130,7 @@ describe('redis-sharded', () => {
     const client = await worker.connect();
     server.pause();
     try {
-      await client.timeout(5000).emitWithAck('join', 'room');
+      await client.timeout(DEADLINE).emitWithAck('join', 'room');
     } finally {
       server.resume();
     }
@@ -218,9 +218,7 @@ describe('redis-sharded on a server that does not support it', () => {
 });
 
 for (const subscriptionMode of ['static', 'dynamic'] as const) {
-  describe(`redis-sharded in a Redis Cluster, subscriptionMode '${subscriptionMode}'`, function () {
-    this.timeout(60_000);
-
+  describe(`redis-sharded in a Redis Cluster, subscriptionMode '${subscriptionMode}'`, () => {
     let redis: RedisCluster;
     let [a, b]: Running[] = [];
     const rooms = Array.from({ length: 12 }, (_, n) => `room-${n}`);

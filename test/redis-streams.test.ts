@@ -194,9 +194,7 @@ describe('redis-streams and the content of Redis', () => {
   });
 });
 
-describe('redis-streams in a Redis Cluster', function () {
-  this.timeout(60_000);
-
+describe('redis-streams in a Redis Cluster', () => {
   let redis: RedisCluster;
   let [a, b]: Running[] = [];
 

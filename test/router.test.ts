@@ -163,7 +163,7 @@ parity('router', (kind) => {
       });
       assert.match(
         message,
-        /\/room-1 has the routes of \/\^\\\/room-\\d\+\$\/, as its other children.*route\(\) of what app\.io\.of/,
+        /\/room-1 has the routes of \/\^\\\/room-\\d\+\$\/, as all of its children.*route\(\) of what app\.io\.of/,
       );
     }
   });

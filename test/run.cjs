@@ -1,4 +1,4 @@
-// `npm test`: type tests, then all tests on Egg 3 and on Egg 4, one after the other. It ends with the counts of both.
+// `npm test`: all tests on Egg 3, with the type tests beside them, then on Egg 4. The last line has the counts of both.
 //   npm test -- test/redis.test.ts    runs these files only, without the type tests
 //   EGG_MAJOR=3 npm test              runs on one major only
 const { spawn, spawnSync } = require('node:child_process');
@@ -11,7 +11,34 @@ const mocharc = require('./.mocharc.cjs');
 const ROOT = path.resolve(__dirname, '..');
 /** What tests start: commands, and their Debian packages. */
 const PROGRAMS = { 'redis-server': 'redis-server', chromium: 'chromium', nginx: 'nginx-light' };
-const WELL = 'exit code 0';
+const SUCCESS = 'exit code 0';
+/**
+ * Adapters do not depend on Egg: the files test/conformance-*.test.ts run on this major only, unless they are asked for. The other one
+ * has agent-io.test.ts, which is a part of them.
+ */
+const CONFORMANCE_MAJOR = '4';
+/** Files that take more than 10 s run first, the longest ones at the beginning: at the end all jobs have something to do. */
+const LONGEST = [
+  'drain-cluster',
+  'leak',
+  'conformance-redis',
+  'conformance-redis-sharded',
+  'conformance-cluster',
+  'conformance-redis-streams',
+  'packed',
+  'chat',
+  'forwarding',
+  'links-failures',
+  'conformance-memory',
+  'redis-sharded',
+  'redis-streams-recovery',
+  'agent-io',
+  'redis-streams',
+  'redis-outage',
+  'forwarding-security',
+  'connection',
+  'namespace-children',
+];
 
 const total = { passed: 0, failed: 0, skipped: 0 };
 
@@ -28,8 +55,11 @@ async function main() {
   installPrograms();
   process.env.CHROMIUM ??= find('chromium');
   clean();
-  if (files.length === 0) await typeTests();
-  for (const major of majors) await mocha(major, files);
+  const types = files.length === 0 ? typeTests() : undefined;
+  for (const major of majors) {
+    await mocha(major, files);
+    if (major === majors[0]) await types?.();
+  }
   if (total.passed + total.failed === 0) fail('no test ran');
 }
 
@@ -62,10 +92,15 @@ function find(command) {
   return files.find((file) => fs.existsSync(file));
 }
 
-async function typeTests() {
-  console.log('\n== types');
-  const end = await run('npm', ['run', '--silent', 'types'], process.env);
-  if (end !== WELL) fail(`the type tests ended with ${end}`);
+/** Starts the type tests. Returns a function that waits for their end and prints what they have printed. */
+function typeTests() {
+  const chunks = [];
+  const ended = run('npm', ['run', '--silent', 'types'], process.env, (chunk) => chunks.push(chunk)).catch(String);
+  return async () => {
+    const end = await ended;
+    console.log(`\n== types\n${Buffer.concat(chunks)}`);
+    if (end !== SUCCESS) fail(`the type tests ended with ${end}`);
+  };
 }
 
 /** Runs the tests on one major, adding to the totals. */
@@ -73,18 +108,21 @@ async function mocha(major, files) {
   console.log(`\n== Egg ${major}`);
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'egg-socket.io-test-'));
   const counts = path.join(directory, 'counts.json');
+  const stray = path.join(directory, 'stray');
   try {
-    const end = await run(process.execPath, mochaArguments(files), {
+    const end = await run(process.execPath, mochaArguments(files.length > 0 ? files : allFiles(major)), {
       ...process.env,
       EGG_MAJOR: major,
       TEST_COUNTS: counts,
+      TEST_STRAY: stray,
     });
+    if (fs.existsSync(stray)) fail(`errors outside of all tests on Egg ${major}:\n${fs.readFileSync(stray, 'utf8')}`);
     if (!fs.existsSync(counts)) return fail(`the tests on Egg ${major} stopped before their end, with ${end}`);
     const { passes, failures, pending } = JSON.parse(fs.readFileSync(counts, 'utf8'));
     total.passed += passes;
     total.failed += failures;
     total.skipped += pending;
-    if (failures === 0 && end !== WELL) fail(`the tests on Egg ${major} passed, but ended with ${end}`);
+    if (failures === 0 && end !== SUCCESS) fail(`the tests on Egg ${major} passed, but ended with ${end}`);
     if (files.length === 0 && passes + failures === 0) fail(`no test ran on Egg ${major}`);
   } finally {
     fs.rmSync(directory, { recursive: true, force: true });
@@ -102,13 +140,27 @@ function mochaArguments(files) {
     // Three files at a time, on two cores: much of the time is spent waiting.
     ...['--parallel', '--jobs', '3'],
     ...['--reporter', path.join(__dirname, 'reporter.cjs')],
-    ...(files.length > 0 ? files : mocharc.spec),
+    ...files,
   ];
 }
 
-/** Runs a command, its output streaming to ours, and says how it ended. */
-function run(command, args, env) {
-  const child = spawn(command, args, { cwd: ROOT, env, stdio: ['ignore', 'inherit', 'inherit'] });
+/** All test files for one major, in the order in which they are started. */
+function allFiles(major) {
+  const rank = (name) => (LONGEST.includes(name) ? LONGEST.indexOf(name) : LONGEST.length);
+  return fs
+    .readdirSync(__dirname)
+    .filter((file) => file.endsWith('.test.ts'))
+    .map((file) => file.replace('.test.ts', ''))
+    .filter((name) => (major === CONFORMANCE_MAJOR ? name !== 'agent-io' : !name.startsWith('conformance-')))
+    .sort((one, other) => rank(one) - rank(other))
+    .map((name) => path.join(__dirname, `${name}.test.ts`));
+}
+
+/** Runs a command and returns how it ended. Its output goes to ours, or chunk by chunk to a function. */
+function run(command, args, env, write) {
+  const output = write ? 'pipe' : 'inherit';
+  const child = spawn(command, args, { cwd: ROOT, env, stdio: ['ignore', output, output] });
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', write);
   const kill = (signal) => child.kill(signal);
   for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, kill);
   return new Promise((resolve, reject) => {

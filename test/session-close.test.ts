@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { type SessionApp, startSession } from './fixtures/apps/session-app/kit';
 import { parity } from './support/clients';
-import { signal, until } from './support/wait';
+import { DEADLINE, signal, until } from './support/wait';
 
 const HOUR = 3_600_000;
 
@@ -30,7 +30,7 @@ parity('session at the end of a connection', () => {
   /** Connects and disconnects another client. A session that is saved at a disconnect would be saved by then. */
   async function sentinel(app: SessionApp) {
     const client = await app.connect();
-    assert.deepEqual(await client.timeout(5000).emitWithAck('read'), {});
+    assert.deepEqual(await client.timeout(DEADLINE).emitWithAck('read'), {});
     client.disconnect();
     await app.http('/read');
   }
@@ -68,7 +68,7 @@ parity('session at the end of a connection', () => {
     const cookie = await app.login({ user: 'ann' });
     const ended = touch(app);
     const client = await app.connect('/', { extraHeaders: { cookie } });
-    await client.timeout(5000).emitWithAck('write', { visit: 'packet' });
+    await client.timeout(DEADLINE).emitWithAck('write', { visit: 'packet' });
     client.disconnect();
     await ended;
     await sentinel(app);

@@ -1,13 +1,11 @@
-// Several workers with --sticky: contract section 8.
+// Several workers with --sticky.
 import assert from 'node:assert/strict';
 import { Agent } from 'node:http';
 import { connected, track } from './support/app';
 import { type Cluster, startCluster } from './support/cluster';
 import { next } from './support/wait';
 
-describe('--sticky with 2 workers', function () {
-  this.timeout(90_000);
-
+describe('--sticky with 2 workers', () => {
   let cluster: Cluster;
 
   before(async () => {
@@ -16,11 +14,11 @@ describe('--sticky with 2 workers', function () {
 
   after(() => cluster?.close());
 
-  // Egg picks the worker by the client's address: each client comes from an address of its own.
+  // Egg selects the worker by the client's address: each client has an address of its own.
   const addresses = Array.from({ length: 12 }, (_, i) => `127.0.0.${i + 1}`);
 
   for (const transports of [['polling', 'websocket'], ['polling'], ['websocket']]) {
-    it(`should let clients in and answer them: ${transports.join(', then ')}`, async () => {
+    it(`should connect clients and acknowledge their events: ${transports.join(', then ')}`, async () => {
       const workers = new Set<number>();
       await Promise.all(
         addresses.map(async (localAddress, i) => {

@@ -36,7 +36,7 @@ describe('the warnings at boot', () => {
     hostWarnings({ config: { io }, options: { workers, sticky } } as never);
   const old: IoConfig = { init: { allowEIO3: true }, generateId: () => 'x' };
 
-  it('should name clients for which handover does not work', () => {
+  it('should name clients for which forwarding does not work', () => {
     assert.match(warnings(old)[0]!, /clients of Socket\.IO 2 .* need --sticky: config\.io\.generateId/);
     for (const none of [warnings(old, 1), warnings(old, 4, true), warnings({ ...old, init: {} }), warnings({})]) {
       assert.deepEqual(none, []);
@@ -56,7 +56,7 @@ describe('the log line at boot', () => {
   it('should name namespaces, path, transports, adapter and workers', async () => {
     assert.equal(
       await line({ io: { namespace: { '/chat': {} } }, router: (app) => app.io.of(/room/).route('a', () => {}) }),
-      '[egg-socket.io] namespaces: /, /chat, /room/; path: /socket.io; transports: polling, websocket; adapter: memory; workers: 1; handover: off',
+      '[egg-socket.io] namespaces: /, /chat, /room/; path: /socket.io; transports: polling, websocket; adapter: memory; workers: 1; forwarding: off',
     );
   });
 
@@ -64,14 +64,14 @@ describe('the log line at boot', () => {
     const init = { path: '/live', transports: ['websocket' as const] };
     assert.match(
       await line({ io: { init, adapter: () => Adapter } }),
-      /path: \/live; transports: websocket; adapter: the application's own; workers: 1; handover: off/,
+      /path: \/live; transports: websocket; adapter: the application's own; workers: 1; forwarding: off/,
     );
   });
 
   it('should name the adapter and handover of several workers', () => {
-    assert.match(many({}, {}), /adapter: cluster; workers: 4; handover: on$/);
-    assert.match(many({}, { sticky: true }), /adapter: cluster; workers: 4 \(sticky\); handover: off$/);
-    assert.match(many({ init: { transports: ['websocket'] } }, {}), /adapter: cluster; workers: 4; handover: off$/);
-    assert.match(many({ redis: {} }, {}), /adapter: redis; workers: 4; handover: on$/);
+    assert.match(many({}, {}), /adapter: cluster; workers: 4; forwarding: on$/);
+    assert.match(many({}, { sticky: true }), /adapter: cluster; workers: 4 \(sticky\); forwarding: off$/);
+    assert.match(many({ init: { transports: ['websocket'] } }, {}), /adapter: cluster; workers: 4; forwarding: off$/);
+    assert.match(many({ redis: {} }, {}), /adapter: redis; workers: 4; forwarding: on$/);
   });
 });

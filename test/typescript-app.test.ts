@@ -1,7 +1,7 @@
 // An application in TypeScript, loaded from its sources as in development.
 import assert from 'node:assert/strict';
 import { type Running, refused, start } from './support/app';
-import { next } from './support/wait';
+import { DEADLINE, next } from './support/wait';
 
 describe('an application in TypeScript', () => {
   let running: Running;
@@ -21,7 +21,7 @@ describe('an application in TypeScript', () => {
   it('should call a class that is the default export of a file, with a service and the ack', async () => {
     const client = await connect();
     const done = next(client, 'done');
-    assert.deepEqual(await client.timeout(5000).emitWithAck('say', { text: 'hi' }), {
+    assert.deepEqual(await client.timeout(DEADLINE).emitWithAck('say', { text: 'hi' }), {
       label: 'room of hi',
       user: 'user of say',
       everybody: true,

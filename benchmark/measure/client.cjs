@@ -1,42 +1,42 @@
-// A client that speaks the protocol itself, Socket.IO 2's (EIO3) or 4's (EIO4): it must cost less than the servers. Used by load.cjs.
+// A client that speaks the protocol of Socket.IO 2 (EIO3) or 4 (EIO4) over `ws`. It must cost less than the servers.
 const { WebSocket } = require('ws');
 
 const OPTIONS = { perMessageDeflate: false, skipUTF8Validation: true, generateMask: (mask) => mask.fill(7) };
 
 class Client {
-  /** Connects, to a namespace where one is given. */
-  static open({ port, eio = 4, namespace = '' }) {
+  /** Connects to the namespace `/`. Resolves once the client is admitted. */
+  static open({ port, eio = 4, cookie }) {
     const client = new Client();
     const url = `ws://127.0.0.1:${port}/socket.io/?EIO=${eio}&transport=websocket`;
-    const ws = new WebSocket(url, OPTIONS);
-    Object.assign(client, { ws, prefix: `42${namespace && `${namespace},`}`, nextId: 0 });
+    const ws = new WebSocket(url, cookie ? { ...OPTIONS, headers: { cookie } } : OPTIONS);
+    Object.assign(client, { ws, nextId: 0 });
     client.closed = new Promise((resolve) => ws.once('close', resolve));
     return new Promise((resolve, reject) => {
       ws.on('error', reject);
       ws.on('message', (data) => {
-        // '43' is an answer, '42' an event, '40' the admission, '0' the handshake.
-        const kind = data[0] === 0x34 ? data[1] - 0x30 : -1;
-        if (kind === 3) client.onAnswer(client, data);
-        else if (kind === 2) client.onEvent();
-        else if (kind === 0) resolve(client);
-        else if (data[0] !== 0x30) reject(new Error(`unexpected: ${data}`));
-        else if (eio === 4) ws.send(`40${namespace && `${namespace},`}`);
+        // '43' is an acknowledgement, '42' an event, '40' the admission, '0' the handshake of Engine.IO.
+        const type = data[0] === 0x34 ? data[1] - 0x30 : -1;
+        if (type === 3) client.onAck(client, data);
+        else if (type === 2) client.onEvent();
+        else if (type === 0) resolve(client);
+        else if (data[0] !== 0x30) reject(new Error(`unexpected message: ${data}`));
+        else if (eio === 4) ws.send('40');
       });
     });
   }
 
-  onAnswer() {}
+  onAck() {}
   onEvent() {}
 
-  /** Sends an event that is answered; gives its id. */
-  ask(event, json) {
+  /** Sends an event that requests an acknowledgement. Returns its id. */
+  emitWithAck(event, json) {
     const id = this.nextId++;
-    this.ws.send(`${this.prefix}${id}["${event}",${json}]`);
+    this.ws.send(`42${id}["${event}",${json}]`);
     return id;
   }
 
   emit(event, json) {
-    this.ws.send(`${this.prefix}["${event}",${json}]`);
+    this.ws.send(`42["${event}",${json}]`);
   }
 
   close() {
@@ -45,11 +45,10 @@ class Client {
   }
 }
 
-/** The id of an answer: `43` or `43/namespace,` and then digits. */
+/** Returns the id of an acknowledgement, the digits after `43`. */
 function idOf(data) {
-  let at = data[2] === 0x2f ? data.indexOf(0x2c) + 1 : 2;
   let id = 0;
-  for (; data[at] >= 0x30 && data[at] <= 0x39; at++) id = id * 10 + data[at] - 0x30;
+  for (let at = 2; data[at] >= 0x30 && data[at] <= 0x39; at++) id = id * 10 + data[at] - 0x30;
   return id;
 }
 

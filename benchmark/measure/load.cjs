@@ -1,11 +1,15 @@
-// The load generator, a process of its own: opens clients of the servers and sends what it is asked to. Started by run.cjs.
+// The load generator, a process of its own: connects clients to the servers and sends events.
 const { Client, idOf } = require('./client.cjs');
 
 const PAYLOAD = JSON.stringify({ text: 'x'.repeat(60), n: 12_345, list: [1, 2, 3] });
+
+/** The open clients, by the name of their group. */
 const groups = new Map();
+
+/** A clock in µs. */
 const now = () => Number(process.hrtime.bigint()) / 1000;
 
-/** Keeps the process awake while `work` runs: one that falls asleep makes it dearer for the server to write to it. */
+/** Prevents the process from sleeping during `work`: writing to a process that sleeps costs the server more. */
 async function awake(work) {
   let running = true;
   const spin = () => running && setImmediate(spin);
@@ -17,23 +21,21 @@ async function awake(work) {
   }
 }
 
-/** Calls `each` so many times, `width` at a time. */
-async function parallel(count, width, each) {
+/** Calls `task` `count` times, `width` at a time. */
+async function parallel(count, width, task) {
   let next = 0;
   const worker = async () => {
-    while (next < count) await each(next++);
+    while (next < count) await task(next++);
   };
   await Promise.all(Array.from({ length: width }, worker));
 }
 
-const questions = {
-  /** Opens clients and keeps them under the name of their server; `namespaces` shares them out. */
-  async open({ name, count, namespaces = [''], ...server }) {
+const commands = {
+  /** Connects clients and adds them to a group. */
+  async open({ name, count, ...address }) {
     const clients = groups.get(name) ?? [];
     groups.set(name, clients);
-    await parallel(count, 20, async (n) => {
-      clients.push(await Client.open({ ...server, namespace: namespaces[n % namespaces.length] }));
-    });
+    await parallel(count, 20, async () => clients.push(await Client.open(address)));
   },
 
   async close({ name }) {
@@ -42,37 +44,36 @@ const questions = {
     await parallel(clients.length, 20, (n) => clients[n].close());
   },
 
-  /** Answered events, `window` of them under way, one client after the other. µs in all. */
-  echo({ name, events, window, members }) {
-    const clients = groups.get(name).slice(0, members);
+  /** Sends events, each client in turn, with `window` of them unacknowledged. */
+  echo({ name, events, window, senders }) {
+    const clients = groups.get(name).slice(0, senders);
     return new Promise((resolve) => {
-      const begin = now();
       let sent = 0;
-      let answered = 0;
-      const send = () => clients[sent++ % clients.length].ask('echo', PAYLOAD);
-      const onAnswer = () => {
+      let acknowledged = 0;
+      const send = () => clients[sent++ % clients.length].emitWithAck('echo', PAYLOAD);
+      const onAck = () => {
         if (sent < events) send();
-        if (++answered === events) resolve(now() - begin);
+        if (++acknowledged === events) resolve();
       };
-      for (const client of clients) client.onAnswer = onAnswer;
+      for (const client of clients) client.onAck = onAck;
       while (sent < Math.min(window, events)) send();
     });
   },
 
-  /** Answered events at a steady rate (a second), whatever the server does: p50s and p99s in µs, from when each was due. */
-  pace({ name, events, rate, members }) {
-    const clients = groups.get(name).slice(0, members);
+  /** Sends `rate` events a second. Returns percentiles of the latency in µs, from the time at which an event was due. */
+  pace({ name, events, rate, senders }) {
+    const clients = groups.get(name).slice(0, senders);
     return new Promise((resolve) => {
       const begin = now() + 1000;
       const due = new Map();
-      const took = [];
-      const onAnswer = (client, data) => {
+      const latencies = [];
+      const onAck = (client, data) => {
         const key = idOf(data) * clients.length + client.number;
-        took.push(now() - due.get(key));
+        latencies.push(now() - due.get(key));
         due.delete(key);
-        if (took.length === events) resolve(percentiles(took));
+        if (latencies.length === events) resolve(p99(latencies));
       };
-      for (const [number, client] of clients.entries()) Object.assign(client, { number, onAnswer });
+      for (const [number, client] of clients.entries()) Object.assign(client, { number, onAck });
       let sent = 0;
       const tick = () => {
         const at = now();
@@ -80,7 +81,7 @@ const questions = {
           const when = begin + (sent * 1e6) / rate;
           if (when > at) break;
           const client = clients[sent % clients.length];
-          due.set(client.ask('echo', PAYLOAD) * clients.length + client.number, when);
+          due.set(client.emitWithAck('echo', PAYLOAD) * clients.length + client.number, when);
         }
         if (sent < events) setImmediate(tick);
       };
@@ -88,65 +89,61 @@ const questions = {
     });
   },
 
-  /** Clients that come and go, `width` at a time. µs in all. */
-  async churn({ count, width, ...server }) {
-    const begin = now();
-    await parallel(count, width, async () => {
-      const client = await Client.open(server);
+  /** Connects and disconnects `count` clients, `width` at a time. */
+  churn({ count, width, ...address }) {
+    return parallel(count, width, async () => {
+      const client = await Client.open(address);
       await client.close();
     });
-    return now() - begin;
   },
 
-  /** One client emits `news`, which all members of the room hear; `window` broadcasts under way. µs in all. */
+  /** One client emits `news`, which the server broadcasts to all. `window` broadcasts are in flight. */
   broadcast({ name, broadcasts, window }) {
     const clients = groups.get(name);
     const deliveries = broadcasts * clients.length;
     return new Promise((resolve) => {
-      const begin = now();
       let sent = 0;
-      let heard = 0;
+      let delivered = 0;
       const send = () => {
         sent++;
         clients[0].emit('news', PAYLOAD);
       };
       const onEvent = () => {
-        heard++;
-        if (heard % clients.length === 0 && sent < broadcasts) send();
-        if (heard === deliveries) resolve(now() - begin);
+        delivered++;
+        if (delivered % clients.length === 0 && sent < broadcasts) send();
+        if (delivered === deliveries) resolve();
       };
       for (const client of clients) client.onEvent = onEvent;
       while (sent < window) send();
     });
   },
 
-  /** Fails unless an event is answered with what was sent. */
+  /** Fails unless an event is acknowledged with its own data. */
   async check({ name }) {
     const [client] = groups.get(name);
-    const answer = await new Promise((resolve) => {
-      client.onAnswer = (_client, data) => resolve(String(data));
-      client.ask('echo', PAYLOAD);
+    const ack = await new Promise((resolve, reject) => {
+      client.onAck = (_client, data) => resolve(String(data));
+      client.onEvent = () => reject(new Error('the event was answered with another event'));
+      client.emitWithAck('echo', PAYLOAD);
     });
-    if (!answer.endsWith(`[${PAYLOAD}]`)) throw new Error(`answered with ${answer}`);
+    if (!ack.endsWith(`[${PAYLOAD}]`)) throw new Error(`unexpected acknowledgement: ${ack}`);
   },
 
   exit: () => process.exit(),
 };
 
-/** Of each part of so many events: what else the machine does hits some of them only. */
-function percentiles(took, part = 500) {
-  const parts = Array.from({ length: took.length / part }, (_, n) => took.slice(n * part, (n + 1) * part));
-  for (const values of parts) values.sort((a, b) => a - b);
-  const at = (place) => parts.map((values) => values[Math.floor((part - 1) * place)]);
-  return { p50: at(0.5), p99: at(0.99) };
+/** The 99th percentile of each 500 values: a pause of the machine affects some of them only. */
+function p99(values, size = 500) {
+  const parts = Array.from({ length: values.length / size }, (_, n) => values.slice(n * size, (n + 1) * size));
+  return parts.map((part) => part.sort((a, b) => a - b)[Math.floor((size - 1) * 0.99)]);
 }
 
-process.on('message', async ({ ask, options }) => {
+process.on('message', async ({ command, options }) => {
   try {
-    process.send({ answer: await awake(() => questions[ask](options)) });
+    process.send({ result: await awake(() => commands[command](options)) });
   } catch (err) {
     process.send({ error: err.stack });
   }
 });
 process.on('disconnect', () => process.exit());
-process.send({ answer: process.pid });
+process.send({});

@@ -1,45 +1,23 @@
-// What a run says: the median of each process's slices, and ratios of processes that took turns. Used by run.cjs, scaling.cjs and count.cjs.
+// Medians and ratios of the sets of a run.
 
-/** The value below which so great a part of them is. */
-function quantile(values, part) {
+function median(values) {
   const sorted = [...values].sort((a, b) => a - b);
-  const place = (sorted.length - 1) * part;
-  const low = Math.floor(place);
-  const high = Math.ceil(place);
-  return sorted[low] + (sorted[high] - sorted[low]) * (place - low);
+  const middle = (sorted.length - 1) / 2;
+  return (sorted[Math.floor(middle)] + sorted[Math.ceil(middle)]) / 2;
 }
-
-/** The median, the lowest and the highest. */
-const range = (values) => ({ median: quantile(values, 0.5), low: Math.min(...values), high: Math.max(...values) });
-
-/** The ratios of what was measured in the same set. */
-const ratios = (values, to) => range(values.map((value, set) => value / to[set]));
 
 /**
- * Per server and figure: the median of its slices in each set of processes, and the ratios to bare, to its floor and to the
- * same by hand in the same set.
+ * The ratio of a figure of two servers, set by set.
+ *
+ * @param servers - `{ [server]: { [figure]: number[] } }`
+ * @returns the median, the lowest and the highest of the sets; undefined if one of the two was not measured
  */
-function summarize(servers, measured) {
-  return servers.map(({ name, title, floor, hand }) => {
-    const figures = {};
-    for (const [figure, slices] of Object.entries(measured)) {
-      const medians = (of) => slices[of].map((values) => quantile(values, 0.5));
-      const own = medians(name);
-      const to = (other) => ratios(own, medians(other));
-      figures[figure] = { values: own, ...range(own), toBare: to('bare') };
-      if (hand) figures[figure].toHand = to(hand);
-      if (floor) figures[figure].toFloor = to(floor);
-    }
-    return { name, title, figures };
-  });
+function ratio(servers, name, base, figure) {
+  const values = servers[name]?.[figure];
+  const to = servers[base]?.[figure];
+  if (values === undefined || to === undefined) return undefined;
+  const ratios = values.map((value, set) => value / to[set]);
+  return { median: median(ratios), low: Math.min(...ratios), high: Math.max(...ratios) };
 }
 
-/** What one step more of `xs` costs, by least squares. */
-function slope(xs, ys) {
-  const mean = (list) => list.reduce((sum, each) => sum + each, 0) / list.length;
-  const [x, y] = [mean(xs), mean(ys)];
-  const over = xs.reduce((sum, each, n) => sum + (each - x) * (ys[n] - y), 0);
-  return over / xs.reduce((sum, each) => sum + (each - x) ** 2, 0);
-}
-
-module.exports = { range, quantile, ratios, summarize, slope };
+module.exports = { median, ratio };

@@ -1,92 +1,73 @@
-// The results as tables of Markdown. Used by run.cjs and count.cjs.
-const FIGURES = require('./figures.cjs');
+// The report of a run, in Markdown.
+const { SERVERS } = require('../servers/index.cjs');
+const { FIGURES, TARGETS, targetOf } = require('./figures.cjs');
+const { median, ratio } = require('./statistics.cjs');
 
 const row = (cells) => `| ${cells.join(' | ')} |`;
+
+/** A table whose first column is aligned to the left. */
 const table = (head, rows) => [row(head), row(head.map((_, n) => (n ? '--:' : '---'))), ...rows.map(row)].join('\n');
-const ratio = ({ median, low, high }) => `${median.toFixed(2)} (${low.toFixed(2)}–${high.toFixed(2)})`;
-const heading = ({ title, unit }) => (unit ? `${title}, ${unit}` : title);
 
-/** Those that were measured: `--kind` names what is. */
-const figuresOf = ([{ figures }]) => FIGURES.filter(({ key }) => figures[key]);
-
-/** One row per server, one column per figure that has ratios. */
-function ratioTable(servers, key) {
-  const figures = figuresOf(servers).filter(({ absolute }) => !absolute);
-  const [first] = figures;
-  const rows = servers
-    .filter(({ name, figures: own }) => own[first.key][key] && !(key === 'toFloor' ? /^floor/ : /^bare/).test(name))
-    .map(({ title, figures: own }) => [title, ...figures.map((figure) => ratio(own[figure.key][key]))]);
-  return table(['', ...figures.map(({ title }) => title)], rows);
+/** The median of a figure with its unit, or nothing if it was not measured. */
+function value(servers, name, { key, digits, unit }) {
+  const values = servers[name]?.[key];
+  return values ? `${median(values).toFixed(digits)} ${unit}` : '';
 }
 
-/** The medians as they are. */
-function valueTable(servers) {
-  const shown = figuresOf(servers);
-  const rows = servers.map(({ title, figures }) => {
-    return [title, ...shown.map(({ key, digits }) => figures[key].median.toFixed(digits))];
-  });
-  return table(['', ...shown.map(heading)], rows);
+function verdict({ median: measured, low }, target) {
+  // A report shows two decimals. The verdict must agree with them.
+  if (Number(measured.toFixed(2)) <= target) return 'met';
+  return low <= target ? 'missed, within the spread' : 'missed';
 }
 
-/** Where the plugin is, and where it should be. */
-function targetTable(servers) {
-  const rows = [];
-  for (const { name, title, figures } of servers) {
-    const kind = name.startsWith('lean') ? 'lean' : 'target';
-    if (!/^(plugin|lean)/.test(name)) continue;
-    for (const figure of figuresOf(servers).filter((each) => each[kind])) {
-      const { toFloor } = figures[figure.key];
-      const met = toFloor.median <= figure[kind] ? 'yes' : 'no';
-      rows.push([`${title}: ${figure.title}`, ratio(toFloor), figure[kind].toFixed(2), met]);
-    }
-  }
-  return table(['', 'ratio to the floor', 'target: at most', 'met'], rows);
+/** All targets that the run has measured: the ratio of the plugin to the same by hand. */
+function targetTable({ node, servers }) {
+  const rows = TARGETS.flatMap((target) =>
+    ['3', '4'].flatMap((egg) => {
+      const { name, base } = SERVERS.find(({ name }) => name === target.server + egg);
+      const measured = ratio(servers, name, base, target.figure);
+      if (measured === undefined) return [];
+      const figure = FIGURES.find(({ key }) => key === target.figure);
+      const limit = targetOf(target, node);
+      return [
+        [
+          `${target.title}, Egg ${egg}`,
+          limit.toFixed(2),
+          measured.median.toFixed(2),
+          `${measured.low.toFixed(2)}–${measured.high.toFixed(2)}`,
+          verdict(measured, limit),
+          value(servers, name, figure),
+          value(servers, base, figure),
+        ],
+      ];
+    }),
+  );
+  return rows.length && table(['figure', 'target', 'measured', 'spread', '', 'plugin', 'by hand'], rows);
 }
 
-/** `6 sets of processes, each with 7 rounds of echo, 2 of pace, …` */
-const rounds = (sizes) => {
-  const [[kind, first], ...others] = Object.entries(sizes.rounds);
-  return [
-    `${sizes.sets} sets of processes, each with ${first} rounds of ${kind}`,
-    ...others.map(([other, count]) => `${count} of ${other}`),
-  ].join(', ');
-};
-
-/** How often heap was measured, if it was. */
-const heaps = ({ rounds: processes, churn }) =>
-  processes
-    ? ` Heap and
-RSS: ${processes} processes of each server. Heap left: of one, after ${churn} connections came and went.`
-    : '';
-
-function markdown({ servers, machine, sizes }) {
-  return `# What was measured
-
-${machine}. ${rounds(sizes)}.
-Of each process the median of its slices; of the sets the median, and in brackets the lowest and the highest.${heaps(sizes.memory)}
-
-## Ratios to bare Socket.IO in the same set
-
-${ratioTable(servers, 'toBare')}
-
-## Ratios to the floor (Socket.IO by hand in the same Egg) in the same set
-
-${ratioTable(servers, 'toFloor')}
-
-## Ratios to the same by hand in the same set
-
-What is left when the application's own middleware, its controller, and app.currentContext are not counted as the plugin's.
-
-${ratioTable(servers, 'toHand')}
-
-## Targets
-
-${targetTable(servers)}
-
-## As measured
-
-${valueTable(servers)}
-`;
+/** All servers beside Socket.IO 4 on Node, if the run has measured it. */
+function peerTable({ servers }) {
+  const cell = (name, { key }) => {
+    const measured = ratio(servers, name, 'bare', key);
+    return measured ? `${measured.median.toFixed(2)} (${measured.low.toFixed(2)}–${measured.high.toFixed(2)})` : '';
+  };
+  const rows = SERVERS.filter(({ name, kinds }) => servers[name] && !kinds).map(({ name, title }) => [
+    title,
+    ...FIGURES.map((figure) => (name === 'bare' ? value(servers, name, figure) : cell(name, figure))),
+  ]);
+  return table(['', ...FIGURES.map(({ title }) => title)], rows);
 }
 
-module.exports = { markdown, table, ratio };
+function report(run) {
+  const { date, node, machine, sets, servers } = run;
+  const targets = targetTable(run);
+  const parts = [
+    `# Benchmark on Node ${node}`,
+    `${machine}. ${date.slice(0, 10)}. Sets of processes: ${sets}. Medians of the sets; spread: the lowest and the highest set.`,
+  ];
+  if (targets) parts.push('Ratios to the same application written by hand in the same Egg:', targets);
+  if (servers.bare) parts.push('Ratios to Socket.IO 4 on Node, spread in brackets:', peerTable(run));
+  return `${parts.join('\n\n')}\n`;
+}
+
+module.exports = { report, table };

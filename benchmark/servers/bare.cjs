@@ -1,4 +1,4 @@
-// Bare Socket.IO on Node's HTTP server: what the others are compared to.
+// Socket.IO 4 on Node's HTTP server, without a framework.
 const http = require('node:http');
 const { Server } = require('socket.io');
 const { serve } = require('./control.cjs');

@@ -1,44 +1,44 @@
-// What the benchmark asks a server under test, over the channel between parent and child. Used by each server.
+// The IPC channel of a server: answers the commands of the benchmark.
+const { setTimeout: delay } = require('node:timers/promises');
 
-const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-
-/** What can be asked: `{ ask: name }` is answered with what the function gives. */
-const questions = {
-  /** CPU time of the process in µs, as the operating system counts it. */
+const commands = {
+  /** CPU time of the process in µs, user and system. */
   async cpu() {
-    // What the last packets have set in motion ends first.
-    await pause(20);
+    // Work that the last packets have caused ends first.
+    await delay(20);
     const { user, system } = process.cpuUsage();
     return user + system;
   },
 
-  /** Bytes after a full collection; needs --expose-gc. */
-  async memory() {
+  /** Bytes of the heap that are in use after garbage collection. */
+  async heap() {
     for (let n = 0; n < 3; n++) {
       globalThis.gc();
-      await pause(30);
+      await delay(30);
     }
-    // Gives back to the operating system what is free, but doesn't find all that is.
     globalThis.gc({ type: 'major', execution: 'sync', flavor: 'last-resort' });
     globalThis.gc();
-    const { heapUsed, rss } = process.memoryUsage();
-    return { heap: heapUsed, rss };
+    return process.memoryUsage().heapUsed;
   },
 
-  /** Ends as a process that is done, so that --cpu-prof writes its profile. */
+  /** Exits by itself, so that `--cpu-prof` writes its profile. */
   exit: () => process.exit(),
 };
 
-/** Listens on a free port and says so to the parent. */
+/** Listens on a free port and reports it. */
 function serve(server) {
-  server.listen(0, '127.0.0.1', () => report(server.address().port));
+  server.listen(0, '127.0.0.1', () => report({ port: server.address().port }));
 }
 
-/** Says to the parent where the server listens. */
-function report(port) {
-  process.on('message', async ({ ask }) => process.send({ answer: await questions[ask]() }));
+/**
+ * Reports that the server is ready, and answers commands from then on.
+ *
+ * @param address - the `port`, and the `cookie` that its clients send
+ */
+function report(address) {
+  process.on('message', async ({ command }) => process.send({ result: await commands[command]() }));
   process.on('disconnect', () => process.exit());
-  process.send({ answer: port });
+  process.send({ result: address });
 }
 
 module.exports = { serve, report };

@@ -1,10 +1,13 @@
-// Calls decorators as TypeScript would, on a class of plain JavaScript: nest.mjs and midway.cjs are written with it.
+// Applies decorators to a class of plain JavaScript, as compiled TypeScript does. For NestJS and Midway.
 
-/** `members` has the decorators of each member, `whole` those of the class. */
-module.exports = (Class, members, whole) => {
-  for (const [name, decorators] of Object.entries(members)) {
+/**
+ * @param members - `{ [member]: decorators }`
+ * @param decorators - those of the class itself
+ */
+module.exports = (Class, members, decorators) => {
+  for (const [name, each] of Object.entries(members)) {
     const descriptor = Object.getOwnPropertyDescriptor(Class.prototype, name);
-    for (const decorator of decorators) decorator(Class.prototype, name, descriptor);
+    for (const decorator of each) decorator(Class.prototype, name, descriptor);
   }
-  for (const decorator of whole) decorator(Class);
+  for (const decorator of decorators) decorator(Class);
 };

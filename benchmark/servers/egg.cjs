@@ -1,4 +1,4 @@
-// An Egg worker, as `egg.start` makes it: `node egg.cjs <application> <major>`.
+// An Egg worker in single process mode: `node egg.cjs <application> <major version of Egg>`.
 const { once } = require('node:events');
 const http = require('node:http');
 const path = require('node:path');
@@ -13,17 +13,19 @@ async function main() {
   app.emit('server', server);
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const { port } = server.address();
-  await visit(port);
-  report(port);
+  report({ port, cookie: await visit(port) });
 }
 
 /**
- * The first HTTP request of a worker, such as a health check's, makes Egg use its AsyncLocalStorage; from then on Node before 24
- * has a hook for each promise of the process. No worker in production is without.
+ * Sends an HTTP request, as a health check does. From the first request on, Egg uses its AsyncLocalStorage, and Node before 24 then
+ * runs a hook for each promise of the process, so a worker that never had a request would be faster than those in production.
+ *
+ * @returns the cookies of the response, or undefined if it sets none
  */
 async function visit(port) {
   const [response] = await once(http.get({ host: '127.0.0.1', port, agent: false }), 'response');
   await once(response.resume(), 'end');
+  return response.headers['set-cookie']?.map((cookie) => cookie.split(';', 1)[0]).join('; ');
 }
 
 main();

@@ -1,71 +1,64 @@
-// The servers under test: how each is started, and which is the floor that it stands on. Used by run.cjs and count.cjs.
+// The servers of the benchmark.
 
 /**
- * `args` are the file and its arguments; `eio` is the protocol that its clients speak. `hand` does what it does without a plugin.
- * `named` is there only when it is named.
+ * - `args`: a file of this directory and its arguments
+ * - `base`: the server that this one is compared with
+ * - `kinds`: the kinds of load that it is measured with; default: all
+ * - `peer`: measured only with `--all`, or by name; always beside `bare`
+ * - `eio`: the protocol of its clients; default: 4
  */
 const SERVERS = [
-  { name: 'bare', title: 'bare Socket.IO 4', args: ['bare.cjs'] },
-  { name: 'floor3', title: 'floor: by hand in Egg 3', args: ['egg.cjs', 'floor', '3'], floor: 'floor3' },
-  {
-    name: 'plugin3',
-    title: 'egg-socket.io 5 on Egg 3',
-    args: ['egg.cjs', 'plugin', '3'],
-    floor: 'floor3',
-    hand: 'hand3',
-  },
-  { name: 'lean3', title: 'egg-socket.io 5, lean, on Egg 3', args: ['egg.cjs', 'lean', '3'], floor: 'floor3' },
-  { name: 'hand3', title: 'the same by hand in Egg 3', args: ['egg.cjs', 'hand', '3'], floor: 'floor3' },
-  {
-    name: 'twin3',
-    title: 'the floor of Egg 3 once more',
-    args: ['egg.cjs', 'floor', '3'],
-    floor: 'floor3',
-    named: true,
-  },
-  { name: 'floor4', title: 'floor: by hand in Egg 4', args: ['egg.cjs', 'floor', '4'], floor: 'floor4' },
-  {
-    name: 'plugin4',
-    title: 'egg-socket.io 5 on Egg 4',
-    args: ['egg.cjs', 'plugin', '4'],
-    floor: 'floor4',
-    hand: 'hand4',
-  },
-  { name: 'lean4', title: 'egg-socket.io 5, lean, on Egg 4', args: ['egg.cjs', 'lean', '4'], floor: 'floor4' },
-  { name: 'hand4', title: 'the same by hand in Egg 4', args: ['egg.cjs', 'hand', '4'], floor: 'floor4' },
-  {
-    name: 'twin4',
-    title: 'the floor of Egg 4 once more',
-    args: ['egg.cjs', 'floor', '4'],
-    floor: 'floor4',
-    named: true,
-  },
-  {
-    name: 'original',
-    title: 'egg-socket.io 4.1.6 on Egg 3',
-    args: ['egg.cjs', 'original', '3'],
-    floor: 'floor3',
-    eio: 3,
-  },
-  { name: 'nest', title: 'NestJS', args: ['nest.mjs'] },
-  { name: 'midway', title: 'Midway', args: ['midway.cjs'] },
+  { name: 'bare', title: 'Socket.IO 4 on Node', args: ['bare.cjs'], peer: true },
+  ...['3', '4'].flatMap((egg) => [
+    { name: `floor${egg}`, title: `Socket.IO 4 by hand in Egg ${egg}`, args: ['egg.cjs', 'floor', egg] },
+    {
+      name: `plugin${egg}`,
+      title: `egg-socket.io 5 on Egg ${egg}`,
+      args: ['egg.cjs', 'plugin', egg],
+      base: `floor${egg}`,
+    },
+    {
+      name: `lean${egg}`,
+      title: `egg-socket.io 5, lean, on Egg ${egg}`,
+      args: ['egg.cjs', 'lean', egg],
+      base: `floor${egg}`,
+    },
+    {
+      name: `typical-hand${egg}`,
+      title: `typical application by hand in Egg ${egg}`,
+      args: ['egg.cjs', 'typical-hand', egg],
+      kinds: ['echo'],
+    },
+    {
+      name: `typical${egg}`,
+      title: `typical application, egg-socket.io 5 on Egg ${egg}`,
+      args: ['egg.cjs', 'typical', egg],
+      kinds: ['echo'],
+      base: `typical-hand${egg}`,
+    },
+  ]),
+  { name: 'original', title: 'egg-socket.io 4.1.6 on Egg 3', args: ['egg.cjs', 'original', '3'], eio: 3, peer: true },
+  { name: 'nest', title: 'NestJS', args: ['nest.mjs'], peer: true },
+  { name: 'midway', title: 'Midway', args: ['midway.cjs'], peer: true },
 ];
 
-/** Whether `plugin4` is among the names: by itself, or as one of `plugin`. */
-const isNamed = (name, names) => names.includes(name) || names.includes(name.replace(/\d$/, ''));
+/** Whether a name stands for a server: `plugin4` for itself, `plugin` for `plugin3` and `plugin4`. */
+const matches = (name, server) => name === server.name || name === server.name.replace(/\d$/, '');
 
-/** Those that `--only plugin,nest` names, with what they are compared to; without names all that need none. */
-function choose(names) {
-  if (!names) return SERVERS.filter(({ named }) => !named);
-  const wanted = SERVERS.filter(({ name }) => isNamed(name, names));
-  const unknown = names.filter((each) => !SERVERS.some(({ name }) => isNamed(name, [each])));
-  if (unknown.length) throw new Error(`--only: there is no server ${unknown}; there are ${SERVERS.map((s) => s.name)}`);
-  return SERVERS.filter((server) => {
-    const { name } = server;
-    return (
-      name === 'bare' || wanted.includes(server) || wanted.some(({ floor, hand }) => name === floor || name === hand)
-    );
-  });
+/**
+ * Returns the servers of a run.
+ *
+ * @param all - also the peers
+ * @param names - only these, and the servers that they are compared with
+ * @throws Error - if a name is unknown
+ */
+function choose({ all, names }) {
+  if (names === undefined) return SERVERS.filter(({ peer }) => all || !peer);
+  const unknown = names.filter((name) => !SERVERS.some((server) => matches(name, server)));
+  if (unknown.length) throw new Error(`--only: unknown server ${unknown}, known are ${SERVERS.map((s) => s.name)}`);
+  const chosen = SERVERS.filter((server) => names.some((name) => matches(name, server)));
+  const bases = chosen.map(({ base, peer }) => (peer ? 'bare' : base));
+  return SERVERS.filter((server) => chosen.includes(server) || bases.includes(server.name));
 }
 
-module.exports = { choose, isNamed };
+module.exports = { SERVERS, choose };

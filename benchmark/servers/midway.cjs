@@ -1,4 +1,4 @@
-// Midway with its own component of Socket.IO: a controller, one connection middleware and one packet middleware.
+// Midway with its own Socket.IO component: a controller, one connection middleware and one packet middleware.
 require('reflect-metadata');
 const { createServer } = require('node:net');
 const { Bootstrap } = require('@midwayjs/bootstrap');
@@ -42,7 +42,7 @@ decorate(EchoController, { io: [App('socketIO')], echo: [OnWSMessage('echo')], n
   WSController('/', middleware),
 ]);
 
-/** Midway wants to be told its port, so one that is free is looked for. */
+/** Returns a free port: Midway does not accept port 0. */
 async function freePort() {
   const server = createServer();
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -68,7 +68,7 @@ async function main() {
     moduleDetector: false,
   });
   await Bootstrap.run();
-  report(port);
+  report({ port });
 }
 
 main();

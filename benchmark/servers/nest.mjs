@@ -1,4 +1,4 @@
-// NestJS with its own adapter of Socket.IO: a gateway and one guard.
+// NestJS with its own Socket.IO adapter: a gateway with one guard.
 import 'reflect-metadata';
 import { Module, UseGuards } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -37,4 +37,4 @@ decorate(Application, {}, [Module({ providers: [Gateway, Guard] })]);
 
 const app = await NestFactory.create(Application, { logger: ['error', 'warn'] });
 await app.listen(0, '127.0.0.1');
-control.report(app.getHttpServer().address().port);
+control.report({ port: app.getHttpServer().address().port });

@@ -1,8 +1,8 @@
-// The options of Socket.IO that all servers have, and no others.
+// The options of Socket.IO, the same for all servers.
 module.exports = {
   serveClient: false,
   perMessageDeflate: false,
-  // Nobody pings while something is measured. The two together stay below what a timer takes.
+  // No pings during a run. The sum must not exceed what a timer of Node accepts, 2^31 - 1 ms.
   pingInterval: 1e9,
   pingTimeout: 1e9,
 };

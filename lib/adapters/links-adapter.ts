@@ -140,7 +140,8 @@ export class LinksAdapter extends ClusterAdapter {
     if (!isLocal && !isRemote) return RESOLVED;
     packet.nsp = this.nsp.name;
     const encoded = this.#encoder.encode(packet);
-    if (isRemote) this.#links.publish(encodeBroadcast({ nsp: packet.nsp, ...toJSON(opts) } satisfies Target, encoded));
+    if (isRemote)
+      this.#links.publish(encodeBroadcast({ nsp: packet.nsp, ...plainOptions(opts) } satisfies Target, encoded));
     if (isLocal) this.#deliver(packet, opts, encoded);
     return RESOLVED;
   }
@@ -152,19 +153,19 @@ export class LinksAdapter extends ClusterAdapter {
   }
 
   override addSockets(opts: BroadcastOptions, rooms: string[]): Promise<void> {
-    this.#publish(MessageType.SOCKETS_JOIN, opts, { rooms });
+    this.#publishToPeers(MessageType.SOCKETS_JOIN, opts, { rooms });
     Adapter.prototype.addSockets.call(this, opts, rooms);
     return RESOLVED;
   }
 
   override delSockets(opts: BroadcastOptions, rooms: string[]): Promise<void> {
-    this.#publish(MessageType.SOCKETS_LEAVE, opts, { rooms });
+    this.#publishToPeers(MessageType.SOCKETS_LEAVE, opts, { rooms });
     Adapter.prototype.delSockets.call(this, opts, rooms);
     return RESOLVED;
   }
 
   override disconnectSockets(opts: BroadcastOptions, close: boolean): Promise<void> {
-    this.#publish(MessageType.DISCONNECT_SOCKETS, opts, { close });
+    this.#publishToPeers(MessageType.DISCONNECT_SOCKETS, opts, { close });
     Adapter.prototype.disconnectSockets.call(this, opts, close);
     return RESOLVED;
   }
@@ -218,7 +219,7 @@ export class LinksAdapter extends ClusterAdapter {
     try {
       this.#links.publish(encodeFrame(FrameType.MESSAGE, message));
     } catch (err) {
-      // ClusterAdapter does not report it in all cases.
+      // ClusterAdapter would only write it to its debug log.
       this.#links.log.error(err);
       return Promise.reject(err);
     }
@@ -239,9 +240,9 @@ export class LinksAdapter extends ClusterAdapter {
   }
 
   /** Sends a message to all peers, unless the flag `local` is set. */
-  #publish(type: MessageType, opts: BroadcastOptions, data: object): void {
+  #publishToPeers(type: MessageType, opts: BroadcastOptions, data: object): void {
     if (opts.flags?.local || this.#links.peerCount === 0) return;
-    const message = { uid: this.uid, nsp: this.nsp.name, type, data: { ...data, opts: toJSON(opts) } };
+    const message = { uid: this.uid, nsp: this.nsp.name, type, data: { ...data, opts: plainOptions(opts) } };
     this.#links.publish(encodeFrame(FrameType.MESSAGE, message));
   }
 
@@ -270,7 +271,7 @@ export class LinksAdapter extends ClusterAdapter {
   }
 }
 
-function toJSON({ rooms, except, flags }: BroadcastOptions): Omit<Target, 'nsp'> {
+function plainOptions({ rooms, except, flags }: BroadcastOptions): Omit<Target, 'nsp'> {
   return { rooms: [...rooms], except: [...(except ?? [])], flags };
 }
 

@@ -19,7 +19,7 @@ export interface InstalledAdapter {
   close(): Promise<void>;
 }
 
-type AdapterOption = Parameters<Server['adapter']>[0];
+type AdapterConstructor = NonNullable<Parameters<Server['adapter']>[0]>;
 
 const NOTHING: InstalledAdapter = { ready: Promise.resolve(), join: async () => {}, close: async () => {} };
 
@@ -40,8 +40,7 @@ export function useAdapter(app: Application, worker: WorkerIdentity): InstalledA
     case 'own':
       return NOTHING;
     case 'memory':
-      if (app.io.recoveryDuration !== undefined)
-        app.io.adapter(recoveryAdapter(app.io.recoveryDuration) as unknown as AdapterOption);
+      if (app.io.recoveryDuration !== undefined) app.io.adapter(recoveryAdapter(app.io.recoveryDuration));
       return NOTHING;
     case 'cluster':
       return useLinks(app, worker);
@@ -75,15 +74,15 @@ function useRedis(app: Application, kind: RedisKind): InstalledAdapter {
  *
  * @throws {ConfigError} if it is no function
  */
-function constructorOf(adapter: unknown): AdapterOption {
+function constructorOf(adapter: unknown): AdapterConstructor {
   if (typeof adapter !== 'function') {
     const problem =
       'the function config.io.adapter must return an adapter or its constructor, such as createAdapter(…)';
     throw new ConfigError('config.io.adapter', adapter, "a function (app) => an adapter's constructor", problem);
   }
-  if (adapter.prototype) return adapter as AdapterOption;
+  if (adapter.prototype) return adapter as AdapterConstructor;
   // biome-ignore lint/complexity/useArrowFunction: an arrow function, such as the application's, is no constructor
-  return function (nsp: unknown) {
+  return function (nsp: Namespace) {
     return adapter(nsp);
-  } as unknown as AdapterOption;
+  };
 }

@@ -1,6 +1,6 @@
 // agent.io: emits from the agent. The agent has no clients: it sends each command to one worker, which executes it as if its own code
 // had called it.
-
+import { debuglog } from 'node:util';
 import type { Agent } from 'egg';
 import { Namespace, Server } from 'socket.io';
 import { Adapter, type BroadcastOptions } from 'socket.io-adapter';
@@ -10,6 +10,8 @@ import { isPattern } from '../namespaces/path-pattern';
 import type { UserId } from '../types/namespace';
 import type { Users } from '../users';
 import { ACTION, type Command, encodeCommand } from './relay';
+
+const debug = debuglog('egg-socket.io:agent');
 
 /** A namespace in the agent: its methods emit to the clients of all workers. */
 export type AgentNamespace = Pick<
@@ -32,7 +34,7 @@ export type AgentNamespace = Pick<
   user(id: UserId): ReturnType<Namespace['in']>;
 };
 
-/** Sends a command to one worker. */
+/** Sends a command to one worker. Commands arrive in the order in which they are sent. */
 export type Send = (command: string) => void;
 
 type Packet = Parameters<Adapter['broadcast']>[0];
@@ -40,7 +42,7 @@ type Packet = Parameters<Adapter['broadcast']>[0];
 const NO_ANSWERS =
   '[egg-socket.io] agent.io only emits and receives no answers: use agent.messenger to ask a worker for';
 
-/** Sends each call to a worker. */
+/** An adapter that sends each call to a worker. */
 class RelayAdapter extends Adapter {
   constructor(
     nsp: Namespace,
@@ -82,6 +84,7 @@ class RelayAdapter extends Adapter {
     const { rooms = [], except = [], flags } = opts ?? {};
     if (flags?.local) throw new Error('[egg-socket.io] agent.io has no clients of its own: remove `local`');
     const { name } = this.nsp;
+    debug('send %s of %s', command.op, name);
     this.relay(encodeCommand({ ...command, nsp: name, opts: { rooms: [...rooms], except: [...except], flags } }));
   }
 }
@@ -98,7 +101,7 @@ export class AgentIo {
   readonly #default: Namespace;
 
   /**
-   * @param send - sends commands to one worker, in order
+   * @param send - sends commands to one worker
    * @param users - the users of the application
    */
   constructor(
@@ -170,13 +173,17 @@ export function commandSender(agent: Agent): Send {
     workers = pids.map(String);
   });
   return (command) => {
-    if (current === undefined || !workers.includes(current)) [current] = workers;
+    if (current === undefined || !workers.includes(current)) {
+      [current] = workers;
+      debug('commands are sent to worker %s', current);
+    }
     if (current === undefined) {
       coreLogger.warn(
         '[egg-socket.io] agent.io has emitted before a worker is ready: no client receives it. Wait for agent.messenger.once("egg-ready")',
       );
       return;
     }
+    // The types of Egg 3 declare the id as a number, those of Egg 4 as a string. Both need a string.
     messenger.sendTo(current as never, ACTION, command);
   };
 }

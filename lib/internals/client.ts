@@ -1,115 +1,104 @@
-// The private members of Socket.IO's Client, the server's side of a connection, that the plugin uses.
+// The private members of Socket.IO's Client that the plugin uses. A Client is the server's side of one connection: it decodes packets,
+// connects to namespaces and has a socket in each of them.
 import type { EventEmitter } from 'node:events';
 import type { ParsedUrlQuery } from 'node:querystring';
 import type { Socket } from 'socket.io';
 import { PacketType } from 'socket.io-parser';
 import { type Member, property } from './members';
 
-/** Socket.IO's side of a connection. */
 export type Client = Socket['client'];
 
-/** A packet of Socket.IO's protocol. */
+/** A packet of the Socket.IO protocol. */
 export interface Packet {
   readonly type: PacketType;
-  /** The namespace. A CONNECT packet of Socket.IO 2 has a query behind it. */
   readonly nsp: string;
   readonly data?: unknown;
 }
 
-/** What a CONNECT packet asks for. */
-export interface ConnectRequest {
+/** What the namespace of a packet of Engine.IO protocol 3 contains: `/chat?token=x`. */
+export interface ParsedNamespace {
   readonly namespace: string;
-  /** Becomes `socket.handshake.auth`. */
+  /** The query. It becomes `handshake.auth` of the socket. */
   readonly authPayload: ParsedUrlQuery;
 }
 
+/** How the packets of one client are handled. */
+export interface PacketHandler {
+  /** Whether a decoded packet is handled. Other packets are ignored. */
+  accepts(packet: Packet): boolean;
+  parseNamespace(nsp: string): ParsedNamespace;
+  /** Handles the request of the client to connect to a namespace. */
+  connect(name: string, query: ParsedUrlQuery): void;
+  /** Returns the packet to send in place of a given one. */
+  outgoing(packet: Packet): Packet;
+}
+
+/** Socket.IO's own handling of packets. */
+export interface OriginalHandler {
+  connect(name: string, query: ParsedUrlQuery): void;
+  send(packet: Packet): void;
+}
+
 interface PrivateClient {
-  /** The connected sockets by namespace. */
+  /** The sockets of the client, by namespace. */
   readonly nsps: ReadonlyMap<string, Socket>;
   readonly decoder: EventEmitter;
-  /** Connects the client to a namespace, or rejects it. */
-  connect(name: string, auth?: ParsedUrlQuery): void;
-  _parseNamespace(packet: { nsp: string }): ConnectRequest;
-  /** Sends a packet. */
-  _packet(packet: Packet, opts?: object): void;
-  /** Handles a packet of the client. */
-  ondecoded(packet: Packet): void;
+  /** The listener of the decoder. */
+  ondecoded: (packet: Packet) => void;
+  connect: (name: string, auth?: ParsedUrlQuery) => void;
+  _parseNamespace: (packet: Packet) => ParsedNamespace;
+  /** Encodes a packet and sends it. */
+  _packet: (packet: Packet, opts?: object) => void;
 }
-
-const member = (name: keyof PrivateClient, type: Member['type']): Member => ({
-  library: 'socket.io',
-  path: `Client.prototype.${name}`,
-  type,
-  find: ({ client }) => property(client, name),
-});
 
 export const CLIENT_MEMBERS: readonly Member[] = [
-  member('nsps', 'object'),
-  member('decoder', 'object'),
-  member('connect', 'function'),
-  member('_parseNamespace', 'function'),
-  member('_packet', 'function'),
-  member('ondecoded', 'function'),
+  required('nsps', 'object'),
+  required('decoder', 'object'),
+  required('ondecoded', 'function'),
+  required('connect', 'function'),
+  required('_parseNamespace', 'function'),
+  required('_packet', 'function'),
 ];
 
-/** Sends the rejection of a namespace, in the form of the client's protocol. */
-export function sendConnectError(client: Client, nsp: string, message: string): void {
-  const data = client.conn.protocol === 3 ? message : { message };
-  originalOf(client)._packet.call(client, { type: PacketType.CONNECT_ERROR, nsp, data });
-}
-
-/** Whether a client is connected to a namespace. */
-export function isConnectedTo(client: Client, name: string): boolean {
-  return privateOf(client).nsps.has(name);
-}
-
-/** Whether a client is connected to any namespace. */
-export function isConnected(client: Client): boolean {
-  return privateOf(client).nsps.size > 0;
-}
-
-/** Connects a client to a namespace as Socket.IO does, past the replaced `connect`. */
-export function connectClient(client: Client, name: string, auth: ParsedUrlQuery): void {
-  originalOf(client).connect.call(client, name, auth);
-}
-
-/** Replacements of the methods of one client. */
-export interface ClientReplacements {
-  /** The client asks for a namespace. */
-  connect(client: Client, name: string, auth: ParsedUrlQuery): void;
-  parseNamespace(packet: { nsp: string }): ConnectRequest;
-  /** Returns the packet that is sent in place of a given one. */
-  outgoing(client: Client, packet: Packet): Packet;
-  /** Whether a packet of the client is handled. */
-  accepts(client: Client, packet: Packet): boolean;
-}
-
-/** Replaces the methods of one client by which it connects to namespaces. */
-export function replaceClientMethods(client: Client, replacements: ClientReplacements): void {
-  const own = privateOf(client);
-  const { decoder, ondecoded } = own;
-  const decoded = (packet: Packet): void => {
-    if (replacements.accepts(client, packet)) ondecoded(packet);
-  };
-  Object.assign(client, {
-    connect: (name: string, auth: ParsedUrlQuery = {}) => replacements.connect(client, name, auth),
-    _parseNamespace: replacements.parseNamespace,
-    _packet: (packet: Packet, opts?: object) => {
-      originalOf(client)._packet.call(client, replacements.outgoing(client, packet), opts);
-    },
-    ondecoded: decoded,
-  });
-  decoder.off('decoded', ondecoded);
-  decoder.on('decoded', decoded);
+function required(name: keyof PrivateClient, type: Member['type']): Member {
+  const path = `Client.prototype.${name}`;
+  return { library: 'socket.io', path, type, find: ({ client }) => property(client, name) };
 }
 
 function privateOf(client: Client): PrivateClient {
   return client as unknown as PrivateClient;
 }
 
-/** The methods of Socket.IO's class. */
-function originalOf(client: Client): {
-  [K in 'connect' | '_packet']: (this: Client, ...args: Parameters<PrivateClient[K]>) => void;
-} {
-  return Object.getPrototypeOf(client);
+/** Returns the connected sockets of a client, by namespace. */
+export function socketsOf(client: Client): ReadonlyMap<string, Socket> {
+  return privateOf(client).nsps;
+}
+
+/** Sends CONNECT_ERROR, as Socket.IO does if a namespace middleware refuses the client. */
+export function sendConnectError(client: Client, nsp: string, message: string): void {
+  const data = client.conn.protocol === 3 ? message : { message };
+  privateOf(client)._packet({ type: PacketType.CONNECT_ERROR, nsp, data });
+}
+
+/**
+ * Replaces how Socket.IO handles the packets of a client.
+ *
+ * @returns Socket.IO's own handling
+ */
+export function replacePacketHandler(client: Client, handler: PacketHandler): OriginalHandler {
+  const target = privateOf(client);
+  const { connect, decoder, ondecoded, _packet } = target;
+  target.connect = (name, query = {}) => handler.connect(name, query);
+  target._parseNamespace = ({ nsp }) => handler.parseNamespace(nsp);
+  target._packet = (packet, opts) => _packet.call(target, handler.outgoing(packet), opts);
+  target.ondecoded = (packet) => {
+    if (handler.accepts(packet)) ondecoded(packet);
+  };
+  // The constructor has added the listener. Socket.IO removes `client.ondecoded` when the connection closes.
+  decoder.off('decoded', ondecoded);
+  decoder.on('decoded', target.ondecoded);
+  return {
+    connect: (name, query) => connect.call(target, name, query),
+    send: (packet) => _packet.call(target, packet),
+  };
 }

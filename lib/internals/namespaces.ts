@@ -1,4 +1,5 @@
-// The private members of Socket.IO's Server, Namespace and ParentNamespace that the plugin uses.
+// The private members of Socket.IO's Server, Namespace and ParentNamespace that the plugin uses: which namespaces exist, which clients
+// are connecting to them, and how a parent namespace creates its children.
 import { Namespace, Server, type Socket } from 'socket.io';
 import type { Adapter } from 'socket.io-adapter';
 import type { EventsMap } from '../types/events';
@@ -63,7 +64,7 @@ export const NAMESPACE_MEMBERS: readonly Member[] = [
   member('ParentNamespace', 'createChild', 'function'),
 ];
 
-/** Returns the namespaces of a server by name, without those that stand for many. */
+/** Returns the namespaces of a server by name, without parent namespaces. */
 export function namespacesOf(server: object): ReadonlyMap<string, Namespace> {
   return (server as PrivateServer)._nsps;
 }
@@ -105,7 +106,10 @@ export abstract class NamespaceServer<C extends EventsMap, S extends EventsMap, 
     });
   }
 
-  /** Returns what Socket.IO gets from `of()` for a client whose namespace was rejected. */
+  /**
+   * Must be called first in `of()`, which Socket.IO calls right after `_checkNamespace`. Returns the namespace to return if the client
+   * was rejected.
+   */
   protected takeRejected(): Namespace | undefined {
     const rejected = this.#rejected;
     this.#rejected = undefined;
@@ -113,7 +117,7 @@ export abstract class NamespaceServer<C extends EventsMap, S extends EventsMap, 
   }
 }
 
-/** Replaces a child namespace that is not created: it tells the client why. */
+/** Takes the place of a child namespace that is not created: the client receives an error. */
 class RejectedNamespace {
   constructor(
     private readonly name: string,
@@ -134,7 +138,7 @@ export function rejectedNamespace(name: string, message: string): Namespace {
 /**
  * Makes a function create the children of a parent namespace, for clients and for `server.of()`.
  *
- * @param create - gets the name, and Socket.IO's own function
+ * @param create - called with the name of the child and with Socket.IO's own function
  */
 export function onCreateChild(
   parent: Namespace,
@@ -145,7 +149,7 @@ export function onCreateChild(
   target.createChild = (name) => create(name, () => createChild.call(target, name));
 }
 
-/** Returns the children of a parent namespace; none for another namespace. */
+/** Returns the children of a parent namespace. Empty for any other namespace. */
 export function childrenOf(nsp: Namespace): ReadonlySet<Namespace> {
   return (nsp as unknown as Partial<PrivateParent>).children ?? new Set();
 }
@@ -158,7 +162,7 @@ export function setAdapter(parent: Namespace, adapter: Adapter): void {
 /**
  * Removes a child namespace from its server and its parent.
  *
- * @param adapter - returns the adapter that code which still has the namespace emits through
+ * @param adapter - returns the adapter that the removed namespace uses if code still holds it and emits
  */
 export function removeChild(child: Namespace, parent: Namespace, adapter: () => Adapter): void {
   (parent as unknown as PrivateParent).children.delete(child);
@@ -166,15 +170,18 @@ export function removeChild(child: Namespace, parent: Namespace, adapter: () => 
   Object.defineProperty(child, 'adapter', { get: adapter });
 }
 
-/** What happens at the methods by which clients enter and leave a namespace. */
+/** Functions that are called when clients connect to a namespace and leave it. */
 export interface ClientHooks {
-  /** Called with a client that asks for the namespace, and with Socket.IO's own function, which admits it. */
+  /** Called with a client that connects, and with Socket.IO's own function, which creates its socket and runs the middleware. */
   add(client: Client, admit: () => Promise<void>): Promise<void>;
-  /** Called when a socket was removed. */
+  /** Called after a socket has disconnected or was refused. */
   removed(): void;
 }
 
-/** Hooks into the clients of a child namespace, in place of what `cleanupEmptyChildNamespaces` has installed there. */
+/**
+ * Installs hooks for the clients of a child namespace. They replace the `_remove` of Socket.IO's option cleanupEmptyChildNamespaces, which
+ * removes a namespace without connected sockets, although clients may be connecting to it.
+ */
 export function hookClients(nsp: Namespace, hooks: ClientHooks): void {
   const { _add, _remove } = Namespace.prototype as unknown as PrivateNamespace;
   const own: Pick<PrivateNamespace, '_add' | '_remove'> = {
@@ -187,7 +194,7 @@ export function hookClients(nsp: Namespace, hooks: ClientHooks): void {
   Object.assign(nsp, own);
 }
 
-/** Removes the hooks again. */
+/** Removes the hooks. */
 export function unhookClients(nsp: Namespace): void {
   const own: Partial<PrivateNamespace> = nsp as never;
   delete own._add;
@@ -209,7 +216,7 @@ export function socketWithId(nsp: Namespace, id: string): Socket | undefined {
 /** Changes the id of a socket that is being admitted. */
 export function changeId(socket: Socket, id: string): void {
   const { _preConnectSockets } = socket.nsp as unknown as PrivateNamespace;
-  // Socket.IO would never remove an entry under the first id.
+  // Socket.IO removes the entry by the id of the socket.
   if (_preConnectSockets.delete(socket.id)) _preConnectSockets.set(id, socket);
   (socket as { id: string }).id = id;
 }

@@ -40,49 +40,46 @@ interface PrivateNamespace {
 
 const original = Socket.prototype as unknown as PrivateSocket;
 
+const member = (
+  owner: 'socket' | 'namespace' | 'client',
+  path: string,
+  type: Member['type'],
+  fallback: string,
+): Member => ({
+  library: 'socket.io',
+  path,
+  type,
+  find: (sample) => property(sample[owner], path.split('.').at(-1) as string),
+  fallback,
+});
+
 export const SOCKET_MEMBERS: readonly Member[] = [
-  {
-    library: 'socket.io',
-    path: 'Socket.prototype.dispatch',
-    type: 'function',
-    find: ({ socket }) => property(socket, 'dispatch'),
-    fallback: 'packet chains run in socket.use()',
-  },
-  {
-    library: 'socket.io',
-    path: 'Socket.prototype._cleanup',
-    type: 'function',
-    find: ({ socket }) => property(socket, '_cleanup'),
-    fallback: 'the chain of a client that a later namespace middleware refuses ends with the connection',
-  },
-  {
-    library: 'socket.io',
-    path: 'Socket.prototype._onerror',
-    type: 'function',
-    find: ({ socket }) => property(socket, '_onerror'),
-    fallback: 'the system event error is emitted for errors of the transport alone',
-  },
-  {
-    library: 'socket.io',
-    path: 'Socket.prototype.fns',
-    type: 'object',
-    find: ({ socket }) => property(socket, 'fns'),
-    fallback: 'every event is passed to the listeners of its socket, also if there are none',
-  },
-  {
-    library: 'socket.io',
-    path: 'Namespace.prototype._createSocket',
-    type: 'function',
-    find: ({ namespace }) => property(namespace, '_createSocket'),
-    fallback: 'an idle connection holds 220 bytes more',
-  },
-  {
-    library: 'socket.io',
-    path: 'Client.prototype._disconnect',
-    type: 'function',
-    find: ({ client }) => property(client, '_disconnect'),
-    fallback: 'the connection of a refused client is closed without a disconnect packet for each namespace',
-  },
+  member('socket', 'Socket.prototype.dispatch', 'function', 'packet chains run in socket.use()'),
+  member(
+    'socket',
+    'Socket.prototype._cleanup',
+    'function',
+    'the chain of a client that a later namespace middleware refuses ends with the connection',
+  ),
+  member(
+    'socket',
+    'Socket.prototype._onerror',
+    'function',
+    'the system event error is emitted for errors of the transport alone',
+  ),
+  member(
+    'socket',
+    'Socket.prototype.fns',
+    'object',
+    'every event is passed to the listeners of its socket, also if there are none',
+  ),
+  member('namespace', 'Namespace.prototype._createSocket', 'function', 'an idle connection holds 220 bytes more'),
+  member(
+    'client',
+    'Client.prototype._disconnect',
+    'function',
+    'the connection of a refused client is closed without a disconnect packet for each namespace',
+  ),
 ];
 
 /** How many listeners of `error` Socket.IO itself adds to a socket. */

@@ -1,29 +1,27 @@
-// The child namespaces of an application: how many there are, which clients are rejected for the limit, and which idle ones are removed.
+// Child namespaces: those that a parent namespace creates when a client, or code, asks for a name that it matches. Limits their number,
+// removes idle ones, and rejects clients at the limit.
 import { debuglog } from 'node:util';
 import type { Namespace } from 'socket.io';
-import { sendConnectError } from '../internals/client';
+import { type Client, sendConnectError } from '../internals/client';
 import { hookClients, isOccupied, rejectedNamespace, removeChild, unhookClients } from '../internals/namespaces';
 import type { IoNamespace } from '../types/namespace';
 
 const debug = debuglog('egg-socket.io:namespaces');
 
-/**
- * When an idle child namespace, one without sockets, is removed: after a while, as soon as it is idle, or only if the limit requires
- * it.
- */
-export type Removal = 'after a while' | 'at once' | 'at the limit';
+/** When an idle child is removed: after a timeout, as soon as its last client has left, or only to stay within the limit. */
+export type Removal = 'after-timeout' | 'when-empty' | 'at-limit';
 
 interface Child {
   readonly parent: Namespace;
   readonly removal: Removal;
-  /** How many clients are being admitted whose sockets Socket.IO has not created yet. */
-  arriving: number;
+  /** How many clients are connecting for whom Socket.IO has not created a socket yet. */
+  connecting: number;
 }
 
-/** How many are removed in one turn of the event loop: one client may have left all of them at once. */
-const BATCH = 100;
+/** How many idle children are removed in one turn of the event loop. One client may have left all of them at the same time. */
+const MAX_REMOVALS = 100;
 
-/** The longest timer of Node, in ms. */
+/** The longest timeout of Node's timers, in ms. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 
 const TOO_MANY = 'too many namespaces';
@@ -32,7 +30,9 @@ type Log = { error(err: unknown): void; warn(message: string): void };
 
 /** The child namespaces of one application. */
 export class ChildNamespaces {
-  /** How long an idle one stays, in ms: longer than it waits for answers of other workers, and than a client takes to reconnect. */
+  /**
+   * After how many ms an idle child is removed. A child waits less for responses of other workers, and a client takes less to reconnect.
+   */
   static idleTimeout = 30_000;
 
   readonly #all = new Map<IoNamespace, Child>();
@@ -45,7 +45,7 @@ export class ChildNamespaces {
   /**
    * @param limit - `config.io.maxNamespaces`
    * @param recoveryDuration - how long a client may be disconnected and still be recovered, in ms
-   * @param find - returns the namespace of a name, which is created if it does not exist
+   * @param find - returns the namespace of a name, and creates it if it does not exist
    */
   constructor(
     private readonly limit: number,
@@ -61,71 +61,79 @@ export class ChildNamespaces {
     return this.#all.has(nsp);
   }
 
-  /** Makes room for one more: those that have been idle longest are removed. Returns whether the limit allows one more. */
-  makeRoom(): boolean {
+  /** Removes idle children so that one more can be created. Returns whether the limit allows it. */
+  ensureCapacity(): boolean {
     return this.#shrink(this.limit - 1);
   }
 
-  /** Returns what rejects a client for the limit. */
+  /** Returns a namespace that rejects its client, since the limit is reached. */
   reject(name: string): Namespace {
-    this.#warning.add();
+    this.#countRejection(name);
     return rejectedNamespace(name, TOO_MANY);
   }
 
   /** Adds a child that was just created. */
   add(nsp: IoNamespace, parent: Namespace, removal: Removal): void {
-    const child: Child = { parent, removal, arriving: 0 };
+    const child: Child = { parent, removal, connecting: 0 };
     this.#all.set(nsp, child);
     debug('create %s (%d of %d)', nsp.name, this.#all.size, this.limit);
     hookClients(nsp, {
-      add: async (client, admit) => {
-        const isFirst = isIdle(nsp, child);
-        child.arriving++;
-        this.#update(nsp);
-        try {
-          // Code may have created a namespace beyond the limit.
-          if (!isFirst || this.#shrink(this.limit)) await admit();
-          else {
-            this.#warning.add();
-            sendConnectError(client, nsp.name, TOO_MANY);
-          }
-        } finally {
-          child.arriving--;
-          this.#update(nsp);
-        }
-      },
+      add: (client, admit) => this.#connect(nsp, child, client, admit),
       removed: () => this.#update(nsp),
     });
-    // Code that asks for one may add listeners: it stays until its first client has left, as in Socket.IO.
-    if (removal === 'at once') this.#idle.add(nsp, true);
+    // Code may be about to add listeners to the child that it has asked for. As in Socket.IO, it stays until its first client has left.
+    if (removal === 'when-empty') this.#idle.add(nsp, true);
     else this.#update(nsp);
   }
 
-  /** Makes a child stay, idle or not. */
+  /** Makes a child permanent: it is neither counted nor removed. */
   makePermanent(nsp: IoNamespace): void {
     if (!this.#all.has(nsp)) return;
     this.#forget(nsp);
     unhookClients(nsp);
   }
 
-  /** Must be called when code asks for a child, which it may be about to use. */
+  /** Restarts the timeout of an idle child. Must be called when code asks for a child: code may be about to use it. */
   touch(nsp: IoNamespace): void {
     this.#idle.touch(nsp);
   }
 
-  /** Removes no more: the server closes all of them. */
+  /** Stops the removal of idle children: the server is about to close all namespaces. */
   close(): void {
     this.#isClosed = true;
     clearTimeout(this.#timer);
   }
 
+  async #connect(nsp: IoNamespace, child: Child, client: Client, admit: () => Promise<void>): Promise<void> {
+    const isFirst = isIdle(nsp, child);
+    child.connecting++;
+    this.#update(nsp);
+    try {
+      // Code may have created the namespace beyond the limit.
+      if (!isFirst || this.#shrink(this.limit)) await admit();
+      else {
+        this.#countRejection(nsp.name);
+        sendConnectError(client, nsp.name, TOO_MANY);
+      }
+    } finally {
+      child.connecting--;
+      this.#update(nsp);
+    }
+  }
+
+  #countRejection(name: string): void {
+    debug('reject a client of %s (%d of %d)', name, this.#all.size, this.limit);
+    this.#warning.add();
+  }
+
+  /** Must be called when a client connects to a child, and when a socket is removed. */
   #update(nsp: IoNamespace): void {
     const child = this.#all.get(nsp);
     if (child === undefined || this.#isClosed) return;
     this.#idle.delete(nsp);
     if (!isIdle(nsp, child)) return;
-    this.#idle.add(nsp, child.removal === 'at the limit');
-    if (child.removal === 'at once') setImmediate(() => this.#idle.isExpiring(nsp) && this.#remove(nsp));
+    this.#idle.add(nsp, child.removal === 'at-limit');
+    if (child.removal === 'when-empty') setImmediate(() => this.#idle.isExpiring(nsp) && this.#remove(nsp));
     else this.#schedule();
   }
 
@@ -138,7 +146,7 @@ export class ChildNamespaces {
 
   #removeExpired(): void {
     this.#timer = undefined;
-    for (let left = BATCH; left > 0; left--) {
+    for (let left = MAX_REMOVALS; left > 0; left--) {
       const [nsp, since] = this.#idle.nextExpiring() ?? [];
       if (nsp === undefined || since === undefined || since + this.#timeout > performance.now()) break;
       this.#remove(nsp);
@@ -146,7 +154,7 @@ export class ChildNamespaces {
     this.#schedule();
   }
 
-  /** Removes idle ones until there are no more than `size`. Returns whether there are enough of them. */
+  /** Removes idle children until there are at most `size` children. Returns whether that is possible. */
   #shrink(size: number): boolean {
     while (this.#all.size > size) {
       const oldest = this.#idle.oldest();
@@ -168,26 +176,26 @@ export class ChildNamespaces {
     if (child === undefined) return;
     const { name, adapter } = nsp;
     debug('remove %s (%d left)', name, this.#all.size);
-    // Code may still have the namespace: it emits through the one that exists by then.
+    // Code may still hold the namespace: its events go to the clients of the current one.
     removeChild(nsp, child.parent, () => this.find(name).adapter);
-    // At once: the next namespace of the name subscribes to the same channels. An adapter of the application may fail.
+    // At once: the adapter of the next namespace of that name subscribes to the same channels. An application's own adapter may throw.
     const close = async () => adapter.close();
     close().catch((err) => this.log.error(err));
   }
 }
 
-function isIdle(nsp: Namespace, { arriving }: Child): boolean {
-  return arriving === 0 && !isOccupied(nsp);
+function isIdle(nsp: Namespace, { connecting }: Child): boolean {
+  return connecting === 0 && !isOccupied(nsp);
 }
 
-/** Since when a namespace is idle, in ms of `performance.now()`, oldest first. */
+/** The time since when a namespace is idle, as `performance.now()`. Oldest first. */
 type IdleSince = Map<IoNamespace, number>;
 
-/** The idle child namespaces, oldest first. */
+/** The idle child namespaces. */
 class IdleNamespaces {
-  /** Those that are removed after a while. */
+  /** The children that are removed after a timeout, or at once. */
   readonly #expiring: IdleSince = new Map();
-  /** Those that are removed only at the limit. */
+  /** The children that are removed only at the limit. */
   readonly #staying: IdleSince = new Map();
 
   add(nsp: IoNamespace, stays: boolean): void {
@@ -198,7 +206,7 @@ class IdleNamespaces {
     if (!this.#expiring.delete(nsp)) this.#staying.delete(nsp);
   }
 
-  /** Starts the time of an idle one anew. */
+  /** Moves an idle child to the end. */
   touch(nsp: IoNamespace): void {
     if (this.#expiring.delete(nsp)) this.add(nsp, false);
     else if (this.#staying.delete(nsp)) this.add(nsp, true);
@@ -208,14 +216,14 @@ class IdleNamespaces {
     return this.#expiring.has(nsp);
   }
 
-  /** Returns the one that has been idle longest. */
+  /** Returns the child that has been idle longest. */
   oldest(): IoNamespace | undefined {
     const [[expiring, expiringSince] = [undefined, Number.POSITIVE_INFINITY]] = this.#expiring;
     const [[staying, stayingSince] = [undefined, Number.POSITIVE_INFINITY]] = this.#staying;
     return expiringSince <= stayingSince ? expiring : staying;
   }
 
-  /** Returns the first of those that are removed after a while, and since when it is idle. */
+  /** Returns the child that is removed next, and since when it is idle. */
   nextExpiring(): [nsp: IoNamespace, since: number] | undefined {
     const [first] = this.#expiring;
     return first;
@@ -225,7 +233,7 @@ class IdleNamespaces {
 /** At most one warning in so many ms. */
 const WARNING_PERIOD = 60_000;
 
-/** Warns of clients that are rejected for the limit. */
+/** Warns of clients that are rejected at the limit. */
 export class LimitWarning {
   #rejected = 0;
   #lastWarning = Number.NEGATIVE_INFINITY;

@@ -1,5 +1,5 @@
-// Parent namespaces, each of which stands for many: '/room/:id', a regular expression, a function. Their children are created when a
-// client or code asks for one.
+// Parent namespaces, which stand for all namespaces whose name they match: `/room/:id`, a regular expression, a function. Socket.IO creates
+// a child when a client, or code, asks for such a name. The child has the chains and routes of its parent.
 import type { Namespace, Server } from 'socket.io';
 import type { Adapter } from 'socket.io-adapter';
 import { ConfigError } from '../errors';
@@ -10,27 +10,26 @@ import type { IoNamespace } from '../types/namespace';
 import type { ChildNamespaces, Removal } from './child-namespaces';
 import { captures, type Params, Pattern, setParams } from './path-pattern';
 
-/** The name of a parent namespace in Socket.IO: a regular expression or a function. */
+/** What Socket.IO creates a parent namespace for: a regular expression or a function. */
 export type ParentName = Exclude<Parameters<Server['of']>[0], string>;
 
 /** A parent namespace. */
 interface Parent {
-  /** For messages. */
+  /** For messages, warnings and statistics. */
   readonly name: string;
   /** Undefined for a regular expression and for a function. */
   readonly pattern?: Pattern;
   /**
    * Returns the parameters in the name of a child.
    *
-   * @throws {URIError} if its percent-encoding is wrong
+   * @throws {URIError} if the percent-encoding of the name is malformed
    */
   params(name: string): Params | undefined;
 }
 
-/** What creates and configures the children of the parents of a server. */
 export interface ParentOptions {
   readonly children: ChildNamespaces;
-  /** Creates the adapter of a parent, which passes what it is asked for on to the children. */
+  /** Creates the adapter of a parent, which calls the adapters of its children. */
   readonly adapter: (parent: Namespace) => Adapter;
   /** `init.cleanupEmptyChildNamespaces` */
   readonly removesIdle: boolean;
@@ -38,12 +37,12 @@ export interface ParentOptions {
 
 /** The parent namespaces of one server. */
 export class ParentNamespaces {
-  /** Whether code asks for a namespace at the moment, and not a client. */
-  isAskedByCode = false;
   readonly #all = new Map<IoNamespace, Parent>();
   readonly #byPattern = new Map<string, IoNamespace>();
-  /** By name, functions that configure a child which is being created. */
+  /** Functions that configure the children that Socket.IO is creating, by name. */
   readonly #configuring = new Map<string, (child: IoNamespace) => void>();
+  /** Whether a child is created for code, and not for a client. */
+  #isForCode = false;
 
   constructor(private readonly options: ParentOptions) {}
 
@@ -56,7 +55,21 @@ export class ParentNamespaces {
     onCreateChild(nsp, (name, createChild) => this.#create(nsp, parent, name, createChild));
   }
 
-  /** Configures a child that Socket.IO has just created, before `new_namespace` is emitted. Returns whether it is a child. */
+  /** Calls a function that may create a child for code. Code gets its namespace even if the limit is reached. */
+  createForCode(create: () => IoNamespace): IoNamespace {
+    this.#isForCode = true;
+    try {
+      return create();
+    } finally {
+      this.#isForCode = false;
+    }
+  }
+
+  /**
+   * Configures a child that Socket.IO has just created. A listener of `new_namespace` may ask for the child while it is being created.
+   *
+   * @returns whether the namespace is such a child
+   */
   configure(nsp: IoNamespace): boolean {
     const configure = this.#configuring.get(nsp.name);
     this.#configuring.delete(nsp.name);
@@ -82,7 +95,7 @@ export class ParentNamespaces {
     return [...this.#all.values()].some(({ pattern }) => pattern?.matches(name));
   }
 
-  /** Returns the name of a namespace; of a parent, its pattern. */
+  /** Returns the name of a namespace. Of a parent, what it stands for. */
   nameOf(nsp: IoNamespace): string {
     return this.parentName(nsp) ?? nsp.name;
   }
@@ -92,7 +105,7 @@ export class ParentNamespaces {
     return this.#all.get(nsp)?.pattern !== undefined;
   }
 
-  /** Returns the name of a parent, or undefined for another namespace. */
+  /** Returns what a parent stands for. Undefined for any other namespace. */
   parentName(nsp: IoNamespace): string | undefined {
     return this.#all.get(nsp)?.name;
   }
@@ -103,16 +116,16 @@ export class ParentNamespaces {
 
   #create(nsp: IoNamespace, parent: Parent, name: string, createChild: () => Namespace): Namespace {
     const { children, removesIdle } = this.options;
-    const { isAskedByCode } = this;
+    const isForCode = this.#isForCode;
     let params: Params | undefined;
     try {
       params = parent.params(name);
     } catch (err) {
-      if (isAskedByCode) throw err;
+      if (isForCode) throw err;
       return rejectedNamespace(name, `Invalid namespace: ${(err as Error).message}`);
     }
-    // Code gets a namespace beyond the limit: it emits to other workers. The limit then applies to its first client.
-    if (!children.makeRoom() && !isAskedByCode) return children.reject(name);
+    // Code gets a namespace beyond the limit, since it may emit to clients of other workers. The limit applies to its first client.
+    if (!children.ensureCapacity() && !isForCode) return children.reject(name);
     this.#configuring.set(name, (child) => {
       setRouter(child, routerOf(nsp) as Router);
       inheritSocketHooks(child, nsp);
@@ -124,6 +137,7 @@ export class ParentNamespaces {
     try {
       return createChild();
     } finally {
+      // Also if a listener of `new_namespace` has thrown: the child exists.
       const child = namespacesOf(nsp.server).get(name);
       if (child) this.configure(child as IoNamespace);
     }
@@ -131,11 +145,11 @@ export class ParentNamespaces {
 }
 
 function removalOf({ pattern }: Parent, removesIdle: boolean): Removal {
-  if (pattern) return 'after a while';
-  return removesIdle ? 'at once' : 'at the limit';
+  if (pattern) return 'after-timeout';
+  return removesIdle ? 'when-empty' : 'at-limit';
 }
 
-/** A child has the routes of its parent. */
+/** Throws: a child has the routes of its parent and none of its own. */
 function refuseRoute(name: string, { name: parent, pattern }: Parent, event: unknown): never {
   const allowed = pattern
     ? `app.io.of('${parent}').route(), which applies to all matching namespaces, or an entry ${name} in config.io.namespace, which makes it a namespace of its own`

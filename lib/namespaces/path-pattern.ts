@@ -23,7 +23,7 @@ export class Pattern {
 
   /**
    * @param name - with its leading slash
-   * @param where - what has the name, for messages
+   * @param where - where the name is set, for messages
    * @throws {ConfigError} if path-to-regexp cannot parse it
    */
   constructor(
@@ -42,7 +42,7 @@ export class Pattern {
   /**
    * Returns the parameters of a matching name.
    *
-   * @throws {URIError} if its percent-encoding is wrong
+   * @throws {URIError} if the percent-encoding of the name is malformed
    */
   params(name: string): Params {
     const values = this.regexp.exec(name)?.slice(1) ?? [];
@@ -95,7 +95,7 @@ export function captures(regexp: RegExp, name: string): Params | undefined {
   return Object.freeze(params);
 }
 
-/** Socket.IO creates a child for any name that the regular expression matches. */
+/** Decodes a value, if it is encoded correctly: Socket.IO creates a child for any name that the regular expression matches. */
 function decode(text: string): string {
   try {
     return decodeURIComponent(text);

@@ -1,12 +1,16 @@
-// Sets up each new namespace: socket ids, its router, route() and user(). Decides when a namespace is bound to its chains.
+// What each namespace gets, and when it is bound. A new namespace gets the ids of its sockets, a router, `route()` and `user()`. It is bound
+// to its chains once: as soon as the application is loaded and the namespace is configured or has a route.
+import { debuglog } from 'node:util';
 import type { ErrorReporting } from '../error-response';
 import { childrenOf } from '../internals/namespaces';
-import { setUpLegacyClients } from '../legacy-clients';
+import { supportLegacyClients } from '../legacy-clients';
 import { type Routed, type RouteLookup, Router, routerOf, setRouter } from '../router';
 import { assignIds, type GenerateId } from '../socket-ids';
 import type { IoNamespace } from '../types/namespace';
 import type { Users } from '../users';
 import type { ParentNamespaces } from './parent-namespaces';
+
+const debug = debuglog('egg-socket.io:namespaces');
 
 /** What every namespace gets. */
 export interface SetupOptions {
@@ -33,6 +37,7 @@ type Bindable = IoNamespace & { [BOUND]?: true };
 
 /** The namespaces of one server, from their creation until they are bound. */
 export class NamespaceSetup {
+  /** Undefined until the application is loaded. */
   #binding: Binding | undefined;
   /** The namespaces that were created before the application was loaded. */
   readonly #waiting = new Set<IoNamespace>();
@@ -49,7 +54,7 @@ export class NamespaceSetup {
     };
   }
 
-  /** Whether Egg has loaded the routes. */
+  /** Whether the application is loaded: a route binds its namespace at once. */
   get isBinding(): boolean {
     return this.#binding !== undefined;
   }
@@ -57,8 +62,9 @@ export class NamespaceSetup {
   /** Sets up a namespace, unless it is. A child namespace is configured by its parent. */
   setUp(nsp: IoNamespace): void {
     if (routerOf(nsp) || this.parents.configure(nsp)) return;
+    debug('set up %s', this.parents.nameOf(nsp));
     const { allowsEio3, generateId, reporting, lookup } = this.options;
-    if (allowsEio3) setUpLegacyClients(nsp);
+    if (allowsEio3) supportLegacyClients(nsp);
     if (generateId) assignIds(nsp, generateId, reporting);
     const router = setRouter(nsp, new Router(this.parents.nameOf(nsp), reporting.log, lookup));
     nsp.route = (event: unknown, ...tail: unknown[]) => {
@@ -82,6 +88,7 @@ export class NamespaceSetup {
   #bind(nsp: Bindable, name?: string): void {
     if (this.#binding === undefined || nsp[BOUND]) return;
     nsp[BOUND] = true;
+    debug('bind %s', this.parents.nameOf(nsp));
     const pattern = this.parents.hasPattern(nsp) ? this.parents.nameOf(nsp) : undefined;
     this.#binding.bind(nsp, name ?? pattern ?? nsp.name);
     // Socket.IO copies the handlers of a parent to each child that it creates. Children that exist already get their own.

@@ -1,9 +1,9 @@
 // A namespace as app.io.of() returns it: Socket.IO's, with route() and user().
 import type { Namespace } from 'socket.io';
 import type { Middleware } from './context';
-import type { ControllerPath } from './controllers';
 import type {
   ClientEventsOf,
+  ControllerPath,
   DataOf,
   HandlerOf,
   InterServerEventsOf,

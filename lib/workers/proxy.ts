@@ -138,7 +138,7 @@ function createRequest(
       socketPath,
       method,
       path: FORWARD_PATH + url,
-      headers: headers as never,
+      headers,
       setHost: false,
     });
   } catch {

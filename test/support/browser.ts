@@ -3,10 +3,8 @@
 import assert from 'node:assert/strict';
 import { isDeepStrictEqual } from 'node:util';
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
-import { until } from './wait';
+import { DEADLINE, until } from './wait';
 
-/** As for any wait of these tests, in ms. */
-const DEADLINE = 10_000;
 const ARGS =
   '--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync';
 

@@ -39,7 +39,7 @@ export async function npmStart(): Promise<Cluster> {
   });
   const close = async () => {
     chat.kill();
-    await within('the end of the chat', ended, 20_000);
+    await within('the end of the chat', ended);
   };
   await within('the chat', ready, 60_000).catch(async (err) => {
     await close();

@@ -1,17 +1,32 @@
-// What an adapter must do, whichever it is: broadcasts and requests of any worker reach all, in order, and nobody else.
-// Called by conformance.test.ts for each adapter.
+// What an adapter must do, whichever it is: broadcasts and requests of any worker reach all workers, in order, and no others.
+// Each test/conformance-*.test.ts calls it for one adapter.
+import { ADAPTERS } from './conformance/adapters';
+import { agent } from './conformance/agent';
 import { asks } from './conformance/asks';
 import { children } from './conformance/children';
 import { emits } from './conformance/emits';
 import { order } from './conformance/order';
 import { payloadTests } from './conformance/payloads';
 import { rooms } from './conformance/rooms';
-import { startWorld, type World, type WorldOptions } from './conformance/world';
+import { startWorld, type Unable, type World } from './conformance/world';
 
-export function conformance(name: string, options: WorldOptions): void {
-  describe(`adapter ${name}, ${options.workers} workers`, function () {
-    this.timeout(90_000);
-    const { unable = {} } = options;
+type Suite = (world: () => World, unable: Unable) => void;
+
+const WORKER_SUITES: Suite[] = [emits, rooms, asks, payloadTests, order, children];
+
+/** All suites for an adapter, with one application. */
+export function conformance(adapter: keyof typeof ADAPTERS): void {
+  suites(adapter, [...WORKER_SUITES, agent]);
+}
+
+/** What the agent emits, with one adapter. */
+export function agentConformance(adapter: keyof typeof ADAPTERS): void {
+  suites(adapter, [agent]);
+}
+
+function suites(adapter: keyof typeof ADAPTERS, all: Suite[]): void {
+  const options = ADAPTERS[adapter];
+  describe(`adapter ${adapter}, ${options.workers} workers`, () => {
     let current: World | undefined;
     const world = () => current as World;
 
@@ -21,11 +36,6 @@ export function conformance(name: string, options: WorldOptions): void {
     after(() => current?.close());
     afterEach(() => current?.tidy());
 
-    emits(world);
-    rooms(world);
-    asks(world, unable);
-    payloadTests(world, unable);
-    order(world, unable);
-    children(world, unable);
+    for (const suite of all) suite(world, options.unable ?? {});
   });
 }

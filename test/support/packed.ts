@@ -116,7 +116,7 @@ export async function talk(baseDir: string): Promise<void> {
   await Promise.race([ready(child), exit.then(() => assert.fail(`the application has not started:\n${output}`))]);
 
   const client = await connected(track(`http://127.0.0.1:${port}`, { query: { name: 'Ann' } }));
-  const answer = await within('an answer', client.timeout(10_000).emitWithAck('say', 'hello'));
+  const answer = await within('an answer', client.emitWithAck('say', 'hello'));
   assert.equal(answer, 'Ann said hello in event 1');
 
   const left = next(client, 'disconnect');

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { logs, type Running } from './app';
 import { inRoom } from './redis';
-import { next, times, until } from './wait';
+import { DEADLINE, next, times, until } from './wait';
 
 /** Tests two workers, which have the namespaces /chat and /early. */
 export function sharesRooms(workers: () => [Running, Running]): void {
@@ -147,7 +147,7 @@ export function sharesRooms(workers: () => [Running, Running]): void {
       const client = await worker.connect();
       client.on('who', (answer) => answer(client.id));
     }
-    assert.equal((await b.app.io.timeout(5000).emitWithAck('who')).length, 2);
+    assert.equal((await b.app.io.timeout(DEADLINE).emitWithAck('who')).length, 2);
 
     const a_ = a.app.io as unknown as NodeJS.EventEmitter;
     a_.once('worker', (answer) => answer('a'));

@@ -1,7 +1,11 @@
-// Waiting for what happens, never for time: each wait has a deadline and says what it waited for.
+// Waits for events, each with a deadline whose error names what was awaited. A deadline only bounds a failure: it is no assertion on
+// how long something takes, so it is long enough for a busy machine.
 
-/** How long a wait may last before it fails, in ms. */
-const DEADLINE = 10_000;
+/** In ms. Mocha's timeout (test/.mocharc.cjs) is longer. */
+export const DEADLINE = 30_000;
+
+/** The longest pause between two calls of a check, in ms. */
+const LONGEST_PAUSE = 40;
 
 // An EventEmitter, or the client's own kind of emitter: what they have in common, whatever events they declare.
 interface Emitter {
@@ -9,16 +13,28 @@ interface Emitter {
   off(event: any, listener: any): unknown;
 }
 
-/** Fails with what was awaited when the deadline has passed. */
+/** The timers of all waits that are pending. */
+const deadlines = new Set<NodeJS.Timeout>();
+
+/**
+ * Ends all deadlines: the root hooks call it after each test. If a test fails, its other waits would otherwise reject during a later
+ * test, or between two files, where an unhandled rejection ends the process.
+ */
+export function cancelDeadlines(): void {
+  for (const timer of deadlines) clearTimeout(timer);
+  deadlines.clear();
+}
+
+/** Rejects if the promise is pending after so many ms. */
 export async function within<T>(what: string, promise: Promise<T>, ms = DEADLINE): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const deadline = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`waited ${ms} ms in vain for ${what}`)), ms);
+    timer = after(ms, () => reject(new Error(`timed out after ${ms} ms waiting for ${what}`)));
   });
   try {
     return await Promise.race([promise, deadline]);
   } finally {
-    clearTimeout(timer);
+    cancel(timer);
   }
 }
 
@@ -46,14 +62,22 @@ export function times<T extends unknown[] = any[]>(emitter: Emitter, event: stri
   return within(`${count} times the event ${event}`, happened).finally(() => listener && emitter.off(event, listener));
 }
 
-/** Calls `check` in every turn of the event loop until it returns something true. */
+/** Calls `check` again and again until it returns something true. The pauses in between become longer. */
 export async function until<T>(what: string, check: () => T | Promise<T>, ms = DEADLINE): Promise<T> {
-  const end = Date.now() + ms;
-  for (;;) {
-    const value = await check();
-    if (value) return value;
-    if (Date.now() > end) throw new Error(`waited ${ms} ms in vain until ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
+  let timer: NodeJS.Timeout | undefined;
+  const deadline = new Promise<never>((_resolve, reject) => {
+    timer = after(ms, () => reject(new Error(`timed out after ${ms} ms waiting until ${what}`)));
+  });
+  try {
+    for (let pause = 1; ; pause = Math.min(pause * 1.5, LONGEST_PAUSE)) {
+      const value = await Promise.race([check(), deadline]);
+      if (value) return value;
+      await Promise.race([new Promise((resolve) => setTimeout(resolve, pause)), deadline]);
+      // If the test has ended, nothing waits for the result.
+      if (!deadlines.has(timer as NodeJS.Timeout)) return await new Promise<never>(() => {});
+    }
+  } finally {
+    cancel(timer);
   }
 }
 
@@ -64,4 +88,15 @@ export function signal<T = void>() {
     resolve = done;
   });
   return { promise, resolve };
+}
+
+function after(ms: number, act: () => void): NodeJS.Timeout {
+  const timer = setTimeout(act, ms);
+  deadlines.add(timer);
+  return timer;
+}
+
+function cancel(timer: NodeJS.Timeout | undefined): void {
+  clearTimeout(timer);
+  deadlines.delete(timer as NodeJS.Timeout);
 }

@@ -1,4 +1,4 @@
-// Socket.IO attached by hand in an Egg worker, no plugin: what any plugin could reach.
+// Socket.IO attached by hand to the HTTP server of an Egg worker.
 const { Server } = require('socket.io');
 const handle = require('../../servers/handle.cjs');
 const options = require('../../servers/options.cjs');

@@ -1,5 +1,4 @@
-// The adapters that are held to the suite, each with what it can't do and why. Called by conformance.test.ts and
-// agent-io.test.ts.
+// The adapters for which the conformance suites run, each with what it can not do and why.
 import type { WorldOptions } from './world';
 
 const NOTEPACK = {
@@ -7,7 +6,7 @@ const NOTEPACK = {
   'a large number': 'notepack.io cuts integers off at 64 bits',
 };
 
-export const ADAPTERS: Record<string, WorldOptions> = {
+export const ADAPTERS = {
   memory: {
     workers: 1,
     adapter: 'memory',
@@ -39,4 +38,4 @@ export const ADAPTERS: Record<string, WorldOptions> = {
     redis: true,
     unable: { askOrder: 'what is asked goes by way of pub/sub, broadcasts by way of the stream' },
   },
-};
+} satisfies Record<string, WorldOptions>;

@@ -1,11 +1,13 @@
-// What a worker asks all workers and all clients, in each namespace. Called by conformance.ts.
+// What a worker asks all workers and all clients, in each namespace.
 import assert from 'node:assert/strict';
+import { DEADLINE } from '../wait';
 import type { Client, Outcome } from './client';
 import { farFrom, LOCAL, TARGETS } from './emits';
 import { NAMESPACES, ODD_ROOMS, type Unable, type World } from './world';
 
-/** How long a client has for its answer, in ms, where it gives one. */
-const LONG = 5000;
+/** How long clients have for their answers, in ms: if all of them answer, and if one does not. */
+const LONG = DEADLINE / 2;
+const SHORT = 3000;
 
 export function asks(world: () => World, { tellOthers, binaryAnswers }: Unable): void {
   // It takes 5 s, while others are asked.
@@ -110,7 +112,7 @@ export function asks(world: () => World, { tellOthers, binaryAnswers }: Unable):
   it('should get an error with the answers that have come, where a client is silent: emitWithAck', async () => {
     const asked = NAMESPACES.flatMap((nsp) => world().each(nsp)).map(async (me) => {
       const silent = farFrom(me, world());
-      const [outcome] = await me.perform([['io', ['timeout', 1000], ['emitWithAck', 'who but', silent.label]]]);
+      const [outcome] = await me.perform([['io', ['timeout', SHORT], ['emitWithAck', 'who but', silent.label]]]);
       assert.equal(outcome?.error, 'operation has timed out');
       const others = world()
         .in(me.nsp)

@@ -1,6 +1,7 @@
-// A client of a worker: what it tells that worker to do, and what it has heard. Made by world.ts.
+// A client of a worker: what it tells that worker to do, and what it has heard.
 import assert from 'node:assert/strict';
 import type { Socket } from 'socket.io-client';
+import { DEADLINE } from '../wait';
 
 /** A property, or a call with its arguments. `{ payload: name }` is a payload of the fixture application. */
 export type Step = string | [method: string, ...args: unknown[]];
@@ -98,7 +99,7 @@ export class Client implements Doer {
   }
 
   elsewhere(nsp: string): Doer {
-    return doerIn(nsp, (chains) => this.socket.timeout(10_000).emitWithAck('do', chains));
+    return doerIn(nsp, (chains) => this.socket.timeout(DEADLINE).emitWithAck('do', chains));
   }
 
   /** As `perform`, of one chain: its value. */

@@ -1,4 +1,4 @@
-// Who hears what is emitted, from each worker and in each namespace. Called by conformance.ts and agent-io.test.ts.
+// Who hears what is emitted, from each worker and in each namespace.
 import type { Chain, Client, Doer } from './client';
 import { NAMESPACES, ODD_ROOMS, type World } from './world';
 

@@ -1,5 +1,6 @@
-// What arrives in the order in which it was sent. Called by conformance.ts and agent-io.test.ts.
+// What arrives in the order in which it was sent.
 import assert from 'node:assert/strict';
+import { DEADLINE } from '../wait';
 import type { Chain, Client, Doer } from './client';
 import { NAMESPACES, type Unable, type World } from './world';
 
@@ -34,7 +35,7 @@ export function order(world: () => World, { askOrder }: Unable): void {
           const chains: Chain[] = [
             ['io', ['emit', 'first', { payload: 'a Buffer' }]],
             ['socket', ['emit', 'mine']],
-            ['io', ['timeout', 5000], ask],
+            ['io', ['timeout', DEADLINE / 2], ask],
             ['socket', ['emit', 'mine too']],
             ['io', ['to', me.id], ['emit', 'mine as well']],
             ['io', ['emit', 'last']],

@@ -1,5 +1,4 @@
-// What is sent arrives as it is, at the clients of all workers: binary, long, odd. Called by conformance.ts and
-// agent-io.test.ts.
+// What is sent arrives as it is, at the clients of all workers: binary, long, odd.
 import assert from 'node:assert/strict';
 import { isDeepStrictEqual } from 'node:util';
 import { fixture } from '../app';

@@ -1,5 +1,4 @@
-// Sockets of all workers that are moved and disconnected, from each worker and in each namespace. Called by conformance.ts
-// and agent-io.test.ts.
+// Sockets of all workers that are moved and disconnected, from each worker and in each namespace.
 import assert from 'node:assert/strict';
 import { isDeepStrictEqual } from 'node:util';
 import { next, until } from '../wait';

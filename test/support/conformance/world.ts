@@ -1,4 +1,4 @@
-// The workers of one adapter, each with the same clients in all namespaces. Started by conformance.ts and agent-io.test.ts.
+// The workers of one adapter, each with the same clients in all namespaces.
 import assert from 'node:assert/strict';
 import { readFileSync, rmSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';

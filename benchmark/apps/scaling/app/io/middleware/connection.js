@@ -1,4 +1,0 @@
-module.exports = () => async (ctx, next) => {
-  await ctx.join('room');
-  await next();
-};

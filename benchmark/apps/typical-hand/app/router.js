@@ -1,0 +1,5 @@
+const signIn = require('../../typical/app/sign-in.js');
+
+module.exports = (app) => {
+  app.get('/', signIn);
+};

@@ -1,3 +1,0 @@
-const path = require('node:path');
-
-exports.io = { enable: true, path: path.join(__dirname, '../../../..') };

@@ -1,0 +1,4 @@
+// The adapter 'cluster', with real processes.
+import { conformance } from './support/conformance';
+
+conformance('cluster');

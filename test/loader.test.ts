@@ -1,0 +1,47 @@
+// The forms in which a file of app/io/controller may export its handlers, beside those of the legacy tests.
+import assert from 'node:assert/strict';
+import type { Socket } from 'socket.io-client';
+import { type Running, start } from './support/app';
+
+describe('controllers', () => {
+  let running: Running;
+  let client: Socket;
+  const controllers = () => running.app.io.controller as Record<string, any>;
+
+  before(async () => {
+    running = await start('controller-forms');
+  });
+
+  beforeEach(async () => {
+    client = await running.connect();
+  });
+
+  it('should be instances of a class that a compiler has turned into a function', async () => {
+    assert.deepEqual(await client.emitWithAck('compiled'), [true, client.id]);
+  });
+
+  it('should have inherited methods, and those of the class itself in their place', async () => {
+    assert.equal(await client.emitWithAck('inherited'), 'base');
+    assert.equal(await client.emitWithAck('overridden'), 'own');
+  });
+
+  it('should have no getters', () => {
+    assert.deepEqual(Object.keys(controllers().inherited).sort(), ['both', 'hello']);
+  });
+
+  it('should call functions of objects and of files with the context as this and as the argument', async () => {
+    assert.deepEqual(await client.emitWithAck('labelled'), [true, client.id]);
+    assert.equal(await client.emitWithAck('nested'), client.id);
+    assert.equal(await client.emitWithAck('single'), client.id);
+  });
+
+  it('should keep the properties of a function', () => {
+    assert.equal(controllers().object.labelled.label, 'kept');
+  });
+
+  it('should get the context as their argument if code calls them with it as this', async () => {
+    const ctx = { id: 'mock', app: running.app };
+    assert.equal(await controllers().object.nested.arrow.call(ctx), 'mock');
+    assert.deepEqual(await controllers().compiled.who.call(ctx), [true, 'mock']);
+  });
+});
