@@ -15,8 +15,8 @@ import { next } from './support/wait';
 const connectOld = require('socket.io-client2') as (url: string, options: object) => Socket;
 
 const DEFAULT = ['polling', 'websocket'];
-/** How long it may take until all clients of a crowd are upgraded, in ms. */
-const CROWDED = 30_000;
+/** How long the clients of a crowd may take to connect, and to upgrade, in ms. */
+const CROWDED = 60_000;
 
 /** Workers with a log directory of their own. */
 interface Workers extends Cluster {
@@ -58,7 +58,7 @@ describe('forwarding', function () {
 
   /** Connects a client at its first attempt, and waits until it is upgraded to its last transport. */
   async function member(url: string, options: ClientOptions = {}): Promise<Socket> {
-    const client = await connected(track(url, { transports: DEFAULT, ...options }));
+    const client = await connected(track(url, { transports: DEFAULT, timeout: CROWDED, ...options }));
     const { engine } = client.io;
     const last = (options.transports ?? DEFAULT).at(-1);
     if (engine.transport.name !== last) await next(engine as never, 'upgrade', CROWDED);
@@ -94,7 +94,7 @@ describe('forwarding', function () {
     const seen: string[] = [];
     // If Egg's master has more connections than the workers accept, it sends the next one to the first worker that is ready: the
     // distribution depends on what else the machine does.
-    for (let attempt = 1; attempt <= 4; attempt++) {
+    for (let attempt = 1; attempt <= 8; attempt++) {
       const sizes = await crowd(url);
       if (sizes.length === 4 && Math.max(...sizes) <= 2 * Math.min(...sizes)) return;
       seen.push(sizes.join(', '));

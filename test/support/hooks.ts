@@ -4,12 +4,17 @@ import { appendFileSync } from 'node:fs';
 import { closeApps, mm, testBegins, testEnds } from './app';
 import { cancelDeadlines } from './wait';
 
+/** Whether a test of the current file has failed. Whatever it was waiting for may reject when its clients and applications are closed. */
+let hasFailed = false;
+
 export const mochaHooks = {
   beforeAll(): void {
+    hasFailed = false;
     process.on('unhandledRejection', report);
   },
   beforeEach: testBegins,
-  async afterEach(): Promise<void> {
+  async afterEach(this: Mocha.Context): Promise<void> {
+    hasFailed ||= this.currentTest?.state === 'failed';
     cancelDeadlines();
     await testEnds();
     await mm.restore();
@@ -29,6 +34,7 @@ process.setUncaughtExceptionCaptureCallback((err) => {
 
 /** Has test/run.cjs count an error as a failure. Mocha ignores unhandled rejections in its worker processes. */
 function report(err: unknown): void {
+  if (hasFailed) return;
   console.error('an error outside of all tests:', err);
   const stack = err instanceof Error ? err.stack : String(err);
   if (process.env.TEST_STRAY) appendFileSync(process.env.TEST_STRAY, `${stack}\n`);
