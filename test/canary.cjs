@@ -1,48 +1,50 @@
-// `npm run canary`: the tests with the newest releases of the libraries whose private members the plugin uses, and of ioredis. They are
-// installed into a temporary copy of the repository.
-//   npm run canary -- test/packet.test.ts    runs these files only; EGG_MAJOR works as with npm test
-const { spawnSync } = require('node:child_process');
+// `npm run canary`: runs the tests on the newest releases of what the plugin is built on, in a temporary copy of the repository.
+//   npm run canary -- test/packet.test.ts    runs these files only
+const { execFileSync, spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 
 const ROOT = path.resolve(__dirname, '..');
-/** What is installed, by the name of its directory. */
+
+/** The packages by the names under which they are installed, with the newest version of each. */
 const NEWEST = {
-  'socket.io': 'socket.io@latest',
-  'socket.io-adapter': 'socket.io-adapter@latest',
-  'socket.io-parser': 'socket.io-parser@latest',
-  egg: 'egg@3',
-  egg4: 'egg4@npm:egg@4',
-  ioredis: 'ioredis@latest',
+  'socket.io': 'latest',
+  'socket.io-adapter': 'latest',
+  'socket.io-parser': 'latest',
+  'socket.io-client': 'latest',
+  ioredis: 'latest',
+  egg: '3',
+  // `latest` of egg is of major 3 or 4, depending on the day.
+  egg4: 'npm:egg@4',
 };
-/** The lock file would hold back the packages that these depend on. */
-const NOT_COPIED = new Set(['node_modules', '.git', 'logs', 'run', 'coverage', '.tmp', 'package-lock.json']);
 
-const temporary = fs.mkdtempSync(path.join(os.tmpdir(), 'egg-socket.io-canary-'));
-const copy = path.join(temporary, 'egg-socket.io');
-// Ctrl-C also reaches the command that is running: it ends, and the directory is removed below.
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => {});
-
+const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'egg-socket.io-canary-'));
 try {
-  fs.cpSync(ROOT, copy, { recursive: true, filter: (file) => !NOT_COPIED.has(path.basename(file)) });
-  // package.json keeps its ranges, as published.
-  const options = ['--no-save', '--no-audit', '--no-fund', '--loglevel=error'];
-  const installed = run('npm', ['install', ...options, ...Object.values(NEWEST)]);
-  for (const name of installed ? Object.keys(NEWEST) : [])
-    console.log(`${name} ${version(copy, name)}, here ${version(ROOT, name)}`);
-  const done = installed && run(process.execPath, ['test/run.cjs', ...process.argv.slice(2)]);
-  process.exitCode = done ? 0 : 1;
+  process.exitCode = main(process.argv.slice(2));
 } finally {
-  fs.rmSync(temporary, { recursive: true, force: true });
+  fs.rmSync(directory, { recursive: true, force: true });
 }
 
-/** Runs a command in the copy. Returns whether it has succeeded. */
-function run(command, args) {
-  return spawnSync(command, args, { cwd: copy, stdio: 'inherit' }).status === 0;
-}
-
-function version(directory, name) {
-  const manifest = path.join(directory, 'node_modules', name, 'package.json');
-  return fs.existsSync(manifest) ? JSON.parse(fs.readFileSync(manifest, 'utf8')).version : 'not installed';
+function main(files) {
+  const listed = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { cwd: ROOT });
+  for (const file of listed.toString().split('\0').filter(Boolean)) {
+    // The lock file would hold back packages, and those that they depend on.
+    if (file === 'package-lock.json' || !fs.existsSync(path.join(ROOT, file))) continue;
+    fs.mkdirSync(path.dirname(path.join(directory, file)), { recursive: true });
+    fs.copyFileSync(path.join(ROOT, file), path.join(directory, file));
+  }
+  const packages = Object.entries(NEWEST).map(([name, version]) => `${name}@${version}`);
+  // package.json keeps the tested ranges, which messages name. Peer dependencies may exclude what is to be tried.
+  const install = ['install', '--no-save', '--no-audit', '--no-fund', '--legacy-peer-deps', ...packages];
+  const installed = spawnSync('npm', install, { cwd: directory, stdio: ['ignore', 'ignore', 'inherit'] });
+  if (installed.status !== 0) {
+    console.error(`npm ${install.join(' ')} failed`);
+    return 1;
+  }
+  for (const name of Object.keys(NEWEST)) {
+    const { version } = JSON.parse(fs.readFileSync(path.join(directory, 'node_modules', name, 'package.json'), 'utf8'));
+    console.log(`${name} ${version}`);
+  }
+  return spawnSync(process.execPath, ['test/run.cjs', ...files], { cwd: directory, stdio: 'inherit' }).status ?? 1;
 }

@@ -1,7 +1,9 @@
 // The connection to Redis, without an application.
 import assert from 'node:assert/strict';
+import { EventEmitter } from 'node:events';
 import { Redis, type RedisOptions } from 'ioredis';
 import { RedisConnection } from '../lib/adapters/redis/connection';
+import { Subscriber } from '../lib/adapters/redis/subscriber';
 import { type RedisServer, startRedis } from './support/redis';
 import { next, until } from './support/wait';
 
@@ -144,6 +146,36 @@ describe('the connection to redis', () => {
     await made.settled(50);
     assert.match(log.join(), /no answer for 50 ms/);
   });
+});
+
+it('a connection to redis should subscribe to a sharded channel of a Cluster once, until its node accepts', async () => {
+  const subscribed: string[] = [];
+  const refused: string[] = [];
+  let refusals = 1;
+  const client = Object.assign(new EventEmitter(), {
+    status: 'ready',
+    isCluster: true,
+    async ssubscribe(channel: string) {
+      subscribed.push(channel);
+      if (refusals-- > 0) throw new Error('CLUSTERDOWN');
+    },
+    async sunsubscribe(channel: string) {
+      subscribed.splice(subscribed.indexOf(channel) >>> 0, 1);
+    },
+  });
+  const log = { failed: (err: Error) => refused.push(err.message), recovered() {} };
+  const subscriber = new Subscriber(log as never);
+  subscriber.use(client as never);
+  subscriber.ssubscribe('channel');
+  client.emit('subscribersReady');
+  await until('the node has accepted', () => subscriber.up);
+  // It comes back from a failure, say.
+  refusals = 1;
+  await subscriber.restore();
+  subscriber.reset();
+  await until('the node has accepted', () => subscriber.up);
+  assert.deepEqual(refused, ['CLUSTERDOWN', 'CLUSTERDOWN']);
+  assert.deepEqual(subscribed, ['channel']);
 });
 
 type Settings = RedisOptions & { ownsPub?: boolean; patience?: number };

@@ -5,7 +5,7 @@ import type { IoConfig } from '../lib';
 import { logs, type Running } from './support/app';
 import { flows, inRoom, type RedisServer, startRedis, startWorker } from './support/redis';
 import { type RedisCluster, startRedisCluster } from './support/redis-cluster';
-import { sharesRooms, waitsForSubscription } from './support/redis-suite';
+import { sharesRooms, waitsForSubscription, whileSlow } from './support/redis-suite';
 import { DEADLINE, next, until } from './support/wait';
 
 const adapter = 'redis-sharded';
@@ -42,6 +42,11 @@ describe('redis-sharded', () => {
       d.app.io.to(`room-${n}`).emit('hello');
       await heard;
     }
+    await whileSlow('ssubscribe', async () => {
+      const heard = next(await inRoom(c, 'slow'), 'hello');
+      d.app.io.to('slow').emit('hello');
+      await heard;
+    });
     const channels: string[] = await redis.command('PUBSUB', 'SHARDCHANNELS', 'dynamic*room-*');
     assert.equal(channels.length, 20);
     assert(channels.includes('dynamic#/#room-7#'));

@@ -203,16 +203,23 @@ export function waitsForSubscription(workers: () => [Running, Running], command:
     b.app.io.of('/requested');
     const client = await b.connect('/requested');
     client.on('who', (answer) => answer(client.id));
-    const prototype = Redis.prototype as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
-    const subscribe = prototype[command]!;
-    prototype[command] = async function (...args) {
-      await delay(200);
-      return subscribe.apply(this, args);
-    };
-    try {
+    await whileSlow(command, async () => {
       assert.deepEqual(await a.app.io.of('/requested').timeout(5000).emitWithAck('who'), [client.id]);
-    } finally {
-      prototype[command] = subscribe;
-    }
+    });
   });
+}
+
+/** Calls a function while a command takes 200 ms longer. */
+export async function whileSlow(command: 'subscribe' | 'ssubscribe', run: () => Promise<void>): Promise<void> {
+  const prototype = Redis.prototype as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
+  const original = prototype[command]!;
+  prototype[command] = async function (...args) {
+    await delay(200);
+    return original.apply(this, args);
+  };
+  try {
+    await run();
+  } finally {
+    prototype[command] = original;
+  }
 }

@@ -16,7 +16,7 @@ async function echo(ctx) {
 }
 
 module.exports = (app) => {
-  const contextOf = (socket) => app.createAnonymousContext({ headers: socket.handshake.headers });
+  const contextOf = ({ handshake: { headers, url } }) => app.createAnonymousContext({ headers, url });
 
   app.on('server', (server) => {
     const session = app.middlewares.session(app.config.session, app);

@@ -20,7 +20,7 @@ const BOOT_WAIT = 3000;
 /**
  * Installs an adapter in all namespaces, and in those that are created later.
  *
- * @returns `ready` resolves at the first connection or the first failure
+ * @returns `ready` resolves at the first connection or the first failure, after 3 s at the latest
  * @throws {ConfigError} if `config.io.redis.clientName` is no client of egg-redis
  */
 export function useRedis(app: Application, kind: RedisKind): { ready: Promise<void>; close(): Promise<void> } {

@@ -46,7 +46,12 @@ export class OutageLog {
     });
   }
 
-  /** Logs a failure, once in an outage: ioredis repeats it at each attempt to connect. Without an error, the connection was lost. */
+  /**
+   * Logs a failure, once in an outage: ioredis repeats it at each attempt to connect.
+   *
+   * @param err - undefined if the connection was lost
+   * @param retries - whether there is another attempt to connect
+   */
   failed(err?: Error, retries = true): void {
     if (this.#closed) return;
     this.#settle(true);

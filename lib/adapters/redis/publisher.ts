@@ -2,7 +2,7 @@
 // and counted, so an outage cannot exhaust memory.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Cluster, Redis } from 'ioredis';
-import type { OutageLog } from './outage-log';
+import { debug, type OutageLog } from './outage-log';
 
 /** The subcommand of PUBSUB that counts the subscribers of a channel, or of a sharded channel. */
 export type Count = 'NUMSUB' | 'SHARDNUMSUB';
@@ -49,6 +49,7 @@ export class Publisher {
       if (err === CONNECTION_LOST) return undefined;
       this.log.failed(err as Error);
     }
+    debug('a message was dropped');
     this.log.lost++;
     return undefined;
   }

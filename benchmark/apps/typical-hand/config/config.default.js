@@ -1,1 +1,3 @@
 exports.keys = 'benchmark';
+
+exports.logger = { enableFastContextLogger: true };
