@@ -1,4 +1,4 @@
-// Each adapter, with real processes: see support/conformance.ts.
+// Runs the conformance suite (support/conformance.ts) for each adapter, with real processes.
 import { conformance } from './support/conformance';
 import { ADAPTERS } from './support/conformance/adapters';
 

@@ -1,4 +1,4 @@
-// Namespaces with parameters: '/room/:id' stands for all that match, and ctx.params says for which.
+// Namespaces with parameters: '/room/:id' is the parent of all namespaces that match, and ctx.params has the values.
 import assert from 'node:assert/strict';
 import type { Application, Context } from 'egg';
 import type { Socket } from 'socket.io-client';
@@ -12,7 +12,7 @@ const connectOld = require('socket.io-client2') as (url: string, options: object
 /** Answers with the parameters, and with the namespace. */
 const where = (ctx: Context) => ctx.args[0]([ctx.params && { ...ctx.params }, ctx.socket.nsp.name]);
 
-/** What a client of the namespace is answered. */
+/** Connects a client to the namespace and returns the answer to its event `where`. */
 const asked = async ({ connect }: Awaited<ReturnType<typeof startInline>>, nsp: string) =>
   (await connect(nsp)).emitWithAck('where');
 
@@ -23,7 +23,7 @@ const routed = (...names: Array<string | RegExp>) => ({
 });
 
 describe('a namespace with parameters', () => {
-  it('should have its chains and routes in every child, and ctx.params in all of them', async () => {
+  it('should run its chains and routes in every child, each with ctx.params', async () => {
     const seen: string[] = [];
     const left = signal();
     const note = (name: string) => async (ctx: Context, next: () => Promise<void>) => {
@@ -54,7 +54,7 @@ describe('a namespace with parameters', () => {
     assert.deepEqual(seen, [...each('5'), ...each('6'), 'system 6']);
   });
 
-  it('should decode parameters, and know several, optional and repeated ones', async () => {
+  it('should decode parameters, and support several, optional and repeated ones', async () => {
     const running = await startInline(routed('/room/:id', '/a/:x{/to/:y}', '/files/:owner/*path'));
     assert.deepEqual(await asked(running, '/room/a%2Fb%20%C3%BC'), [{ id: 'a/b ü' }, '/room/a%2Fb%20%C3%BC']);
     assert.deepEqual(await asked(running, '/room/ü'), [{ id: 'ü' }, '/room/ü']);
@@ -63,14 +63,14 @@ describe('a namespace with parameters', () => {
     assert.deepEqual((await asked(running, '/files/me/x/y%2Fz'))[0], { owner: 'me', path: ['x', 'y/z'] });
   });
 
-  it('should take names letter by letter, and no others', async () => {
+  it('should match names exactly, including case and slashes', async () => {
     const { client } = await startInline(routed('/room/:id'));
     for (const name of ['/Room/5', '/room/5/', '/room/', '/room', '/room/5/6', '/x/room/5', '/room/:id']) {
       assert.equal((await refused(client(name))).message, 'Invalid namespace', name);
     }
   });
 
-  it('should refuse what is wrongly encoded or too long, and nobody else notices', async () => {
+  it('should refuse a name that is wrongly encoded or too long, without affecting other clients', async () => {
     const { app, client, connect } = await startInline(routed('/room/:id', /^\/any-/));
     const friend = await connect('/room/5');
     assert.equal((await refused(client('/room/%E0%A4%A'))).message, 'Invalid namespace: URI malformed');
@@ -83,7 +83,7 @@ describe('a namespace with parameters', () => {
     assert(!app.io._nsps.has('/room/100%'));
   });
 
-  it('should be the same namespace each time, whose later routes reach the children that are here', async () => {
+  it('should be the same namespace each time app.io.of() is called, and apply later routes to existing children', async () => {
     const { app, connect } = await startInline(routed('/room/:id'));
     const client = await connect('/room/5');
     assert.equal(app.io.of('/room/:id'), app.io.of('room/:id'));
@@ -95,14 +95,14 @@ describe('a namespace with parameters', () => {
     assert.deepEqual(heard, ['/room/6']);
   });
 
-  it('should be bound when its first route comes after its first client', async () => {
+  it('should apply routes that are added after its first client has connected', async () => {
     const { app, connect } = await startInline({ router: (app) => void app.io.of('/room/:id') });
     await connect('/room/5');
     app.io.of('/room/:id').route('where', where);
     assert.deepEqual(await (await connect('/room/5')).emitWithAck('where'), [{ id: '5' }, '/room/5']);
   });
 
-  it('should reach the clients of all children, and of one', async () => {
+  it('should emit to the clients of all children, or of one child', async () => {
     const { app, connect } = await startInline(routed('/room/:id'));
     const heard: string[] = [];
     const clients = await Promise.all(['5', '6'].map((id) => connect(`/room/${id}`)));
@@ -120,8 +120,8 @@ describe('a namespace with parameters', () => {
     assert.equal((await app.io.of('/room/5').fetchSockets()).length, 1);
   });
 
-  it('should have the sockets of all children join, leave and disconnect, and say what it does not do', async () => {
-    // With what keeps messages, each child has something of its own to say with an event.
+  it('should make the sockets of all children join, leave and disconnect, and throw for requests that it does not support', async () => {
+    // With recovery, the adapter of each child appends its own offset to an event.
     const { app, connect } = await startInline({
       io: { init: { connectionStateRecovery: {} } },
       ...routed('/room/:id'),
@@ -150,7 +150,7 @@ describe('a namespace with parameters', () => {
     for (const [reason] of await gone) assert.equal(reason, 'io server disconnect');
   });
 
-  it('should call each listener that is given for one of the children', async () => {
+  it('should call every connection listener that is added to one child', async () => {
     const { app, connect } = await startInline(routed('/room/:id'));
     const heard: string[] = [];
     app.io.of('/room/5', (socket) => heard.push(`first ${socket.nsp.name}`));
@@ -159,7 +159,7 @@ describe('a namespace with parameters', () => {
     assert.deepEqual(heard, ['first /room/5', 'second /room/5']);
   });
 
-  it('should reach a client on a child that code has asked for before there was anything', async () => {
+  it('should run the listeners of a child that the application has asked for before the parent exists', async () => {
     const { app, client } = await startInline({
       io: { namespace: { '/room/:id': { connectionMiddleware: ['a'] } } },
       middleware: {
@@ -177,7 +177,7 @@ describe('a namespace with parameters', () => {
     assert.deepEqual(app.io.names(), ['/', '/room/:id']);
   });
 
-  it('should be there, once, for who hears of it from new_namespace, whatever that does', async () => {
+  it('should create a child once if a new_namespace listener asks for it, even if the listener throws', async () => {
     const seen: string[] = [];
     const running = await startInline({
       io: { connectionMiddleware: ['a'] },
@@ -201,7 +201,7 @@ describe('a namespace with parameters', () => {
     assert.deepEqual(seen, ['/room/5', '/any-5', '/room/bad', '/any-bad']);
   });
 
-  it('should give way to a namespace of its own, wherever that stands in the configuration', async () => {
+  it('should not match a namespace that is configured by name, in any order of the configuration', async () => {
     for (const names of [
       ['/room/:id', '/room/lobby'],
       ['/room/lobby', '/room/:id'],
@@ -228,7 +228,7 @@ describe('a namespace with parameters', () => {
     }
   });
 
-  it('should give way to a configured namespace, also where the code alone names the pattern', async () => {
+  it('should not match a namespace that is configured by name if only the code names the pattern', async () => {
     const seen: string[] = [];
     const running = await startInline({
       io: { namespace: { '/room/lobby': { connectionMiddleware: ['b'] } } },
@@ -243,7 +243,7 @@ describe('a namespace with parameters', () => {
     assert.deepEqual(seen, ['own']);
   });
 
-  it('should take no value for a pattern, from a client or from code', async () => {
+  it('should refuse a name that is itself a pattern, from a client or from the application', async () => {
     const { app, client, connect } = await startInline(routed('/room/:id'));
     for (const name of ['/room/:id', '/room/:other', '/any/:other']) {
       assert.equal((await refused(client(name))).message, 'Invalid namespace', name);
@@ -254,12 +254,12 @@ describe('a namespace with parameters', () => {
       message: /\/room\/:id stands for such names already .*'\/room\/:other'.*encodeURIComponent/,
     });
     assert.deepEqual(app.io.names(), before);
-    // Encoded it is a value as any other.
+    // If it is encoded, it is a valid value.
     const name = `/room/${encodeURIComponent(':other')}`;
     assert.deepEqual((await (await connect(name)).emitWithAck('where'))[0], { id: ':other' });
   });
 
-  it('should give way to a pattern that comes first: in the configuration, then in the code', async () => {
+  it('should match after earlier patterns: those of the configuration, then those of the code', async () => {
     const io: IoConfig = { namespace: { '/x/:config': {}, '/:first/y': {} } };
     const running = await startInline({
       io,
@@ -272,7 +272,7 @@ describe('a namespace with parameters', () => {
     assert.deepEqual((await asked(running, '/q/a'))[0], { 0: 'a' });
   });
 
-  it('should take routes of its own alone, not of a child', async () => {
+  it('should fail the boot if a route is added to one of its children', async () => {
     const error = await bootError(routed('/room/:id', '/room/lobby'));
     assert.match(
       error.message,
@@ -280,7 +280,7 @@ describe('a namespace with parameters', () => {
     );
   });
 
-  it('should be named by the line at boot, by the warning of what is open, and by those of routes', async () => {
+  it('should appear with its pattern in app.io.names(), in the warning of unguarded namespaces and in those of routes', async () => {
     const all = signal<{ warn: string[] }>();
     const { app } = await startInline({
       io: { namespace: { '/': { connectionMiddleware: ['a'] } } },
@@ -302,7 +302,7 @@ describe('a namespace with parameters', () => {
     assert.deepEqual(app.io.names(), ['/', '/room/:id']);
   });
 
-  it('should have the ids that generateId makes, and let clients of Socket.IO 2 in behind /', async () => {
+  it('should use the ids of generateId, and admit clients of Socket.IO 2 after /', async () => {
     const steps: string[] = [];
     const note = async (ctx: Context, next: () => Promise<void>) => {
       steps.push(ctx.socket.nsp.name);
@@ -335,7 +335,7 @@ describe('a namespace with parameters', () => {
     assert.deepEqual(steps, ['/room/5', '/', '/room/6', '/']);
   });
 
-  it('should recover a client, with what it has missed', async () => {
+  it('should recover a client and send the events that it has missed', async () => {
     const { app, client } = await startInline({
       io: { init: { connectionStateRecovery: { maxDisconnectionDuration: 60_000 } } },
       ...routed('/room/:id'),
@@ -356,14 +356,14 @@ describe('a namespace with parameters', () => {
 });
 
 describe('ctx.params', () => {
-  it('should be what the groups of a regular expression have caught, by name and by number', async () => {
+  it('should have the groups of a regular expression, by name and by number', async () => {
     const running = await startInline(routed(/^\/(\w+)-(?<day>\d+)(-x)?$/, /^\/plain/, /^\/raw\/(.+)/));
     assert.deepEqual((await asked(running, '/room-7'))[0], { 0: 'room', 1: '7', day: '7' });
     assert.deepEqual((await asked(running, '/raw/100%'))[0], { 0: '100%' });
     assert.deepEqual(await asked(running, '/plain'), [null, '/plain']);
   });
 
-  it('should be undefined in a namespace without, and in those of a function, which have routes and chains too', async () => {
+  it('should be undefined in a namespace without parameters, and in children of a function', async () => {
     const seen: string[] = [];
     const running = await startInline({
       io: { connectionMiddleware: ['a'], packetMiddleware: ['b'] },
@@ -384,7 +384,7 @@ describe('ctx.params', () => {
     assert.deepEqual(seen, ['a / undefined', 'b / undefined', 'a /f undefined', 'b /f undefined']);
   });
 
-  it("should be nobody's to change for others, and one's own to replace", async () => {
+  it('should be read-only, and replaceable for one context', async () => {
     const { connect } = await startInline({
       router: (app) => {
         app.io.of('/room/:id').route('change', (ctx) => ctx.args[0](Reflect.set(ctx.params, 'id', 'other')));
@@ -403,7 +403,7 @@ describe('ctx.params', () => {
     assert.deepEqual(await (await connect('/x')).emitWithAck('where'), [['__proto__', 'x']]);
   });
 
-  it("should be there with an application's own createContext, and be left alone where its contexts have their own", async () => {
+  it('should be set if the application replaces createContext, but not if its contexts define their own params', async () => {
     const own: Inline = {
       ...routed('/room/:id'),
       boot: (app) => {
@@ -421,7 +421,7 @@ describe('ctx.params', () => {
     assert.deepEqual((await asked(await startInline(extended), '/room/5'))[0], { mine: 1 });
   });
 
-  it("should be Egg's own in HTTP", async () => {
+  it("should be Egg's own in HTTP requests", async () => {
     const { url } = await startInline({
       router: (app) => {
         app.router.get('/http/:id', async (ctx: any) => {
@@ -442,7 +442,7 @@ describe('a name without parameters', () => {
         middleware: { a: (ctx) => void steps.push(ctx.socket.nsp.name) },
         ...routed(name),
       });
-      // The client parses a URL.
+      // The client would parse the name as a URL.
       const socket = (await running.connect('/')).io.socket(name);
       await connected(socket);
       assert.deepEqual(await socket.emitWithAck('where'), [null, name]);
@@ -460,7 +460,7 @@ describe('config.io.namespace with parameters', () => {
     ['/room/:id/:id', /two parameters are called id/],
   ];
   for (const [name, words] of wrong) {
-    it(`should fail the boot for ${name}, and name it`, async () => {
+    it(`should fail the boot for ${name}, and name it in the error`, async () => {
       const { message } = await bootError({ io: { namespace: { [name]: {} } } });
       assert.match(message, words);
       assert(message.includes("can't parse the parameters of a namespace"), message);
@@ -471,7 +471,7 @@ describe('config.io.namespace with parameters', () => {
     });
   }
 
-  it('should name it where its chain has a middleware that is not there', async () => {
+  it('should be named in the error if its chain has a middleware that does not exist', async () => {
     const { message } = await bootError({ io: { namespace: { '/room/:id': { packetMiddleware: ['nope'] } } } });
     assert(message.includes("can't find middleware: nope !"), message);
     assert(message.includes("config.io.namespace['/room/:id'].packetMiddleware"), message);

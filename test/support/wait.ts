@@ -1,19 +1,24 @@
-// Waiting for what happens, never for time: each wait has a deadline and says what it waited for.
+// Waits for events and conditions, never for a fixed time. Each wait has a deadline; its error names the event or the condition.
 
 /** How long a wait may last before it fails, in ms. */
 const DEADLINE = 10_000;
 
-// An EventEmitter, or the client's own kind of emitter: what they have in common, whatever events they declare.
+// The methods that EventEmitter and the emitter of socket.io-client have in common, independent of the events they declare.
 interface Emitter {
   on(event: any, listener: any): unknown;
   off(event: any, listener: any): unknown;
 }
 
-/** Fails with what was awaited when the deadline has passed. */
+/**
+ * Waits for a promise.
+ *
+ * @param what - a noun for the error, as in "waiting for the answer"
+ * @throws if the promise does not settle within `ms`
+ */
 export async function within<T>(what: string, promise: Promise<T>, ms = DEADLINE): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const deadline = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`waited ${ms} ms in vain for ${what}`)), ms);
+    timer = setTimeout(() => reject(new Error(`timed out after ${ms} ms waiting for ${what}`)), ms);
   });
   try {
     return await Promise.race([promise, deadline]);
@@ -22,7 +27,7 @@ export async function within<T>(what: string, promise: Promise<T>, ms = DEADLINE
   }
 }
 
-/** The arguments of the next such event. Listens at once. */
+/** Returns the arguments of the next event of this name. The listener is added synchronously. */
 export function next<T extends unknown[] = any[]>(emitter: Emitter, event: string, ms = DEADLINE): Promise<T> {
   let listener: ((...args: never[]) => void) | undefined;
   const happened = new Promise<T>((resolve) => {
@@ -32,7 +37,7 @@ export function next<T extends unknown[] = any[]>(emitter: Emitter, event: strin
   return within(`the event ${event}`, happened, ms).finally(() => listener && emitter.off(event, listener));
 }
 
-/** The arguments of the next `count` such events. Listens at once. */
+/** Returns the arguments of the next `count` events of this name. The listener is added synchronously. */
 export function times<T extends unknown[] = any[]>(emitter: Emitter, event: string, count: number): Promise<T[]> {
   const all: T[] = [];
   let listener: ((...args: never[]) => void) | undefined;
@@ -43,21 +48,26 @@ export function times<T extends unknown[] = any[]>(emitter: Emitter, event: stri
     };
     emitter.on(event, listener);
   });
-  return within(`${count} times the event ${event}`, happened).finally(() => listener && emitter.off(event, listener));
+  return within(`${count} events ${event}`, happened).finally(() => listener && emitter.off(event, listener));
 }
 
-/** Calls `check` in every turn of the event loop until it returns something true. */
+/**
+ * Calls `check` every 5 ms until it returns a truthy value, and returns this value.
+ *
+ * @param what - a clause for the error, as in "waiting until the client is connected"
+ * @throws if that takes longer than `ms`
+ */
 export async function until<T>(what: string, check: () => T | Promise<T>, ms = DEADLINE): Promise<T> {
   const end = Date.now() + ms;
   for (;;) {
     const value = await check();
     if (value) return value;
-    if (Date.now() > end) throw new Error(`waited ${ms} ms in vain until ${what}`);
+    if (Date.now() > end) throw new Error(`timed out after ${ms} ms waiting until ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
 
-/** A promise with its handles, for a handler under test to wait on or to report to. */
+/** A promise and the function that resolves it. A handler under test can await the one or call the other. */
 export function signal<T = void>() {
   let resolve!: (value: T) => void;
   const promise = new Promise<T>((done) => {
