@@ -1,5 +1,5 @@
-// Clients of Socket.IO 1 and 2, let in by init.allowEIO3: they hear and send what they did. What they have in common with new
-// ones is in the tests of parity: see support/clients.ts.
+// Clients of Socket.IO 1 and 2, enabled by init.allowEIO3: they send and receive the same packets as with egg-socket.io 4. The
+// parity tests cover what they have in common with newer clients: see support/clients.ts.
 import assert from 'node:assert/strict';
 import type { Socket } from 'socket.io-client';
 import { WebSocket } from 'ws';
@@ -9,7 +9,7 @@ import { type Inline, startInline } from './support/inline';
 import { next, signal, until } from './support/wait';
 
 parityOf(OLD, 'clients of Socket.IO 1 and 2', (kind) => {
-  it('should connect, be answered, and have the ids they had', async () => {
+  it('should connect, receive answers, and have the same ids as with egg-socket.io 4', async () => {
     const { connect } = await startInline({
       router: (app) => {
         for (const name of ['/', '/chat']) {
@@ -48,11 +48,11 @@ parityOf(OLD, 'clients of Socket.IO 1 and 2', (kind) => {
       });
     const ask = (socket: Socket) =>
       new Promise<Record<string, unknown>[]>((done) => socket.emit('query', (...all: never[]) => done(all)));
-    /** Another namespace on the connection of a client. */
+    /** Connects to another namespace over the connection of a client. */
     const join = (client: Socket, nsp: string, query: string) =>
       connected(client.io.socket(nsp, { query } as never) as Socket);
 
-    it('should be in its handshake.query with that of the connection, which it hides', async () => {
+    it('should be merged into its handshake.query, and override the query of the connection', async () => {
       const { connect } = await showing();
       const root = await connect('/', { query: { token: 'root', page: '1' } });
       const chat = await join(root, '/chat', 'token=chat&room=a%20b&room=c+d&empty=');
@@ -65,7 +65,7 @@ parityOf(OLD, 'clients of Socket.IO 1 and 2', (kind) => {
       }
     });
 
-    it('should be in no other handshake, nor in ctx.query', async () => {
+    it('should not appear in other handshakes, nor in ctx.query', async () => {
       const { connect } = await showing();
       const root = await connect('/', { query: { token: 'root' } });
       const chat = await join(root, '/chat', 'token=chat');
@@ -77,7 +77,7 @@ parityOf(OLD, 'clients of Socket.IO 1 and 2', (kind) => {
       assert.equal(query?.token, undefined);
     });
 
-    it('should be data, whatever its names are', async () => {
+    it('should accept any parameter name without side effects', async () => {
       const { connect } = await showing();
       const chat = await join(await connect('/'), '/chat', '__proto__=x&constructor=y&%E0%A4%A=z&=w');
       const [query] = await ask(chat);
@@ -87,7 +87,7 @@ parityOf(OLD, 'clients of Socket.IO 1 and 2', (kind) => {
     });
   });
 
-  it('should come into a namespace of any name', async () => {
+  it('should connect to a namespace of any name', async () => {
     const { connect } = await startInline({
       router: (app) => {
         for (const name of ['/聊天', '/a b', '/a%20b', '/a/../b', '//c']) {
@@ -103,14 +103,14 @@ parityOf(OLD, 'clients of Socket.IO 1 and 2', (kind) => {
     }
   });
 
-  it('should hear a text when there is no such namespace', async () => {
+  it('should receive an error message if the namespace does not exist', async () => {
     const { connect, client } = await startInline({});
     const { io } = await connect();
     const heard = [client('/nowhere'), io.socket('/nirgendwo')].map((socket) => next(socket, 'error'));
     assert.deepEqual(await Promise.all(heard), [['Invalid namespace'], ['Invalid namespace']]);
   });
 
-  it('should share rooms with new clients, for texts and bytes', async () => {
+  it('should share rooms with newer clients, for text and binary data', async () => {
     const { url, connect, app } = await startInline({
       router: (app) => {
         app.io.route('enter', async (ctx) => {
@@ -145,7 +145,7 @@ parityOf(OLD, 'clients of Socket.IO 1 and 2', (kind) => {
     }
   });
 
-  it('should hear error with data or message when the connection is refused', async () => {
+  it('should receive the event error with data or message if the connection is refused', async () => {
     let thrown: Error & { data?: unknown } = new Error('not you');
     const { client, app } = await startInline({
       io: { namespace: { '/': { connectionMiddleware: ['a'] } } },
@@ -161,7 +161,7 @@ parityOf(OLD, 'clients of Socket.IO 1 and 2', (kind) => {
     assert.deepEqual(await next(client(), 'error'), [{ code: 1 }]);
   });
 
-  it('should hear error when a packet fails, and stay', async () => {
+  it('should receive the event error if a packet fails, and stay connected', async () => {
     const { connect, app } = await startInline({
       router: (app) => {
         app.io.route('bad', async () => {
@@ -184,7 +184,7 @@ parityOf(OLD, 'clients of Socket.IO 1 and 2', (kind) => {
     assert.equal(await new Promise((done) => client.emit('hello', done)), 'you too');
   });
 
-  it('should run the connection chain of / and unwind it when they leave', async () => {
+  it('should run the connection chain of /, and unwind it when they disconnect', async () => {
     const steps: string[] = [];
     const { client } = await startInline({
       io: { namespace: { '/': { connectionMiddleware: ['a'] }, '/chat': { connectionMiddleware: ['a'] } } },
@@ -198,14 +198,14 @@ parityOf(OLD, 'clients of Socket.IO 1 and 2', (kind) => {
     });
     const chat = client('/chat');
     await next(chat, 'connect');
-    // As ever, a client of Socket.IO 2 passes / before any other namespace.
+    // A client of Socket.IO 2 connects to / before it connects to any other namespace.
     assert.deepEqual(steps, ['in /', 'in /chat']);
     chat.close();
-    await until('both onions are over', () => steps.length === 4);
+    await until('both chains have ended', () => steps.length === 4);
   });
 
   for (const name of ['/chat', '/native', '/room-1']) {
-    it(`should pass / before ${name}: who is refused there gets no further`, async () => {
+    it(`should connect to / before ${name}, and not to ${name} if they are refused in /`, async () => {
       const answered: string[] = [];
       const { client, app } = await startInline({
         io: { namespace: { '/': { connectionMiddleware: ['a'] } } },
@@ -230,14 +230,14 @@ parityOf(OLD, 'clients of Socket.IO 1 and 2', (kind) => {
       intruder.on('error', (what: unknown) => heard.push(what));
       intruder.emit('secret');
       if (kind.hearsOfDefault) assert.deepEqual(await next(intruder, 'error'), ['not you']);
-      await until('it is refused', () => error.length === 1);
+      await until('the refusal is logged', () => error.length === 1);
       intruder.close();
       const friend = client(name, { query: { pass: 'yes' } });
       await next(friend, 'connect');
       friend.emit('secret');
-      await until('the friend is heard', () => answered.length === 1);
+      await until('the event of the friend is handled', () => answered.length === 1);
       friend.close();
-      await until('all have gone', () => app.io.of(name).sockets.size === 0);
+      await until('all clients are disconnected', () => app.io.of(name).sockets.size === 0);
       const pending = (app.io.of(name) as unknown as { _preConnectSockets: Map<string, unknown> })._preConnectSockets;
       assert.equal(pending.size, 0);
       assert.deepEqual(heard, kind.hearsOfDefault ? ['not you'] : []);
@@ -245,20 +245,21 @@ parityOf(OLD, 'clients of Socket.IO 1 and 2', (kind) => {
   }
 });
 
-parityOf(OLD.slice(0, 1), 'what speaks the old protocol by hand', () => {
-  /** A client that speaks the old protocol by hand, what it has heard, and its end. */
+parityOf(OLD.slice(0, 1), 'raw clients of the old protocol', () => {
+  /** Connects a WebSocket that sends and receives packets of the old protocol, and records what it receives. */
   const raw = async (url: string) => {
     const ws = new WebSocket(`${url.replace('http', 'ws')}/socket.io/?EIO=3&transport=websocket`);
     const heard: string[] = [];
     ws.on('message', (data) => heard.push(String(data)));
     await next(ws, 'open');
-    const hears = (text: string) => until(`it hears ${text}`, () => heard.some((each) => each.startsWith(text)));
-    /** Asks for a namespace that it has to wait for: a second time, to hear that the first has arrived. */
+    const hears = (text: string) =>
+      until(`the client receives ${text}`, () => heard.some((each) => each.startsWith(text)));
+    /** Asks twice for a namespace that does not admit it yet: the answer to the second proves that the server has the first. */
     const waits = async (name: string) => {
       for (let i = 0; i < 2; i++) ws.send(`40${name},`);
       await hears(`44${name},"already connecting to ${name}"`);
     };
-    /** All that was sent before has arrived, on both sides. */
+    /** Waits until all that was sent before has arrived, in both directions. */
     const settled = async () => {
       ws.send('2');
       await hears('3');
@@ -266,7 +267,7 @@ parityOf(OLD.slice(0, 1), 'what speaks the old protocol by hand', () => {
     return { ws, heard, hears, waits, settled };
   };
 
-  it('should be refused a namespace that they ask for twice before they are in /', async () => {
+  it('should be refused in a namespace if they ask for it again before / has admitted them', async () => {
     const go = signal();
     const { url } = await startInline({
       io: { namespace: { '/': { connectionMiddleware: ['a'] }, '/chat': {} } },
@@ -279,14 +280,14 @@ parityOf(OLD.slice(0, 1), 'what speaks the old protocol by hand', () => {
     });
     const { ws, heard } = await raw(url);
     for (let i = 0; i < 3; i++) ws.send('40/chat,');
-    await until('two are refused', () => heard.filter((text) => text.startsWith('44/chat,')).length === 2);
+    await until('two requests are refused', () => heard.filter((text) => text.startsWith('44/chat,')).length === 2);
     go.resolve();
-    await until('one is in', () => heard.includes('40/chat,') || heard.includes('40/chat'));
+    await until('one is admitted', () => heard.includes('40/chat,') || heard.includes('40/chat'));
     ws.close();
     await next(ws, 'close');
   });
 
-  it('should be refused a namespace that they ask for twice before its chain has decided', async () => {
+  it('should be refused in a namespace if they ask for it again before its chain has ended', async () => {
     const go = signal();
     let [begun, ended] = [0, 0];
     const { url, app } = await startInline({
@@ -304,14 +305,14 @@ parityOf(OLD.slice(0, 1), 'what speaks the old protocol by hand', () => {
     const { ws, heard } = await raw(url);
     ws.send('40/room/1,');
     ws.send('40/room/1?t=other,');
-    await until('the second is refused', () => heard.some((text) => text.startsWith('44/room/1,')));
+    await until('the second request is refused', () => heard.some((text) => text.startsWith('44/room/1,')));
     go.resolve();
-    await until('the first is in', () => heard.some((text) => text.startsWith('40/room/1')));
+    await until('the first request is admitted', () => heard.some((text) => text.startsWith('40/room/1')));
     ws.send('42/room/1,7["where"]');
-    await until('it is answered', () => heard.includes('43/room/1,7["1"]'));
+    await until('the event is answered', () => heard.includes('43/room/1,7["1"]'));
     assert.deepEqual([begun, app.io.of('/room/1').sockets.size], [1, 1]);
     ws.close();
-    await until('its chain has ended', () => ended === 1);
+    await until('the chain has ended', () => ended === 1);
     assert.equal(app.io.of('/room/1').sockets.size, 0);
   });
 
@@ -351,7 +352,7 @@ parityOf(OLD.slice(0, 1), 'what speaks the old protocol by hand', () => {
   let gate: ReturnType<typeof signal> | undefined;
 
   for (const [how, inline] of Object.entries(refusals)) {
-    it(`should be in no other namespace, take no place in one, and hear nothing of it, when ${how} in /`, async () => {
+    it(`should not connect to other namespaces, create any, or receive packets of them, if ${how} in /`, async () => {
       gate = signal();
       const answered: unknown[] = [];
       const { url, app, connect } = await startInline({
@@ -375,7 +376,7 @@ parityOf(OLD.slice(0, 1), 'what speaks the old protocol by hand', () => {
       const friend = await connect('/room/mine', { query: { pass: 'yes' } });
       assert.deepEqual(Array.from(app.io._nsps.keys()), ['/', '/chat', '/room/mine']);
       friend.close();
-      // What is not in a namespace and sends to it is cut off by Socket.IO.
+      // Socket.IO closes a connection that sends an event to a namespace it is not connected to.
       const closed = next(ws, 'close');
       ws.send('42/chat,["secret"]');
       await closed;
@@ -383,7 +384,7 @@ parityOf(OLD.slice(0, 1), 'what speaks the old protocol by hand', () => {
     });
   }
 
-  it('should come into what they have asked for when / lets them in after all', async () => {
+  it('should connect to the namespaces they have asked for if / admits them at a later attempt', async () => {
     let isOpen = false;
     const { url, app } = await startInline({
       io: { namespace: { '/': { connectionMiddleware: ['a'] }, '/chat': {} } },
@@ -409,7 +410,7 @@ parityOf(OLD.slice(0, 1), 'what speaks the old protocol by hand', () => {
     ws.close();
   });
 
-  it('should be refused when they ask for too much before they are in /', async () => {
+  it('should be refused if they ask for too much before / has admitted them', async () => {
     gate = signal();
     const { url } = await startInline({
       ...refusals['a listener disconnects them'],
@@ -425,7 +426,7 @@ parityOf(OLD.slice(0, 1), 'what speaks the old protocol by hand', () => {
     ws.close();
   });
 
-  it('should keep their socket when they ask a second time and would be refused', async () => {
+  it('should keep their socket if a second request would be refused', async () => {
     const go = signal();
     const { url, app } = await startInline({
       io: { namespace: { '/chat': { connectionMiddleware: ['a'] } } },
@@ -451,7 +452,7 @@ parityOf(OLD.slice(0, 1), 'what speaks the old protocol by hand', () => {
     ws.close();
   });
 
-  it('should stay in / where what they send crosses their being sent out of a namespace', async () => {
+  it('should stay connected to / if their packets cross their disconnection from another namespace', async () => {
     const { app, url } = await startInline({
       io: { init: { allowEIO3: true }, namespace: { '/': {}, '/chat': {} } },
       router: (app) => {
@@ -467,7 +468,7 @@ parityOf(OLD.slice(0, 1), 'what speaks the old protocol by hand', () => {
     for (const late of ['42/chat,["late"]', '41/chat,', '42/never,["x"]', '420["hail"]']) ws.send(late);
     await hears('430["pong"]');
     assert.equal(app.io.of('/').sockets.size, 1);
-    // And it may come again.
+    // The client can connect to the namespace again.
     heard.length = 0;
     ws.send('40/chat,');
     await hears('40/chat');
@@ -475,25 +476,25 @@ parityOf(OLD.slice(0, 1), 'what speaks the old protocol by hand', () => {
     ws.close();
   });
 
-  it('should pass / again when they were sent away from it', async () => {
+  it('should not connect to other namespaces after / has disconnected them, until they connect to / again', async () => {
     const { url, app } = await startInline({ io: { namespace: { '/': {}, '/chat': {} } } });
     const { ws, heard, waits } = await raw(url);
-    await until('it is in /', () => heard.includes('40'));
+    await until('the client is connected to /', () => heard.includes('40'));
     ws.send('40/chat,');
-    await until('it is in /chat', () => app.io.of('/chat').sockets.size === 1);
+    await until('the client is connected to /chat', () => app.io.of('/chat').sockets.size === 1);
     ws.send('41/chat,');
-    await until('it has left /chat', () => app.io.of('/chat').sockets.size === 0);
+    await until('the client is disconnected from /chat', () => app.io.of('/chat').sockets.size === 0);
     app.io.of('/').disconnectSockets();
-    await until('it is out of /', () => heard.includes('41'));
+    await until('the client is disconnected from /', () => heard.includes('41'));
     await waits('/chat');
     assert.equal(app.io.of('/chat').sockets.size, 0);
     ws.send('40');
-    await until('it is in both', () => app.io.of('/chat').sockets.size === 1);
+    await until('the client is connected to both', () => app.io.of('/chat').sockets.size === 1);
     ws.close();
-    await until('it has left', () => app.io.of('/chat').sockets.size === 0);
+    await until('the client is disconnected from both', () => app.io.of('/chat').sockets.size === 0);
   });
 
-  it('should run no chain, and leave nothing, when they leave before they are in /', async () => {
+  it('should run no chain of other namespaces, and free everything, if they disconnect before / has admitted them', async () => {
     const steps: string[] = [];
     const go = signal();
     const { url, app } = await startInline({
@@ -514,21 +515,24 @@ parityOf(OLD.slice(0, 1), 'what speaks the old protocol by hand', () => {
     const { ws, waits } = await raw(url);
     await waits('/chat');
     ws.close();
-    await until('nothing is left', () => pending.size === 0);
-    // One payload that asks for /chat and closes: the close comes before the namespace is asked.
+    await until('no socket is pending', () => pending.size === 0);
+    // One payload asks for /chat and closes: the connection is closed before the namespace handles the request.
     const endpoint = `${url}/socket.io/?EIO=3&transport=polling`;
     for (let i = 0; i < 5; i++) {
       const { sid } = JSON.parse((await (await fetch(endpoint)).text()).replace(/^\d+:0/, '').replace(/\}.*$/s, '}'));
       await fetch(`${endpoint}&sid=${sid}`, { method: 'POST', body: '8:40/chat,1:1' });
     }
-    await until('nothing is left of these', () => pending.size === 0 && app.io.engine.clientsCount === 0);
+    await until(
+      'no socket is pending and no connection is open',
+      () => pending.size === 0 && app.io.engine.clientsCount === 0,
+    );
     go.resolve();
     assert.deepEqual(new Set(steps), new Set(['/']));
   });
 });
 
 for (const { name, connect } of OLD) {
-  it(`should keep clients of Socket.IO 1 and 2 out without allowEIO3, and log how to let them in: ${name}`, async () => {
+  it(`should refuse clients of Socket.IO 1 and 2 without allowEIO3, and log how to enable them: ${name}`, async () => {
     const { url, app } = await startInline({});
     const { warn } = logs(app);
     const socket = connect(url, { forceNew: true, reconnection: false });

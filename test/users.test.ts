@@ -1,4 +1,4 @@
-// config.io.user and app.io.user(): whose client it is, and how all of theirs are reached. From the agent: agent-io.test.ts.
+// config.io.user and app.io.user(): the user of a client, and events for all clients of a user. For the agent, see agent-io.test.ts.
 import assert from 'node:assert/strict';
 import type { Context } from 'egg';
 import type { Socket } from 'socket.io-client';
@@ -11,7 +11,7 @@ import { comeBack, cut } from './support/recovery';
 import { type RedisServer, startRedis, startWorker } from './support/redis';
 import { next, signal, until, within } from './support/wait';
 
-/** Nothing of it can be read. */
+/** Throws if its constructor is read. */
 const hostile = {
   get constructor(): never {
     throw new Error('boo');
@@ -20,7 +20,7 @@ const hostile = {
 
 const byQuery = (ctx: Context) => ctx.query.user;
 
-/** What clients hear of `news`, in order, up to the last word that all of them hear. */
+/** Returns the arguments of `news` by client, in order, up to a last event that all clients receive. */
 async function heardBy(app: Running['app'], clients: Socket[], emit: () => unknown, nsp = '/'): Promise<unknown[][]> {
   const heard = clients.map(() => [] as unknown[]);
   clients.forEach((client, i) => {
@@ -34,7 +34,7 @@ async function heardBy(app: Running['app'], clients: Socket[], emit: () => unkno
 }
 
 parity('the sockets of a user', () => {
-  it('should all be reached, and no other', async () => {
+  it('should all receive an event, and no other socket', async () => {
     const { app, connect } = await startInline({ io: { user: byQuery } });
     const clients = [];
     for (const user of ['42', '42', '43', '']) clients.push(await connect('/', { query: { user } }));
@@ -43,9 +43,9 @@ parity('the sockets of a user', () => {
     assert.deepEqual(await heardBy(app, clients, () => app.io.user(44).emit('news', 3)), [[], [], [], []]);
   });
 
-  it('should be those of one namespace', async () => {
+  it('should only be those of the namespace', async () => {
     const { app, connect } = await startInline({ io: { user: byQuery, namespace: { '/chat': {} } } });
-    // One that has neither routes nor configuration.
+    // A namespace without routes and configuration.
     app.io.of('/plain');
     const [home, chat, plain] = [
       await connect('/', { query: { user: 'ann' } }),
@@ -63,7 +63,7 @@ parity('the sockets of a user', () => {
     assert.deepEqual(await heardBy(app, [home], () => app.io.of('/chat').user('ann').emit('news', 1)), [[]]);
   });
 
-  it('should be those of one child of a namespace with parameters', async () => {
+  it('should only be those of one child of a namespace with parameters', async () => {
     const { app, connect } = await startInline({ io: { user: byQuery, namespace: { '/room/:id': {} } } });
     const [five, six] = [
       await connect('/room/5', { query: { user: 'ann' } }),
@@ -79,7 +79,7 @@ parity('the sockets of a user', () => {
     assert.throws(() => app.io.of('/room/:id').user('ann'), /\/room\/:id stands for many namespaces: name one of them/);
   });
 
-  it('should be disconnected, fetched and left out', async () => {
+  it('should be disconnected, fetched and excluded', async () => {
     const { app, connect } = await startInline({ io: { user: byQuery } });
     const ann = await connect('/', { query: { user: 'ann' } });
     const bob = await connect('/', { query: { user: 'bob' } });
@@ -101,7 +101,7 @@ parity('the sockets of a user', () => {
 });
 
 describe('config.io.user', () => {
-  it('should be asked once for each connection, after the connection middleware and before the client is in', async () => {
+  it('should be called once for each connection, after the connection middleware and before the client is connected', async () => {
     const steps: string[] = [];
     const { app, connect } = await startInline({
       io: {
@@ -132,7 +132,7 @@ describe('config.io.user', () => {
     assert.equal([...(socket?.rooms ?? [])][0], client.id);
   });
 
-  it('should be asked where the chain ends without next()', async () => {
+  it('should be called if the chain ends without next()', async () => {
     const io: IoConfig = { connectionMiddleware: ['a'], user: (ctx) => ctx.data.by };
     const middleware = { a: (ctx: Context) => Object.assign(ctx.data, { by: 'a' }) };
     const { app, connect } = await startInline({ io, middleware });
@@ -140,7 +140,7 @@ describe('config.io.user', () => {
     assert.equal((await app.io.user('a').fetchSockets()).length, 1);
   });
 
-  it('should not be asked where the chain refuses', async () => {
+  it('should not be called if the chain refuses the client', async () => {
     let asked = 0;
     const { app, client } = await startInline({
       io: {
@@ -152,7 +152,7 @@ describe('config.io.user', () => {
       },
       middleware: {
         a: async (_ctx, next) => {
-          // Nobody waits for it.
+          // Not awaited.
           void next();
           throw new Error('no entry');
         },
@@ -163,7 +163,7 @@ describe('config.io.user', () => {
     assert.equal(asked, 0);
   });
 
-  it('should be ctx.userId where it is true', async () => {
+  it('should use ctx.userId if it is true', async () => {
     const { app, connect } = await startInline({
       io: { user: true, connectionMiddleware: ['a'] },
       middleware: {
@@ -178,7 +178,7 @@ describe('config.io.user', () => {
   });
 
   for (const nobody of [undefined, null, false, ''] as const) {
-    it(`should leave a client nobody's with ${JSON.stringify(nobody)}`, async () => {
+    it(`should not assign a user if it returns ${JSON.stringify(nobody)}`, async () => {
       const { app, connect } = await startInline({ io: { user: () => nobody } });
       const client = await connect();
       const [socket] = await app.io.fetchSockets();
@@ -187,7 +187,7 @@ describe('config.io.user', () => {
   }
 
   for (const id of [0, -1.5, 10n ** 20n, 'ü'] as const) {
-    it(`should take the id ${id}, and its text`, async () => {
+    it(`should accept the id ${id}, and find it as a string`, async () => {
       const { app, connect } = await startInline({ io: { user: () => id } });
       await connect();
       assert.equal((await app.io.user(id).fetchSockets()).length, 1);
@@ -195,7 +195,7 @@ describe('config.io.user', () => {
     });
   }
 
-  it('should refuse the client where it throws, and end the chain', async () => {
+  it('should refuse the client if it throws, and end the chain', async () => {
     let seen: unknown;
     const { app, client } = await startInline({
       io: {
@@ -215,7 +215,7 @@ describe('config.io.user', () => {
     const { error } = logs(app);
     const refusal = await refused(client());
     assert.deepEqual([refusal.message, refusal.data], ['who?', { code: 'WHO' }]);
-    await until('the chain has heard of it', () => seen === 'who?');
+    await until('next() has rejected in the chain', () => seen === 'who?');
     assert.deepEqual(
       error.map(({ message }) => message),
       ['who?'],
@@ -224,7 +224,7 @@ describe('config.io.user', () => {
   });
 
   for (const chain of [[], ['a']]) {
-    it(`should keep nobody waiting who has left while it is asked: ${chain.length} middlewares`, async () => {
+    it(`should not delay the end of the chain if the client disconnects while it is pending: ${chain.length} middlewares`, async () => {
       const asked = signal();
       let fail: (err: Error) => void = () => {};
       let ended = 0;
@@ -249,17 +249,17 @@ describe('config.io.user', () => {
       const socket = client();
       await asked.promise;
       socket.disconnect();
-      await until('the client has gone', () => app.io.engine.clientsCount === 0);
+      await until('the client is disconnected', () => app.io.engine.clientsCount === 0);
       await until('its chain has ended', () => ended === chain.length);
       assert.equal(app.io.of('/').adapter.rooms.size, 0);
-      // Nobody else hears of that.
+      // The error is logged, and not sent to any client.
       fail(new Error('the database is gone'));
-      await until('it is logged', () => error.length === 1);
+      await until('the error is logged', () => error.length === 1);
       assert.equal(error[0].message, 'the database is gone');
     });
   }
 
-  it('should not be asked of one who has left before, and keep nobody waiting', async () => {
+  it('should not be called if the client has disconnected before, nor delay the end of the chain', async () => {
     const [begun, go, ended] = [signal(), signal(), signal()];
     let asked = 0;
     const { app, client } = await startInline({
@@ -282,15 +282,15 @@ describe('config.io.user', () => {
     const socket = client();
     await begun.promise;
     socket.disconnect();
-    await until('the client has gone', () => app.io.engine.clientsCount === 0);
+    await until('the client is disconnected', () => app.io.engine.clientsCount === 0);
     go.resolve();
     await within('the end of its chain', ended.promise);
     const waiting = app.io.of('/') as unknown as { _preConnectSockets: Map<string, unknown> };
-    await until('nobody is about to come in', () => waiting._preConnectSockets.size === 0);
+    await until('no socket is pending', () => waiting._preConnectSockets.size === 0);
     assert.equal(asked, 0);
   });
 
-  it('should leave no room behind where a later middleware never decides', async () => {
+  it('should leave no room if the client disconnects during a later middleware that never calls next()', async () => {
     const { app, client } = await startInline({ io: { user: () => 1 } });
     const arrived = signal();
     app.io.use(() => arrived.resolve());
@@ -298,12 +298,12 @@ describe('config.io.user', () => {
     await arrived.promise;
     assert.equal(app.io.of('/').adapter.sids.size, 1);
     socket.disconnect();
-    await until('no room is left', () => app.io.of('/').adapter.sids.size === 0);
+    await until('all rooms are left', () => app.io.of('/').adapter.sids.size === 0);
     assert.equal(app.io.of('/').adapter.rooms.size, 0);
   });
 
   for (const chain of [[], ['a']]) {
-    it(`should be able to throw the client out: ${chain.length} middlewares`, async () => {
+    it(`should be able to disconnect the client: ${chain.length} middlewares`, async () => {
       const { app, client } = await startInline({
         io: { connectionMiddleware: chain, user: (ctx) => void ctx.disconnect() as undefined },
       });
@@ -313,7 +313,7 @@ describe('config.io.user', () => {
     });
   }
 
-  it('should not hide that the chain has failed as well', async () => {
+  it('should log its own error and that of the chain if both fail', async () => {
     const { app, client } = await startInline({
       io: {
         connectionMiddleware: ['a'],
@@ -335,7 +335,7 @@ describe('config.io.user', () => {
     assert.deepEqual(error.map(({ message }) => message).sort(), ['of the chain', 'of user']);
   });
 
-  it('should be said where it is not asked for clients that are recovered', () => {
+  it('should cause a warning if it is not called for recovered clients', () => {
     const init = { connectionStateRecovery: { skipMiddlewares: true } };
     const warnings = (user: IoConfig['user']) => resolveConfig({ init, user }).warnings.join();
     assert.match(
@@ -345,11 +345,11 @@ describe('config.io.user', () => {
     assert.equal(warnings(false), '');
   });
 
-  it('should tell ids apart whatever they are', async () => {
+  it('should distinguish ids with unpaired surrogates', async () => {
     const { app, connect } = await startInline({
       io: { user: ({ handshake }) => String.fromCharCode(...handshake.auth.units) },
     });
-    // Halves of characters, which UTF-8 doesn't know.
+    // Unpaired surrogates, which UTF-8 can't encode.
     const ids = [
       [0x61, 0xd800],
       [0x61, 0xdc01],
@@ -361,7 +361,7 @@ describe('config.io.user', () => {
 
   const others = {
     'an object': { id: 1 },
-    'an object of which nothing can be read': hostile,
+    'an object that throws if it is read': hostile,
     'a function': () => 'secret source',
     'a list': [1],
     true: true,
@@ -369,7 +369,7 @@ describe('config.io.user', () => {
     Infinity,
   };
   for (const [what, id] of Object.entries(others)) {
-    it(`should refuse the client where it gives ${what}, and tell the log alone`, async () => {
+    it(`should refuse the client if it returns ${what}, and name the reason in the log only`, async () => {
       const { app, client } = await startInline({ io: { user: () => id as never } });
       const { error } = logs(app);
       assert.equal((await refused(client())).message, 'internal error');
@@ -382,7 +382,7 @@ describe('config.io.user', () => {
     });
   }
 
-  it('should be asked again where a client comes back, which then is nobody else’s', async () => {
+  it('should be called again if a client is recovered, and replace its user', async () => {
     const recovery = { maxDisconnectionDuration: 60_000 };
     let user = 'ann';
     const { app, connect, url } = await startInline({
@@ -390,7 +390,7 @@ describe('config.io.user', () => {
     });
     const client = await connect('/', { transports: ['websocket'] });
     const [socket] = app.io.of('/').sockets.values();
-    // Socket.IO takes whatever is given for a room.
+    // Socket.IO accepts any value as the name of a room.
     await socket?.join(['mine', 42 as never]);
     app.io.emit('hello');
     await next(client, 'hello');
@@ -405,7 +405,7 @@ describe('config.io.user', () => {
     assert.equal(found?.rooms.size, 4);
   });
 
-  it('should make rooms that nobody can guess', async () => {
+  it('should use rooms with names that clients cannot guess', async () => {
     const router = ({ io }: Running['app']) =>
       io.route('enter', async (ctx) => {
         await ctx.join(ctx.args[0]);
@@ -426,7 +426,7 @@ describe('config.io.user', () => {
     assert.deepEqual(await heardBy(one.app, [eve], () => one.app.io.user('ann').emit('news', 1)), [[]]);
   });
 
-  it('should fail the boot where it is no function, or there are no keys to keep the rooms secret', async () => {
+  it('should fail the boot if it is not a function, or if there are no keys to keep the rooms secret', async () => {
     assert.match(
       (await bootError({ io: { user: 'userId' as never } })).message,
       /config\.io\.user is 'userId'; allowed: a function/,
@@ -441,7 +441,7 @@ describe('config.io.user', () => {
 });
 
 describe('app.io.user()', () => {
-  it('should say what is missing where config.io.user is not set, or is false', async () => {
+  it('should throw if config.io.user is not set, or is false', async () => {
     for (const user of [undefined, false] as const) {
       const { app, connect } = await startInline({ io: { user } });
       assert.throws(() => app.io.user(1), {
@@ -453,7 +453,7 @@ describe('app.io.user()', () => {
     }
   });
 
-  it('should reach nobody rather than everybody with what is no id', async () => {
+  it('should throw if its argument is not a valid id, instead of emitting to all clients', async () => {
     const { app } = await startInline({ io: { user: byQuery } });
     for (const id of [undefined, null, '', Number.NaN, Infinity, {}, ['a'], true, Symbol('a'), () => 1]) {
       assert.throws(() => app.io.user(id as never), { name: 'TypeError', message: /the id of a user is a string/ });
@@ -463,8 +463,8 @@ describe('app.io.user()', () => {
 });
 
 describe('a user of the session', () => {
-  it('should be reached from HTTP controllers, services and schedules', async () => {
-    // Where schedules run on demand.
+  it('should receive events from HTTP controllers, services and schedules', async () => {
+    // Schedules run on demand in this environment.
     mm.env('unittest');
     const { app, url, connect } = await start('users');
     const clients: Socket[] = [];
@@ -485,7 +485,7 @@ describe('a user of the session', () => {
 });
 
 describe('a user who logs out', () => {
-  it('should be nobody after socket.io.engine.close(), in all namespaces', async () => {
+  it('should have no clients after socket.io.engine.close(), in any namespace', async () => {
     const io: IoConfig = { namespace: { '/': {}, '/chat': {} }, user: (ctx) => ctx.get('x-user') };
     const { app, url } = await startInline({ io });
     const headers: Record<string, string> = { 'x-user': 'ann' };
@@ -514,7 +514,7 @@ describe('users of several hosts', () => {
   });
   after(() => redis.stop());
 
-  it('should be reached from all of them, also while their keys are being changed', async () => {
+  it('should receive events from all hosts, also while their keys are being rotated', async () => {
     const io: IoConfig = { user: byQuery };
     const hosts = [];
     for (const keys of ['old', 'new, old', 'new'])
@@ -525,14 +525,14 @@ describe('users of several hosts', () => {
     const stranger = await both.connect('/', { query: { user: 'bob' } });
     const emit = async (from: Running) => {
       from.app.io.user('ann').emit('news', 1);
-      // What one host has sent comes in order.
+      // Events of one host arrive in order.
       const last = Promise.all([...clients, stranger].map((client) => next(client, 'end')));
       from.app.io.emit('end');
       await last;
     };
     const heard = (from: Running) => heardBy(both.app, [...clients, stranger], () => emit(from));
     assert.deepEqual(await heard(both), [[1], [1], [1], []]);
-    // One who has the old key only, and one who has the new one only, are not there at the same time.
+    // During a rotation, hosts with only the old key and hosts with only the new key never run at the same time.
     assert.deepEqual(await heard(old), [[1], [1], [], []]);
     assert.deepEqual(await heard(young), [[], [1], [1], []]);
     assert.equal((await both.app.io.user('ann').fetchSockets()).length, 3);
