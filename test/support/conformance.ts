@@ -1,5 +1,4 @@
-// What an adapter must do, whichever it is: broadcasts and requests of any worker reach all, in order, and nobody else.
-// Called by conformance.test.ts for each adapter.
+// The conformance suite of adapters: broadcasts and requests of any worker reach all matching clients, in order, and no others.
 import { asks } from './conformance/asks';
 import { children } from './conformance/children';
 import { emits } from './conformance/emits';

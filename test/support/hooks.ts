@@ -1,4 +1,4 @@
-// What every test leaves behind goes with it.
+// Mocha's root hooks: they close the applications and clients of each test, and restore mocks.
 import { closeApps, mm, testBegins, testEnds } from './app';
 
 export const mochaHooks = {

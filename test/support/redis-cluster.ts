@@ -1,4 +1,4 @@
-// A Redis Cluster of the test's own: masters that share the slots, on free ports, their bus included.
+// A Redis Cluster for tests: masters that share the slots. All ports are free ones, including those of the cluster bus.
 import type { RedisConfig } from '../../lib/config/config';
 import { freePort } from './port';
 import { RedisServer, type RedisSettings } from './redis';
@@ -6,7 +6,7 @@ import { until } from './wait';
 
 const SLOTS = 16_384;
 
-/** Starts a Cluster. Who starts it stops it. */
+/** Starts a Redis Cluster. The caller stops it. */
 export async function startRedisCluster(size = 3, settings: RedisSettings = {}): Promise<RedisCluster> {
   const nodes: RedisServer[] = [];
   for (let n = 0; n < size; n++) {
@@ -16,7 +16,7 @@ export async function startRedisCluster(size = 3, settings: RedisSettings = {}):
         'cluster-port': `${await freePort()}`,
         'cluster-announce-ip': '127.0.0.1',
         'cluster-node-timeout': '1000',
-        // The slots of the others work while a node is away.
+        // The slots of the other nodes stay available if a node is down.
         'cluster-require-full-coverage': 'no',
         ...settings,
       }),
@@ -40,13 +40,13 @@ export async function startRedisCluster(size = 3, settings: RedisSettings = {}):
 export class RedisCluster {
   constructor(readonly nodes: RedisServer[]) {}
 
-  /** `config.io.redis` for it: one node knows the others. */
+  /** `config.io.redis`, with one node: clients discover the others. */
   get config(): RedisConfig {
     const [{ port, settings }] = this.nodes as [RedisServer];
     return { cluster: true, nodes: [{ host: '127.0.0.1', port, password: settings.requirepass }] };
   }
 
-  /** Waits until each node knows all others to be there. */
+  /** Waits until each node is connected to all others. */
   async ready(): Promise<void> {
     for (const node of this.nodes) {
       await until('the cluster is up', async () => {

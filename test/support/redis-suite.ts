@@ -1,17 +1,17 @@
-// What all adapters of Redis have in common: tests for test/redis*.test.ts.
+// Tests that all Redis adapters must pass.
 import assert from 'node:assert/strict';
 import { logs, type Running } from './app';
 import { inRoom } from './redis';
 import { next, times, until } from './wait';
 
-/** Whatever carries them: the events of two workers. Both have the namespaces /chat and /early. */
+/** Tests two workers with any Redis adapter. Both have the namespaces /chat and /early. */
 export function sharesRooms(workers: () => [Running, Running]): void {
   let [a, b] = [] as unknown as [Running, Running];
   before(() => {
     [a, b] = workers();
   });
 
-  it("should carry a room's events to the clients of another worker, in order, and to no others", async () => {
+  it("should send a room's events to the clients of another worker, in order, and to no others", async () => {
     const inside = await inRoom(a!, 'room');
     const outside = await a.connect();
     const stray: unknown[] = [];
@@ -30,7 +30,7 @@ export function sharesRooms(workers: () => [Running, Running]): void {
     assert.deepEqual(stray, []);
   });
 
-  it('should carry binary data', async () => {
+  it('should send binary data', async () => {
     const client = await inRoom(a!, 'binary');
     const heard = next(client, 'file');
 
@@ -43,7 +43,7 @@ export function sharesRooms(workers: () => [Running, Running]): void {
   });
 
   for (const nsp of ['/chat', '/early', '/late']) {
-    it(`should keep to the namespace: ${nsp}`, async () => {
+    it(`should send events only to their namespace: ${nsp}`, async () => {
       for (const worker of [a, b]) worker.app.io.of(nsp);
       const client = await a.connect(nsp);
       const main = await a.connect('/');
@@ -61,7 +61,7 @@ export function sharesRooms(workers: () => [Running, Running]): void {
     });
   }
 
-  it('should do what it asks for once: what comes after it stays', async () => {
+  it('should apply its own commands once, and not again after later changes', async () => {
     const { app } = a;
     const client = await inRoom(a, 'asked');
     const socket = app.io.sockets.sockets.get(client.id!)!;
@@ -72,7 +72,7 @@ export function sharesRooms(workers: () => [Running, Running]): void {
     socket.leave('listener');
     app.io.in('alone').disconnectSockets();
     socket.join('alone');
-    // Behind all that comes back, on both ways.
+    // This answer and this event arrive after all commands that Redis returns to their sender.
     assert.equal((await app.io.in('asked').fetchSockets()).length, 1);
     const heard = next(client, 'behind');
     b.app.io.to('asked').emit('behind');
@@ -81,27 +81,27 @@ export function sharesRooms(workers: () => [Running, Running]): void {
     assert.equal(socket.connected, true);
   });
 
-  it('should log what a listener of the application throws at another worker', async () => {
+  it('should log the error if a listener on another worker throws', async () => {
     const { error, warn } = logs(b.app);
     const bug = new Error('a bug');
     b.app.io.on('bug', () => {
       throw bug;
     });
     a.app.io.serverSideEmit('bug');
-    await until('it is logged', () => error.length > 0);
+    await until('the error is logged', () => error.length > 0);
     assert.deepEqual([error, warn], [[bug], []]);
   });
 
-  it('should find all sockets after local.emitWithAck was given what can not be sent', async () => {
+  it('should find all sockets after local.emitWithAck has thrown for a value that cannot be serialized', async () => {
     await Promise.all([inRoom(a, 'all'), inRoom(b, 'all')]);
     await assert.rejects(async () => a.app.io.in('all').local.timeout(100).emitWithAck('x', 1n), TypeError);
     assert.equal((await a.app.io.in('all').fetchSockets()).length, 2);
   });
 
   for (const nsp of ['/odd[1]', '/back\\slash']) {
-    it(`should take a name for a name: ${nsp}`, async () => {
+    it(`should not interpret special characters of a name: ${nsp}`, async () => {
       for (const worker of [a, b]) worker.app.io.of(nsp);
-      // Of a URL the client would make something else.
+      // The client would normalize the name if it were part of a URL.
       const client = (await a.connect('/', { multiplex: true })).io.socket(nsp);
       await next(client, 'connect');
       const heard = next(client, 'hello');
@@ -134,7 +134,7 @@ export function sharesRooms(workers: () => [Running, Running]): void {
     assert.match((await gone)[0], /transport|server/);
   });
 
-  it('should gather the acknowledgements of all clients, and the answers of all workers', async () => {
+  it('should collect the acknowledgements of all clients, and the answers of all workers', async () => {
     for (const worker of [a, b]) {
       const client = await worker.connect();
       client.on('who', (answer) => answer(client.id));
@@ -146,7 +146,7 @@ export function sharesRooms(workers: () => [Running, Running]): void {
     assert.deepEqual(await b.app.io.serverSideEmitWithAck('worker'), ['a']);
   });
 
-  it('should serve many namespaces without a warning of Node', async () => {
+  it('should support many namespaces without a warning of Node', async () => {
     const warnings: Error[] = [];
     const warn = (warning: Error) => warnings.push(warning);
     process.on('warning', warn);
@@ -162,7 +162,7 @@ export function sharesRooms(workers: () => [Running, Running]): void {
     }
   });
 
-  it('should reach its own clients in the order in which it is asked to', async () => {
+  it('should send to its own clients in the order of the calls', async () => {
     const client = await a.connect();
     const socket = a.app.io.sockets.sockets.get(client.id!)!;
     const heard: string[] = [];

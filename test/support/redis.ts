@@ -1,4 +1,4 @@
-// A Redis server of the test's own: Debian's redis-server on a free port, in a directory of its own, which is gone with it.
+// A Redis server for tests: redis-server on a free port, with a temporary directory that is removed with it.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -11,17 +11,17 @@ import { type Inline, startInline } from './inline';
 import { freePort } from './port';
 import { until, within } from './wait';
 
-/** What a server is started with: the options of redis-server, without their dashes. */
+/** Options of redis-server, without their dashes. */
 export type RedisSettings = Record<string, string>;
 
 const servers = new Set<RedisServer>();
-// A test run that ends early leaves no server behind, and no directory.
+// Removes servers and directories even if the test run ends early.
 process.on('exit', () => {
   for (const server of servers) server.remove();
 });
 process.once('SIGTERM', () => process.exit(143));
 
-/** Starts a server. Who starts it stops it. */
+/** Starts a server. The caller stops it. */
 export async function startRedis(settings: RedisSettings = {}, more: string[] = []): Promise<RedisServer> {
   const server = new RedisServer(await freePort(), settings, more);
   await server.start();
@@ -35,11 +35,11 @@ export class RedisServer {
   constructor(
     readonly port: number,
     readonly settings: RedisSettings = {},
-    /** Arguments that are no setting with one value. */
+    /** Arguments that are not a setting with one value. */
     readonly more: string[] = [],
   ) {}
 
-  /** Starts it, or starts it again on the same port. */
+  /** Starts or restarts the server, on the same port. */
   async start(): Promise<void> {
     const settings = {
       port: `${this.port}`,
@@ -61,17 +61,17 @@ export class RedisServer {
       });
       this.child?.once('exit', () => reject(new Error(`redis-server did not start:\n${output}`)));
     });
-    await within('redis-server', ready);
+    await within('redis-server to start', ready);
   }
 
-  /** As a crash: no goodbye to the clients. */
+  /** Kills the server, as in a crash. */
   async kill(): Promise<void> {
     if (this.child?.exitCode !== null || this.child.signalCode !== null) return;
     this.child.kill('SIGKILL');
     await once(this.child, 'exit');
   }
 
-  /** As a host that hangs: connections stay and nothing answers. */
+  /** Stops the process, as if the host hangs: connections stay open, and nothing is answered. */
   pause(): void {
     this.child?.kill('SIGSTOP');
   }
@@ -80,7 +80,7 @@ export class RedisServer {
     this.child?.kill('SIGCONT');
   }
 
-  /** `config.io.redis` for it. */
+  /** `config.io.redis` for this server. */
   get config(): { host: string; port: number; auth_pass?: string } {
     return { host: '127.0.0.1', port: this.port, auth_pass: this.settings.requirepass };
   }
@@ -91,13 +91,13 @@ export class RedisServer {
     this.remove();
   }
 
-  /** What `stop` does, as far as there is time for it. */
+  /** A synchronous `stop`, for the exit of this process. */
   remove(): void {
     this.child?.kill('SIGKILL');
     rmSync(this.#dir, { recursive: true, force: true });
   }
 
-  /** The answer to one command, given over a connection of its own. */
+  /** Sends one command over a new connection, and returns the answer. */
   async command(name: string, ...args: Array<string | Buffer>): Promise<any> {
     const client = new Redis({ port: this.port, host: '127.0.0.1', password: this.settings.requirepass });
     try {
@@ -107,14 +107,14 @@ export class RedisServer {
     }
   }
 
-  /** A connection of the test's own. */
+  /** Opens a connection for the test. */
   async connect(): Promise<Redis> {
     const client = new Redis({ port: this.port, host: '127.0.0.1', password: this.settings.requirepass });
     await client.ping();
     return client;
   }
 
-  /** The connections of other clients, a line each. */
+  /** Returns the connections of other clients, one line each. */
   clients(): string[] {
     const auth = this.settings.requirepass ? ['--no-auth-warning', '-a', this.settings.requirepass] : [];
     const list = execFileSync('redis-cli', ['-p', `${this.port}`, ...auth, 'CLIENT', 'LIST'], { encoding: 'utf8' });
@@ -122,7 +122,7 @@ export class RedisServer {
   }
 }
 
-/** An application whose clients may join a room, and which shares rooms by Redis. */
+/** Starts an application that uses Redis, with an event `join` by which clients join a room. */
 export async function startWorker(redis: IoConfig['redis'], rest: Omit<Inline, 'router'> = {}): Promise<Running> {
   const inline = { ...rest, io: { ...rest.io, redis } };
   return startInline({
@@ -136,7 +136,7 @@ export async function startWorker(redis: IoConfig['redis'], rest: Omit<Inline, '
   });
 }
 
-/** A client of the application, in a room. */
+/** Connects a client that joins a room. */
 export async function inRoom(worker: Running, room: string) {
   const client = await worker.connect();
   await client.emitWithAck('join', room);
@@ -145,16 +145,16 @@ export async function inRoom(worker: Running, room: string) {
 
 let flowTimes = 0;
 
-/** Waits until broadcasts of the one application reach a client of the other. */
+/** Waits until broadcasts of one application reach a client of the other. */
 export async function flows(from: Running, to: Running): Promise<void> {
   const client = await to.connect();
   let heard = false;
-  // What is still on its way from an earlier time says nothing.
+  // Ignores delayed events of an earlier call.
   const now = ++flowTimes;
   client.on('flows', (time) => {
     heard ||= time === now;
   });
-  await until('broadcasts flow', () => {
+  await until('broadcasts arrive', () => {
     from.app.io.emit('flows', now);
     return heard;
   });
