@@ -1,4 +1,4 @@
-// agent.io without processes: what the agent sends, and what a worker makes of it.
+// agent.io without processes: the commands that the agent sends, and how a worker runs them.
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import type { Agent, Application } from 'egg';
@@ -13,7 +13,7 @@ import { next, until } from './support/wait';
 const NO_USERS = new Users({ config: {} }, undefined);
 
 describe('the parts of agent.io', () => {
-  it('should tell the other workers, whatever a listener here does', async () => {
+  it('should emit to the other workers even if a local listener throws', async () => {
     const messenger = new EventEmitter();
     const told: unknown[] = [];
     const logged: unknown[] = [];
@@ -34,17 +34,17 @@ describe('the parts of agent.io', () => {
       throw bug;
     });
     new AgentIo((command) => messenger.emit(ACTION, command), NO_USERS).serverSideEmit('news', 1);
-    await until('it is logged', () => logged.length > 0);
+    await until('the error is logged', () => logged.length > 0);
     assert.deepEqual([told, logged], [[['news', 1]], [bug]]);
   });
 
-  it('should refuse a namespace that is no name', () => {
+  it('should throw if a namespace is not a string', () => {
     const io = new AgentIo(() => assert.fail('nothing is sent'), NO_USERS);
     for (const name of [/x/, undefined])
       assert.throws(() => io.of(name as never), /agent\.io\.of: the name of a namespace/);
   });
 
-  it('should say what it does not do', async () => {
+  it('should throw for methods that it does not support', async () => {
     const io = new AgentIo(() => assert.fail('nothing is sent'), NO_USERS) as AgentIo & Server;
     const answers = /agent\.io only emits and receives no answers/;
     await assert.rejects(io.fetchSockets(), answers);
@@ -53,7 +53,7 @@ describe('the parts of agent.io', () => {
     assert.throws(() => io.local.emit('news'), /agent\.io has no clients of its own/);
   });
 
-  it('should reach the users of one namespace, or say why not', () => {
+  it('should emit to a user in one namespace, or throw if that is not possible', () => {
     const sent: string[] = [];
     const users = new Users({ config: { keys: 'a secret' } }, () => 1);
     const io = new AgentIo((command) => sent.push(command), users);
@@ -68,7 +68,7 @@ describe('the parts of agent.io', () => {
   });
 
   for (const workers of [1, 2]) {
-    it(`should say that nobody is there yet: ${workers} workers`, () => {
+    it(`should warn if it emits before a worker is ready: ${workers} workers`, () => {
       const warnings: string[] = [];
       const sent: unknown[][] = [];
       const messenger = Object.assign(new EventEmitter(), { sendTo: (...args: unknown[]) => sent.push(args) });
@@ -82,7 +82,7 @@ describe('the parts of agent.io', () => {
     });
   }
 
-  it("should reach clients in Egg's single mode, which has one process whatever `workers` says", async () => {
+  it("should reach clients in Egg's single mode, which ignores `workers`", async () => {
     const { start } = require('egg');
     const app = await start({ baseDir: fixture('cluster'), framework: FRAMEWORK, mode: 'single', workers: 4 });
     const heard = next(app.io as EventEmitter, 'hello');

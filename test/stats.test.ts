@@ -1,4 +1,4 @@
-// app.io.stats(): what a worker counts of its clients, by protocol.
+// app.io.stats(): the counters of a worker, by protocol version of its clients.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -14,7 +14,7 @@ const [TWO, ONE] = OLD as [Kind, Kind];
 const NONE = { now: 0, total: 0, refused: 0, events: 0, errors: 0 };
 
 describe('app.io.stats()', () => {
-  /** An application that lets all in, and clients of it of any kind. */
+  /** Starts an application that accepts all protocol versions, with functions that connect clients of any kind. */
   const startAll = async (inline: Inline) => {
     const running = await startInline({
       ...inline,
@@ -28,10 +28,10 @@ describe('app.io.stats()', () => {
 
   const leave = async ({ app }: Pick<Running, 'app'>, ...clients: Socket[]) => {
     for (const client of clients) client.disconnect();
-    await until('all have left', () => app.io.engine.clientsCount === 0);
+    await until('all clients are disconnected', () => app.io.engine.clientsCount === 0);
   };
 
-  it('should be nothing at first', async () => {
+  it('should be all zeros at first', async () => {
     const { app } = await startInline({});
     const none = { now: 0, polling: 0, websocket: 0, webtransport: 0, total: 0, last: null };
     const { since, ...stats } = app.io.stats();
@@ -44,7 +44,7 @@ describe('app.io.stats()', () => {
     assert(Date.now() - Date.parse(since) < 60_000);
   });
 
-  it('should tell connections by protocol and transport, those that are open and all since the start', async () => {
+  it('should count connections by protocol and transport, both the open ones and all since the start', async () => {
     const running = await startAll({});
     const { app, enter } = running;
     const begin = Date.now();
@@ -58,7 +58,7 @@ describe('app.io.stats()', () => {
     const { last: _last, ...four } = connections[4];
     assert.deepEqual(four, { now: 2, polling: 1, websocket: 1, webtransport: 0, total: 2 });
 
-    // The last old one goes, and new ones come: what is said of the old ones stays as it is.
+    // The last old client disconnects, and new ones connect: the counters of the old ones do not change.
     await leave(running, ...clients);
     await enter(NEW);
     const after = app.io.stats().connections;
@@ -66,7 +66,7 @@ describe('app.io.stats()', () => {
     assert.deepEqual([after[4].now, after[4].total], [1, 3]);
   });
 
-  it('should tell the transport after the upgrade, and a connection once for all its namespaces', async () => {
+  it('should count a connection under its transport after the upgrade, and once for all its namespaces', async () => {
     const { app, enter } = await startAll({ io: { namespace: { '/': {}, '/chat': {} } } });
     for (const [kind, protocol] of [
       [NEW, 4],
@@ -74,7 +74,7 @@ describe('app.io.stats()', () => {
     ] as const) {
       const client = await enter(kind, '/', { transports: ['polling', 'websocket'] });
       await connected(client.io.socket('/chat') as Socket);
-      await until('it has upgraded', () => app.io.stats().connections[protocol].websocket === 1);
+      await until('the transport is upgraded', () => app.io.stats().connections[protocol].websocket === 1);
       const { now, polling, total } = app.io.stats().connections[protocol];
       assert.deepEqual({ now, polling, total }, { now: 1, polling: 0, total: 1 });
     }
@@ -85,14 +85,14 @@ describe('app.io.stats()', () => {
     }
   });
 
-  it('should be what JSON takes', async () => {
+  it('should be serializable as JSON', async () => {
     const { app, enter } = await startAll({});
     await enter(TWO);
     const stats = app.io.stats();
     assert.deepEqual(JSON.parse(JSON.stringify(stats)), stats);
   });
 
-  it('should be another one each time', async () => {
+  it('should return a new object each time', async () => {
     const { app } = await startInline({});
     const stats = app.io.stats();
     stats.connections[4].total = 7;
@@ -105,7 +105,7 @@ describe('app.io.stats()', () => {
     [NEW, 4, 3],
     [TWO, 3, 4],
   ] as const) {
-    it(`should count what happens in a namespace: ${kind.name}`, async () => {
+    it(`should count clients, refusals, events and errors by namespace: ${kind.name}`, async () => {
       let broken = false;
       const running = await startAll({
         io: { namespace: { '/': {}, '/chat': { connectionMiddleware: ['a'], packetMiddleware: ['b'] } } },
@@ -145,7 +145,7 @@ describe('app.io.stats()', () => {
       const here = await enter(kind, '/chat');
       for (const event of ['bad', 'worse', 'swallowed', 'nobody knows']) here.emit(event);
       assert.equal(await here.emitWithAck('hail'), 'you');
-      await until('both have failed', () => error.length === 2);
+      await until('both events have failed', () => error.length === 2);
       assert.deepEqual(chat(), { [other]: NONE, [protocol]: { now: 1, total: 1, refused: 0, events: 5, errors: 2 } });
 
       const refusal = protocol === 3 ? 'error' : 'connect_error';
@@ -157,34 +157,34 @@ describe('app.io.stats()', () => {
       assert.equal(chat()?.[protocol].now, 2);
       broken = true;
       late.emit('hail');
-      await until('it has no context', () => error.length === 4);
+      await until('the missing context is logged', () => error.length === 4);
       broken = false;
       late.disconnect();
-      await until('the end is logged', () => error.length === 6);
+      await until('the errors of the disconnection are logged', () => error.length === 6);
       assert.deepEqual(chat()?.[protocol], { now: 1, total: 2, refused: 2, events: 6, errors: 5 });
 
       broken = true;
       attempt(kind, '/chat', { query: { broken: '' } });
-      await until('it is refused', () => error.length === 7);
-      // An old client gets no further than /.
+      await until('the refusal is logged', () => error.length === 7);
+      // An old client is refused in /.
       const where = protocol === 3 ? '/' : '/chat';
       assert.equal(app.io.stats().namespaces[where]?.[protocol].refused, protocol === 3 ? 1 : 3);
       assert.deepEqual(chat()?.[other], NONE);
     });
   }
 
-  it('should count an error of the socket that nothing is routed for', async () => {
+  it('should count an error of a socket without routes', async () => {
     const { app, enter } = await startAll({
       router: ({ io }) =>
         io.on('connection', (socket) => socket.use((_packet, done) => done(new Error('by a function put on by hand')))),
     });
     const { error } = logs(app);
     (await enter(NEW)).emit('anything');
-    await until('it is logged', () => error.length === 1);
+    await until('the error is logged', () => error.length === 1);
     assert.equal(app.io.stats().namespaces['/']?.[4].errors, 1);
   });
 
-  it('should count an error that an ack tells, be it that its time was up', async () => {
+  it('should count an error that an acknowledgement returns, including a timeout', async () => {
     const go = signal();
     const { app, enter } = await startAll({
       io: { ack: 'auto', ackTimeout: 20 },
@@ -204,7 +204,7 @@ describe('app.io.stats()', () => {
     assert.deepEqual(app.io.stats().namespaces['/']?.[3], { ...NONE, now: 1, total: 1, events: 3, errors: 3 });
   });
 
-  it('should count the children of a parent namespace under its pattern, those that came first as well', async () => {
+  it('should count the children of a parent namespace under its pattern, including those created before its routes', async () => {
     const { app, enter } = await startAll({
       router: (app) => {
         app.io.of(/^\/native-\d+$/);
@@ -219,14 +219,14 @@ describe('app.io.stats()', () => {
       await enter(NEW, `/native-${i}`);
     }
     early.disconnect();
-    await until('it has left', () => app.io.stats().connections[3].now === 0);
+    await until('the client is disconnected', () => app.io.stats().connections[3].now === 0);
     const { namespaces } = app.io.stats();
     assert.deepEqual(Object.keys(namespaces).sort(), ['/', '/^\\/native-\\d+$/', '/^\\/room-\\d+$/', '/early']);
     assert.deepEqual(namespaces['/^\\/room-\\d+$/']?.[4], { ...NONE, now: 20, total: 20, events: 20 });
     assert.deepEqual(namespaces['/^\\/native-\\d+$/']?.[4], { ...NONE, now: 20 });
   });
 
-  it('should count the children of a namespace with parameters under its name, those that have gone as well', async () => {
+  it('should count the children of a namespace with parameters under its name, including removed ones', async () => {
     const { app, enter } = await startAll({
       io: { maxNamespaces: 2 },
       router: (app) => app.io.of('/room/:id').route('hail', (ctx) => ctx.args[0](ctx.params?.id)),
@@ -235,7 +235,7 @@ describe('app.io.stats()', () => {
       const client = await enter(kind, `/room/${i}`);
       assert.equal(await client.emitWithAck('hail'), String(i));
       client.disconnect();
-      await until('it has left', () => app.io.engine.clientsCount === 0);
+      await until('the client is disconnected', () => app.io.engine.clientsCount === 0);
     }
     const { namespaces } = app.io.stats();
     assert.deepEqual(Object.keys(namespaces), ['/', '/room/:id']);
@@ -243,13 +243,13 @@ describe('app.io.stats()', () => {
     assert.deepEqual(namespaces['/room/:id'], { 3: both, 4: both });
   });
 
-  it('should tell how often old clients knock where they are not let in', async () => {
+  it('should count the attempts of old clients if allowEIO3 is not set', async () => {
     const { app, url } = await startInline({});
     const { warn } = logs(app);
     for (const kind of [TWO, ONE]) await next(track(url, {}, kind), 'connect_error');
     await next(track(url, { transports: ['polling'] }, TWO), 'connect_error');
     assert.equal((await fetch(`${url}/socket.io/?EIO=4&transport=carrier-pigeon`)).status, 400);
-    // What is no client at all.
+    // Requests that do not come from a client.
     for (const query of ['', 'EIO=5&']) {
       assert.equal((await fetch(`${url}/socket.io/?${query}transport=polling`)).status, 400);
     }
@@ -290,7 +290,7 @@ describe('app.io.stats()', () => {
     }
   });
 
-  it('should keep the numbers when the application closes', async () => {
+  it('should preserve the totals when the application closes', async () => {
     const { app, enter } = await startAll({});
     await enter(TWO);
     await app.close();
