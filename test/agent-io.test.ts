@@ -1,4 +1,4 @@
-// agent.io: what the agent emits reaches the clients of all workers, in order, whatever the adapter.
+// agent.io: events of the agent reach the clients of all workers, in order, with every adapter.
 import assert from 'node:assert/strict';
 import { ADAPTERS } from './support/conformance/adapters';
 import type { Chain, Client, Step } from './support/conformance/client';
@@ -24,11 +24,11 @@ function agentIo(name: string, options: WorldOptions): void {
     after(() => world?.close());
     afterEach(() => world?.tidy());
 
-    const written = ({ title }: Target, nsp: string) => title.replace('io', of(nsp));
+    const describeTarget = ({ title }: Target, nsp: string) => title.replace('io', of(nsp));
 
     for (const nsp of NAMESPACES) {
       for (const target of [...TARGETS, ...FLAGS]) {
-        it(`should reach those who are meant, once: ${written(target, nsp)}.emit`, async () => {
+        it(`should reach exactly the matching clients, once: ${describeTarget(target, nsp)}.emit`, async () => {
           const one = world.one(nsp);
           const far = farFrom(one, world);
           const meant = (client: Client) => client.nsp === nsp && target.meets(client, one, far);
@@ -37,12 +37,12 @@ function agentIo(name: string, options: WorldOptions): void {
       }
 
       for (const close of [undefined, true] as const) {
-        it(`should disconnect those who are meant: ${of(nsp)}.in(room).disconnectSockets(${close ?? ''})`, async () => {
+        it(`should disconnect exactly the matching clients: ${of(nsp)}.in(room).disconnectSockets(${close ?? ''})`, async () => {
           await shouldDisconnect(world, world.agent(nsp), close);
         });
       }
 
-      it(`should tell each worker, once: ${of(nsp)}.serverSideEmit`, async () => {
+      it(`should reach each worker, once: ${of(nsp)}.serverSideEmit`, async () => {
         const agent = world.agent(nsp);
         await agent.perform([['io', ['serverSideEmit', 'note', 1, { two: 2 }]]]);
         await world.lastWord(agent);
@@ -61,18 +61,18 @@ function agentIo(name: string, options: WorldOptions): void {
 
     for (const [i, target] of TARGETS.entries()) {
       const nsp = NAMESPACES[i % NAMESPACES.length] as string;
-      it(`should move those who are meant: ${written(target, nsp)}.socketsJoin, .socketsLeave`, async () => {
+      it(`should move exactly the matching sockets: ${describeTarget(target, nsp)}.socketsJoin, .socketsLeave`, async () => {
         await shouldMove(world, world.agent(nsp), target);
       });
     }
 
     for (const payload of NAMES.filter((each) => !(each in (unable.payloads ?? {})))) {
-      it(`should arrive as it is: ${payload}`, async () => {
+      it(`should transmit a payload unchanged: ${payload}`, async () => {
         await shouldArrive(world, world.agent('/chat'), payload);
       });
     }
 
-    it('should reach all: agent.io.send, agent.io.write', async () => {
+    it('should reach all clients: agent.io.send, agent.io.write', async () => {
       const agent = world.agent('/');
       await agent.perform([
         ['io', ['send', 1]],
@@ -85,7 +85,7 @@ function agentIo(name: string, options: WorldOptions): void {
       await world.heard(agent, ({ nsp }) => (nsp === '/' ? sent : []));
     });
 
-    it('should reach the clients of a namespace that only one worker has', async () => {
+    it('should reach the clients of a namespace that exists on one worker only', async () => {
       const names = world.pids.flatMap((_, worker) =>
         ['/child-', '/kid/'].map((prefix) => [worker, `${prefix}only${worker}`] as const),
       );
@@ -106,7 +106,7 @@ function agentIo(name: string, options: WorldOptions): void {
       await world.heard(world.agent('/'), ({ nsp }) => (nsp === '/' ? [['scheduled', 7]] : []));
     });
 
-    it('should refuse what is answered: fetchSockets, emitWithAck, serverSideEmitWithAck', async () => {
+    it('should reject methods that expect an answer: fetchSockets, emitWithAck, serverSideEmitWithAck', async () => {
       const agent = world.agent('/chat');
       const asking: Step[] = [['fetchSockets'], ['emitWithAck', 'who']];
       await agent.perform([
@@ -114,7 +114,7 @@ function agentIo(name: string, options: WorldOptions): void {
         ['io', ['serverSideEmitWithAck', 'pid']],
       ]);
       const failures = world.one().heard;
-      await until('three failures', () => failures.length >= 3);
+      await until('three failures have arrived', () => failures.length >= 3);
       assert.equal(failures.length, 3);
       for (const [event, error] of failures) {
         assert.equal(event, 'failed');

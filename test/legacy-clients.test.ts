@@ -426,7 +426,7 @@ parityOf(OLD.slice(0, 1), 'raw clients of the old protocol', () => {
     ws.close();
   });
 
-  it('should keep their socket if a second request would be refused', async () => {
+  it('should stay connected if a second request would be refused', async () => {
     const go = signal();
     const { url, app } = await startInline({
       io: { namespace: { '/chat': { connectionMiddleware: ['a'] } } },
