@@ -1,4 +1,4 @@
-// Workers that leave in good order, as real processes: nothing is lost that a client was told is done.
+// Drain with real processes: no event that a worker has acknowledged is lost.
 import assert from 'node:assert/strict';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,9 +10,9 @@ import { DEADLINE, next, until, within } from './support/wait';
 
 const WORKERS = 4;
 /**
- * How long to wait for an answer on a new connection, in ms. Node's cluster module leaves a connection that it has given to a
- * worker in its last moment open for ever, and gives it to nobody else: whoever made it has to notice. The fixture's
- * pingInterval and pingTimeout are short for the same reason.
+ * The timeout for an answer on a new connection, in ms. If Node's cluster module assigns a connection to a worker that is just
+ * exiting, the connection stays open and is not assigned again, so the client needs a timeout. The fixture's pingInterval and
+ * pingTimeout are short for the same reason.
  */
 const LOST = 3000;
 
@@ -32,19 +32,19 @@ describe(`${WORKERS} workers that close`, function () {
     rmSync(store, { recursive: true });
   });
 
-  /** @param closeTimeout - Egg's, in ms: that of the master, and on Egg 4 that of a worker, too */
+  /** @param closeTimeout - Egg's close timeout in ms: of the master, and on Egg 4 also of the workers */
   async function startWorkers(closeTimeout: number): Promise<Cluster> {
     for (const name of ['EGG_APP_CLOSE_TIMEOUT', 'GRACEFUL_TIMEOUT']) mm(process.env, name, String(closeTimeout));
     cluster = await startCluster('drain', { workers: WORKERS });
     return cluster;
   }
 
-  /** What the workers have stored. */
+  /** Returns the lines that the workers have stored. */
   function stored(): string[] {
     return readdirSync(store).flatMap((name) => readFileSync(path.join(store, name), 'utf8').trim().split('\n'));
   }
 
-  /** Asks on a new connection, which the master gives to the next worker. Undefined where that one is ending. */
+  /** Returns the pid of the next worker, over a new connection. Undefined if that worker is exiting. */
   async function pid(url: string): Promise<number | undefined> {
     return fetch(`${url}/pid`, { signal: AbortSignal.timeout(LOST) }).then(
       async (answer) => Number(await answer.text()),
@@ -52,7 +52,7 @@ describe(`${WORKERS} workers that close`, function () {
     );
   }
 
-  /** The pids of so many workers that are none of the `known` ones. */
+  /** Waits for `count` workers that are not among the `known` ones, and returns their pids. */
   async function others(url: string, count: number, known: Iterable<number> = []): Promise<number[]> {
     const before = new Set(known);
     const found = new Set<number>();
@@ -65,8 +65,8 @@ describe(`${WORKERS} workers that close`, function () {
     return [...found];
   }
 
-  it('should end what is running when the master gets SIGTERM, as long as EGG_APP_CLOSE_TIMEOUT allows', async () => {
-    // Longer than Egg waits by default.
+  it('should wait for running handlers after the master receives SIGTERM, up to EGG_APP_CLOSE_TIMEOUT', async () => {
+    // Longer than Egg's default.
     const { url, close } = await startWorkers(12_000);
     const clients = await Promise.all(Array.from({ length: 12 }, () => connected(track(url))));
     const answers = clients.map((client) => client.timeout(DEADLINE).emitWithAck('slow', 6000));
@@ -81,12 +81,12 @@ describe(`${WORKERS} workers that close`, function () {
     assert.deepEqual(stored().sort(), expected.sort());
   });
 
-  it('should let clients and their disconnect handlers go where a handler never ends', async () => {
+  it('should disconnect clients and run their disconnect handlers if a handler never ends', async () => {
     const { url, close } = await startWorkers(3000);
     const client = await connected(track(url));
     const { id } = client;
     client.emit('hang');
-    await until('it is running', () => stored().length === 1);
+    await until('the handler is running', () => stored().length === 1);
     const left = next(client, 'disconnect');
     await within('the end of the workers', close());
     cluster = undefined;
@@ -94,15 +94,15 @@ describe(`${WORKERS} workers that close`, function () {
     assert.deepEqual(stored(), [`hanging ${id}`, `left ${id}`]);
   });
 
-  // Clients that begin with polling, too, where workers hand requests over to each other.
-  it('should lose no message in a rolling restart', async () => {
+  // Includes clients that begin with polling, whose requests workers forward to each other.
+  it('should lose no event in a rolling restart', async () => {
     const KINDS = [['websocket'], ['polling', 'websocket'], ['polling']];
     const { url } = await startWorkers(8000);
     const first = await others(url, WORKERS);
     const talking = await Promise.all(
       Array.from({ length: 24 }, (_, i) => talk(url, `client-${i}`, KINDS[i % 3] as string[])),
     );
-    await until('all have been answered', () => talking.every(({ acked }) => acked.length > 0));
+    await until('all clients have an answer', () => talking.every(({ acked }) => acked.length > 0));
 
     const known = new Set(first);
     for (const worker of first) {
@@ -129,7 +129,7 @@ describe(`${WORKERS} workers that close`, function () {
     for (const worker of workers) assert(known.has(worker) && !first.includes(worker), `${worker} is a replacement`);
   });
 
-  /** A client that sends numbered messages until it is stopped: then it waits for the last ack and says what it has sent. */
+  /** Connects a client that sends numbered events. `stop` waits for the last acknowledgement and returns all sent events. */
   async function talk(url: string, name: string, transports: string[]) {
     const socket: Socket = track(url, {
       transports: transports as never,

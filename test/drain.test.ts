@@ -1,4 +1,4 @@
-// A worker leaves in good order: what is running ends, its clients come back one after the other, new ones go elsewhere.
+// Drain: a closing worker waits for running handlers, disconnects its clients gradually, and refuses new ones.
 import assert from 'node:assert/strict';
 import { Agent, get, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
@@ -24,7 +24,7 @@ async function closing({ url }: Running): Promise<void> {
   await until('new clients are refused', async () => (await fetch(url + HANDSHAKE)).status === 503);
 }
 
-/** An application that closes while a handler is running, which a client has asked for. */
+/** Starts an application with handlers that run until they are released, and a client. */
 async function busy(client: Parameters<Running['connect']>[1] = {}) {
   const started = signal();
   const release = signal();
@@ -55,7 +55,7 @@ async function busy(client: Parameters<Running['connect']>[1] = {}) {
 describe('a worker that closes', () => {
   beforeEach(allowAges);
 
-  it('should let clients leave before the application closes what their handlers need', async () => {
+  it('should disconnect clients before the application closes the resources of their handlers', async () => {
     const steps: string[] = [];
     const isReady = signal();
     const started = signal();
@@ -92,7 +92,7 @@ describe('a worker that closes', () => {
     assert.deepEqual(steps, ['the handler has ended', 'the client has left', ...closes]);
   });
 
-  it('should let a running handler end, whose ack arrives before the client is told', async () => {
+  it('should wait for a running handler, and send its acknowledgement before it disconnects the client', async () => {
     const { running, socket, started, release } = await busy();
     const idle = await running.connect();
     const steps: string[] = [];
@@ -105,14 +105,14 @@ describe('a worker that closes', () => {
     assert.equal(socket.connected, true);
     release();
     await closed;
-    await until('the client has been told', () => steps.length === 2);
+    await until('the client is disconnected', () => steps.length === 2);
     assert.deepEqual(steps, ['done', 'transport close']);
   });
 
-  it('should start no packet of a client whose turn has come', async () => {
+  it('should not handle new packets of a client that is being drained', async () => {
     const { running, socket, started, release, calls } = await busy();
     const got: string[] = [];
-    // Connected later, so told later.
+    // Connected later, so it is disconnected later.
     const idle = await running.connect();
     const answer = socket.emitWithAck('work');
     await started;
@@ -123,14 +123,14 @@ describe('a worker that closes', () => {
     const second = socket.timeout(DEADLINE).emitWithAck('work');
     socket.emit('fast');
     const refused = assert.rejects(second, /socket has been disconnected/);
-    await until('the server has got both', () => got.length === 2);
+    await until('the server has received both', () => got.length === 2);
     release();
     assert.equal(await answer, 'done');
     await Promise.all([refused, closed]);
     assert.equal(calls(), 1);
   });
 
-  it('should go on answering the requests of a client that polls', async () => {
+  it('should continue to answer the requests of a polling client', async () => {
     const { running, socket, started, release } = await busy({ transports: ['polling'] });
     socket.on('question', (answer) => answer('forty-two'));
     const told = next(socket, 'told');
@@ -146,7 +146,7 @@ describe('a worker that closes', () => {
     await closed;
   });
 
-  it('should answer new handshakes with 503 and close what they came on', async () => {
+  it('should answer new handshakes with 503 and close their connection', async () => {
     const { running, socket, started, release } = await busy();
     const answered = socket.emitWithAck('work');
     await started;
@@ -159,7 +159,7 @@ describe('a worker that closes', () => {
     assert.equal(polling.statusCode, 503);
     assert.equal(polling.headers.connection, 'close');
     polling.resume();
-    await within('the end of the TCP connection', new Promise((resolve) => polling.socket.once('close', resolve)));
+    await within('the TCP connection to close', new Promise((resolve) => polling.socket.once('close', resolve)));
 
     const ws = new WebSocket(`${running.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`);
     const [, response] = await next<[unknown, IncomingMessage]>(ws, 'unexpected-response');
@@ -175,7 +175,7 @@ describe('a worker that closes', () => {
     agent.destroy();
   });
 
-  it('should close at once what comes in although it is closing: its handshake was under way', async () => {
+  it('should close a connection immediately if its handshake was in progress when the worker began to close', async () => {
     const asked = signal();
     let letIn: (() => void) | undefined;
     const allowRequest = (_req: unknown, done: (err: null, ok: boolean) => void) => {
@@ -200,7 +200,7 @@ describe('a worker that closes', () => {
     letIn = undefined;
     const late = running.client();
     const refused = next(late, 'connect_error');
-    await until('the late one has asked', () => letIn);
+    await until('the handshake of the late client has begun', () => letIn);
     const closed = running.app.close();
     await closing(running);
     letIn!();
@@ -210,7 +210,7 @@ describe('a worker that closes', () => {
     await closed;
   });
 
-  it('should wait for handlers of disconnecting and disconnect, and for what comes after next()', async () => {
+  it('should wait for handlers of disconnecting and disconnect, and for the code after next()', async () => {
     const steps: string[] = [];
     const slow = (name: string) => async () => {
       await later(150);
@@ -234,7 +234,7 @@ describe('a worker that closes', () => {
     assert.deepEqual(steps.sort(), ['after next', 'disconnect', 'disconnecting']);
   });
 
-  it('should wait for a disconnect handler of a client that polls no more', async () => {
+  it('should wait for the disconnect handler of a client that has stopped polling', async () => {
     let left = '';
     const { app, url } = await startInline({
       io: { drain: { timeout: 4000 } },
@@ -251,18 +251,18 @@ describe('a worker that closes', () => {
     assert.equal(left, 'forced close');
   });
 
-  it('should not wait for ever for a client that answers nothing', async () => {
+  it('should not wait indefinitely for a client that does not answer', async () => {
     const { app, url } = await startInline({ io: { drain: { timeout: 400 } } });
     const upgrade = { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13' };
     const request = get(`${url}/socket.io/?EIO=4&transport=websocket`, {
       headers: { ...upgrade, 'sec-websocket-key': Buffer.alloc(16).toString('base64') },
     });
     const [, socket] = await next<[IncomingMessage, Socket]>(request, 'upgrade');
-    await within('the end of the application', app.close());
+    await within('the application to close', app.close());
     socket.destroy();
   });
 
-  it('should send what is still to be sent', async () => {
+  it('should send all buffered packets', async () => {
     const big = 'x'.repeat(4_000_000);
     for (const transports of [['websocket'], ['polling']]) {
       const { app, connect } = await startInline({
@@ -291,7 +291,7 @@ describe('a worker that closes', () => {
     }
   });
 
-  it('should give a listener put on by hand the last packet, and send its ack', async () => {
+  it('should pass the last packet to a listener added with socket.on(), and send its acknowledgement', async () => {
     const inside = signal();
     const release = signal();
     const { app, connect } = await startInline({
@@ -317,7 +317,7 @@ describe('a worker that closes', () => {
     await closed;
   });
 
-  it('should not wait where nothing is running', async () => {
+  it('should not wait if no handler is running', async () => {
     for (const count of [0, 1, 3]) {
       const { app, connect } = await startInline({ io: { drain: AGES } });
       const clients = await Promise.all(Array.from({ length: count }, (_, i) => connectBy(connect, i)));
@@ -327,7 +327,7 @@ describe('a worker that closes', () => {
     }
   });
 
-  it('should spread its clients, the more the longer', async () => {
+  it('should disconnect its clients gradually, over a longer time if there are more', async () => {
     const COUNT = 300;
     const { app, connect } = await startInline({ io: { drain: AGES } });
     const clients = await Promise.all(Array.from({ length: COUNT }, () => connect()));
@@ -342,10 +342,10 @@ describe('a worker that closes', () => {
     const begin = performance.now();
     await app.close();
     await left;
-    // The client whose turn is the k-th is told no earlier than after k times 2 ms. However busy the machine is, none comes
-    // earlier; had they been told at once, or within a shorter time, some would.
+    // The k-th client is disconnected no earlier than after k times 2 ms. This holds on a busy machine as well, and fails if all
+    // are disconnected at once or within a shorter time.
     told.forEach((time, k) => {
-      assert(time >= k * 2 - 2, `${k + 1} of ${COUNT} clients were told within ${time} ms`);
+      assert(time >= k * 2 - 2, `${k + 1} of ${COUNT} clients were disconnected within ${time} ms`);
     });
   });
 
@@ -371,13 +371,13 @@ describe('a worker that closes', () => {
   });
 });
 
-/** Of both kinds. */
+/** Connects a client: over WebSocket if `i` is even, or else over polling. */
 function connectBy(connect: Running['connect'], i: number) {
   return connect('/', { transports: [i % 2 === 0 ? 'websocket' : 'polling'] });
 }
 
 describe('config.io.drain', () => {
-  it('should end the waiting after `timeout`, and log what was still running', async () => {
+  it('should stop waiting after `timeout`, and log which handlers are still running', async () => {
     const started = signal();
     const { app, connect } = await startInline({
       io: { drain: { timeout: 3000 }, namespace: { '/': {}, '/chat': { connectionMiddleware: ['a'] } } },
@@ -414,7 +414,7 @@ describe('config.io.drain', () => {
     );
   });
 
-  it('should leave time for handlers that wait for the end of their client', async () => {
+  it('should wait for handlers that end when their client disconnects', async () => {
     const started = signal();
     const steps: string[] = [];
     const { app, connect } = await startInline({
@@ -434,7 +434,7 @@ describe('config.io.drain', () => {
     assert.deepEqual(warn, []);
   });
 
-  it('should close at once where it is false', async () => {
+  it('should close immediately if it is false', async () => {
     const started = signal();
     const { app, connect, url } = await startInline({
       io: { drain: false },
@@ -466,24 +466,24 @@ describe('config.io.drain', () => {
     [{ time: 1 }, /unknown option time \(config\.io\.drain\.time is 1; allowed: one of: timeout, spread\)/],
   ];
   for (const [drain, message] of WRONG) {
-    it(`should name the key where it is ${JSON.stringify(drain)}`, () => {
+    it(`should name the key in the error if it is ${JSON.stringify(drain)}`, () => {
       assert.throws(() => resolveConfig({ drain: drain as DrainConfig }), { name: 'EggSocketIOConfigError', message });
     });
   }
 
-  it('should fail the boot where it is wrong', async () => {
+  it('should fail the boot if it is invalid', async () => {
     const { message } = await bootError({ io: { drain: { timeout: 'soon' } as never } });
     assert.match(message, /config\.io\.drain\.timeout is 'soon'; allowed: milliseconds/);
   });
 
-  /** An application whose loader is that of a major. */
+  /** An application with the loader of a major version of Egg. */
   const appOf = (major: number, drain: DrainConfig | false | undefined) => ({
     config: { io: { drain } },
     loader: { loadRouter: major === 3 ? () => {} : async () => {} },
   });
 
-  it("should follow from Egg's own limits where it is not set", () => {
-    // The last one is of Egg 4 alone, whose workers have a limit of their own.
+  it("should default to values derived from Egg's own limits", () => {
+    // GRACEFUL_TIMEOUT applies to Egg 4 only, whose workers have a limit of their own.
     const limits: Array<[NodeJS.ProcessEnv, onEgg3: number, onEgg4: number]> = [
       [{}, 5000, 5000],
       [{ EGG_APP_CLOSE_TIMEOUT: '20000', EGG_MASTER_CLOSE_TIMEOUT: '9000' }, 20_000, 5000],
@@ -508,7 +508,7 @@ describe('config.io.drain', () => {
     assert.deepEqual(drainWarnings(appOf(3, false), {}), []);
   });
 
-  it('should warn of a timeout that Egg does not wait for, and name what to set', () => {
+  it('should warn if the timeout exceeds that of Egg, and name the variables to set', () => {
     const said = (limit: number, names: string) => [
       `config.io.drain.timeout is 10000 ms, but Egg ends a worker ${limit} ms after it has asked it to close: set ${names} in the environment to 12500 or more`,
     ];
@@ -520,7 +520,7 @@ describe('config.io.drain', () => {
     assert.deepEqual(drainWarnings(app(4), { EGG_APP_CLOSE_TIMEOUT: '20000', GRACEFUL_TIMEOUT: '20000' }), []);
   });
 
-  it('should know the major that it runs on', async () => {
+  it('should detect the major version of Egg', async () => {
     const { app } = await startInline({});
     const limits = ['EGG_APP_CLOSE_TIMEOUT', 'GRACEFUL_TIMEOUT'];
     assert.deepEqual(closeVariablesOf(app), EGG_MAJOR === 3 ? limits.slice(0, 1) : limits);
@@ -530,7 +530,7 @@ describe('config.io.drain', () => {
 describe('drainConnection', () => {
   beforeEach(allowAges);
 
-  it('should let what one client has under way end, and close its connection alone', async () => {
+  it('should wait for the running handlers of one client, and close only its connection', async () => {
     const { running, socket, started, release } = await busy();
     const { error } = logs(running.app);
     const other = await running.connect('/chat');

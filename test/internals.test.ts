@@ -13,7 +13,7 @@ type Prototype = Record<string, unknown>;
 
 const prototype = Socket.prototype as unknown as Prototype;
 
-/** A sample whose objects lack a member, as after a release that has renamed it. */
+/** Returns a sample whose objects lack a member, as after a release that renames it. */
 function without(sample: Sample, { path }: Member): Sample {
   const name = path.split('.').at(-1) as string;
   const hide = (object: object): object =>
@@ -28,7 +28,7 @@ function without(sample: Sample, { path }: Member): Sample {
   return Object.fromEntries(hidden) as Sample;
 }
 
-/** Removes methods of Socket.IO's Socket for the time of a test. */
+/** Removes methods of Socket.IO's Socket until the end of the test. */
 function remove(...names: string[]): void {
   for (const name of names) {
     const method = prototype[name];
@@ -99,7 +99,7 @@ describe('private members of other libraries', () => {
     const reached: string[] = [];
     const { dispatch } = prototype as { dispatch: (event: unknown[]) => void };
     const onevent = prototype.onevent;
-    // As in a release that has renamed it.
+    // As in a release that renames it.
     prototype.renamed = dispatch;
     prototype.onevent = function (this: Prototype, packet: { data: unknown[]; id?: number }) {
       if (packet.id !== undefined) packet.data.push((this.ack as (id: number) => unknown)(packet.id));
@@ -134,14 +134,14 @@ describe('private members of other libraries', () => {
     assert.deepEqual(await failed, ['not you']);
     client.emit('swallowed');
     assert.equal(await client.emitWithAck('hail'), 'pong');
-    await until('the listener was called', () => reached.length > 0);
+    await until('the listener is called', () => reached.length > 0);
     assert.deepEqual(reached, ['listener hail']);
   });
 
   it('should unwind the chain of a client that leaves if Socket._cleanup is missing', async () => {
     const cleanup = prototype._cleanup as () => void;
     const onclose = prototype._onclose as (...args: unknown[]) => unknown;
-    // As in a release that has renamed it: its caller calls it by the new name.
+    // As in a release that renames it: its caller uses the new name.
     prototype._onclose = function (this: Prototype, ...args: unknown[]) {
       this._cleanup = cleanup;
       return onclose.apply(this, args);

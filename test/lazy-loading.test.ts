@@ -1,4 +1,4 @@
-// Modules that an application does not need are not loaded.
+// A worker loads only the modules that its configuration requires.
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { connected, track } from './support/app';
@@ -34,11 +34,11 @@ describe('the modules of a worker', () => {
     'workers/workers',
   ];
 
-  it('should not be those of Redis, links and forwarding with one worker', async () => {
+  it('should not include those of Redis, links and forwarding with one worker', async () => {
     assert.deepEqual((await loadedModules(1)).sort(), ALWAYS);
   });
 
-  it('should not be those of Redis with several workers', async () => {
+  it('should not include those of Redis with several workers', async () => {
     const several = ['adapters/links', 'adapters/links-adapter', 'workers/forwarding', 'workers/internal-server'];
     assert.deepEqual((await loadedModules(2)).sort(), [...ALWAYS, ...several, 'workers/proxy'].sort());
   });

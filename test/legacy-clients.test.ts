@@ -311,7 +311,7 @@ parityOf(OLD.slice(0, 1), 'a client that sends EIO3 packets by hand', () => {
     await until('the event is answered', () => heard.includes('43/room/1,7["1"]'));
     assert.deepEqual([begun, app.io.of('/room/1').sockets.size], [1, 1]);
     ws.close();
-    await until('its chain has ended', () => ended === 1);
+    await until('the chain has ended', () => ended === 1);
     assert.equal(app.io.of('/room/1').sockets.size, 0);
   });
 
@@ -503,7 +503,7 @@ parityOf(OLD.slice(0, 1), 'a client that sends EIO3 packets by hand', () => {
     ws.send('40/chat,');
     await until('it is connected to /chat', () => app.io.of('/chat').sockets.size === 1);
     ws.send('41/chat,');
-    await until('it has left /chat', () => app.io.of('/chat').sockets.size === 0);
+    await until('the client is disconnected from /chat', () => app.io.of('/chat').sockets.size === 0);
     app.io.of('/').disconnectSockets();
     await until('it is disconnected from /', () => heard.includes('41'));
     await waits('/chat');

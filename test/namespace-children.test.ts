@@ -33,7 +33,7 @@ const childrenOf = (app: Application, parent: string | Namespace) =>
   (typeof parent === 'string' ? app.io.of(parent) : parent) as unknown as { children: Set<Namespace> };
 const gone = (running: Running) => until('the children are removed', () => names(running).length === 0);
 
-/** An adapter that notes which namespaces have one. */
+/** An adapter that adds the name of its namespace to `open`, and removes it when it is closed. */
 function noting(open: string[]): Pick<IoConfig, 'adapter'> {
   return {
     adapter: () =>
@@ -284,7 +284,7 @@ describe('an idle child of a namespace with parameters', () => {
   });
 });
 
-describe('the children of a regular expression', () => {
+describe('children of a regular expression', () => {
   const dynamic = (app: Application) => app.io.of(/^\/room-\d+$/);
 
   it('should stay when they are idle, as in Socket.IO', async () => {
@@ -487,7 +487,7 @@ describe('a thousand children that were created and removed', () => {
     running.app.io.on('new_namespace', note);
     for (let id = 0; id < count; ) {
       const wave = Array.from({ length: 50 }, () => io.socket(`/room/${id++}`));
-      await within('a wave', Promise.all(wave.map(visit)));
+      await within('the clients of a batch', Promise.all(wave.map(visit)));
     }
     await gone(running);
     assert.equal(childrenOf(running.app, '/room/:id').children.size, 0);
@@ -501,7 +501,7 @@ describe('a thousand children that were created and removed', () => {
     }).catch((err) => assert.fail(`${err.message}: ${left()} of ${made.length}`));
   }
 
-  it('should leave nothing', async () => {
+  it('should be freed', async () => {
     mm(ChildNamespaces, 'idleTimeout', 1);
     const open: string[] = [];
     const running = await startInline({ io: noting(open), ...room });
@@ -509,7 +509,7 @@ describe('a thousand children that were created and removed', () => {
     assert.deepEqual(open, ['/']);
   });
 
-  it('should leave nothing with connectionStateRecovery', async () => {
+  it('should be freed with connectionStateRecovery', async () => {
     mm(ChildNamespaces, 'idleTimeout', 1);
     const running = await startInline({
       io: { init: { connectionStateRecovery: { maxDisconnectionDuration: 1 } } },
@@ -518,7 +518,7 @@ describe('a thousand children that were created and removed', () => {
     await createAndRemove(running, 1000);
   });
 
-  it('should leave nothing with the adapter of several workers', async () => {
+  it('should be freed with the adapter of several workers', async () => {
     mm(ChildNamespaces, 'idleTimeout', 1);
     const open = new Map<string, LinksAdapter>();
     const namespaces = {
@@ -555,7 +555,7 @@ describe('a thousand children that were created and removed', () => {
       ['redis-streams', { init: { connectionStateRecovery: { maxDisconnectionDuration: 1 } } }],
     ];
     for (const [adapter, rest] of adapters) {
-      it(`should leave nothing with ${adapter}${rest.init ? ' and recovery' : ''}`, async () => {
+      it(`should be freed with ${adapter}${rest.init ? ' and recovery' : ''}`, async () => {
         mm(ChildNamespaces, 'idleTimeout', 1);
         const running = await startInline({
           io: { ...rest, adapter: adapter as IoConfig['adapter'], redis: redis.config },

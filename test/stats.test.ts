@@ -106,7 +106,7 @@ describe('app.io.stats()', () => {
     [NEW, 4, 3],
     [TWO, 3, 4],
   ] as const) {
-    it(`should count what happens in a namespace: ${kind.name}`, async () => {
+    it(`should count clients, refusals, events and errors by namespace: ${kind.name}`, async () => {
       let broken = false;
       const running = await startAll({
         io: { namespace: { '/': {}, '/chat': { connectionMiddleware: ['a'], packetMiddleware: ['b'] } } },
@@ -146,7 +146,7 @@ describe('app.io.stats()', () => {
       const here = await enter(kind, '/chat');
       for (const event of ['bad', 'worse', 'swallowed', 'nobody knows']) here.emit(event);
       assert.equal(await here.emitWithAck('hail'), 'you');
-      await until('both have failed', () => error.length === 2);
+      await until('both events have failed', () => error.length === 2);
       assert.deepEqual(chat(), { [other]: NONE, [protocol]: { now: 1, total: 1, refused: 0, events: 5, errors: 2 } });
 
       const refusal = protocol === 3 ? 'error' : 'connect_error';

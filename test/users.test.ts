@@ -298,7 +298,7 @@ describe('config.io.user', () => {
     await arrived.promise;
     assert.equal(app.io.of('/').adapter.sids.size, 1);
     socket.disconnect();
-    await until('no room is left', () => app.io.of('/').adapter.sids.size === 0);
+    await until('all rooms are left', () => app.io.of('/').adapter.sids.size === 0);
     assert.equal(app.io.of('/').adapter.rooms.size, 0);
   });
 
@@ -361,7 +361,7 @@ describe('config.io.user', () => {
 
   const others = {
     'an object': { id: 1 },
-    'an object of which nothing can be read': hostile,
+    'an object that throws if it is read': hostile,
     'a function': () => 'secret source',
     'a list': [1],
     true: true,

@@ -1,5 +1,5 @@
-// Starts fixture applications in this process, on the major that EGG_MAJOR names, and connects clients to them.
-// Everything started here is closed after the test or the suite that started it: see hooks.ts.
+// Starts fixture applications in this process, on the major version of Egg that EGG_MAJOR names, and connects clients to them.
+// They are closed after the test or the suite that has started them: see hooks.ts.
 import assert from 'node:assert/strict';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -14,7 +14,7 @@ export const EGG_MAJOR = process.env.EGG_MAJOR === '4' ? 4 : 3;
 export const FRAMEWORK = path.dirname(require.resolve('egg/package.json'));
 export const ROOT = path.resolve(__dirname, '../..');
 
-// Both majors' egg-mock have what is used here; their types differ.
+// The members used here exist in egg-mock for both majors, but their types differ.
 const { default: mm } = require('egg-mock') as { default: any };
 
 export type { ClientOptions };
@@ -26,14 +26,14 @@ export interface Running {
   server: Server;
   url: string;
   port: number;
-  /** A client that is connecting. It is closed after the test. */
+  /** Returns a client that is connecting. It is closed after the test. */
   client(nsp?: string, options?: ClientOptions): Socket;
-  /** A client that is connected. It is closed after the test. */
+  /** Returns a connected client. It is closed after the test. */
   connect(nsp?: string, options?: ClientOptions): Promise<Socket>;
   close(): Promise<void>;
 }
 
-/** What runs, and whether a test has started it by itself: then it is closed after that test. */
+/** The running applications, each with whether a test has started it. If so, it is closed after that test. */
 const running = new Map<Running, boolean>();
 let inTest = false;
 const clients = new Set<Socket>();
@@ -42,10 +42,10 @@ export function fixture(name: string): string {
   return path.join(__dirname, '../fixtures/apps', name);
 }
 
-/** Starts a fixture application of test/fixtures/apps and lets it listen on a free port. */
+/** Starts a fixture application of test/fixtures/apps, which listens on a free port. */
 export async function start(name: string, options: Record<string, unknown> = {}): Promise<Running> {
   const own = { baseDir: fixture(name), framework: FRAMEWORK, cache: false, beforeInit: keepPort };
-  // Another file may have the same fixture running, and be about to write into its directories.
+  // Another test file may run the same fixture at this moment and write into its directories.
   if (kind().protocol === 3) process.env.EGG_APP_CONFIG = JSON.stringify({ io: { init: { allowEIO3: true } } });
   const app = mm.app({ ...own, clean: false, ...options });
   try {
@@ -61,14 +61,14 @@ export async function start(name: string, options: Record<string, unknown> = {})
   return started;
 }
 
-/** egg-mock takes a free port for Egg's own use, and lets go of it until the agent needs it: this one is kept. */
+/** Sets Egg's own port. egg-mock would detect a free port, which another process could use before the agent listens on it. */
 async function keepPort(mock: { options: object }): Promise<void> {
   const port = await freePort();
   Object.defineProperty(mock.options, 'clusterPort', { enumerable: true, get: () => port, set: () => {} });
 }
 
 async function listen(app: Application): Promise<Running> {
-  // Egg 4's mm.app makes its server when it is first asked for a request, Egg 3's before the router is loaded.
+  // mm.app of Egg 4 creates its server for the first request, that of Egg 3 before the router is loaded.
   const server = createServer(app.callback());
   app.emit('server', server);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -92,14 +92,18 @@ async function listen(app: Application): Promise<Running> {
   return started;
 }
 
-/** A client of any server, of the kind that is used now or of another; it is closed after the test. */
+/** Returns a client of any server, of the current kind or of another. It is closed after the test. */
 export function track(url: string, options: ClientOptions = {}, of?: Kind): Socket {
   const socket = connectClient(url, options, of);
   clients.add(socket);
   return socket;
 }
 
-/** Waits until the client is connected, or fails with what the server said. */
+/**
+ * Waits until the client is connected.
+ *
+ * @throws the server's error if the client is refused
+ */
 export async function connected(socket: Socket): Promise<Socket> {
   if (socket.connected) return socket;
   const refusal = await outcome(socket);
@@ -110,7 +114,7 @@ export async function connected(socket: Socket): Promise<Socket> {
 /** Waits until the client is refused, and returns the error. */
 export async function refused(socket: Socket): Promise<Error & { data?: unknown }> {
   const refusal = await outcome(socket);
-  assert(refusal, 'the client was let in');
+  assert(refusal, 'the client was admitted');
   return refusal;
 }
 
@@ -136,7 +140,7 @@ export async function closeApps(): Promise<void> {
   await Promise.all(Array.from(running.keys(), (each) => each.close()));
 }
 
-/** What is logged to `app.coreLogger` from now on. */
+/** Records what is logged to `app.coreLogger` from now on. */
 export function logs(app: Application): { error: any[]; warn: any[] } {
   const seen = { error: [] as any[], warn: [] as any[] };
   for (const level of ['error', 'warn'] as const) {

@@ -5,7 +5,7 @@ const WEBSOCKET = 'Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSoc
 const UPGRADE = `Connection: Upgrade\r\n${WEBSOCKET}`;
 const MANY = 'a:\r\n'.repeat(2100);
 
-/** A request, its headers, and what follows them. */
+/** Returns a request, its headers, and the bytes that follow them. */
 const http = (line: string, headers = '', rest = '') => `${line} HTTP/1.1\r\n${HEAD}${headers}\r\n${rest}`;
 const length = (body: string) => `Content-Length: ${body.length}\r\n`;
 const CHUNKED = 'Transfer-Encoding: chunked\r\n';

@@ -1,5 +1,5 @@
-// Pages in a headless Chromium, for tests of an application as people see it. The test that opens pages closes them, with
-// closePages() after each test and closeBrowser() at the end.
+// Pages in a headless Chromium, for tests of an application as its users see it. A suite that opens pages calls closePages() after
+// each test and closeBrowser() at the end.
 import assert from 'node:assert/strict';
 import { isDeepStrictEqual } from 'node:util';
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
@@ -12,7 +12,7 @@ let browser: Browser | undefined;
 const people = new Set<BrowserContext>();
 const mistakes: Error[] = [];
 
-/** Opens a page for somebody new: cookies are a person's own. */
+/** Opens a page for a new user, with its own cookies. */
 export async function openPage(url: string, options: BrowserContextOptions = {}): Promise<Page> {
   browser ??= await chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
@@ -27,19 +27,19 @@ export async function openPage(url: string, options: BrowserContextOptions = {})
   return page;
 }
 
-/** Waits until the elements that match read exactly so. */
+/** Waits until the matching elements have exactly these texts. */
 export async function reads(page: Page, selector: string, expected: string[]): Promise<void> {
   let seen: string[] = [];
   const same = async () => {
     seen = await page.locator(selector).allTextContents();
     return isDeepStrictEqual(seen, expected);
   };
-  await until(`${selector} reads as expected`, same).catch(() =>
+  await until(`${selector} has the expected text`, same).catch(() =>
     assert.deepEqual(seen, expected, `${selector} of the page`),
   );
 }
 
-/** Closes what openPage opened, and fails where a script of a page has failed. */
+/** Closes the pages that openPage has opened, and fails if a script of a page has thrown. */
 export async function closePages(): Promise<void> {
   await Promise.all(Array.from(people, (person) => person.close()));
   people.clear();

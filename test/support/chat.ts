@@ -1,4 +1,4 @@
-// What people do in the example chat, for test/chat.test.ts.
+// The actions of users in the example chat.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -41,14 +41,14 @@ export async function npmStart(): Promise<Cluster> {
     chat.kill();
     await within('the end of the chat', ended);
   };
-  await within('the chat', ready, 60_000).catch(async (err) => {
+  await within('the chat to start', ready, 60_000).catch(async (err) => {
     await close();
     throw err;
   });
   return { url: `http://127.0.0.1:${port}`, close };
 }
 
-/** Takes a nickname and enters a room: somebody with a page. */
+/** Opens a page, chooses a nickname and enters a room. */
 export async function enter(
   url: string,
   nickname: string,
@@ -62,12 +62,12 @@ export async function enter(
   await page.getByRole('heading', { name: 'Lobby' }).waitFor();
   if (room !== 'Lobby') await page.goto(`${url}/#${room}`);
   await page.getByRole('heading', { name: room }).waitFor();
-  // Of a page that is closed while its client still polls, the server would learn with the next ping.
+  // If a page is closed while its client still polls, the server notices only at the next ping.
   await within('the upgrade to WebSocket', upgraded);
   return page;
 }
 
-/** The client of a page has gone over to WebSocket. */
+/** Waits until the client of a page has upgraded to WebSocket. */
 function upgradeOf(page: Page): Promise<void> {
   return new Promise((resolve) => {
     page.on('websocket', (socket) => {
@@ -78,12 +78,12 @@ function upgradeOf(page: Page): Promise<void> {
   });
 }
 
-/** The worker that somebody is on, as the page shows it. */
+/** Returns the worker that the user is connected to, as the page shows it. */
 export function workerOf(page: Page): Promise<string | null> {
   return page.locator('#people li', { hasText: '(you)' }).locator('.worker').textContent();
 }
 
-/** Enters the chat on another worker than somebody else: whoever is on the same one leaves again. */
+/** Enters the chat on another worker than the page `other`. A user on the same worker leaves, and another attempt is made. */
 export async function enterElsewhere(
   url: string,
   nickname: string,
@@ -111,7 +111,7 @@ export async function say(page: Page, text: string): Promise<void> {
   await page.getByRole('button', { name: 'Send' }).click();
 }
 
-/** The cookies of somebody who has sent the form without a browser. */
+/** Submits the form without a browser, and returns the cookies. */
 export async function cookiesOf(url: string, nickname: string): Promise<string> {
   const form = await fetch(url);
   const token = /name="_csrf" value="(.+?)"/.exec(await form.text())?.[1] ?? '';
@@ -132,7 +132,7 @@ function cookies(answer: Response): string {
     .join('; ');
 }
 
-/** Renews docs/chat.png, the picture in the README. */
+/** Updates docs/chat.png, the picture in the README. */
 export async function takePicture(url: string): Promise<void> {
   await enter(url, 'Linus', 'Compilers');
   const grace = await enter(url, 'Grace');

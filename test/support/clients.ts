@@ -1,5 +1,5 @@
-// The kinds of clients that tests of parity run with: each in a suite of its own, with the same tests. A client of Socket.IO 1 or 2
-// gets what the tests use of the newest one's API, and says what it says on its own.
+// The kinds of clients of the parity tests: the same tests run in one suite for each kind. Clients of Socket.IO 1 and 2 get those
+// methods of the newest client that the tests use; the packets they send are unchanged.
 import assert from 'node:assert/strict';
 import { io as connectNew, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client';
 import { within } from './wait';
@@ -11,14 +11,14 @@ type Connect = (url: string, options: ClientOptions) => Socket;
 /** A kind of client. */
 export interface Kind {
   readonly name: string;
-  /** Of Engine.IO. */
+  /** The version of Engine.IO's protocol. */
   readonly protocol: 3 | 4;
-  /** What it goes over unless a test says more. */
+  /** The transport, unless a test sets others. */
   readonly transport: 'polling' | 'websocket';
   readonly connect: Connect;
-  /** The id that the client has for itself, by that which its socket has on the server. */
+  /** Returns the id in the client for an id on the server. */
   readonly idOf: (id: string) => string;
-  /** Whether a client of another namespace is told that it was refused, be it in `/`. */
+  /** Whether a client of another namespace receives the error if it is refused in `/`. */
   readonly hearsOfDefault: boolean;
 }
 
@@ -39,7 +39,7 @@ export const OLD: Kind[] = [
     ...TWO,
     name: 'client 1.7',
     connect: old(require('socket.io-client1')),
-    // It has always left out the namespace.
+    // Its id has no namespace.
     idOf: (id) => id.replace(/^.*#/, ''),
     hearsOfDefault: false,
   },
@@ -47,20 +47,20 @@ export const OLD: Kind[] = [
 
 let current = NEW;
 
-/** The kind that is used now. */
+/** The current kind. */
 export function kind(): Kind {
   return current;
 }
 
-/** The kinds, one of them over polling as well. */
+/** All kinds, and one of them also over polling. */
 export const ALL: Kind[] = [NEW, ...OLD, { ...TWO, name: 'client 2 over polling', transport: 'polling' }];
 
-/** A suite for each kind of client, where `track`, `start` and what is built on them use that kind. */
+/** Runs a suite for each kind of client. In it, `track`, `start` and functions that call them use that kind. */
 export function parity(title: string, suite: (kind: Kind) => void): void {
   parityOf([NEW, ...OLD], title, suite);
 }
 
-/** The same, for these kinds. */
+/** As `parity`, for the given kinds. */
 export function parityOf(kinds: Kind[], title: string, suite: (kind: Kind) => void): void {
   for (const each of kinds) {
     describe(each === NEW ? title : `${title}: ${each.name}`, () => {
@@ -75,18 +75,18 @@ export function parityOf(kinds: Kind[], title: string, suite: (kind: Kind) => vo
   }
 }
 
-/** A new client, of the kind that is used now unless another is named. */
+/** Returns a new client of the current kind, unless another is given. */
 export function connectClient(url: string, options: ClientOptions, { connect, transport } = current): Socket {
   return connect(url, { forceNew: true, reconnection: false, transports: [transport], ...options });
 }
 
-/** What a client that was refused has heard, as an error: an old one hears `err.data || err.message`. */
+/** Converts what a refused client receives to an error: an old client receives `err.data || err.message`. */
 export function asError(heard: unknown): Error & { data?: unknown } {
   if (heard instanceof Error) return heard;
   return typeof heard === 'string' ? new Error(heard) : Object.assign(new Error(), { data: heard });
 }
 
-/** Fails unless the client has heard of the refusal what one of its kind is told. */
+/** Asserts that the client received the refusal in the form for its kind. */
 export function assertRefusal(heard: Error & { data?: unknown }, message: string, data?: unknown): void {
   const expected = current.protocol === 3 && data ? { message: '', data } : { message, data };
   assert.deepEqual({ message: heard.message, data: heard.data }, expected);
@@ -105,17 +105,18 @@ function old(connect: (url: string, options: object) => unknown): Connect {
     const socket = connect(url, options) as OldSocket;
     const { io } = socket;
     const { socket: join } = io;
-    io.socket = (nsp, own) => renewed(join.call(io, nsp, own) as unknown as OldSocket);
-    return renewed(socket);
+    io.socket = (nsp, own) => modernize(join.call(io, nsp, own) as unknown as OldSocket);
+    return modernize(socket);
   };
 }
 
-/** Gives it what the tests use and it doesn't have. */
-function renewed(socket: OldSocket): Socket {
+/** Adds the methods of newer clients that the tests use. */
+function modernize(socket: OldSocket): Socket {
   const emitWithAck = (event: string, ...args: unknown[]) =>
     new Promise((resolve) => socket.emit(event, ...args, resolve));
   const timeout = (ms: number) => ({
-    emitWithAck: (event: string, ...args: unknown[]) => within(`the ack of ${event}`, emitWithAck(event, ...args), ms),
+    emitWithAck: (event: string, ...args: unknown[]) =>
+      within(`the acknowledgement of ${event}`, emitWithAck(event, ...args), ms),
   });
   const onAny = (listener: (...args: unknown[]) => void) => {
     const { onevent } = socket;

@@ -3,7 +3,7 @@ import { EGG_MAJOR, FRAMEWORK, fixture, mm } from './app';
 import { freePort, isFree } from './port';
 import { within } from './wait';
 
-/** An application of several processes that listens. */
+/** An application of several processes. */
 export interface Cluster {
   url: string;
   close(): Promise<void>;
@@ -12,8 +12,8 @@ export interface Cluster {
 /**
  * Starts a fixture application of test/fixtures/apps with workers.
  *
- * @param options - of egg-cluster
- * @param env - what the processes have in their environment beside what this one has
+ * @param options - options of egg-cluster
+ * @param env - environment variables, in addition to those of this process
  */
 export async function startCluster(
   name: string,
@@ -21,7 +21,7 @@ export async function startCluster(
   env: Record<string, string> = {},
 ): Promise<Cluster> {
   const port = await freePort();
-  // What the agent and, for sticky sessions, the workers listen on.
+  // The ports of the agent and, for sticky sessions, of the workers.
   const ports: [number, number] = [await freePort(), await freePort()];
   const app = mm.cluster({
     baseDir: fixture(name),
@@ -29,7 +29,7 @@ export async function startCluster(
     port,
     cache: false,
     coverage: false,
-    // Another file may have the same fixture running.
+    // Another test file may run the same fixture at this moment.
     clean: false,
     require: [require.resolve('./register.cjs')],
     opt: {
@@ -45,12 +45,11 @@ export async function startCluster(
     },
     ...options,
   });
-  // Nothing is mocked in there; to restore it, mm.restore() would start a process after each test.
+  // Nothing is mocked in the cluster. Otherwise mm.restore() starts a process after each test.
   app.mockRestore = () => {};
-  await within(`the cluster ${name}`, app.ready(), 60_000);
-  // Ready is also what has ended.
+  await within(`the cluster ${name} to start`, app.ready(), 60_000);
+  // ready() also resolves if the master has exited.
   if (app.process.exitCode !== null) throw new Error(`the cluster ${name} has not started:\n${app.stderr}`);
-  if (await isFree(ports[0]))
-    throw new Error(`the agent of ${name} does not listen on the port it was given: see master.cjs`);
-  return { url: `http://127.0.0.1:${port}`, close: () => within(`the end of the cluster ${name}`, app.close()) };
+  if (await isFree(ports[0])) throw new Error(`the agent of ${name} does not listen on its port: see master.cjs`);
+  return { url: `http://127.0.0.1:${port}`, close: () => within(`the cluster ${name} to exit`, app.close()) };
 }

@@ -1,15 +1,15 @@
-// An application whose configuration, routes and middlewares stand in the test itself: test/fixtures/apps/inline.
+// Applications with configuration, routes and middleware that are defined in the test: see test/fixtures/apps/inline.
 import assert from 'node:assert/strict';
 import type { Application, Context } from 'egg';
 import type { IoConfig } from '../../lib';
 import { type Running, start } from './app';
 
-/** What an inline application consists of. */
+/** The definition of an inline application. */
 export interface Inline {
   io?: IoConfig;
   /** The rest of its configuration. */
   config?: Record<string, unknown>;
-  /** app/io/middleware: at most the names a, b, c and guard. */
+  /** app/io/middleware. The names are a, b, c and guard. */
   middleware?: Record<string, (ctx: Context, next: () => Promise<void>) => unknown>;
   /** app/router */
   router?: (app: Application) => void;
@@ -29,7 +29,7 @@ export async function startInline(inline: Inline): Promise<Running> {
   }
 }
 
-/** A middleware that notes when it begins and when it ends. */
+/** Returns a middleware that records when it begins and when it ends. */
 export function noting(steps: string[], name: string, ended = () => {}) {
   return async (_ctx: Context, next: () => Promise<void>): Promise<void> => {
     steps.push(`${name} in`);
@@ -39,9 +39,9 @@ export function noting(steps: string[], name: string, ended = () => {}) {
   };
 }
 
-/** The error with which the boot of an inline application fails. */
+/** Returns the error with which the boot of an inline application fails. */
 export async function bootError(inline: Inline): Promise<Error> {
-  // Egg 4's mm.app throws what fails in its agent at the process, beside rejecting.
+  // If the agent fails, mm.app of Egg 4 rejects and also causes an uncaught exception.
   const others = process.listeners('uncaughtException');
   process.removeAllListeners('uncaughtException');
   process.on('uncaughtException', () => {});

@@ -1,9 +1,9 @@
-// Loaded before anything else into the master of a cluster. It would take free ports from the system and let go of them
-// until its agent and its workers listen: what listens meanwhile may get the same. Here it is given ports that are kept.
+// Preloaded into the master of a cluster: sets the ports of the agent and the workers. The master would detect free ports, which
+// another process could use before its agent and its workers listen on them.
 const Module = require('node:module');
 
 const ports = process.env.TEST_PORTS?.split(',').map(Number);
-// Agent and workers load this file as well; the ports are the master's.
+// The agent and the workers load this file as well, but only the master uses the ports.
 delete process.env.TEST_PORTS;
 const load = Module._load;
 if (ports) {
@@ -13,6 +13,6 @@ if (ports) {
 }
 
 async function detectPort() {
-  if (ports.length === 0) throw new Error('the master asks for more ports than test/support/cluster.ts gives');
+  if (ports.length === 0) throw new Error('the master needs more ports than test/support/cluster.ts provides');
   return ports.shift();
 }

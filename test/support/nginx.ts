@@ -1,4 +1,4 @@
-// nginx with the configuration of docs/cluster.md, in front of applications that tests have started.
+// nginx with the configuration of docs/cluster.md, as a proxy for applications that tests have started.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -9,15 +9,15 @@ import { ROOT } from './app';
 import { freePort } from './port';
 import { until, within } from './wait';
 
-/** An nginx that listens. */
+/** A running nginx. */
 export interface Nginx {
   url: string;
-  /** What it has logged. */
+  /** Returns the error log. */
   log(): string;
   close(): Promise<void>;
 }
 
-/** The examples of docs/cluster.md for nginx, by the words of the heading before them. */
+/** Returns the examples of docs/cluster.md for nginx, by their headings. */
 export function examples(): Map<string, string> {
   const page = readFileSync(path.join(ROOT, 'docs/cluster.md'), 'utf8');
   const found = new Map<string, string>();
@@ -30,10 +30,10 @@ export function examples(): Map<string, string> {
 }
 
 /**
- * Starts nginx with a configuration of the page, save its addresses.
+ * Starts nginx with a configuration of the page, in which the addresses are replaced.
  *
- * @param http - what is in the block `http`
- * @param apps - where the applications are, in the order in which the configuration names them
+ * @param http - the content of the block `http`
+ * @param apps - the URLs of the applications, in the order in which the configuration names them
  */
 export async function startNginx(http: string, apps: string[]): Promise<Nginx> {
   const port = await freePort();
@@ -48,7 +48,7 @@ export async function startNginx(http: string, apps: string[]): Promise<Nginx> {
   const files = kinds.map((kind) => `${kind}_temp_path ${kind};`).join('\n');
   writeFileSync(
     path.join(prefix, 'nginx.conf'),
-    // One process, of whoever runs the tests.
+    // One process, under the user who runs the tests.
     `daemon off;\nmaster_process off;\npid nginx.pid;\nerror_log error.log;\nevents { worker_connections 2048; }\nhttp {\naccess_log off;\n${files}\n${here}}\n`,
   );
   const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` };
@@ -73,7 +73,7 @@ export async function startNginx(http: string, apps: string[]): Promise<Nginx> {
     log,
     close: async () => {
       nginx.kill();
-      await within('the end of nginx', ended);
+      await within('nginx to exit', ended);
       rmSync(prefix, { recursive: true });
     },
   };

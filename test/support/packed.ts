@@ -1,4 +1,4 @@
-// Packs the plugin, installs it into applications of a temporary directory, and runs these in processes of their own.
+// Packs the plugin, installs it into applications in a temporary directory, and runs them in separate processes.
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import fs from 'node:fs';
@@ -10,32 +10,32 @@ import { freePort } from './port';
 import { next, within } from './wait';
 
 const MINUTE = 60_000;
-/** What is in the working tree and in no checkout. */
+/** Directories of the working tree that are not checked in. */
 const NOT_COPIED = new Set(['node_modules', '.git', 'logs', 'run', 'coverage', '.tmp']);
 const SOURCES = ['app.ts', 'agent.ts', 'app', 'config', 'lib'];
 
 const children = new Set<ChildProcess>();
 let temporary: string | undefined;
 
-/** A new directory, outside of the repository: nothing of its node_modules is found from there. */
+/** Creates a directory outside of the repository, from which its node_modules cannot be resolved. */
 function makeDirectory(name: string): string {
   temporary ??= fs.mkdtempSync(path.join(os.tmpdir(), 'egg-socket.io-packed-'));
   return fs.mkdtempSync(path.join(temporary, `${name}-`));
 }
 
-/** Ends what is still running, and removes all directories. */
+/** Kills running processes, and removes all directories. */
 export function cleanUp(): void {
   for (const child of children) child.kill('SIGKILL');
   if (temporary) fs.rmSync(temporary, { recursive: true, force: true });
 }
 
-/** Packs a copy of the working tree: packing builds in place, and what is built is loaded instead of the sources. */
+/** Packs a copy of the working tree, because packing builds in place and built files would be loaded instead of the sources. */
 export async function pack(): Promise<string> {
   const directory = makeDirectory('pack');
   const copy = path.join(directory, 'copy');
   copyTree(ROOT, copy);
   fs.symlinkSync(path.join(ROOT, 'node_modules'), path.join(copy, 'node_modules'), 'junction');
-  // What an earlier build has left of a source that is gone.
+  // The output of an earlier build whose source was deleted.
   fs.writeFileSync(path.join(copy, 'lib/gone.js'), '');
   await run('npm', ['pack', '--pack-destination', directory], copy);
   const [tarball] = fs.readdirSync(directory).filter((file) => file.endsWith('.tgz'));
@@ -43,13 +43,13 @@ export async function pack(): Promise<string> {
   return path.join(directory, tarball);
 }
 
-/** The files of a tarball, sorted. */
+/** Returns the files of a tarball, sorted. */
 export async function contents(tarball: string): Promise<string[]> {
   const { stdout } = await promisify(execFile)('tar', ['-tzf', tarball]);
   return stdout.trim().split('\n').sort();
 }
 
-/** The files that the build compiles. */
+/** Returns the files that the build compiles. */
 export function sources(): string[] {
   const all = SOURCES.flatMap((name) => {
     const file = path.join(ROOT, name);
@@ -67,7 +67,7 @@ export async function install(packages: string[]): Promise<string> {
   return home;
 }
 
-/** Puts a fresh copy of a fixture application where it finds the installed packages. */
+/** Copies a fixture application to a directory from which the installed packages are resolved. */
 export function application(home: string, name: string): string {
   const baseDir = fs.mkdtempSync(path.join(home, `${name}-`));
   copyTree(fixture(name), baseDir);
@@ -79,19 +79,19 @@ function copyTree(from: string, to: string): void {
   fs.cpSync(from, to, { recursive: true, filter });
 }
 
-/** Compiles an application in place, or fails with what the compiler says: the repository's TypeScript, or that of its own. */
+/** Compiles an application in place, with the TypeScript of the repository or of the application. */
 export async function compile(baseDir: string, compiler: 'ours' | 'its own' = 'ours'): Promise<void> {
   const manifest = require.resolve('typescript/package.json', { paths: [compiler === 'ours' ? ROOT : baseDir] });
   await run(process.execPath, [path.join(path.dirname(manifest), 'bin/tsc'), '-p', '.'], baseDir);
 }
 
-/** Lets egg-ts-helper write the types of an application. */
+/** Generates the types of an application with egg-ts-helper. */
 export async function generateTypes(baseDir: string): Promise<void> {
   const manifest = require.resolve('egg-ts-helper/package.json', { paths: [baseDir] });
   await run(process.execPath, [path.join(path.dirname(manifest), 'dist/bin.js')], baseDir);
 }
 
-/** Runs a command to its end, or fails with what it printed. */
+/** Runs a command. If it fails, the error includes its output. */
 async function run(command: string, args: string[], cwd: string): Promise<void> {
   const options = { cwd, timeout: 4 * MINUTE };
   await promisify(execFile)(command, args, options).catch((err: Error & { stdout: string }) => {
@@ -100,12 +100,12 @@ async function run(command: string, args: string[], cwd: string): Promise<void> 
   });
 }
 
-/** Starts an application in processes of its own, gets an event answered, and stops it. */
+/** Starts an application in separate processes, emits an event, checks the answer, and stops the application. */
 export async function talk(baseDir: string): Promise<void> {
   const port = await freePort();
   const child = spawn(process.execPath, ['start.cjs', String(port)], {
     cwd: baseDir,
-    // Nothing of what this process has for TypeScript and for Egg's majors.
+    // Without the variables of this process for TypeScript and for the majors of Egg.
     env: { PATH: process.env.PATH, EGG_HOME: baseDir, EGG_SERVER_ENV: 'prod' },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
@@ -128,7 +128,7 @@ export async function talk(baseDir: string): Promise<void> {
   assert.equal(fs.readFileSync(log, 'utf8'), '');
 }
 
-/** Egg's master tells the process that started it when its workers listen. */
+/** Waits for the message that Egg's master sends to its parent process when its workers listen. */
 async function ready(master: ChildProcess): Promise<void> {
   for (;;) {
     const [message] = await next<[{ action?: string }]>(master, 'message', MINUTE);

@@ -1,7 +1,7 @@
-// A parser of Socket.IO's packets for server and client.
+// A parser of Socket.IO packets for server and client.
 import { EventEmitter } from 'node:events';
 
-/** A parser that checks nothing, as Socket.IO lets applications bring one. */
+/** Returns a custom parser without validation. */
 export function lenientParser(): { Encoder: new () => object; Decoder: new () => object } {
   class Encoder {
     encode(packet: unknown) {

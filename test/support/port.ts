@@ -1,14 +1,14 @@
-// Ports of this process's own. Whoever takes a free port from the system and lets go of it may find that somebody else has
-// got it meanwhile; these are from a range that the system gives to nobody.
+// Ports that no other process uses. A free port that the system has assigned may be assigned again once it is released. These
+// ports are from a range from which the system assigns none.
 import { createServer } from 'node:net';
 
-/** Of the processes of one run, up to six, each has its own range. All end below 32,768, from where on the system gives ports. */
+/** Each of the up to six processes of a run has its own range. All end below 32,768, where the range of the system begins. */
 const RANGE = 3500;
 const FIRST = 10_000 + RANGE * (Number(process.env.MOCHA_WORKER_ID ?? 0) % 6);
 
 let last = (process.pid * 97) % RANGE;
 
-/** A port that nobody listens on. */
+/** Returns a port that no process listens on. */
 export async function freePort(): Promise<number> {
   for (;;) {
     last = (last + 1) % RANGE;
@@ -17,7 +17,7 @@ export async function freePort(): Promise<number> {
   }
 }
 
-/** Whether nobody listens on a port. */
+/** Whether no process listens on a port. */
 export async function isFree(port: number): Promise<boolean> {
   const server = createServer();
   const listening = await new Promise<boolean>((resolve) => {

@@ -1,9 +1,9 @@
-// Bytes over a connection, for requests that no client library would send.
+// Raw bytes over a connection, for requests that no client library sends.
 import { connect } from 'node:net';
 import { within } from './wait';
 
 /**
- * Sends bytes, and returns what comes back: until the other end closes, or for the first answer.
+ * Sends bytes, and returns the first answer, or all bytes received until the connection is closed.
  *
  * @param to - a port of this host, or the path of a unix socket
  */
@@ -21,5 +21,5 @@ export async function sendRaw(to: number | string, bytes: string): Promise<strin
     });
     socket.write(bytes, 'latin1');
   });
-  return within(`an answer to ${JSON.stringify(bytes.slice(0, 200))}`, answered).finally(() => socket.destroy());
+  return within(`the answer to ${JSON.stringify(bytes.slice(0, 200))}`, answered).finally(() => socket.destroy());
 }

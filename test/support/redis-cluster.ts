@@ -1,4 +1,4 @@
-// A Redis Cluster of the test's own: masters that share the slots, on free ports, their bus included.
+// A Redis Cluster for tests: masters that share the slots. All ports are free ones, including those of the cluster bus.
 import type { RedisConfig } from '../../lib/config/config';
 import { freePort } from './port';
 import { RedisServer, type RedisSettings } from './redis';
@@ -40,7 +40,7 @@ export async function startRedisCluster(size = 3, settings: RedisSettings = {}):
 export class RedisCluster {
   constructor(readonly nodes: RedisServer[]) {}
 
-  /** `config.io.redis` for it: one node knows the others. */
+  /** `config.io.redis`, with one node: clients discover the others. */
   get config(): RedisConfig {
     const [{ port, settings }] = this.nodes as [RedisServer];
     return { cluster: true, nodes: [{ host: '127.0.0.1', port, password: settings.requirepass }] };

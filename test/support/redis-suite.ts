@@ -90,7 +90,7 @@ export function sharesRooms(workers: () => [Running, Running]): void {
       throw bug;
     });
     a.app.io.serverSideEmit('bug');
-    await until('it is logged', () => error.length > 0);
+    await until('the error is logged', () => error.length > 0);
     assert.deepEqual([error, warn], [[bug], []]);
   });
 
@@ -154,7 +154,7 @@ export function sharesRooms(workers: () => [Running, Running]): void {
     assert.deepEqual(await b.app.io.serverSideEmitWithAck('worker'), ['a']);
   });
 
-  it('should serve many namespaces without a warning of Node', async () => {
+  it('should support many namespaces without a warning of Node', async () => {
     const warnings: Error[] = [];
     const warn = (warning: Error) => warnings.push(warning);
     process.on('warning', warn);

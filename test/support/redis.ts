@@ -39,7 +39,7 @@ export class RedisServer {
     readonly more: string[] = [],
   ) {}
 
-  /** Starts it, or starts it again on the same port. */
+  /** Starts or restarts the server, on the same port. */
   async start(): Promise<void> {
     const settings = {
       port: `${this.port}`,
@@ -61,7 +61,7 @@ export class RedisServer {
       });
       this.child?.once('exit', () => reject(new Error(`redis-server did not start:\n${output}`)));
     });
-    await within('redis-server', ready);
+    await within('redis-server to start', ready);
   }
 
   /** Ends it as a crash does, without closing the connections. */
@@ -80,7 +80,7 @@ export class RedisServer {
     this.child?.kill('SIGCONT');
   }
 
-  /** `config.io.redis` for it. */
+  /** `config.io.redis` for this server. */
   get config(): { host: string; port: number; auth_pass?: string } {
     return { host: '127.0.0.1', port: this.port, auth_pass: this.settings.requirepass };
   }
@@ -114,7 +114,7 @@ export class RedisServer {
     return client;
   }
 
-  /** The connections of other clients, a line each. */
+  /** Returns the connections of other clients, one line each. */
   clients(): string[] {
     const auth = this.settings.requirepass ? ['--no-auth-warning', '-a', this.settings.requirepass] : [];
     const list = execFileSync('redis-cli', ['-p', `${this.port}`, ...auth, 'CLIENT', 'LIST'], { encoding: 'utf8' });
@@ -145,7 +145,7 @@ export async function inRoom(worker: Running, room: string) {
 
 let flowTimes = 0;
 
-/** Waits until broadcasts of the one application reach a client of the other. */
+/** Waits until broadcasts of one application reach a client of the other. */
 export async function flows(from: Running, to: Running): Promise<void> {
   const client = await to.connect();
   let heard = false;

@@ -1,10 +1,10 @@
-// A client that speaks Engine.IO's long-polling by hand, so that a test decides which connection each request goes over.
+// A raw client of Engine.IO's long-polling, with which a test chooses the connection of each request.
 import assert from 'node:assert/strict';
 import { type Agent, type IncomingHttpHeaders, request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { within } from './wait';
 
-/** What a server has answered. */
+/** The response of a server. */
 export interface Answer {
   status: number;
   headers: IncomingHttpHeaders;
@@ -14,15 +14,15 @@ export interface Answer {
 /** A session of Engine.IO that is connected to `/`. */
 export interface Session {
   sid: string;
-  /** Sends a body over one of an agent's connections, for this session or for another. */
+  /** Sends a body over a connection of the agent, for this session or another. */
   post(body: string, agent: Agent, sid?: string): Promise<Answer>;
-  /** Emits an event without arguments, and waits for the answer. */
+  /** Emits an event without arguments, and returns the answer. */
   ask(event: string, agent: Agent): Promise<never>;
 }
 
 const SEPARATOR = '\x1e';
 
-/** Sends a request. */
+/** Sends an HTTP request. */
 export async function send(
   url: string,
   { body, ...options }: { method?: string; agent?: Agent; headers?: Record<string, string>; body?: string } = {},
@@ -38,7 +38,7 @@ export async function send(
   return within(what, answer);
 }
 
-/** Opens a session over one of an agent's connections. */
+/** Opens a session over a connection of the agent. */
 export async function openSession(url: string, agent: Agent): Promise<Session> {
   const engine = `${url}/socket.io/?EIO=4&transport=polling`;
   const opened = await send(engine, { agent });

@@ -7,7 +7,7 @@ export const DEADLINE = 30_000;
 /** The longest pause between two calls of a check, in ms. */
 const LONGEST_PAUSE = 40;
 
-// An EventEmitter, or the client's own kind of emitter: what they have in common, whatever events they declare.
+// The methods that EventEmitter and the emitter of socket.io-client have in common, independent of the events they declare.
 interface Emitter {
   on(event: any, listener: any): unknown;
   off(event: any, listener: any): unknown;
@@ -38,7 +38,7 @@ export async function within<T>(what: string, promise: Promise<T>, ms = DEADLINE
   }
 }
 
-/** The arguments of the next such event. Listens at once. */
+/** Returns the arguments of the next event of this name. The listener is added synchronously. */
 export function next<T extends unknown[] = any[]>(emitter: Emitter, event: string, ms = DEADLINE): Promise<T> {
   let listener: ((...args: never[]) => void) | undefined;
   const happened = new Promise<T>((resolve) => {
@@ -48,7 +48,7 @@ export function next<T extends unknown[] = any[]>(emitter: Emitter, event: strin
   return within(`the event ${event}`, happened, ms).finally(() => listener && emitter.off(event, listener));
 }
 
-/** The arguments of the next `count` such events. Listens at once. */
+/** Returns the arguments of the next `count` events of this name. The listener is added synchronously. */
 export function times<T extends unknown[] = any[]>(emitter: Emitter, event: string, count: number): Promise<T[]> {
   const all: T[] = [];
   let listener: ((...args: never[]) => void) | undefined;
@@ -59,7 +59,7 @@ export function times<T extends unknown[] = any[]>(emitter: Emitter, event: stri
     };
     emitter.on(event, listener);
   });
-  return within(`${count} times the event ${event}`, happened).finally(() => listener && emitter.off(event, listener));
+  return within(`${count} events ${event}`, happened).finally(() => listener && emitter.off(event, listener));
 }
 
 /** Calls `check` again and again until it returns something true. The pauses in between become longer. */
@@ -81,7 +81,7 @@ export async function until<T>(what: string, check: () => T | Promise<T>, ms = D
   }
 }
 
-/** A promise with its handles, for a handler under test to wait on or to report to. */
+/** A promise and the function that resolves it. A handler under test can await the one or call the other. */
 export function signal<T = void>() {
   let resolve!: (value: T) => void;
   const promise = new Promise<T>((done) => {

@@ -2,15 +2,15 @@
 import type { WorldOptions } from './world';
 
 const NOTEPACK = {
-  'half a character': 'notepack.io, which writes the broadcasts, replaces it',
-  'a large number': 'notepack.io cuts integers off at 64 bits',
+  'half a character': 'notepack.io, which encodes the broadcasts, replaces it',
+  'a large number': 'notepack.io truncates integers to 64 bits',
 };
 
 export const ADAPTERS = {
   memory: {
     workers: 1,
     adapter: 'memory',
-    unable: { tellOthers: 'there are none: Socket.IO prints a warning and answers nothing' },
+    unable: { tellOthers: 'there are no other workers: Socket.IO prints a warning and does not answer' },
   },
   cluster: {
     workers: 3,
@@ -22,7 +22,7 @@ export const ADAPTERS = {
     adapter: 'redis',
     redis: true,
     unable: {
-      binaryAnswers: '@socket.io/redis-adapter writes what workers tell each other as JSON',
+      binaryAnswers: '@socket.io/redis-adapter encodes messages between workers as JSON',
       payloads: NOTEPACK,
     },
   },
@@ -36,6 +36,6 @@ export const ADAPTERS = {
     workers: 3,
     adapter: 'redis-streams',
     redis: true,
-    unable: { askOrder: 'what is asked goes by way of pub/sub, broadcasts by way of the stream' },
+    unable: { askOrder: 'requests with acknowledgement use pub/sub, broadcasts use the stream' },
   },
 } satisfies Record<string, WorldOptions>;

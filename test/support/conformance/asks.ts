@@ -10,7 +10,7 @@ const LONG = DEADLINE / 2;
 const SHORT = 3000;
 
 export function asks(world: () => World, { tellOthers, binaryAnswers }: Unable): void {
-  // It takes 5 s, while others are asked.
+  // Times out after 5 s, while other tests run.
   let silence: Promise<Outcome[]> | undefined;
   if (!tellOthers) {
     before(() => {
@@ -21,9 +21,9 @@ export function asks(world: () => World, { tellOthers, binaryAnswers }: Unable):
   }
 
   for (const nsp of NAMESPACES) {
-    describe(`what each worker asks in ${nsp}`, () => {
+    describe(`requests of each worker in ${nsp}`, () => {
       for (const { title, to, meets } of [...TARGETS, ...LOCAL]) {
-        it(`should be answered by those who are meant, once: ${title}.emitWithAck`, async () => {
+        it(`should be answered by exactly the matching clients, once: ${title}.emitWithAck`, async () => {
           for (const me of world().each(nsp)) {
             const far = farFrom(me, world());
             const chain = to(me, far);
@@ -40,7 +40,7 @@ export function asks(world: () => World, { tellOthers, binaryAnswers }: Unable):
       }
 
       for (const { title, to, meets } of [...TARGETS, ...LOCAL]) {
-        it(`should be told of those who are meant, once: ${title}.fetchSockets`, async () => {
+        it(`should return exactly the matching sockets, once: ${title}.fetchSockets`, async () => {
           for (const me of world().each(nsp)) {
             const far = farFrom(me, world());
             const meant = world()
@@ -52,7 +52,7 @@ export function asks(world: () => World, { tellOthers, binaryAnswers }: Unable):
         });
       }
 
-      it('should be told all about sockets: fetchSockets', async () => {
+      it('should return all properties of sockets: fetchSockets', async () => {
         for (const me of world().each(nsp)) {
           const sockets: Array<Record<string, any>> = await me.ask('io', ['fetchSockets']);
           for (const { id, rooms, data, auth, url, query } of sockets) {
@@ -73,7 +73,7 @@ export function asks(world: () => World, { tellOthers, binaryAnswers }: Unable):
         }
       });
 
-      it('should reach the sockets that it gets from fetchSockets', async () => {
+      it('should reach the sockets that fetchSockets returns', async () => {
         const me = world().one(nsp);
         const far = farFrom(me, world());
         const socket = ['in', far.id] as [string, string];
@@ -88,13 +88,13 @@ export function asks(world: () => World, { tellOthers, binaryAnswers }: Unable):
           ['leave', false],
         ] as const) {
           await at(method, 'its own');
-          // The worker of the socket has done it before it answers.
+          // The worker of the socket runs the command before it answers this request.
           await me.ask('io', ['timeout', LONG], ['emitWithAck', 'who']);
           assert.equal((await far.ask('socket', 'rooms')).includes('its own'), has, method);
         }
       });
 
-      it('should be answered by the clients that a socket means: socket.broadcast, socket.to(room)', async () => {
+      it('should be answered by the clients to which a socket broadcasts: socket.broadcast, socket.to(room)', async () => {
         for (const me of world().each(nsp)) {
           const others = world()
             .in(nsp)
@@ -109,7 +109,7 @@ export function asks(world: () => World, { tellOthers, binaryAnswers }: Unable):
     });
   }
 
-  it('should get an error with the answers that have come, where a client is silent: emitWithAck', async () => {
+  it('should fail with the answers received so far if a client does not answer: emitWithAck', async () => {
     const asked = NAMESPACES.flatMap((nsp) => world().each(nsp)).map(async (me) => {
       const silent = farFrom(me, world());
       const [outcome] = await me.perform([['io', ['timeout', SHORT], ['emitWithAck', 'who but', silent.label]]]);
@@ -125,7 +125,7 @@ export function asks(world: () => World, { tellOthers, binaryAnswers }: Unable):
   if (tellOthers) return;
   describe('what a worker tells the others', () => {
     for (const nsp of NAMESPACES) {
-      it(`should be told once, and not to itself: serverSideEmit in ${nsp}`, async () => {
+      it(`should reach each other worker once, and not the sender: serverSideEmit in ${nsp}`, async () => {
         for (const me of world().each(nsp)) {
           await me.perform([['io', ['serverSideEmit', 'note', 1, { two: 2 }]]]);
           await world().lastWord(me);
@@ -134,7 +134,7 @@ export function asks(world: () => World, { tellOthers, binaryAnswers }: Unable):
         }
       });
 
-      it(`should be answered by each: serverSideEmitWithAck in ${nsp}`, async () => {
+      it(`should be answered by each other worker: serverSideEmitWithAck in ${nsp}`, async () => {
         for (const me of world().each(nsp)) {
           const others = world().pids.filter((_, worker) => worker !== me.worker);
           assert.deepEqual((await me.ask('io', ['serverSideEmitWithAck', 'pid'])).sort(), others.sort());
@@ -142,7 +142,7 @@ export function asks(world: () => World, { tellOthers, binaryAnswers }: Unable):
       });
     }
 
-    it('should be an error with the answers that have come, where one is silent: serverSideEmitWithAck', async () => {
+    it('should fail with the answers received so far if a worker does not answer: serverSideEmitWithAck', async () => {
       const [outcome] = (await silence) ?? [];
       assert.equal(outcome?.error, 'timeout reached: only 1 responses received out of 2');
       assert.deepEqual(outcome?.responses, world().pids.slice(2));

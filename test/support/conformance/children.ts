@@ -13,11 +13,11 @@ export function children(world: () => World, unable: Unable): void {
 }
 
 function childrenOf(prefix: string, world: () => World, { tellOthers }: Unable): void {
-  describe(`a namespace that only some workers have: ${prefix}…`, () => {
+  describe(`a namespace that exists on some workers only: ${prefix}…`, () => {
     let nsp: string;
-    /** Two of the first worker, one of the second. */
+    /** Two clients of each worker that has the namespace. */
     let clients: Client[];
-    /** The same of another child. */
+    /** The same for another child. */
     let neighbours: Client[];
 
     beforeEach(async () => {
@@ -36,7 +36,7 @@ function childrenOf(prefix: string, world: () => World, { tellOthers }: Unable):
       return which === 'has' ? (clients[0] as Client) : (all.at(-1) as Client).elsewhere(nsp);
     };
 
-    it('should be there on some workers only', async () => {
+    it('should exist on some workers only', async () => {
       const has = await Promise.all(
         world()
           .each('/')
@@ -50,7 +50,7 @@ function childrenOf(prefix: string, world: () => World, { tellOthers }: Unable):
 
     for (const which of ['has', 'has not'] as const) {
       describe(`from a worker that ${which} it`, () => {
-        it('should reach its clients, and nobody else: emit, to(room), except(room)', async () => {
+        it('should reach exactly its clients: emit, to(room), except(room)', async () => {
           const doer = from(which);
           await doer.perform([
             ['io', ['emit', 'all', { payload: 'several attachments' }]],
@@ -70,7 +70,7 @@ function childrenOf(prefix: string, world: () => World, { tellOthers }: Unable):
           }
         });
 
-        it('should ask its clients without waiting for workers that have none: emitWithAck, fetchSockets', async () => {
+        it('should not wait for workers that do not have it: emitWithAck, fetchSockets', async () => {
           const doer = from(which);
           const [answers, sockets] = await doer.perform([
             // If they waited for such a worker, both would end with an error.
@@ -88,7 +88,7 @@ function childrenOf(prefix: string, world: () => World, { tellOthers }: Unable):
             ['io', ['in', 'a'], ['socketsLeave', 'a']],
             ['io', ['in', 'b'], ['disconnectSockets']],
           ]);
-          // On which is answered by those that are left, what has been asked before is done.
+          // When the remaining clients have the last event, the commands before it have been run.
           const left = clients.filter(({ kind }) => kind === 'a');
           const gone = clients.filter(({ kind }) => kind === 'b');
           await world().lastWord(doer, [...left, ...neighbours]);
@@ -100,7 +100,7 @@ function childrenOf(prefix: string, world: () => World, { tellOthers }: Unable):
         });
 
         if (tellOthers) return;
-        it('should tell the workers that have it: serverSideEmit, serverSideEmitWithAck', async () => {
+        it('should reach the workers that have it: serverSideEmit, serverSideEmitWithAck', async () => {
           const doer = from(which);
           const self = which === 'has' ? 0 : world().pids.length - 1;
           const having = world().pids.map((_, worker) => worker !== self && worker < world().pids.length - 1);

@@ -6,22 +6,22 @@ import { DEADLINE } from '../wait';
 /** A property, or a call with its arguments. `{ payload: name }` is a payload of the fixture application. */
 export type Step = string | [method: string, ...args: unknown[]];
 
-/** What a worker does with its `app.io`, or with the socket of the client that asks: see the fixture's perform.js. */
+/** Calls on the worker's `app.io`, or on the socket of the requesting client: see perform.js of the fixture. */
 export type Chain = ['io' | 'socket', ...Step[]];
 
-/** What has come out of a chain. */
+/** The result of a chain. */
 export interface Outcome {
   value?: any;
   error?: string;
   responses?: any[];
 }
 
-/** Does things on a worker, or in the agent: in a namespace, whose are the chains that begin at io. */
+/** Runs chains on a worker or in the agent. Chains that begin with `io` run in its namespace. */
 export interface Doer {
   readonly nsp: string;
-  /** Does all of it in this order and in one turn of the event loop. */
+  /** Runs the chains in this order, in one turn of the event loop. */
   perform(chains: Chain[]): Promise<Outcome[]>;
-  /** The same one in another namespace. */
+  /** Returns the same for another namespace. */
   elsewhere(nsp: string): Doer;
 }
 
@@ -35,28 +35,28 @@ export function doerIn(nsp: string, send: (chains: Chain[]) => Promise<Outcome[]
   };
 }
 
-/** The permanent rooms of a client, in its namespace: the room a, the room b, both, none. */
+/** The permanent rooms of a client in its namespace: the room a, the room b, both, or none. */
 export const KINDS = ['a', 'b', 'ab', ''] as const;
 export type Kind = (typeof KINDS)[number];
 
-/** The event that is sent to know that all before it has arrived. */
+/** The event that is emitted last. When it arrives, all earlier events have arrived. */
 export const LAST_WORD = 'the last word';
 
-/** The user whose client the connection of that number is; of four, so that each has some on each of three workers. */
+/** Returns the user of the n-th connection. The pattern repeats after four, so that three workers each have clients of each user. */
 export function userOf(count: number): string | undefined {
   return ['ann', 'bob', 'ann', undefined][count % 4];
 }
 
 export class Client implements Doer {
-  /** The events that it has heard, each with its arguments. */
+  /** The events that the client has received, each with its arguments. */
   readonly heard: unknown[][] = [];
-  /** The last words that it has heard: see world.ts. */
+  /** The arguments of the last events that the client has received. */
   readonly words = new Set<unknown>();
 
   /**
-   * @param label - of the connection
+   * @param label - the label of the connection
    * @param worker - the index of its worker
-   * @param user - whose it is
+   * @param user - the user of the client
    */
   constructor(
     readonly socket: Socket,
@@ -83,7 +83,7 @@ export class Client implements Doer {
     return this.socket.id as string;
   }
 
-  /** Its rooms without that of its user, whose name nobody knows. */
+  /** Returns the rooms without that of the user, whose name is secret. */
   without(rooms: Array<string | number>): Array<string | number> {
     const others = rooms.filter((room) => !String(room).startsWith('egg-socket.io:user:'));
     assert.equal(rooms.length - others.length, this.user === undefined ? 0 : 1);
@@ -102,7 +102,7 @@ export class Client implements Doer {
     return doerIn(nsp, (chains) => this.socket.timeout(DEADLINE).emitWithAck('do', chains));
   }
 
-  /** As `perform`, of one chain: its value. */
+  /** Runs one chain and returns its value. */
   async ask(...chain: Chain): Promise<any> {
     const [outcome] = await this.perform([chain]);
     if (outcome?.error !== undefined) throw new Error(outcome.error);

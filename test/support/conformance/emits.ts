@@ -2,17 +2,17 @@
 import type { Chain, Client, Doer } from './client';
 import { NAMESPACES, ODD_ROOMS, type World } from './world';
 
-/** Whom something is for. */
+/** The recipients of an emit. */
 export interface Target {
   title: string;
-  /** What a worker does with `app.io`, or with the socket of `me`. `far` is a client of another worker. */
+  /** Returns the calls on `app.io` or on the socket of `me`. `far` is a client of another worker. */
   to(me: Client, far: Client): Chain;
   meets(client: Client, me: Client, far: Client): boolean;
 }
 
 const target = (title: string, to: Chain, meets: Target['meets']): Target => ({ title, to: () => to, meets });
 
-/** What says which sockets are meant, whatever is done with them. */
+/** Targets of all methods. */
 export const TARGETS: Target[] = [
   target('io', ['io'], () => true),
   target('io.to(room)', ['io', ['to', 'a']], (client) => client.is('a')),
@@ -46,7 +46,7 @@ export const TARGETS: Target[] = [
   },
 ];
 
-/** Only the sockets of one worker. */
+/** Targets on one worker. */
 export const LOCAL: Target[] = [
   target('io.local', ['io', 'local'], (client, me) => client.worker === me.worker),
   target(
@@ -56,7 +56,7 @@ export const LOCAL: Target[] = [
   ),
 ];
 
-/** What matters for emits only. */
+/** Targets with flags that matter for emits only. */
 export const FLAGS: Target[] = [
   target('io.volatile', ['io', 'volatile'], () => true),
   target('io.to(room).volatile', ['io', ['to', 'a'], 'volatile'], (client) => client.is('a')),
@@ -87,9 +87,9 @@ const NEWS = ['news', 1, 'two', { three: 3 }];
 
 export function emits(world: () => World): void {
   for (const nsp of NAMESPACES) {
-    describe(`what each worker emits in ${nsp}`, () => {
+    describe(`emits of each worker in ${nsp}`, () => {
       for (const { title, to, meets } of [...TARGETS, ...LOCAL, ...FLAGS, ...OF_SOCKET]) {
-        it(`should reach those who are meant, once: ${title}`, async () => {
+        it(`should reach exactly the matching clients, once: ${title}`, async () => {
           for (const me of world().each(nsp)) {
             const far = farFrom(me, world());
             await shouldReach(world(), me, to(me, far), (client) => client.nsp === nsp && meets(client, me, far));
@@ -97,7 +97,7 @@ export function emits(world: () => World): void {
         });
       }
 
-      it('should reach all: io.send, io.write', async () => {
+      it('should reach all clients: io.send, io.write', async () => {
         for (const me of world().each(nsp)) {
           await me.perform([
             ['io', ['send', 1]],
@@ -114,13 +114,13 @@ export function emits(world: () => World): void {
   }
 }
 
-/** A client that is as far away as can be: of the next worker, in the same namespace. */
+/** Returns a client of the next worker, in the same namespace. */
 export function farFrom(me: Client, world: World): Client {
   const { workers } = world.options;
   return world.in(me.nsp).find(({ worker, kind }) => worker === (me.worker + 1) % workers && kind === 'ab') as Client;
 }
 
-/** Emits, and compares what all clients hear. */
+/** Emits, and compares what all clients receive. */
 export async function shouldReach(
   world: World,
   doer: Doer,

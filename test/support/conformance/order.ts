@@ -4,10 +4,10 @@ import { DEADLINE } from '../wait';
 import type { Chain, Client, Doer } from './client';
 import { NAMESPACES, type Unable, type World } from './world';
 
-/** How many broadcasts follow each other. */
+/** The number of consecutive broadcasts. */
 const MANY = 1000;
 
-/** Kinds of broadcasts, each with who hears them. */
+/** Kinds of broadcasts, each with the clients that receive them. */
 const MIX: Array<[Chain, (client: Client) => boolean, payload?: string]> = [
   [['io'], () => true],
   [['io', ['to', 'a']], (client) => client.is('a')],
@@ -20,16 +20,16 @@ const MIX: Array<[Chain, (client: Client) => boolean, payload?: string]> = [
 
 export function order(world: () => World, { askOrder }: Unable): void {
   for (const nsp of NAMESPACES) {
-    describe(`what follows each other in ${nsp}`, () => {
-      it(`should arrive in order: ${MANY} broadcasts of one worker`, async () => {
+    describe(`the order of events in ${nsp}`, () => {
+      it(`should be preserved: ${MANY} broadcasts of one worker`, async () => {
         await shouldFollow(world(), [world().one(nsp)], MANY);
       });
 
-      it('should arrive in order: broadcasts of all workers at the same time', async () => {
+      it('should be preserved: simultaneous broadcasts of all workers', async () => {
         await shouldFollow(world(), world().each(nsp), MANY / 5);
       });
 
-      it('should arrive in order: what is broadcast, what is asked, what one socket is sent', async () => {
+      it('should be preserved: broadcasts, requests with acknowledgement, and events to one socket', async () => {
         const ask: [string, string] = askOrder ? ['emit', 'second'] : ['emitWithAck', 'who'];
         for (const me of world().each(nsp)) {
           const chains: Chain[] = [
@@ -52,7 +52,7 @@ export function order(world: () => World, { askOrder }: Unable): void {
         }
       });
 
-      it('should arrive in order: what is short after what is long', async () => {
+      it('should be preserved: short events after long ones', async () => {
         const me = world().one(nsp);
         await me.perform([
           ['io', ['emit', 'long', { payload: '1 MB of binary' }]],
@@ -71,18 +71,18 @@ export function order(world: () => World, { askOrder }: Unable): void {
         }
       });
 
-      it('should reach who has joined just before: socketsJoin(room), to(room).emit', async () => {
+      it('should include sockets that have joined before: socketsJoin(room), to(room).emit', async () => {
         for (const me of world().each(nsp)) await shouldWelcome(world(), me);
       });
 
-      it('should reach who leaves just after, and not after that: to(room).emit, socketsLeave(room)', async () => {
+      it('should include sockets until they leave: to(room).emit, socketsLeave(room)', async () => {
         for (const me of world().each(nsp)) await shouldDismiss(world(), me);
       });
     });
   }
 }
 
-/** Has sockets join a room, and emits to it. */
+/** Makes sockets join a room, and emits to it. */
 export async function shouldWelcome(world: World, doer: Doer): Promise<void> {
   await doer.perform([
     ['io', ['in', 'a'], ['socketsJoin', 'just now']],
@@ -93,7 +93,7 @@ export async function shouldWelcome(world: World, doer: Doer): Promise<void> {
   await each(world, doer, 'leave', 'just now');
 }
 
-/** Emits to a room before sockets leave it, and after that. */
+/** Emits to a room before and after sockets leave it. */
 export async function shouldDismiss(world: World, doer: Doer): Promise<void> {
   await each(world, doer, 'join', 'not for long');
   await doer.perform([
@@ -106,7 +106,7 @@ export async function shouldDismiss(world: World, doer: Doer): Promise<void> {
   await each(world, doer, 'leave', 'not for long');
 }
 
-/** Sends a mix of broadcasts, and compares what all clients hear: in the order of each of those who send. */
+/** Sends a mix of broadcasts, and asserts that all clients receive those of each sender in order. */
 export async function shouldFollow(world: World, doers: Doer[], count: number): Promise<void> {
   const sent = Array.from({ length: count }, (_, n) => ({ n, mix: MIX[n % MIX.length] as (typeof MIX)[number] }));
   await Promise.all(
@@ -127,7 +127,7 @@ export async function shouldFollow(world: World, doers: Doer[], count: number): 
   }
 }
 
-/** All join or leave a room, each with the help of its own worker. */
+/** Makes all clients of the namespace join or leave a room, each on its own worker. */
 async function each(world: World, { nsp }: Doer, method: 'join' | 'leave', room: string): Promise<void> {
   await Promise.all(world.in(nsp).map((client) => client.ask('socket', [method, room])));
 }

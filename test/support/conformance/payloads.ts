@@ -9,27 +9,27 @@ const payloads: Record<string, unknown> = require(`${fixture('conformance')}/pay
 /** All payloads, by name. */
 export const NAMES = Object.keys(payloads);
 const LARGE = '1 MB';
-/** Socket.IO's server takes no more than ten attachments of a client. */
+/** Socket.IO's server accepts at most ten attachments in a packet of a client. */
 const NOT_ECHOED = 'more than ten attachments';
 const LONG = 10_000;
 
 export function payloadTests(world: () => World, { tellOthers, binaryAnswers, payloads: unable = {} }: Unable): void {
   const able = NAMES.filter((name) => !(name in unable));
   for (const nsp of NAMESPACES) {
-    describe(`what is sent in ${nsp}`, () => {
-      // What is large takes its time.
+    describe(`payloads in ${nsp}`, () => {
+      // Large payloads are slow, so they are sent in one namespace only.
       const some = able.filter((name) => nsp === '/' || !name.startsWith(LARGE));
 
       for (const name of some) {
-        it(`should arrive as it is: ${name}`, async () => {
+        it(`should arrive unchanged: ${name}`, async () => {
           for (const me of world().each(nsp)) await shouldArrive(world(), me, name);
         });
       }
 
       for (const name of some.filter((each) => each !== NOT_ECHOED)) {
-        it(`should come back as it is: ${name}`, async () => {
+        it(`should be unchanged in acknowledgements: ${name}`, async () => {
           const me = world().one(nsp);
-          // Compared where it has come back to.
+          // The returned values are compared in this process.
           const same = await me.ask('io', ['timeout', LONG], ['emitWithAck', 'echo', { payload: name }]);
           assert.equal(same.length, world().in(nsp).length);
           for (const each of same) assertSame(each, arrived(payloads[name]), name);
@@ -37,7 +37,7 @@ export function payloadTests(world: () => World, { tellOthers, binaryAnswers, pa
       }
 
       for (const name of tellOthers ? [] : some) {
-        it(`should be what other workers are told: ${name}`, async () => {
+        it(`should be unchanged in serverSideEmit: ${name}`, async () => {
           const me = world().one(nsp);
           await me.perform([['io', ['serverSideEmit', 'note', { payload: name }]]]);
           await world().lastWord(me);
@@ -54,7 +54,7 @@ export function payloadTests(world: () => World, { tellOthers, binaryAnswers, pa
   }
 }
 
-/** Sends a payload to all and to some, and compares what they get. */
+/** Sends a payload to all clients and to rooms, and compares what the clients receive. */
 export async function shouldArrive(world: World, doer: Doer, name: string): Promise<void> {
   const payload = { payload: name };
   const chains: Chain[] = [
@@ -67,18 +67,18 @@ export async function shouldArrive(world: World, doer: Doer, name: string): Prom
   for (const client of world.clients) {
     const some = client.kind === '' ? [] : [['some', 1, it, 'last']];
     const expected = client.nsp === doer.nsp ? [['all', it], ...some] : [];
-    assertSame(client.heard.splice(0), expected, `${name}, as ${client.name} has heard it`);
+    assertSame(client.heard.splice(0), expected, `${name}, received by ${client.name}`);
   }
 }
 
-/** Not by assert.deepEqual, which would print megabytes. */
+/** Compares values without assert.deepEqual, which would print megabytes. */
 function assertSame(actual: unknown, expected: unknown, what: string): void {
   if (isDeepStrictEqual(actual, expected)) return;
   const show = (value: unknown) => JSON.stringify(value)?.slice(0, 500);
   assert.fail(`${what} is ${show(actual)}, not ${show(expected)}`);
 }
 
-/** As Socket.IO has it arrive in Node.js: what is binary as a Buffer, the rest as JSON writes it. */
+/** Returns a payload as Socket.IO delivers it in Node.js: binary data as Buffers, all else as parsed from JSON. */
 function arrived(payload: unknown): unknown {
   const buffers: Buffer[] = [];
   const text = JSON.stringify(toMarks(payload, buffers));

@@ -10,7 +10,7 @@ export function rooms(world: () => World): void {
   for (const nsp of NAMESPACES) {
     describe(`sockets that a worker moves in ${nsp}`, () => {
       for (const [i, target] of [...TARGETS, ...LOCAL].entries()) {
-        it(`should be those who are meant: ${target.title}.socketsJoin, .socketsLeave`, async () => {
+        it(`should be exactly the matching ones: ${target.title}.socketsJoin, .socketsLeave`, async () => {
           const workers = world().each(nsp);
           await shouldMove(world(), workers[i % workers.length] as Client, target);
         });
@@ -19,7 +19,7 @@ export function rooms(world: () => World): void {
 
     describe(`sockets that each worker disconnects in ${nsp}`, () => {
       for (const close of [undefined, true] as const) {
-        it(`should be those who are meant: disconnectSockets(${close ?? ''})`, async () => {
+        it(`should be exactly the matching ones: disconnectSockets(${close ?? ''})`, async () => {
           for (const me of world().each(nsp)) await shouldDisconnect(world(), me, close);
         });
       }
@@ -27,7 +27,7 @@ export function rooms(world: () => World): void {
   }
 }
 
-/** Has sockets join rooms and leave them again. */
+/** Makes sockets join rooms and leave them again. */
 export async function shouldMove(world: World, doer: Doer, { to, meets }: Target): Promise<void> {
   const me = doer instanceof Client ? doer : world.one(doer.nsp);
   const far = farFrom(me, world);
@@ -48,7 +48,7 @@ export async function shouldMove(world: World, doer: Doer, { to, meets }: Target
 
 const isNew = (room: unknown) => room === 'new' || room === 'newer';
 
-/** Waits until these clients have exactly these new rooms, and all others none. */
+/** Waits until the moved clients are in exactly these new rooms, and all others in none. */
 async function inRooms(world: World, moved: (client: Client) => boolean, names: string[]): Promise<void> {
   let seen: unknown;
   const expected = Object.fromEntries(world.clients.map((client) => [client.id, moved(client) ? names : []]));
@@ -58,16 +58,16 @@ async function inRooms(world: World, moved: (client: Client) => boolean, names: 
     seen = Object.fromEntries(sockets.flat().map(({ id, rooms }) => [id, rooms.filter(isNew)]));
     return isDeepStrictEqual(seen, expected);
   };
-  await until('sockets are in their rooms', look, 3000).catch(() => assert.deepEqual(seen, expected));
+  await until('all sockets are in the expected rooms', look, 3000).catch(() => assert.deepEqual(seen, expected));
 }
 
-/** Disconnects new clients of all workers, and no others. */
+/** Disconnects new clients of all workers, and asserts that no others are disconnected. */
 export async function shouldDisconnect(world: World, doer: Doer, close?: true): Promise<void> {
   const { nsp } = doer;
   const others = await world.connect(['']);
   const leaving = others.filter((client) => client.nsp === nsp);
   await Promise.all(leaving.map((client) => client.ask('socket', ['join', 'leaving'])));
-  // With true, all namespaces of their connections.
+  // With true, disconnectSockets closes the connection, and with it the sockets of all namespaces.
   const going = close ? others : leaving;
   const gone = going.map(({ socket }) => next(socket, 'disconnect'));
 

@@ -14,34 +14,34 @@ import { type RedisServer, startRedis } from '../redis';
 import { next, until } from '../wait';
 import { type Chain, Client, type Doer, doerIn, KINDS, type Kind, LAST_WORD, userOf } from './client';
 
-/** The default one, a named one, a child of one that is a regular expression, a child of one with parameters. */
+/** The default namespace, a named one, a child of a regular expression, and a child of a namespace with parameters. */
 export const NAMESPACES = ['/', '/chat', '/child-everywhere', '/kid/everywhere'];
-/** What the permanent rooms are called beside a and b: a number, and what means something to Redis. */
+/** Other names of the rooms a and b: a number, and a string with special characters of Redis patterns. */
 export const ODD_ROOMS = { a: 42, b: 'b #*[☕]?\\' };
 
 export interface WorldOptions {
   workers: number;
-  /** `config.io.adapter`; without it, what the number of workers and Redis make of it. */
+  /** `config.io.adapter`. By default it depends on the number of workers and on Redis. */
   adapter?: AdapterName;
   /** Whether `config.io.redis` is set. */
   redis?: boolean;
-  /** What the adapter can't do, each with the reason. */
+  /** What the adapter does not support, each with the reason. */
   unable?: Unable;
 }
 
-/** The exceptions that there are. */
+/** Possible exceptions. The value is the reason. */
 export interface Unable {
-  /** What is asked arrives in order with what is broadcast. */
+  /** Requests with acknowledgement arrive in order with broadcasts. */
   askOrder?: string;
-  /** Binary data in what workers tell and answer each other, other than events for clients. */
+  /** Binary data in messages between workers, other than events for clients. */
   binaryAnswers?: string;
   /** serverSideEmit. */
   tellOthers?: string;
-  /** Payloads that other workers get differently, by name. */
+  /** Payloads that other workers receive changed, by name. */
   payloads?: Record<string, string>;
 }
 
-/** A socket.io-client reads ten attachments at most, unless told otherwise. */
+/** By default, socket.io-client accepts at most ten attachments. */
 class Decoder extends parser.Decoder {
   constructor() {
     super({ maxAttachments: 100 });
@@ -61,13 +61,13 @@ export async function startWorld(options: WorldOptions): Promise<World> {
 }
 
 export class World {
-  /** The clients that are there all the time. */
+  /** The permanent clients, which stay connected during all tests. */
   readonly clients: Client[] = [];
   readonly pids: number[] = [];
   #cluster: Cluster | undefined;
   #redis: RedisServer | undefined;
   #home = '';
-  /** The sockets of each connection, that of `/` first. */
+  /** The sockets of each connection. The first is that of `/`. */
   readonly #connections = new Set<Socket[]>();
   #count = 0;
   #dialled = 0;
@@ -91,25 +91,25 @@ export class World {
     }
   }
 
-  /** The clients of a namespace. */
+  /** Returns the permanent clients of a namespace. */
   in(nsp: string): Client[] {
     return this.clients.filter((client) => client.nsp === nsp);
   }
 
-  /** One client of each worker in a namespace. */
+  /** Returns one client of each worker in a namespace. */
   each(nsp: string): Client[] {
     return this.in(nsp).filter(({ kind }) => kind === 'a');
   }
 
-  /** One client in a namespace. */
+  /** Returns one client in a namespace. */
   one(nsp = '/'): Client {
     return this.each(nsp)[0] as Client;
   }
 
   /**
-   * New connections, of each worker one for each of the kinds, with a client in each namespace.
+   * Opens a connection to each worker for each of the kinds, with a client in each namespace.
    *
-   * @param namespaces - those of some of the workers, if not of all
+   * @param namespaces - returns the namespaces for the connections of a worker; default: all
    */
   async connect(
     kinds: readonly Kind[],
@@ -152,7 +152,7 @@ export class World {
     return { sockets, label, user, worker: this.pids.indexOf(pid) };
   }
 
-  /** The worker closes the connection: it has no such sockets any more when that is heard of. */
+  /** Makes the worker close the connection, so that the worker has no such sockets when the client is disconnected. */
   async #hangUp(sockets: Socket[]): Promise<void> {
     this.#connections.delete(sockets);
     const socket = sockets.find(({ connected }) => connected);
@@ -162,7 +162,7 @@ export class World {
     await gone;
   }
 
-  /** Ends the connections that are not there all the time, and forgets what the others have heard. */
+  /** Closes the connections of other clients, and clears the events that the permanent clients have received. */
   async tidy(): Promise<void> {
     const lasting = new Set(this.clients.map(({ socket }) => socket));
     const others = Array.from(this.#connections).filter(([socket]) => !lasting.has(socket as Socket));
@@ -171,10 +171,10 @@ export class World {
   }
 
   /**
-   * Has somebody say a last word in all namespaces, and compares what all clients have heard until then.
+   * Emits a last event in all namespaces, waits until all clients have it, and compares the events they received before.
    *
-   * @param expected - what a client has heard
-   * @param more - clients that are not there all the time
+   * @param expected - returns the expected events of a client
+   * @param more - clients in addition to the permanent ones
    */
   async heard(doer: Doer, expected: (client: Client) => unknown[][], more: Client[] = []): Promise<void> {
     const clients = [...this.clients, ...more.filter(({ socket }) => socket.connected)];
@@ -183,7 +183,7 @@ export class World {
     const wanted: Record<string, unknown> = {};
     for (const client of clients) {
       const heard = client.heard.splice(0);
-      // Who has heard what he should is of no interest.
+      // Only the differences are reported.
       if (isDeepStrictEqual(heard, expected(client))) continue;
       actual[client.name] = heard;
       wanted[client.name] = expected(client);
@@ -191,25 +191,25 @@ export class World {
     assert.deepEqual(actual, wanted);
   }
 
-  /** Waits until all have heard what somebody says now, in all namespaces. */
+  /** Emits a last event in all namespaces, and waits until all clients have received it. */
   async lastWord(doer: Doer, clients = this.clients): Promise<void> {
     const word = this.#count++;
     const has = ({ words }: Client) => words.has(word);
     const names = new Set(clients.map(({ nsp }) => nsp));
     const chains = Array.from(names, (nsp): Chain => ['io', ['of', nsp], ['emit', LAST_WORD, word]]);
     await doer.elsewhere('/').perform(chains);
-    await until('all clients have heard the last word', () => clients.every(has)).catch((err) => {
+    await until('all clients have received the last event', () => clients.every(has)).catch((err) => {
       const deaf = clients.filter((client) => !has(client)).map(({ name, heard }) => `${name}: ${heard.length} events`);
-      throw new Error(`${err.message}. Not heard by:\n${deaf.join('\n')}`);
+      throw new Error(`${err.message}. Not received by:\n${deaf.join('\n')}`);
     });
   }
 
-  /** By worker, what it was told with serverSideEmit('note', …) since it was last asked: the namespace, and the arguments. */
+  /** Returns, by worker, the namespace and the arguments of each serverSideEmit('note', …) since the last call. */
   async notes(): Promise<unknown[][][]> {
     return Promise.all(this.each('/').map(({ socket }) => socket.emitWithAck('notes')));
   }
 
-  /** The agent, whose answers nobody gets. */
+  /** Returns the agent. It sends no outcomes back. */
   agent(nsp: string): Doer {
     return doerIn(nsp, async (chains) => {
       await this.one().socket.emitWithAck('agent', 'do', chains);
@@ -217,7 +217,7 @@ export class World {
     });
   }
 
-  /** @throws where anything was logged as an error */
+  /** @throws if an error was logged */
   async close(): Promise<void> {
     for (const [socket] of this.#connections) socket?.io.engine?.close();
     await this.#cluster?.close();
