@@ -1,9 +1,10 @@
 // Composes the chains and binds the namespaces, once Egg has loaded the application. Describes in one log line what was chosen.
 import type { Application } from 'egg';
 import { composeChain, lookUp } from './compose';
-import { configOf, type NamespaceConfig, type ResolvedConfig } from './config/config';
+import { configOf, type NamespaceConfig, type ResolvedConfig, resolveConfig } from './config/config';
 import { adapterOf, hostOf, needsForwarding } from './config/topology';
 import { ContextFactory } from './context';
+import { ConfigError } from './errors';
 import { inFlightOf } from './in-flight';
 import { NamespaceBinder } from './namespaces/bind';
 import { type Router, routerOf } from './router';
@@ -21,6 +22,7 @@ import { Users } from './users';
  */
 export function bindNamespaces(app: Application): void {
   const config = configOf(app);
+  assertUnchanged(app, config);
   const compose = chainComposer(app, config);
   const common = commonRuntime(app, config);
   const binder = new NamespaceBinder();
@@ -35,6 +37,18 @@ export function bindNamespaces(app: Application): void {
   const all = connectionMiddleware.length + packetMiddleware.length > 0 || config.user !== undefined;
   app.io.startBinding({ bind, all }, config.namespace.keys());
   warnOfUnguarded(app, config);
+}
+
+/** A guard that the application adds too late must not be missing without a word. */
+function assertUnchanged(app: Application, config: ResolvedConfig): void {
+  const chains = ({ namespace, everywhere, ack }: ResolvedConfig) => JSON.stringify([[...namespace], everywhere, ack]);
+  if (chains(resolveConfig(app.config.io)) === chains(config)) return;
+  throw new ConfigError(
+    'config.io',
+    '{…}',
+    'changes in config/ or in configWillLoad of app.js',
+    'config.io was changed after the plugin has read it in configDidLoad: namespace, connectionMiddleware, packetMiddleware, ack or ackTimeout',
+  );
 }
 
 type Chains = Pick<NamespaceRuntime, 'connectionChain' | 'packetChain'>;

@@ -189,6 +189,8 @@ export function clientConnected(state: SocketState): void {
   }
   // In a later tick, before any packet: listeners of `connection` get a connected socket, and its `disconnect`.
   process.nextTick(() => {
+    // The connection may be watched since.
+    admission.stopWatching?.();
     state.admission = undefined;
     socket.disconnect(disconnect.close);
   });

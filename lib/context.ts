@@ -6,7 +6,14 @@ import { Socket as TcpSocket } from 'node:net';
 import type { Application, Context } from 'egg';
 import type { Socket } from 'socket.io';
 import { connectionContexts, OWNER } from './internals/connection-context';
-import { type ContextPrototypes, contextStorageOf, createContext, knownMembers, prototypesOf } from './internals/egg';
+import {
+  type ContextPrototypes,
+  contextStorageOf,
+  createContext,
+  eggCreateContext,
+  knownMembers,
+  prototypesOf,
+} from './internals/egg';
 import { type Params, paramsOf } from './namespaces/path-pattern';
 
 const PACKET = Symbol('egg-socket.io:packet');
@@ -37,7 +44,8 @@ export class ContextFactory {
   readonly #app: Application;
   readonly #prototypes: ContextPrototypes;
   readonly #storage: AsyncLocalStorage<Context> | undefined;
-  /** Undefined if the contexts of connections are made by the application's createContext as well. */
+  readonly #eggCreateContext: unknown;
+  /** Undefined if Egg's createContext is not known, or sets members that the plugin does not know. */
   readonly #connectionContext: ((owner: ContextOwner) => Context) | undefined;
 
   /**
@@ -55,6 +63,8 @@ export class ContextFactory {
       response: Object.create(response, { res }),
     };
     const sample = Object.assign(new IncomingMessage(new TcpSocket()), { method: 'GET', url: '/' });
+    this.#eggCreateContext = eggCreateContext(app);
+    if (app.createContext !== this.#eggCreateContext) return;
     const known = knownMembers(app, this.#prototypes, sample);
     if (known) this.#connectionContext = connectionContexts(app, this.#prototypes, known.has('performanceStarttime'));
   }
@@ -69,7 +79,11 @@ export class ContextFactory {
 
   /** Makes the context of a connection. Its request is the owner's: later contexts of the socket see what a middleware sets on it. */
   forConnection(owner: ContextOwner): Context {
-    return this.#connectionContext?.(owner) ?? this.#create(owner, owner.request);
+    const make = this.#connectionContext;
+    // A framework, the application or a test may have a createContext of its own, which then makes these contexts as well.
+    if (make === undefined || this.#app.createContext !== this.#eggCreateContext)
+      return this.#create(owner, owner.request);
+    return make(owner);
   }
 
   /**
@@ -189,7 +203,7 @@ function delegates(base: object): PropertyDescriptorMap {
     // A flag that Socket.IO 3 dropped; it had no effect since Socket.IO 1.
     json: { get: getSocket },
   };
-  for (const name of GETTERS) properties[name] = { get: getter(name) };
+  for (const name of GETTERS) properties[name] = { get: getter(name), set: shadow(name) };
   for (const name of METHODS) properties[name] = { value: method(name), writable: true };
   for (const name of NEW_GETTERS) if (!(name in base)) properties[name] = { get: getter(name), set: shadow(name) };
   for (const name of NEW_METHODS) if (!(name in base)) properties[name] = { value: method(name), writable: true };

@@ -29,6 +29,12 @@ export function loadIo(app: Application): Promise<void> | undefined {
   return loading;
 }
 
+/** What Egg's file loader passes with the exports of a file. */
+interface ControllerFile {
+  path: string;
+  pathName: string;
+}
+
 type Method = (this: unknown, ...args: unknown[]) => unknown;
 
 /** The files of app/io of one application. */
@@ -53,7 +59,7 @@ class IoFiles {
       caseStyle: 'lower',
       // The initializer calls factories itself.
       call: false,
-      initializer: (exported: unknown, { path: file }: { path: string }) => this.#controllerOf(exported, file),
+      initializer: (exported: unknown, file: ControllerFile) => this.#controllerOf(exported, file),
     };
     return new this.#loader.FileLoader(options).load();
   }
@@ -78,7 +84,7 @@ class IoFiles {
   }
 
   /** Turns what a controller's file exports into an object of handlers, as Egg does for app/controller. */
-  #controllerOf(exported: unknown, file: string): unknown {
+  #controllerOf(exported: unknown, { path: file, pathName }: ControllerFile): unknown {
     const isFactory =
       typeof exported === 'function' &&
       !isClass(exported) &&
@@ -86,7 +92,8 @@ class IoFiles {
       !types.isGeneratorFunction(exported);
     const controller: unknown = isFactory ? exported(this.app) : exported;
     if (isClass(controller)) {
-      Object.assign(controller.prototype, { fullPath: file });
+      // Egg's logger prints pathName.
+      Object.assign(controller.prototype, { fullPath: file, pathName });
       return this.#handlersOfClass(controller, file);
     }
     if (typeof controller === 'function') return this.#handler(controller as Method, '', file);

@@ -28,7 +28,8 @@ export function sessionOf(app: Application): Session | undefined {
     try {
       await withSessionKey(middleware, ctx, next, (makeKey) => keyOf(ctx, makeKey));
     } finally {
-      if (ctx.session === null) delete (ctx.socket as WithKey)[KEY];
+      // Only koa-session sets it to null.
+      if ('sessionOptions' in ctx && ctx.session === null) delete (ctx.socket as WithKey)[KEY];
     }
   };
   return {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import IoAgentBoot from '../agent';
 import { logs } from './support/app';
-import { startInline } from './support/inline';
+import { bootError, startInline } from './support/inline';
 import { signal } from './support/wait';
 
 describe('boot', () => {
@@ -28,6 +28,16 @@ describe('boot', () => {
     assert.equal(texts.length, 1);
     assert.match(texts[0] as string, /config\.coreMiddleware/);
     assert.equal(await (await connect()).emitWithAck('ping'), 'pong');
+  });
+
+  it('should fail if the application changes a chain after the plugin has read config.io', async () => {
+    const { message } = await bootError({
+      middleware: { guard: () => {} },
+      boot: (app) => {
+        app.config.io.connectionMiddleware = ['guard'];
+      },
+    });
+    assert.match(message, /config\.io was changed after .* configDidLoad.*configWillLoad of app\.js/);
   });
 
   it('should attach to a server once if Egg emits the event server twice', async () => {

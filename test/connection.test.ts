@@ -579,6 +579,23 @@ parity('connection chain', (kind) => {
     }
   });
 
+  it('should leave nothing with the connection of a client that the chain disconnects', async () => {
+    const { connect, app } = await startInline({
+      io: { namespace: { '/': {}, '/chat': { connectionMiddleware: ['a'] } } },
+      middleware: { a: (ctx: Context) => ctx.disconnect() },
+    });
+    const root = await connect();
+    const [conn] = Array.from(app.io.sockets.sockets.values(), (socket) => socket.conn as EventEmitter);
+    const before = conn!.listenerCount('close');
+    const chat = root.io.socket('/chat', { autoConnect: false } as never);
+    for (let n = 0; n < 5; n++) {
+      const left = next(chat, 'disconnect');
+      chat.connect();
+      await left;
+    }
+    assert.equal(conn!.listenerCount('close'), before);
+  });
+
   it('should close the connection of a refused client if the chain calls disconnect(true)', async () => {
     const { connect, app } = await startInline({
       io: { namespace: { '/': {}, '/chat': { connectionMiddleware: ['a'] } } },

@@ -285,6 +285,47 @@ parity('context', (kind) => {
     assert.deepEqual(answer, [true, 'argument', client.id, '127.0.0.1', true, true]);
   });
 
+  it("should keep the members that the application's own createContext sets, those with a delegated name as well", async () => {
+    const { connect } = await startInline({
+      io: { connectionMiddleware: ['a'] },
+      boot: (app) => {
+        const create = app.createContext;
+        const { context, request, response } = app as unknown as Record<string, object>;
+        // The prototypes of before, as a framework may have them.
+        app.createContext = ((req: object, res: object) => {
+          const ctx = create.call(
+            Object.create(app, Object.getOwnPropertyDescriptors({ context, request, response })),
+            req as never,
+            res as never,
+          );
+          if (ctx.get('x-tenant')) Object.assign(ctx, { tenant: ctx.get('x-tenant'), conn: 'own' });
+          return ctx;
+        }) as typeof create;
+      },
+      middleware: {
+        a: async (ctx: Context, next: Next) => {
+          ctx.socket.data.tenant = ctx.tenant;
+          await next();
+        },
+      },
+      router: (app) => app.io.route('x', (ctx) => ctx.args[0](ctx.tenant, ctx.data.tenant, ctx.conn, ctx.id)),
+    });
+    const client = await connect('/', { extraHeaders: { 'x-tenant': 'ann' } });
+    const answer = await new Promise((done) => client.emit('x', (...all: unknown[]) => done(all)));
+    assert.deepEqual(answer, ['ann', 'ann', 'own', client.id]);
+  });
+
+  it('should refuse clients if createContext returns a promise', async () => {
+    const { client, app } = await startInline({
+      boot: (app) => {
+        const create = app.createContext;
+        app.createContext = (async (req: never, res: never) => create.call(app, req, res)) as never;
+      },
+    });
+    logs(app);
+    assert.match((await refused(client())).message, /createContext\(\) of the application must return a context/);
+  });
+
   it('should report an error of createContext like one of a middleware, and not affect other clients', async () => {
     let broken = false;
     const { connect, client, app } = await startInline({

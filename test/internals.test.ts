@@ -111,7 +111,7 @@ describe('private members of other libraries', () => {
     });
     remove('dispatch');
     const { connect, app } = await startInline({
-      io: { packetMiddleware: ['guard'] },
+      io: { packetMiddleware: ['guard'], ack: 'auto' },
       middleware: {
         guard: async (ctx: Context, go: () => Promise<void>) => {
           if (ctx.packet[0] === 'forbidden') throw new Error('not you');
@@ -120,7 +120,7 @@ describe('private members of other libraries', () => {
       },
       router: (app) => {
         for (const event of ['forbidden', 'swallowed']) app.io.route(event, () => reached.push(event));
-        app.io.route('hail', (ctx) => ctx.args[0]('pong'));
+        app.io.route('hail', () => 'pong');
         app.io.on('connection', (socket) => {
           for (const event of ['forbidden', 'swallowed', 'hail'])
             socket.on(event, () => reached.push(`listener ${event}`));

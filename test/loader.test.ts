@@ -25,8 +25,12 @@ describe('controllers', () => {
     assert.equal(await client.emitWithAck('overridden'), 'own');
   });
 
+  it('should have the name of their file, which Egg prints in their log lines', async () => {
+    assert.equal(await client.emitWithAck('path'), 'controller.inherited');
+  });
+
   it('should have no getters', () => {
-    assert.deepEqual(Object.keys(controllers().inherited).sort(), ['both', 'hello']);
+    assert.deepEqual(Object.keys(controllers().inherited).sort(), ['both', 'hello', 'path']);
   });
 
   it('should call functions of objects and of files with the context as this and as the argument', async () => {

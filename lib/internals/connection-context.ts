@@ -49,7 +49,7 @@ function members(app: Application, prototypes: ContextPrototypes): PropertyDescr
   const onerror = (prototypes.context as { onerror: (err: unknown) => void }).onerror;
   return {
     app: { value: app, writable: true },
-    req: lazy('req', (ctx) => ctx[OWNER].request),
+    req: derived('req', (ctx) => ctx[OWNER].request),
     request: {
       get(this: ConnectionContext) {
         if (this[REQUEST] === undefined) makeKoaObjects(this, app, prototypes);
@@ -68,22 +68,34 @@ function members(app: Application, prototypes: ContextPrototypes): PropertyDescr
         this[RESPONSE] = response;
       },
     },
-    originalUrl: lazy('originalUrl', (ctx) => ctx[OWNER].request.url),
-    starttime: lazy('starttime', (ctx) => ctx[OWNER].socket.handshake.issued),
-    onerror: lazy('onerror', (ctx) => onerror.bind(ctx)),
+    originalUrl: derived('originalUrl', (ctx) => ctx[OWNER].request.url),
+    starttime: derived('starttime', (ctx) => ctx[OWNER].socket.handshake.issued),
+    onerror: {
+      get(this: ConnectionContext) {
+        define(this, 'onerror', onerror.bind(this));
+        return this.onerror;
+      },
+      set(this: ConnectionContext, value: unknown) {
+        define(this, 'onerror', value);
+      },
+    },
   };
 }
 
 /** A member that is computed at each read until it is set. */
-function lazy(name: string, compute: (ctx: ConnectionContext) => unknown): PropertyDescriptor {
+function derived(name: string, compute: (ctx: ConnectionContext) => unknown): PropertyDescriptor {
   return {
     get(this: ConnectionContext) {
       return compute(this);
     },
     set(this: ConnectionContext, value: unknown) {
-      Object.defineProperty(this, name, { value, writable: true, enumerable: true, configurable: true });
+      define(this, name, value);
     },
   };
+}
+
+function define(ctx: object, name: string, value: unknown): void {
+  Object.defineProperty(ctx, name, { value, writable: true, enumerable: true, configurable: true });
 }
 
 function makeKoaObjects(ctx: ConnectionContext, app: Application, prototypes: ContextPrototypes): void {

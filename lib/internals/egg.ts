@@ -23,7 +23,9 @@ export function prototypesOf(app: Application): ContextPrototypes {
 /**
  * Makes a context by the application's own createContext, with other prototypes. Egg and koa read `app.context`, `app.request` and
  * `app.response` in each call: they are replaced for the time of the call, so that a createContext that calls Egg's with whatever
- * `this` gets the same prototypes. The response is undefined.
+ * `this` gets the same prototypes. Contexts that a createContext makes within the call have them, too. The response is undefined.
+ *
+ * @throws {TypeError} if the application's createContext returns something else than a context
  */
 export function createContext(app: Application, prototypes: ContextPrototypes, req: IncomingMessage): Context {
   const holder = app as unknown as WithPrototypes;
@@ -32,12 +34,24 @@ export function createContext(app: Application, prototypes: ContextPrototypes, r
   holder.request = prototypes.request;
   holder.response = prototypes.response;
   try {
-    return app.createContext(req, undefined as never) as unknown as Context;
+    const ctx = app.createContext(req, undefined as never) as unknown as Context;
+    if (!Object.prototype.isPrototypeOf.call(prototypes.context, ctx)) adopt(ctx, prototypes);
+    return ctx;
   } finally {
     holder.context = context;
     holder.request = request;
     holder.response = response;
   }
+}
+
+/** Sets the prototypes of a context that an application's createContext has made with prototypes which it has read before. */
+function adopt(ctx: Context, { context, request, response }: ContextPrototypes): void {
+  if (typeof ctx?.request !== 'object' || typeof ctx.response !== 'object') {
+    throw new TypeError('[egg-socket.io] createContext() of the application must return a context, and not a promise');
+  }
+  Object.setPrototypeOf(ctx, context);
+  Object.setPrototypeOf(ctx.request, request);
+  Object.setPrototypeOf(ctx.response, response);
 }
 
 /** The members that the createContext of Egg 3 and of Egg 4 sets on a context, and on its request and response. */
@@ -46,22 +60,29 @@ const KNOWN_MEMBERS: ReadonlySet<PropertyKey> = new Set<PropertyKey>([
 ]);
 
 /**
- * Makes a context at boot and returns the names of its members, or undefined if the application has a createContext of its own:
- * one that it has set on the application object, or one that sets members which Egg's does not set.
+ * Returns Egg's own createContext, or undefined if it cannot be loaded. The application's differs from it if a framework, the
+ * application or a test has replaced it.
+ */
+export function eggCreateContext(app: Application): unknown {
+  try {
+    // Egg's own directory comes first, then those of the frameworks that extend it.
+    const [directory] = loaderOf(app).eggPaths ?? [];
+    return require(directory as string).Application.prototype.createContext;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Makes a context by Egg's createContext and returns the names of its members. Undefined if there are members that the plugin does
+ * not know.
  */
 export function knownMembers(
   app: Application,
   prototypes: ContextPrototypes,
   req: IncomingMessage,
 ): Set<PropertyKey> | undefined {
-  if (Object.hasOwn(app, 'createContext')) return undefined;
-  let ctx: Context;
-  try {
-    ctx = createContext(app, prototypes, req);
-  } catch {
-    // It needs a real request.
-    return undefined;
-  }
+  const ctx = createContext(app, prototypes, req);
   const members = [ctx, ctx.request, ctx.response].flatMap((object) => Reflect.ownKeys(object));
   return members.every((member) => KNOWN_MEMBERS.has(member)) ? new Set(Reflect.ownKeys(ctx)) : undefined;
 }
@@ -134,6 +155,8 @@ export interface EggLoader {
     /** The symbol under which Egg keeps the path of what it has loaded. */
     readonly FULLPATH: symbol;
   };
+  /** The directories of Egg and of the frameworks that extend it. */
+  readonly eggPaths?: string[];
   getLoadUnits(): { path: string }[];
   loadRouter(...args: unknown[]): unknown;
 }
@@ -192,6 +215,7 @@ export const EGG_MEMBERS: readonly Member[] = [
   member('app.loader.FileLoader', 'function', 'loader', 'FileLoader'),
   member('app.loader.getLoadUnits', 'function', 'loader', 'getLoadUnits'),
   member('app.loader.loadRouter', 'function', 'loader', 'loadRouter'),
+  member('app.options', 'object', 'options'),
   member('app.lifecycle.registerBeforeClose', 'function', 'lifecycle', 'registerBeforeClose'),
   {
     ...member('app.ctxStorage', 'object', 'ctxStorage'),

@@ -1,4 +1,4 @@
-// The private members of Socket.IO's Socket that the plugin uses: it runs the packet chain in place of `dispatch`, and learns of the
+// The private members of Socket.IO's sockets, and of what creates them, that the plugin uses: it runs the packet chain in place of `dispatch`, and learns of the
 // end of a socket that never connected from `_cleanup`.
 import { type Namespace, Socket } from 'socket.io';
 import { type Member, property } from './members';
@@ -71,8 +71,9 @@ export const SOCKET_MEMBERS: readonly Member[] = [
     'socket',
     'Socket.prototype.fns',
     'object',
-    'every event is passed to the listeners of its socket, also if there are none',
+    'every event is passed to the listeners of its socket, and events without a route are not answered with an error',
   ),
+  member('socket', 'Socket.prototype.acks', 'object', 'an idle connection holds 180 bytes more'),
   member('namespace', 'Namespace.prototype._createSocket', 'function', 'an idle connection holds 220 bytes more'),
   member(
     'client',
@@ -82,8 +83,8 @@ export const SOCKET_MEMBERS: readonly Member[] = [
   ),
 ];
 
-/** How many listeners of `error` Socket.IO itself adds to a socket. */
-const OWN_ERROR_LISTENERS = 1;
+/** The listener of `error` that Socket.IO itself adds to each socket. It is one function. */
+let ownErrorListener: unknown;
 
 /** Under which an event packet has the `next` of `socket.use()`, if `dispatch` is missing. */
 const NEXT = Symbol('egg-socket.io:next');
@@ -120,6 +121,7 @@ export class SocketHookInstaller {
   hook(socket: Socket): void {
     const { hooks } = this;
     const properties = this.#properties;
+    ownErrorListener ??= socket.listeners('error')[0];
     if (!(socket instanceof this.#HookedSocket)) Object.defineProperties(socket, properties);
     if (properties.dispatch === undefined) {
       socket.use((packet, next) => {
@@ -127,12 +129,18 @@ export class SocketHookInstaller {
         hooks.packet(socket, packet);
       });
     }
-    if (properties._onerror === undefined) socket.conn.on('error', (err: unknown) => hooks.error(socket, err));
+    if (properties._onerror === undefined) listenUntilDisconnect(socket, 'error', (err) => hooks.error(socket, err));
     if (properties._cleanup === undefined) {
       socket.on('disconnect', () => hooks.released(socket));
-      socket.conn.on('close', () => hooks.released(socket));
+      listenUntilDisconnect(socket, 'close', () => hooks.released(socket));
     }
   }
+}
+
+/** Adds a listener to the connection of a socket, and removes it when the socket disconnects. */
+function listenUntilDisconnect(socket: Socket, event: 'close' | 'error', listener: (arg: unknown) => void): void {
+  socket.conn.on(event, listener);
+  socket.on('disconnect', () => socket.conn.off(event, listener));
 }
 
 /** Makes a child namespace create its sockets as its parent does. */
@@ -226,10 +234,12 @@ export function dispatchToListeners(socket: Socket, packet: unknown[]): void {
 
 /** Whether `dispatchToListeners` has something to call: a listener of the event, or a middleware of `socket.use()`. */
 export function hasListeners(socket: Socket, event: unknown): boolean {
-  const count = socket.listenerCount(event as string);
-  if (count > (event === 'error' ? OWN_ERROR_LISTENERS : 0)) return true;
+  if (event === 'error') {
+    if (socket.listeners(event).some((listener) => listener !== ownErrorListener)) return true;
+  } else if (socket.listenerCount(event as string) > 0) return true;
   const { fns } = socket as unknown as PrivateSocket;
-  return fns === undefined || fns.length > 0;
+  // If `dispatch` is missing, one of the middlewares is the plugin's.
+  return fns === undefined || fns.length > (typeof original.dispatch === 'function' ? 0 : 1);
 }
 
 /** Disconnects a client from all namespaces and closes its connection. */
