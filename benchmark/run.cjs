@@ -43,12 +43,15 @@ async function main() {
   const { servers, sizes, name } = options();
   checkOpenFiles(servers.length * sizes.members + sizes.heap.idle);
   prepare();
+  const begin = Date.now();
+  const results = await measure(servers, sizes, progress);
   const run = {
     date: new Date().toISOString(),
+    minutes: (Date.now() - begin) / 60_000,
     node: process.versions.node,
     machine: `${os.cpus()[0].model.trim()}, ${os.availableParallelism()} cores`,
     sets: sizes.sets,
-    servers: await measure(servers, sizes, progress),
+    servers: results,
   };
   const text = report(run);
   fs.mkdirSync(RESULTS, { recursive: true });

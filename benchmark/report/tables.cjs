@@ -59,11 +59,12 @@ function peerTable({ servers }) {
 }
 
 function report(run) {
-  const { date, node, machine, sets, servers } = run;
+  const { date, minutes, node, machine, sets, servers } = run;
+  const duration = minutes === undefined ? '' : `, ${minutes.toFixed(1)} minutes`;
   const targets = targetTable(run);
   const parts = [
     `# Benchmark on Node ${node}`,
-    `${machine}. ${date.slice(0, 10)}. Sets of processes: ${sets}. Medians of the sets; spread: the lowest and the highest set.`,
+    `${machine}. ${date.slice(0, 10)}${duration}. Sets of processes: ${sets}. Medians of the sets; spread: the lowest and the highest set.`,
   ];
   if (targets) parts.push('Ratios to the same application written by hand in the same Egg:', targets);
   if (servers.bare) parts.push('Ratios to Socket.IO 4 on Node, spread in brackets:', peerTable(run));
