@@ -11,10 +11,13 @@ import { next, signal, until } from './support/wait';
 
 const PREFIX = '[egg-socket.io] controller execute error: ';
 
+/** Some handlers never end: the application does not wait for them when it closes. In ms. */
+const BRIEF = { timeout: 100 };
+
 type Handlers = Record<string, (ctx: Context) => unknown>;
 
 const auto = (handlers: Handlers, io: IoConfig = {}, more: Inline = {}) =>
-  startInline({ io: { ack: 'auto', ...io }, router: (app) => app.io.route(handlers), ...more });
+  startInline({ io: { ack: 'auto', drain: BRIEF, ...io }, router: (app) => app.io.route(handlers), ...more });
 
 /** Collects the arguments of the events `error` that a client receives from now on. */
 function errorsOf(client: Socket): unknown[] {

@@ -4,12 +4,13 @@ import assert from 'node:assert/strict';
 import type { Context } from 'egg';
 import type { Socket } from 'socket.io-client';
 import type { IoConfig } from '../lib';
-import { connected, logs, type Running, refused, track } from './support/app';
+import { Reader } from '../lib/adapters/redis/streams-adapter';
+import { connected, logs, mm, type Running, refused, track } from './support/app';
 import { startCluster } from './support/cluster';
 import type { Inline } from './support/inline';
 import { assertComplete, comeBack, cut, numbersOf } from './support/recovery';
 import { flows, type RedisServer, startRedis, startWorker } from './support/redis';
-import { next, until } from './support/wait';
+import { next, signal, until } from './support/wait';
 
 const init = { connectionStateRecovery: { maxDisconnectionDuration: 10_000 } };
 const io: IoConfig = { adapter: 'redis-streams', init, namespace: { '/': {}, '/chat': {} } };
@@ -139,6 +140,40 @@ describe('recovery with redis-streams', () => {
     await until('all have arrived', () => heard.a!.length >= sent.a && heard.b!.length >= sent.b);
     assertComplete(heard.a!, sent.a);
     assertComplete(heard.b!, sent.b);
+  });
+
+  it('should deliver no event again if the worker to which the client reconnects reads the stream later', async () => {
+    let gate = Promise.resolve();
+    const { next: read } = Reader.prototype;
+    mm(Reader.prototype, 'next', async function (this: Reader) {
+      const entries = await read.call(this);
+      await gate;
+      return entries;
+    });
+    const client = await withOffset(a!, 'room');
+    const numbers = numbersOf(client);
+    const id = client.id!;
+    // From here on, what the readers have read is dispatched when the gate opens.
+    await flows(a!, b!);
+    await flows(b!, a!);
+    const open = signal();
+    gate = open.promise;
+    for (const n of [0, 1, 2]) a!.app.io.to('room').emit('n', n);
+    await until('they have arrived', () => numbers.length === 3);
+    await cut(client);
+    await until('the worker has noticed it', () => !a!.app.io.sockets.sockets.has(id));
+    const entered = next(b!.app.io.engine as never, 'connection');
+    const back = comeBack(client, b!.url);
+    await entered;
+    // Until the client is admitted, or the session was claimed and its worker waits.
+    await Promise.race([back, until('the session is claimed', async () => (await kept(client)) === -2)]);
+    open.resolve();
+    await back;
+    assert(client.recovered);
+    await flows(a!, b!);
+    a!.app.io.to('room').emit('n', 3);
+    await until('new events arrive', () => numbers.at(-1) === 3);
+    assertComplete(numbers, 4);
   });
 
   it('should remove the session of a client that connection middleware refuses when it reconnects', async () => {

@@ -126,6 +126,6 @@ function modernize(socket: OldSocket): Socket {
     };
   };
   Object.assign(socket, { emitWithAck, timeout, onAny });
-  Object.defineProperty(socket, 'active', { get: () => Boolean(socket.subs) });
+  Object.defineProperty(socket, 'active', { configurable: true, get: () => Boolean(socket.subs) });
   return socket as unknown as Socket;
 }

@@ -60,6 +60,9 @@ export type Entry = [id: string, fields: string[]];
 const BLOCK = 5000;
 /** After a failure the reader waits that many ms. */
 const RETRY = 1000;
+/** How often `reach` checks the position, and for how long, in ms. */
+const POLL_INTERVAL = 5;
+const REACH_TIMEOUT = 5000;
 
 /** Reads the stream. After an outage it continues behind the last entry that it has read. */
 export class Reader {
@@ -120,6 +123,19 @@ export class Reader {
       }
     }
     return new Promise(() => {});
+  }
+
+  /**
+   * Waits until an entry or a later one is dispatched.
+   *
+   * @throws {Error} if that takes too long
+   */
+  async reach(id: string): Promise<void> {
+    const end = performance.now() + REACH_TIMEOUT;
+    while (this.position === undefined || isAfter(id, this.position)) {
+      if (performance.now() > end) throw new Error('the stream is not read in time');
+      await delay(POLL_INTERVAL, undefined, { ref: false });
+    }
   }
 
   reset(): void {

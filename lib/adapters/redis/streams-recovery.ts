@@ -88,6 +88,9 @@ export function recoverable(
     override async restoreSession(pid: string, text: string): Promise<Session> {
       const seen = parseOffset(text);
       const session = await sessions.claim(this.nsp.name, pid);
+      // The client may have received events that this worker has not read yet. If they were read later, it would receive them again.
+      const [last] = await connection.publisher.ask((client) => client.xrevrange(options.key, '+', '-', 'COUNT', 1));
+      if (last) await reader.reach(last[0]);
       const begin = this.#offset();
       if (!begin) throw new Error('the stream is not read yet');
       const { sid, rooms } = session;
