@@ -51,10 +51,10 @@ function assertUnchanged(app: Application, config: ResolvedConfig): void {
   );
 }
 
-type Chains = Pick<NamespaceRuntime, 'connectionChain' | 'packetChain'>;
+type ComposedChains = Pick<NamespaceRuntime, 'connectionChain' | 'packetChain'>;
 
 /** Returns a function that composes the two chains of a namespace. */
-function chainComposer(app: Application, { everywhere, namespace }: ResolvedConfig): (name: string) => Chains {
+function chainComposer(app: Application, { everywhere, namespace }: ResolvedConfig): (name: string) => ComposedChains {
   const { middleware } = app.io;
   const chain = (name: string, key: keyof NamespaceConfig): Middleware[] => [
     ...lookUp(`config.io.${key}`, everywhere[key], middleware),
@@ -66,7 +66,7 @@ function chainComposer(app: Application, { everywhere, namespace }: ResolvedConf
   });
 }
 
-type Common = Omit<NamespaceRuntime, keyof Chains | 'router' | 'counts'>;
+type Common = Omit<NamespaceRuntime, keyof ComposedChains | 'router' | 'counts'>;
 
 /** What all namespaces of an application share. */
 function commonRuntime(app: Application, { ack, onerror, user }: ResolvedConfig): Common {

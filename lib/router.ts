@@ -14,7 +14,7 @@ export type Routed = Handler | string;
 export type RouteTail = [...middlewares: Middleware[], handler: Routed];
 
 /** The event of the route for all events that have no route. */
-export const CATCH_ALL = '*';
+const CATCH_ALL = '*';
 
 /** The property of a controller's method that has its file and name, for messages. */
 export const HANDLER_PATH = Symbol('egg-socket.io:handler-path');

@@ -30,7 +30,7 @@ type OnConnection = (socket: any) => void;
 const MAX_NAME_LENGTH = 1024;
 
 /** The configuration of namespaces. */
-export interface NamespaceOptions extends Pick<ResolvedConfig, 'generateId' | 'maxNamespaces'> {
+interface NamespaceOptions extends Pick<ResolvedConfig, 'generateId' | 'maxNamespaces'> {
   /** The names of the configured namespaces. */
   names: string[];
   users: Users;

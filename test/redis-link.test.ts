@@ -64,7 +64,10 @@ describe('the connection to redis', () => {
 
       redis.resume();
       await until('the connection is up', () => made.up);
-      assert.equal(log[1], '[egg-socket.io] Redis test: connected; messages to other workers lost meanwhile: 1000');
+      assert.equal(
+        log[1],
+        '[egg-socket.io] Redis test: connected; messages to other workers lost in the meantime: 1000',
+      );
       made.publisher.publish('channel', 'after');
       await until('messages arrive', () => heard.includes('after'));
       assert(!heard.includes('lost'));
@@ -90,8 +93,8 @@ describe('the connection to redis', () => {
     for (let n = 0; n < 10_000; n++) made.publisher.publish('channel', Buffer.alloc(1000));
     assert.equal(queued(pub) + queued(sub), 0);
     await redis.start();
-    await until('the end of the outage is logged', () => log.at(-1)?.includes('lost meanwhile: '));
-    assert.match(log.at(-1)!, /lost meanwhile: 10000$/);
+    await until('the end of the outage is logged', () => log.at(-1)?.includes('lost in the meantime: '));
+    assert.match(log.at(-1)!, /lost in the meantime: 10000$/);
   });
 
   it('should subscribe and unsubscribe in an outage', async () => {

@@ -61,7 +61,7 @@ describe('redis outages', () => {
     b.app.io.of('/late').emit('hello');
     await lateHeard;
     assert.equal(log.error.length, 1);
-    assert.match(log.warn.at(-1)!, /connected; messages to other workers lost meanwhile: [1-9]/);
+    assert.match(log.warn.at(-1)!, /connected; messages to other workers lost in the meantime: [1-9]/);
   });
 
   it('should survive that Redis is killed under traffic, and share rooms when it is started again', async () => {

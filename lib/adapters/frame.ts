@@ -98,7 +98,7 @@ function toBytes(value: unknown): Uint8Array | undefined {
 }
 
 /** Receives the frames that a FrameReader has read. */
-export interface FrameListener {
+interface FrameListener {
   frame(type: FrameType, body: unknown): void;
   broadcast?(target: unknown, packet: EncodedPacket): void;
   /** Called if a frame cannot be decoded, and with what the other methods throw. The reader continues with the next frame. */

@@ -20,7 +20,7 @@ const MAX_RETRY_DELAY = 2000;
 const CLOSE_TIMEOUT = 500;
 
 /** `app.coreLogger`. */
-export interface LinkLog {
+interface LinkLog {
   error(message: unknown): void;
   warn(message: string): void;
 }

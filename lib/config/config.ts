@@ -11,7 +11,7 @@ import { isPattern, Pattern } from '../namespaces/path-pattern';
 import type { FindUser, FoundUser } from '../users';
 import { type RedisConfig, type ResolvedRedis, resolveRedis } from './redis';
 import { type InitConfig, resolveInit } from './server-options';
-import { list, object, onlyKeys } from './validate';
+import { LONGEST_TIMER, list, milliseconds, object, onlyKeys } from './validate';
 
 export type { InitConfig, RedisConfig };
 
@@ -293,17 +293,6 @@ function resolveDrain(raw: unknown): DrainConfig | undefined {
   const { timeout, spread } = given as Record<string, unknown>;
   return { timeout: milliseconds(`${key}.timeout`, timeout), spread: milliseconds(`${key}.spread`, spread) };
 }
-
-function milliseconds(key: string, value: unknown): number | undefined {
-  if (value === undefined || value === null) return undefined;
-  if (typeof value !== 'number' || !(value >= 0 && value <= LONGEST_TIMER)) {
-    throw new ConfigError(key, value, 'milliseconds: a number that is not negative');
-  }
-  return value;
-}
-
-/** The longest timer of Node, in ms. */
-const LONGEST_TIMER = 2 ** 31 - 1;
 
 function resolveAck(ack: unknown, timeout: unknown): AckConfig {
   if (ack !== undefined && ack !== null && ack !== 'auto' && ack !== 'manual') {

@@ -1,5 +1,6 @@
 // config.io.redis: its type, and its resolution into what lib/adapters/redis uses. This file loads no Redis package.
-import type { ClusterOptions, RedisOptions } from 'ioredis';
+import type { Application } from 'egg';
+import type { Cluster, ClusterOptions, Redis, RedisOptions } from 'ioredis';
 import { ConfigError } from '../errors';
 
 /** The adapters that connect workers through Redis. */
@@ -62,7 +63,7 @@ export interface RedisConfig extends RedisOptions, Omit<ClusterOptions, keyof Re
 }
 
 /** A node that is asked for the others. */
-export interface RedisNode {
+interface RedisNode {
   host: string;
   port: number | string;
   username?: string;
@@ -95,7 +96,7 @@ export interface ResolvedRedis {
 }
 
 /** A Redis Cluster, as ioredis takes it. */
-export interface ResolvedCluster {
+interface ResolvedCluster {
   nodes: Array<RedisNode & { port: number }>;
   options: ClusterOptions;
 }
@@ -307,4 +308,35 @@ function checkNodes(nodes: unknown): ResolvedCluster['nodes'] {
     if (Number(db ?? 0) !== 0) throw new ConfigError(`${where}.db`, db, '0, the only database of a Redis Cluster');
   }
   return nodes.map((node) => ({ ...node, port: Number(node.port) }));
+}
+
+/** The configuration of a client of egg-redis, as far as it is used. A Cluster has nodes. */
+type EggConfig = { nodes?: Array<RedisOptions & { host: string }> };
+export type EggClient = EggConfig & { client: Redis | Cluster };
+
+/**
+ * Returns the client of `config.io.redis.clientName`.
+ *
+ * @throws {ConfigError} if egg-redis has no such client
+ */
+export function findEggClient(app: Application, clientName: string): EggClient {
+  const { redis, config } = app as {
+    redis?: unknown;
+    config: { redis?: { client?: EggConfig; clients?: Record<string, EggConfig>; default?: EggConfig } };
+  };
+  const { client: single, clients, default: defaults } = config.redis ?? {};
+  const configs = clients ?? (single ? { default: single } : {});
+  const names = Object.keys(configs);
+  if (redis && names.includes(clientName)) {
+    // If egg-redis has one client, that is app.redis, whose get() is the command GET.
+    const client = (clients ? (redis as Map<string, unknown>).get(clientName) : redis) as Redis | Cluster;
+    return { ...defaults, ...configs[clientName], client };
+  }
+  let allowed = `the clients of config.redis: ${names.map((name) => `'${name}'`).join(', ') || 'none'}`;
+  let problem = `no client ${clientName} of egg-redis`;
+  if (!redis) {
+    allowed = 'host, port, auth_pass and db instead, if the application has no egg-redis';
+    problem = 'the plugin redis is missing: install egg-redis (Egg 4: @eggjs/redis) and enable it in config/plugin';
+  }
+  throw new ConfigError('config.io.redis.clientName', clientName, allowed, problem);
 }

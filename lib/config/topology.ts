@@ -10,7 +10,7 @@ interface EggProcess {
 }
 
 /** An adapter of the plugin, or `'own'`: an adapter of the application. */
-export type AdapterKind = AdapterName | 'own';
+type AdapterKind = AdapterName | 'own';
 
 /** The workers of a host. */
 export interface Host {
@@ -119,7 +119,7 @@ interface ClosingApp extends EggProcess {
 }
 
 /** Both in ms. */
-export type DrainTimes = Required<DrainConfig>;
+type DrainTimes = Required<DrainConfig>;
 
 /** The share of Egg's time limit that a worker drains for. In the rest it closes adapters, Redis and what the application has. */
 const DRAIN_SHARE = 0.8;

@@ -2,6 +2,9 @@
 import { inspect } from 'node:util';
 import { ConfigError } from '../errors';
 
+/** The longest timer of Node, in ms. */
+export const LONGEST_TIMER = 2 ** 31 - 1;
+
 const HIDDEN = { [inspect.custom]: () => '{…}' };
 
 /** Returns a list of names, which is empty if it is not set. */
@@ -33,4 +36,13 @@ export function onlyKeys(where: string, value: object, allowed: string[]): void 
     const shown = typeof found === 'object' && found !== null && !Array.isArray(found) ? HIDDEN : found;
     throw new ConfigError(`${where}.${key}`, shown, `one of: ${allowed.join(', ')}`, `unknown option ${key}`);
   }
+}
+
+/** Returns a number of ms, or undefined if it is not set. */
+export function milliseconds(key: string, value: unknown): number | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value !== 'number' || !(value >= 0 && value <= LONGEST_TIMER)) {
+    throw new ConfigError(key, value, 'milliseconds: a number that is not negative');
+  }
+  return value;
 }

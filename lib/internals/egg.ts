@@ -187,7 +187,7 @@ export function registerBeforeClose(app: Application, fn: () => Promise<void>): 
 }
 
 /** The options with which Egg's master has started a worker or the agent. */
-export interface MasterOptions {
+interface MasterOptions {
   workers?: number;
   sticky?: boolean;
   clusterPort?: number;

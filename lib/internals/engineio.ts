@@ -5,7 +5,7 @@ import type { Server } from 'socket.io';
 import { type Member, property } from './members';
 
 /** A low-level connection: long-polling, a WebSocket or WebTransport. */
-export interface Transport {
+interface Transport {
   readonly name: string;
   readonly readyState: string;
   /** Of long-polling: how long a closing transport waits for the next request of the client, in ms. */

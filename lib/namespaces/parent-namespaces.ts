@@ -27,7 +27,7 @@ interface Parent {
   params(name: string): Params | undefined;
 }
 
-export interface ParentOptions {
+interface ParentOptions {
   readonly children: ChildNamespaces;
   /** Creates the adapter of a parent, which calls the adapters of its children. */
   readonly adapter: (parent: Namespace) => Adapter;

@@ -13,7 +13,7 @@ import type { ParentNamespaces } from './parent-namespaces';
 const debug = debuglog('egg-socket.io:namespaces');
 
 /** What every namespace gets. */
-export interface SetupOptions {
+interface SetupOptions {
   readonly reporting: ErrorReporting;
   readonly generateId: GenerateId | undefined;
   readonly users: Users;

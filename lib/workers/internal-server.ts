@@ -18,7 +18,7 @@ export const DRAIN_PATH = '/drain/';
 const ADDED_HEADER_SIZE = 1024;
 
 /** What the internal server calls. */
-export interface InternalHandlers {
+interface InternalHandlers {
   /** Handles a request of a client of this worker. */
   request(req: IncomingMessage, res: ServerResponse): void;
   /** Handles an upgrade of a client of this worker. */

@@ -15,7 +15,7 @@ const HOP_BY_HOP_AND_BODY = new Set([...HOP_BY_HOP, 'content-length']);
 const UPGRADE_TIMEOUT = 10_000;
 
 /** The internal server of another worker. */
-export interface Destination {
+interface Destination {
   /** The path of its unix socket. */
   socketPath: string;
   /** Called if the request cannot be forwarded. */

@@ -30,7 +30,7 @@ export function workerIdOf(sessionId: unknown): string | undefined {
 }
 
 /** What listens on a socket of a worker: its internal HTTP server, or the server of its links. */
-export type SocketKind = 'http' | 'link';
+type SocketKind = 'http' | 'link';
 
 const KINDS = ['http', 'link'] as const;
 

@@ -1,8 +1,7 @@
 // Creates the clients of ioredis for config.io.redis.
 import type { Application } from 'egg';
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
-import type { RedisKind, ResolvedRedis } from '../../config/redis';
-import { ConfigError } from '../../errors';
+import { type EggClient, findEggClient, type RedisKind, type ResolvedRedis } from '../../config/redis';
 import type { Clients } from './connection';
 
 /** Commands are not queued, and `Subscriber` subscribes anew. */
@@ -74,32 +73,6 @@ function optionsOf({ client, nodes = [] }: EggClient): { options: RedisOptions; 
   const password = redisOptions?.password ?? nodes.find((node) => node.password)?.password;
   const options = { ...client.options, lazyConnect: false, redisOptions: { ...redisOptions, password } };
   return { options: {}, cluster: { nodes, options } };
-}
-
-/** The configuration of a client of egg-redis, as far as it is used. A Cluster has nodes. */
-type EggConfig = Partial<Pick<ClusterTarget, 'nodes'>>;
-type EggClient = EggConfig & { client: Redis | Cluster };
-
-function findEggClient(app: Application, clientName: string): EggClient {
-  const { redis, config } = app as {
-    redis?: unknown;
-    config: { redis?: { client?: EggConfig; clients?: Record<string, EggConfig>; default?: EggConfig } };
-  };
-  const { client: single, clients, default: defaults } = config.redis ?? {};
-  const configs = clients ?? (single ? { default: single } : {});
-  const names = Object.keys(configs);
-  if (redis && names.includes(clientName)) {
-    // If egg-redis has one client, that is app.redis, whose get() is the command GET.
-    const client = (clients ? (redis as Map<string, unknown>).get(clientName) : redis) as Redis | Cluster;
-    return { ...defaults, ...configs[clientName], client };
-  }
-  let allowed = `the clients of config.redis: ${names.map((name) => `'${name}'`).join(', ') || 'none'}`;
-  let problem = `no client ${clientName} of egg-redis`;
-  if (!redis) {
-    allowed = 'host, port, auth_pass and db instead, if the application has no egg-redis';
-    problem = 'the plugin redis is missing: install egg-redis (Egg 4: @eggjs/redis) and enable it in config/plugin';
-  }
-  throw new ConfigError('config.io.redis.clientName', clientName, allowed, problem);
 }
 
 /** Not by instanceof: egg-redis may have loaded another ioredis. */

@@ -73,7 +73,7 @@ export class OutageLog {
     this.#settle(true);
     if (this.#reasons === undefined) return;
     const line = `[egg-socket.io] Redis ${this.name}: connected`;
-    if (this.lost > 0) this.logger.warn(`${line}; messages to other workers lost meanwhile: ${this.lost}`);
+    if (this.lost > 0) this.logger.warn(`${line}; messages to other workers lost in the meantime: ${this.lost}`);
     else this.logger.info(line);
     this.#reasons = undefined;
     this.lost = 0;
