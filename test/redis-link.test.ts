@@ -40,11 +40,12 @@ describe('the connection to redis', () => {
       patience,
     );
     const heard: string[] = [];
-    made.subscriber.on('messageBuffer', (_channel, message) => heard.push(String(message)));
-    made.subscriber.subscribe(['channel']);
+    const subscription = made.subscriber.open();
+    subscription.on('messageBuffer', (_channel, message) => heard.push(String(message)));
+    subscription.subscribe(['channel']);
     await made.settled(5000);
     opened.push(made);
-    return { link: made, pub, sub, log, heard };
+    return { link: made, subscription, pub, sub, log, heard };
   }
 
   for (const ownsPub of [true, false]) {
@@ -98,12 +99,12 @@ describe('the connection to redis', () => {
   });
 
   it('should subscribe and unsubscribe in an outage', async () => {
-    const { link: made } = await link();
+    const { link: made, subscription } = await link();
     await redis.kill();
     await until('the outage is noticed', () => !made.up);
-    made.subscriber.subscribe(['new']);
-    made.subscriber.unsubscribe(['channel']);
-    made.subscriber.psubscribe('pattern*');
+    subscription.subscribe(['new']);
+    subscription.unsubscribe(['channel']);
+    subscription.psubscribe('pattern*');
     await redis.start();
     await until('the connection is up', () => made.up);
     assert.deepEqual(await redis.command('PUBSUB', 'CHANNELS'), ['new']);
@@ -113,9 +114,9 @@ describe('the connection to redis', () => {
 
   it('should log once that Redis refuses a command, and continue', async () => {
     await redis.command('ACL', 'SETUSER', 'limited', 'on', '>secret', '+@all', 'resetchannels', '&channel');
-    const { link: made, log, heard } = await link({ username: 'limited', password: 'secret' });
+    const { link: made, subscription, log, heard } = await link({ username: 'limited', password: 'secret' });
     for (let n = 0; n < 3; n++) made.publisher.publish('elsewhere', 'x');
-    made.subscriber.subscribe(['elsewhere']);
+    subscription.subscribe(['elsewhere']);
     made.publisher.publish('channel', 'allowed');
     await until('messages arrive', () => heard.includes('allowed'));
     await until('it is logged', () => log.length === 1);
@@ -169,7 +170,7 @@ it('a connection to redis should subscribe to a sharded channel of a Cluster onc
   const log = { failed: (err: Error) => refused.push(err.message), recovered() {} };
   const subscriber = new Subscriber(log as never);
   subscriber.use(client as never);
-  subscriber.ssubscribe('channel');
+  subscriber.open().ssubscribe('channel');
   client.emit('subscribersReady');
   await until('the node has accepted', () => subscriber.up);
   // It comes back from a failure, say.

@@ -1,11 +1,13 @@
 // What the adapters 'redis-sharded' and 'redis-streams' have in common, which both extend ClusterAdapter of Socket.IO; and the former.
+import type { Namespace } from 'socket.io';
 import type { BroadcastOptions, ClusterMessage, ClusterResponse } from 'socket.io-adapter';
 import { Adapter, MessageType } from 'socket.io-adapter';
 import type { AdapterOptions } from '../../config/redis';
-import type { ClusterAdapterClass, CreateAdapter, Packet } from '../../internals/redis-adapters';
+import type { ClusterAdapterClass, Packet } from '../../internals/redis-adapters';
 import { encodable, ShardedRedisAdapter } from '../../internals/redis-adapters';
 import type { RedisConnection } from './connection';
 import type { Count } from './publisher';
+import type { Subscription } from './subscriber';
 
 const local = Adapter.prototype;
 
@@ -16,7 +18,8 @@ export function channelOf(nsp: { name: string }, { key }: AdapterOptions): strin
 
 /**
  * Extends a ClusterAdapter, which waits until Redis has a message before it acts on the sockets of this worker: `socket.emit` would
- * overtake `io.emit`. The returned class acts on them at once, whatever Redis does. It counts the workers by the command `count`.
+ * overtake `io.emit`. The returned class acts on them at once, whatever Redis does. It counts the workers by the command `count`. It is
+ * created with a namespace, the subscription of the adapter, and the other arguments of `Base`.
  */
 export function localFirst<Class extends ClusterAdapterClass>(
   Base: Class,
@@ -24,12 +27,19 @@ export function localFirst<Class extends ClusterAdapterClass>(
   options: AdapterOptions,
   count: Count,
 ): Class {
-  const { log, subscriber } = connection;
+  const { log } = connection;
   const { requestsTimeout: timeout } = options;
 
   return class extends Base {
+    readonly #subscription: Subscription;
     /** Whether the latest `broadcastWithAck` was for this worker alone. */
     #isLocal = false;
+
+    // biome-ignore lint/suspicious/noExplicitAny: TypeScript requires it of a mixin
+    constructor(...[nsp, subscription, ...rest]: any[]) {
+      super(nsp, ...rest);
+      this.#subscription = subscription;
+    }
 
     override broadcast(packet: Packet, opts: BroadcastOptions): void {
       this.#publish(MessageType.BROADCAST, opts, { packet });
@@ -64,10 +74,13 @@ export function localFirst<Class extends ClusterAdapterClass>(
     }
 
     /** Socket.IO calls `serverCount()` right after `broadcastWithAck()`, even for a local broadcast. */
-    override serverCount(): Promise<number> {
+    override async serverCount(): Promise<number> {
       const isLocal = this.#isLocal;
       this.#isLocal = false;
-      return isLocal ? Promise.resolve(1) : connection.count(channelOf(this.nsp, options), timeout, count);
+      if (isLocal) return 1;
+      // This worker is counted as well.
+      await this.#subscription.settled(timeout);
+      return connection.count(channelOf(this.nsp, options), timeout, count);
     }
 
     /** Socket.IO ignores the returned promise. */
@@ -86,7 +99,7 @@ export function localFirst<Class extends ClusterAdapterClass>(
       const plain = encodable(message);
       const isRequest = 'data' in message && 'requestId' in message.data;
       // In a namespace that was just created, a response would come before this worker has subscribed.
-      if (isRequest && subscriber.isSubscribing) await subscriber.settled(timeout);
+      if (isRequest && this.#subscription.isSubscribing) await this.#subscription.settled(timeout);
       return super.doPublish(plain);
     }
 
@@ -112,18 +125,31 @@ export function localFirst<Class extends ClusterAdapterClass>(
  * Returns a function that creates adapters for 'redis-sharded'. With `otherIds`, sockets can have ids that are not Socket.IO's:
  * ShardedRedisAdapter recognizes the room of a socket by the length of its id, and publishes to any other room on a channel of its own.
  */
-export function shardedAdapter(connection: RedisConnection, options: AdapterOptions, otherIds: boolean): CreateAdapter {
-  const { publisher, subscriber } = connection;
+export function shardedAdapter(
+  connection: RedisConnection,
+  options: AdapterOptions,
+  otherIds: boolean,
+): (nsp: Namespace, subscription: Subscription) => Adapter {
+  const { publisher } = connection;
   const { key: channelPrefix, requestsTimeout, subscriptionMode: mode } = options;
   const subscriptionMode = mode === 'dynamic' && otherIds ? 'dynamic-private' : mode;
   const StaticAdapter = localFirst(ShardedRedisAdapter, connection, options, 'SHARDNUMSUB');
   class DynamicAdapter extends StaticAdapter {
+    constructor(
+      nsp: Namespace,
+      private readonly subscription: Subscription,
+      ...rest: unknown[]
+    ) {
+      super(nsp, subscription, ...rest);
+    }
+
     /** When the returned promise resolves, the other workers reach the socket in its rooms. */
-    override addAll(id: string, rooms: Set<string>): Promise<void> {
+    override async addAll(id: string, rooms: Set<string>): Promise<void> {
       super.addAll(id, rooms);
-      return subscriber.settled(requestsTimeout);
+      await this.subscription.settled(requestsTimeout);
     }
   }
   const ShardedAdapter = subscriptionMode === 'static' ? StaticAdapter : DynamicAdapter;
-  return (nsp) => new ShardedAdapter(nsp, publisher, subscriber, { channelPrefix, subscriptionMode });
+  const libraryOptions = { channelPrefix, subscriptionMode };
+  return (nsp, subscription) => new ShardedAdapter(nsp, subscription, publisher, subscription, libraryOptions);
 }

@@ -4,16 +4,24 @@ import { Adapter, type BroadcastOptions } from 'socket.io-adapter';
 import type { AdapterOptions } from '../../config/redis';
 import { convertMessages, LibraryRedisAdapter } from '../../internals/redis-adapters';
 import type { RedisConnection } from './connection';
+import type { Subscription } from './subscriber';
 
 /** Requests to other workers are rejected during an outage. */
 export class SafeRedisAdapter extends LibraryRedisAdapter {
   readonly #connection: RedisConnection;
+  readonly #subscription: Subscription;
   /** Whether the latest `broadcastWithAck` was for this worker alone. */
   #isLocal = false;
 
-  constructor(nsp: Namespace, connection: RedisConnection, { key, requestsTimeout }: AdapterOptions) {
-    super(nsp, connection.publisher, connection.subscriber, { key, requestsTimeout });
+  constructor(
+    nsp: Namespace,
+    subscription: Subscription,
+    connection: RedisConnection,
+    { key, requestsTimeout }: AdapterOptions,
+  ) {
+    super(nsp, connection.publisher, subscription, { key, requestsTimeout });
     this.#connection = connection;
+    this.#subscription = subscription;
     convertMessages(this);
   }
 
@@ -54,7 +62,10 @@ export class SafeRedisAdapter extends LibraryRedisAdapter {
   override async serverCount(): Promise<number> {
     const isLocal = this.#isLocal;
     this.#isLocal = false;
-    return isLocal ? 1 : this.#connection.count(this.requestChannel, this.requestsTimeout);
+    if (isLocal) return 1;
+    // This worker is counted as well.
+    await this.#subscription.settled(this.requestsTimeout);
+    return this.#connection.count(this.requestChannel, this.requestsTimeout);
   }
 
   /** Ignores the messages of this worker: done again, they would undo what was done since. */
