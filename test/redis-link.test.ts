@@ -123,6 +123,19 @@ describe('the connection to redis', () => {
     assert.match(log[0]!, /NOPERM/);
   });
 
+  it('should subscribe to the other channels of one turn if Redis refuses one', async () => {
+    await redis.command('ACL', 'SETUSER', 'limited', 'on', '>secret', '+@all', 'resetchannels', '&channel', '&more');
+    const { link: made, subscription, log, heard } = await link({ username: 'limited', password: 'secret' });
+    const refused = made.subscriber.open();
+    refused.subscribe(['elsewhere']);
+    subscription.subscribe(['more']);
+    await refused.settled(5000);
+    await redis.command('PUBLISH', 'more', 'allowed');
+    await until('messages arrive', () => heard.includes('allowed'));
+    assert.equal(log.length, 1);
+    assert.match(log[0]!, /NOPERM/);
+  });
+
   it('should log no password', async () => {
     const { sub, log } = await link({ password: 'secret' });
     sub.emit('error', Object.assign(new Error("can't take secret"), { command: { name: 'auth', args: ['secret'] } }));

@@ -27,11 +27,13 @@ export interface RedisConfig extends RedisOptions, Omit<ClusterOptions, keyof Re
   nodes?: RedisNode[];
   /**
    * The prefix of the channels, and the name of the stream. All workers that share rooms need the same. Applications that share a Redis
-   * server and no rooms need different ones, since channels have no `db`.
+   * server and no rooms need different ones, since channels have no `db`. With `keyPrefix`, it is `keyPrefix + key`.
    *
    * @default 'socket.io'
    */
   key?: string;
+  /** Is put before `key`. With `clientName`, it is that of the client of egg-redis. */
+  keyPrefix?: string;
   /**
    * How long `fetchSockets()` and other requests wait for the responses of other workers, and how long the first clients of a namespace
    * wait until Redis has subscribed to its channels, in ms.
@@ -108,10 +110,15 @@ const ONLY: Array<[key: 'subscriptionMode' | 'maxLen' | 'readCount', kind: Redis
   ['readCount', 'redis-streams'],
 ];
 
-/** Returns the options of the adapter, complete. */
-export function adapterOptions({ adapter }: ResolvedRedis): AdapterOptions {
+/**
+ * Returns the options of the adapter, complete.
+ *
+ * @param keyPrefix - is put before the key
+ */
+export function adapterOptions({ adapter }: ResolvedRedis, keyPrefix = ''): AdapterOptions {
   const set = Object.entries(adapter).filter(([, value]) => value !== undefined);
-  return { ...DEFAULTS, ...Object.fromEntries(set) };
+  const options: AdapterOptions = { ...DEFAULTS, ...Object.fromEntries(set) };
+  return { ...options, key: keyPrefix + options.key };
 }
 
 /**
@@ -179,6 +186,7 @@ const CHECKS: Record<string, Check> = {
   path: text,
   clientName: text,
   key: text,
+  keyPrefix: [(value) => typeof value === 'string', 'a string'],
   auth_pass: PASSWORD,
   password: PASSWORD,
   port: [(value) => isCount(value) && Number(value) > 0 && Number(value) < 65_536, 'a port number, from 1 to 65535'],

@@ -28,9 +28,9 @@ const BOOT_WAIT = 3000;
 export function useRedis(app: Application, kind: RedisKind): { ready: Promise<void>; close(): Promise<void> } {
   assertRedisAdapters();
   const { redis, generateId, init } = configOf(app);
-  const options = adapterOptions(redis as ResolvedRedis);
-  const { key, readCount } = options;
   const clients = createClients(app, redis as ResolvedRedis, kind);
+  const options = adapterOptions(redis as ResolvedRedis, clients.keyPrefix);
+  const { key, readCount } = options;
   const connection = new RedisConnection(clients, app.coreLogger);
   const creators: Record<RedisKind, () => (nsp: Namespace, subscription: Subscription) => Adapter> = {
     redis: () => (nsp, subscription) => new SafeRedisAdapter(nsp, subscription, connection, options),
