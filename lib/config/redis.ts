@@ -2,6 +2,7 @@
 import type { Application } from 'egg';
 import type { Cluster, ClusterOptions, Redis, RedisOptions } from 'ioredis';
 import { ConfigError } from '../errors';
+import { LONGEST_TIMER } from './validate';
 
 /** The adapters that connect workers through Redis. */
 export type RedisKind = 'redis' | 'redis-sharded' | 'redis-streams';
@@ -40,6 +41,13 @@ export interface RedisConfig extends RedisOptions, Omit<ClusterOptions, keyof Re
    */
   requestsTimeout?: number;
   /**
+   * How long Redis may leave a command unanswered or deliver no message, in ms, 100 at least. If it takes longer, the connections are
+   * replaced. Each worker sends a message to itself three times in that time.
+   *
+   * @default 10000
+   */
+  healthTimeout?: number;
+  /**
    * For `'redis-sharded'`: which rooms have a channel of their own, and with it a node of the Cluster. `'static'`: none; all events of a
    * namespace have one channel. `'dynamic'`: the rooms that sockets have joined. `'dynamic-private'`: these, and the room of each socket.
    * All workers need the same. Only `'static'` keeps the order of events across rooms and reaches a socket in a room that it has just
@@ -74,12 +82,13 @@ interface RedisNode {
 
 /** The options of the adapters. */
 export type AdapterOptions = Required<
-  Pick<RedisConfig, 'key' | 'requestsTimeout' | 'subscriptionMode' | 'maxLen' | 'readCount'>
+  Pick<RedisConfig, 'key' | 'requestsTimeout' | 'healthTimeout' | 'subscriptionMode' | 'maxLen' | 'readCount'>
 >;
 
 const DEFAULTS: AdapterOptions = {
   key: 'socket.io',
   requestsTimeout: 5000,
+  healthTimeout: 10_000,
   subscriptionMode: 'static',
   maxLen: 10_000,
   readCount: 100,
@@ -138,8 +147,8 @@ export function resolveRedis(
   // Undefined and null, from the environment say, are as unset. Some options of ioredis may be null.
   const set = Object.entries(raw).filter(([key, value]) => value !== undefined && (value !== null || !isChecked(key)));
   const all = Object.fromEntries(set) as RedisConfig;
-  const { clientName, key, requestsTimeout, auth_pass, cluster, nodes, ...options } = all;
-  const adapter: Partial<AdapterOptions> = { key, requestsTimeout };
+  const { clientName, key, requestsTimeout, healthTimeout, auth_pass, cluster, nodes, ...options } = all;
+  const adapter: Partial<AdapterOptions> = { key, requestsTimeout, healthTimeout };
   for (const [name, kind] of ONLY) {
     if (options[name] === undefined) continue;
     Object.assign(adapter, { [name]: options[name] });
@@ -155,7 +164,7 @@ export function resolveRedis(
     throw new ConfigError(
       'config.io.redis.clientName',
       clientName,
-      `either clientName, beside it only key and requestsTimeout, or the options of a connection: remove clientName or ${others.join(', ')}`,
+      `either clientName, beside it only key, requestsTimeout and healthTimeout, or the options of a connection: remove clientName or ${others.join(', ')}`,
     );
   }
   const resolved = resolveCluster(cluster, nodes, options);
@@ -187,6 +196,7 @@ const CHECKS: Record<string, Check> = {
   maxLen: [isPositive, 'a whole number greater than 0'],
   readCount: [isPositive, 'a whole number greater than 0'],
   requestsTimeout: [(value) => typeof value === 'number' && value > 0, 'a number of ms greater than 0'],
+  healthTimeout: [isHealthTimeout, `a number of ms from 100 to ${LONGEST_TIMER}`],
 };
 
 /** Options of egg-socket.io 4 and of other libraries, and what to write instead. */
@@ -216,6 +226,10 @@ function checkOption(key: string, value: unknown, warnings: string[]): void {
 /** Whether an option is checked here. ioredis checks the others. */
 function isChecked(key: string): boolean {
   return Object.hasOwn(CHECKS, key);
+}
+
+function isHealthTimeout(value: unknown): boolean {
+  return typeof value === 'number' && value >= 100 && value <= LONGEST_TIMER;
 }
 
 function isPositive(value: unknown): boolean {

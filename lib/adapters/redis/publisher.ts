@@ -13,18 +13,17 @@ type Message = string | Buffer;
 export class Publisher {
   readonly #commands: Commands;
 
-  /** @param owned - whether a silent connection is replaced by a new one */
+  /**
+   * @param patience - how long Redis may leave a command unanswered, in ms
+   * @param silent - called if it does
+   */
   constructor(
     private readonly client: Redis,
     private readonly log: OutageLog,
     patience: number,
-    owned: boolean,
+    silent: () => void,
   ) {
-    this.#commands = new Commands(patience, (isSilent) => {
-      if (!isSilent) return log.recovered();
-      log.failed(new Error(`no answer for ${patience} ms`));
-      if (owned) client.disconnect(true);
-    });
+    this.#commands = new Commands(patience, (isSilent) => (isSilent ? silent() : log.recovered()));
   }
 
   get up(): boolean {
@@ -75,28 +74,34 @@ export class Publisher {
 
 const CONNECTION_LOST = new Error('Connection is closed.');
 
+/** The patience with a command is spent in so many steps. */
+const STEPS = 3;
+
 /** The commands of one client that Redis has not answered, oldest first. */
 export class Commands {
   /** Whether the oldest was not answered in time, and no other since. */
   isSilent = false;
   readonly #open = new Set<{ sentAt: number; reject: (err: Error) => void }>();
+  /** Counts steps. However long the worker itself was blocked or stopped, that is one step, and the answers are read in the next. */
+  #step = 0;
   #timer: NodeJS.Timeout | undefined;
 
   /** @param changed - called when `isSilent` changes: Redis has left a command unanswered for `patience` ms, or answers again */
   constructor(
-    private readonly patience?: number,
-    private readonly changed = (_isSilent: boolean) => {},
+    private readonly patience: number,
+    private readonly changed: (isSilent: boolean) => void,
   ) {}
 
   /** Returns the answer. It is rejected if the connection is lost: ioredis does not do that if it must not send commands again. */
   wait<T>(answer: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      const command = { sentAt: performance.now(), reject };
+      const command = { sentAt: this.#step, reject };
       this.#open.add(command);
-      if (this.patience !== undefined && this.#timer === undefined) this.#watch(this.patience);
+      if (this.#timer === undefined) this.#watch();
       const answered = () => {
         if (!this.#open.delete(command) || !this.isSilent) return;
         this.isSilent = false;
+        if (this.#timer === undefined && this.#open.size > 0) this.#watch();
         this.changed(false);
       };
       answer.finally(answered).then(resolve, reject);
@@ -116,18 +121,19 @@ export class Commands {
    * Finds a connection that is dead although it is open: commands would pile up for the minutes until TCP gives up. The oldest command
    * decides, since one node of a Redis Cluster may be silent while the others answer.
    */
-  #watch(patience: number, ms = patience): void {
+  #watch(): void {
     const check = () => {
       this.#timer = undefined;
+      this.#step++;
       const [oldest] = this.#open;
       if (oldest === undefined) return;
-      const rest = oldest.sentAt + patience - performance.now();
-      if (rest > 0) return this.#watch(patience, rest);
+      // The first step of a command was shorter.
+      if (this.#step - oldest.sentAt <= STEPS) return this.#watch();
       this.isSilent = true;
       this.changed(true);
     };
-    // After the next poll phase: a worker that was busy reads the answers first.
-    const timer = setTimeout(() => setImmediate(() => timer === this.#timer && check()), ms).unref();
+    // After the next poll phase, which reads what has arrived.
+    const timer = setTimeout(() => setImmediate(() => timer === this.#timer && check()), this.patience / STEPS).unref();
     this.#timer = timer;
   }
 }

@@ -20,15 +20,25 @@ export class Subscriber {
   #client!: Redis;
   readonly #channels = { subscribe: new Set<string>(), psubscribe: new Set<string>(), ssubscribe: new Set<string>() };
   readonly #listeners: Record<string, Set<Listener>> = Object.fromEntries(EVENTS.map((event) => [event, new Set()]));
-  readonly #commands = new Commands();
+  readonly #commands: Commands;
   /** The subscriptions of the current connection that Redis has not confirmed. */
   readonly #unconfirmed = new Set<Promise<void>>();
   #isSubscribed = false;
 
-  constructor(private readonly log: OutageLog) {}
+  /**
+   * @param patience - how long Redis may leave a subscription unconfirmed, in ms
+   * @param silent - called if it does
+   */
+  constructor(
+    private readonly log: OutageLog,
+    patience: number,
+    silent: () => void,
+  ) {
+    this.#commands = new Commands(patience, (isSilent) => (isSilent ? silent() : log.recovered()));
+  }
 
   get up(): boolean {
-    return this.#client.status === 'ready' && this.#isSubscribed;
+    return this.#client.status === 'ready' && this.#isSubscribed && !this.#commands.isSilent;
   }
 
   get isSubscribing(): boolean {
@@ -73,7 +83,8 @@ export class Subscriber {
     if (status !== 'ready') return;
     try {
       const commands = Object.keys(this.#channels) as Command[];
-      await Promise.all(commands.map((command) => this.#send(command, [...this.#channels[command]])));
+      const sent = commands.map((command) => this.#send(command, [...this.#channels[command]]));
+      await this.#commands.wait(Promise.all(sent));
       this.#isSubscribed = true;
       this.log.recovered();
     } catch (err) {
