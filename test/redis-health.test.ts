@@ -5,6 +5,7 @@ import type { IoConfig } from '../lib';
 import { mm, type Running } from './support/app';
 import { startProxy, type TcpProxy, type Use } from './support/proxy';
 import { flows, inRoom, type RedisServer, startRedis, startWorker } from './support/redis';
+import { type RedisSentinel, startRedisSentinel } from './support/redis-sentinel';
 import { next, until } from './support/wait';
 
 /** In ms. A busy machine delays messages for less. */
@@ -84,6 +85,57 @@ for (const [adapter, uses] of Object.entries(USES)) {
     });
   });
 }
+
+for (const adapter of Object.keys(USES)) {
+  describe(`${adapter} with Sentinel`, () => {
+    let redis: RedisSentinel;
+
+    beforeEach(async () => {
+      redis = await startRedisSentinel();
+    });
+    afterEach(() => redis.stop());
+
+    for (const [fault, fail] of [
+      ['killed', (master: RedisServer) => master.kill()],
+      ['hung', (master: RedisServer) => master.pause()],
+    ] as const) {
+      it(`should use the new master if the old one is ${fault}`, async () => {
+        const config = { ...redis.config, healthTimeout };
+        const io = { adapter } as IoConfig;
+        const [a, b] = [await startWorker(config, { io }), await startWorker(config, { io })];
+        await flows(a, b);
+        await flows(b, a);
+        const lines = recordRedis(a.app);
+        await fail(redis.master);
+        await redis.failedOver();
+        await flows(a, b);
+        await flows(b, a);
+        await until('it is logged', () => lines.some((line) => /connected/.test(line)));
+        await Promise.all([inRoom(a, 'room'), inRoom(b, 'room')]);
+        await until('the others can be asked', async () => {
+          const sockets = await a.app.io
+            .in('room')
+            .fetchSockets()
+            .catch(() => []);
+          return sockets.length === 2;
+        });
+      });
+    }
+  });
+}
+
+it('redis should ask another Sentinel if one hangs', async () => {
+  const redis = await startRedisSentinel();
+  const hanging = await startRedis();
+  hanging.pause();
+  const sentinels = [{ host: '127.0.0.1', port: hanging.port }, ...redis.config.sentinels!];
+  const config = { ...redis.config, sentinels, healthTimeout };
+  const [a, b] = [await startWorker(config), await startWorker(config)];
+  await flows(a, b);
+  await Promise.all([a.close(), b.close()]);
+  await hanging.stop();
+  await redis.stop();
+});
 
 describe('a worker that was blocked', () => {
   let redis: RedisServer;

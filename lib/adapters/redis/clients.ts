@@ -1,7 +1,7 @@
 // Creates the clients of ioredis for config.io.redis.
 import type { Application } from 'egg';
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
-import { type EggClient, findEggClient, type RedisKind, type ResolvedRedis } from '../../config/redis';
+import { adapterOptions, type EggClient, findEggClient, type RedisKind, type ResolvedRedis } from '../../config/redis';
 import type { Clients } from './connection';
 
 /** Commands are not queued, and `Subscriber` subscribes anew. */
@@ -24,9 +24,11 @@ export function createClients(app: Application, config: ResolvedRedis, kind: Red
   // ioredis adds a prefix to the name of a sharded channel, and does not remove it from the channel of a message.
   const more = kind === 'redis-sharded' ? { keyPrefix: '' } : {};
   const { options, cluster }: { options: RedisOptions; cluster?: ClusterTarget } = found ? optionsOf(found) : config;
+  // By default, ioredis waits for the answer of a Sentinel forever, and asks no other one.
+  const { healthTimeout: sentinelCommandTimeout } = adapterOptions(config);
   const connect = cluster
     ? () => connectCluster(cluster, more)
-    : () => new Redis({ keepAlive: KEEP_ALIVE, ...options, ...MANAGED, ...more });
+    : () => new Redis({ keepAlive: KEEP_ALIVE, sentinelCommandTimeout, ...options, ...MANAGED, ...more });
   const next = cluster && kind === 'redis-sharded' ? nextSharded(cluster, more) : undefined;
   return {
     pub: connect(),

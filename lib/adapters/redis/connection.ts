@@ -42,6 +42,7 @@ export class RedisConnection {
   /** Called when the connection is closed. */
   readonly cleanups: Array<() => void> = [];
   #isClosed = false;
+  readonly #noAnswer: string;
   /** Attempts to connect since the subscriber was connected. */
   #attempts = 0;
 
@@ -52,7 +53,8 @@ export class RedisConnection {
   ) {
     const { pub, sub, name, password } = clients;
     const { healthTimeout } = options;
-    const silent = () => this.#silent();
+    this.#noAnswer = `no answer for ${healthTimeout} ms`;
+    const silent = () => this.#renew(this.#noAnswer);
     this.log = new OutageLog(logger, name, password, () => this.#confirmUp());
     this.publisher = new Publisher(pub, this.log, healthTimeout, silent);
     this.subscriber = new Subscriber(this.log, healthTimeout, silent);
@@ -127,17 +129,17 @@ export class RedisConnection {
     return this.up;
   }
 
-  /** Called if a connection is open and Redis does not answer. */
-  #silent(): void {
-    this.#renew(`no answer for ${this.options.healthTimeout} ms`);
-  }
-
   /** Replaces the connections, long before TCP gives up. With Sentinel, the new ones are to the current master. */
   #renew(reason: string): void {
-    if (this.#isClosed) return;
+    const { pub, sub } = this.clients;
+    for (const client of [pub, sub]) this.#reconnect(client, reason);
+  }
+
+  /** A client of egg-redis is left alone. */
+  #reconnect(client: Redis, reason: string): void {
+    const { pub, ownsPub } = this.clients;
     this.log.failed(new Error(reason));
-    const { pub, sub, ownsPub } = this.clients;
-    for (const client of ownsPub ? [pub, sub] : [sub]) reconnect(client);
+    if (client !== pub || ownsPub) reconnect(client);
   }
 
   #listen(client: Redis, side: Side): void {
@@ -146,10 +148,8 @@ export class RedisConnection {
     const listeners: Record<string, (err: Error) => void> = {
       connect: () => {
         // ioredis waits for the answers to AUTH and INFO forever.
-        const isStuck = () => client.status === 'connect';
-        handshake = setTimeout(() => {
-          setImmediate(() => isStuck() && this.#silent());
-        }, this.options.healthTimeout).unref();
+        const check = () => client.status === 'connect' && this.#reconnect(client, this.#noAnswer);
+        handshake = setTimeout(() => setImmediate(check), this.options.healthTimeout).unref();
       },
       ready: () => {
         debug('%s connected', side.constructor.name);

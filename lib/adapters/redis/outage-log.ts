@@ -14,6 +14,8 @@ const CALM = 5000;
 /** The errors of ioredis for a command whose connection is lost. */
 const NO_CONNECTION = /^(Stream isn't writeable|Connection is closed)/;
 const LOST = 'connection lost';
+/** The error of ioredis after each round through the Sentinels, also if it was to none of them. */
+const SENTINELS = /^All sentinels are unreachable\. Retrying from scratch after \d+ms\.( Last error: )?/;
 /** The errors of a Redis before 7.0 for the commands of sharded channels. */
 const TOO_OLD = /^ERR unknown (command|subcommand) .*(s(un)?subscribe|spublish|shardnumsub)/i;
 const SHARDED = "config.io.adapter 'redis-sharded' needs Redis 7.0 or later";
@@ -57,6 +59,7 @@ export class OutageLog {
     this.#settle(true);
     this.#calm.refresh();
     const reason = err ? this.#reason(err) : LOST;
+    if (reason === '') return;
     debug('%s failed: %s', this.name, reason);
     this.#reasons ??= new Set();
     const { size } = this.#reasons;
@@ -108,6 +111,8 @@ export class OutageLog {
     if (NO_CONNECTION.test(err.message)) return LOST;
     if (TOO_OLD.test(err.message)) return `${err.message.split(',', 1)[0]}: ${SHARDED}`;
     if (CROSS_SLOT.test(err.message)) return IN_CLUSTER;
+    if (SENTINELS.test(err.message))
+      return err.message.replace(SENTINELS, (_, last) => (last ? 'no Sentinel answers: ' : ''));
     // The reason why no node of a Redis Cluster can be reached.
     if (err.lastNodeError) return this.#reason(err.lastNodeError);
     // If a host has several addresses, the error of all attempts has no message.
