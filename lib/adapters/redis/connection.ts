@@ -54,10 +54,9 @@ export class RedisConnection {
     const { pub, sub, name, password } = clients;
     const { healthTimeout } = options;
     this.#noAnswer = `no answer for ${healthTimeout} ms`;
-    const silent = () => this.#renew(this.#noAnswer);
     this.log = new OutageLog(logger, name, password, () => this.#confirmUp());
-    this.publisher = new Publisher(pub, this.log, healthTimeout, silent);
-    this.subscriber = new Subscriber(this.log, healthTimeout, silent);
+    this.publisher = new Publisher(pub, this.log, healthTimeout, () => this.#renew(this.#noAnswer));
+    this.subscriber = new Subscriber(this.log, healthTimeout, () => this.#reconnect(this.clients.sub, this.#noAnswer));
     this.add(this.publisher, pub);
     this.add(this.subscriber, sub);
     this.#probe = new Probe(this.publisher, this.subscriber, options, {
@@ -140,6 +139,7 @@ export class RedisConnection {
     const { pub, ownsPub } = this.clients;
     this.log.failed(new Error(reason));
     if (client !== pub || ownsPub) reconnect(client);
+    else if (client.isCluster) this.publisher.reset();
   }
 
   #listen(client: Redis, side: Side): void {

@@ -12,6 +12,9 @@ type Message = string | Buffer;
 /** The publishing side of a connection. */
 export class Publisher {
   readonly #commands: Commands;
+  /** The node of a Redis Cluster that publishes, and the one that did before it. */
+  #node: Redis | undefined;
+  #lastNode = '';
 
   /**
    * @param patience - how long Redis may leave a command unanswered, in ms
@@ -31,7 +34,7 @@ export class Publisher {
   }
 
   // The commands of the adapters.
-  readonly publish = (channel: string, message: Message) => this.send((client) => client.publish(channel, message));
+  readonly publish = (channel: string, message: Message) => this.send(() => this.#publish(channel, message));
   readonly spublish = (channel: string, message: Message) => this.send((client) => client.spublish(channel, message));
   readonly xadd = (args: [stream: string, ...rest: string[]]) => this.send((client) => client.xadd(...args));
 
@@ -58,18 +61,49 @@ export class Publisher {
     return this.#commands.wait(command(this.client));
   }
 
+  /** Publishes an empty message. Throws as `ask` does. */
+  async probe(channel: string, sharded = false): Promise<unknown> {
+    return this.ask((client) => (sharded ? client.spublish(channel, '') : this.#publish(channel, '')));
+  }
+
   /** Returns how many workers subscribe to a channel. Throws as `ask` does. */
   async count(channel: string, command: Count = 'NUMSUB'): Promise<number> {
-    const nodes = this.client.isCluster ? (this.client as unknown as Cluster).nodes() : [this.client];
     // The types of ioredis do not accept a union of the two.
-    const ask = (node: Redis) => this.ask(() => node.pubsub(command as 'NUMSUB', channel));
-    const counts = await Promise.all(nodes.map(ask));
+    const ask = (node: Redis) => node.pubsub(command as 'NUMSUB', channel);
+    // Each node of a Redis Cluster counts its own. One that hangs is no reason to give up the others.
+    const counts = this.client.isCluster
+      ? await Promise.all((this.client as unknown as Cluster).nodes().map(ask))
+      : [await this.ask(ask)];
     return counts.reduce((sum: number, [, count]) => sum + Number(count), 0);
   }
 
+  /** Called when the connection is lost or is given up. */
   reset(): void {
     this.#commands.reset();
+    this.#node = undefined;
   }
+
+  /**
+   * All nodes of a Redis Cluster publish on channels that are not sharded. ioredis takes another one each time, so that messages overtake
+   * each other, and some are lost while one node hangs. This takes one until it fails, and then another one.
+   */
+  async #publish(channel: string, message: Message): Promise<number> {
+    const { client } = this;
+    if (!client.isCluster) return client.publish(channel, message);
+    const nodes = (client as unknown as Cluster).nodes('master');
+    if (this.#node === undefined || !nodes.includes(this.#node)) {
+      const others = nodes.filter((node) => nameOf(node) !== this.#lastNode);
+      const choice = others.length > 0 ? others : nodes;
+      this.#node = choice[Math.floor(Math.random() * choice.length)];
+      if (this.#node === undefined) return client.publish(channel, message);
+      this.#lastNode = nameOf(this.#node);
+    }
+    return this.#node.publish(channel, message);
+  }
+}
+
+function nameOf({ options }: Redis): string {
+  return `${options.host}:${options.port}`;
 }
 
 const CONNECTION_LOST = new Error('Connection is closed.');

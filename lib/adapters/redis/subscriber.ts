@@ -41,6 +41,15 @@ export class Subscriber {
     return this.#client.status === 'ready' && this.#isSubscribed && !this.#commands.isSilent;
   }
 
+  get isCluster(): boolean {
+    return this.#client.isCluster;
+  }
+
+  /** The sharded channels that are subscribed to. */
+  get sharded(): Iterable<string> {
+    return this.#channels.ssubscribe;
+  }
+
   get isSubscribing(): boolean {
     return this.#unconfirmed.size > 0;
   }
