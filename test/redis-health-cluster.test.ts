@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import type { IoConfig } from '../lib';
 import { logs, type Running } from './support/app';
+import { startProxy } from './support/proxy';
 import { flows, inRoom, type RedisServer, startWorker } from './support/redis';
 import { type RedisCluster, startRedisCluster } from './support/redis-cluster';
 import { until } from './support/wait';
@@ -87,5 +88,24 @@ for (const adapter of ['redis', 'redis-sharded', 'redis-streams'] as const) {
         for (const { error } of log) assert(error.length <= 10, `${error}`);
       });
     }
+
+    it('should notice that its subscriber is frozen, and receive messages on new connections', async () => {
+      const proxies = await Promise.all(redis.nodes.map(({ port }) => startProxy(port)));
+      const natMap = Object.fromEntries(redis.nodes.map(({ port }, n) => [`127.0.0.1:${port}`, proxies[n]!.config]));
+      const nodes = proxies.map(({ config }) => config);
+      const io: IoConfig = { adapter };
+      const a = await startWorker({ cluster: true, nodes, natMap, healthTimeout }, { io });
+      const b = await startWorker({ ...redis.config, healthTimeout: 10_000 }, { io });
+      await flows(a, b);
+      await flows(b, a);
+      const { error } = logs(a.app);
+      for (const proxy of proxies) proxy.freeze('subscriber');
+      await until('it is logged', () => error.length > 0);
+      assert.match(error[0], /no (answer|message was delivered) for 900 ms/);
+      await flows(b, a);
+      await flows(a, b);
+      await a.close();
+      await Promise.all(proxies.map((proxy) => proxy.stop()));
+    });
   });
 }
