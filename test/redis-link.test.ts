@@ -120,15 +120,41 @@ describe('the connection to redis', () => {
     assert.equal(await made.count('lost', 5000), Number.POSITIVE_INFINITY);
   });
 
-  it('should log once that Redis refuses a command, and continue', async () => {
+  it('should log once that Redis refuses a command, with its channel, and continue', async () => {
     await redis.command('ACL', 'SETUSER', 'limited', 'on', '>secret', '+@all', 'resetchannels', '&channel', '&test#*');
     const { link: made, log, heard } = await link({ username: 'limited', password: 'secret' });
-    for (let n = 0; n < 3; n++) made.publisher.publish('elsewhere', 'x');
-    made.subscriber.subscribe(['elsewhere']);
+    for (let n = 0; n < 3; n++) made.publisher.publish('elsewhere', 'a message');
     made.publisher.publish('channel', 'allowed');
     await until('messages arrive', () => heard.includes('allowed'));
     await until('it is logged', () => log.length === 1);
-    assert.match(log[0]!, /NOPERM/);
+    assert.match(log[0]!, /NOPERM .*: PUBLISH elsewhere\. docs\/cluster\.md .* the rights/);
+    assert.doesNotMatch(log[0]!, /a message|new attempt/);
+  });
+
+  it('should log that Redis refuses channels, and subscribe to them when it does not', async () => {
+    const user = [
+      'ACL',
+      'SETUSER',
+      'limited',
+      'on',
+      '>secret',
+      '+@all',
+      'resetchannels',
+      '&channel',
+      '&test#*',
+    ] as const;
+    await redis.command(...user);
+    const { link: made, log, heard } = await link({ username: 'limited', password: 'secret' });
+    made.subscriber.subscribe(['a', 'b', 'c', 'd', 'e']);
+    await until('it is logged', () => log.length === 1);
+    assert.match(log[0]!, /NOPERM .*: SUBSCRIBE a b c and 2 others\./);
+    assert.equal(made.up, false);
+    await redis.command(...user, '&?');
+    await until('the connection is up', () => made.up);
+    made.subscriber.on('messageBuffer', (channel) => heard.push(String(channel)));
+    await redis.command('PUBLISH', 'e', 'x');
+    await until('messages arrive', () => heard.includes('e'));
+    assert.equal(log.filter((line) => /NOPERM/.test(line)).length <= 2, true, `${log}`);
   });
 
   it('should log no password', async () => {

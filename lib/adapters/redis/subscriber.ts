@@ -12,7 +12,7 @@ const UNDO = { subscribe: 'unsubscribe', psubscribe: 'punsubscribe', ssubscribe:
 const ignore = () => {};
 /** The events of ioredis for messages. */
 const EVENTS = ['messageBuffer', 'pmessageBuffer', 'smessageBuffer'];
-/** A Redis Cluster that refuses is asked again after that many ms. */
+/** If Redis refuses a channel, it is asked again after that many ms. */
 const RETRY = 1000;
 
 /** The subscribing side of a connection. */
@@ -24,6 +24,7 @@ export class Subscriber {
   /** The subscriptions of the current connection that Redis has not confirmed. */
   readonly #unconfirmed = new Set<Promise<void>>();
   #isSubscribed = false;
+  #retry: NodeJS.Timeout | undefined;
 
   /**
    * @param patience - how long Redis may leave a subscription unconfirmed, in ms
@@ -88,8 +89,7 @@ export class Subscriber {
   }
 
   async restore(): Promise<void> {
-    const { status, isCluster } = this.#client;
-    if (status !== 'ready') return;
+    if (this.#client.status !== 'ready') return;
     try {
       const commands = Object.keys(this.#channels) as Command[];
       const sent = commands.map((command) => this.#send(command, [...this.#channels[command]]));
@@ -97,9 +97,7 @@ export class Subscriber {
       this.#isSubscribed = true;
       this.log.recovered();
     } catch (err) {
-      this.log.failed(err as Error);
-      // The connection to a Redis Cluster stays, and a node may not have seen yet that the others are back.
-      if (isCluster) setTimeout(() => this.restore(), RETRY).unref();
+      this.#refused(err as Error);
     }
   }
 
@@ -114,9 +112,17 @@ export class Subscriber {
     if (this.#client.status !== 'ready') return;
     const confirmed = this.#commands
       .wait(this.#send(command, channels))
-      .catch((err) => this.log.failed(err))
+      .catch((err) => this.#refused(err))
       .finally(() => this.#unconfirmed.delete(confirmed));
     this.#unconfirmed.add(confirmed);
+  }
+
+  /** The connection stays: the rights of the user may change, and a node of a Redis Cluster may see later that the others are back. */
+  #refused(err: Error): void {
+    this.log.failed(err);
+    this.#isSubscribed = false;
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => this.restore(), RETRY).unref();
   }
 
   #remove(command: Command, channels: string[]): void {
