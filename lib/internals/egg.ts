@@ -223,7 +223,7 @@ export const EGG_MEMBERS: readonly Member[] = [
   },
 ];
 
-/** Returns the ids of the workers that the agent's messenger has been told of. */
+/** Returns the ids of the workers that are registered with the agent's messenger. */
 export function workerIdsOf(messenger: object): string[] {
   return ((messenger as { opids?: Array<number | string> }).opids ?? []).map(String);
 }
