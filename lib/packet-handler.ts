@@ -110,6 +110,11 @@ function failLate({ runtime, socket }: SocketState, ctx: Context, ack: Ack | und
   }
 }
 
+/** Runs the route of the system event `connect`: the client is connected, and none of its packets was handled yet. */
+export function handleConnected(state: SocketState): void {
+  handleSystemEvent(state, 'connect');
+}
+
 /** Adds listeners for the routed system events `disconnecting` and `disconnect` of a socket. */
 export function listenToSystemEvents({ socket, runtime: { router } }: SocketState): void {
   if (router.get('disconnecting')) socket.on('disconnecting', onDisconnecting);
@@ -137,7 +142,7 @@ export function handleConnectionError(socket: Socket, err: unknown): void {
 }
 
 /** Runs the route of a system event. Returns whether there is one. */
-function handleSystemEvent(state: SocketState | undefined, event: string, arg: unknown): boolean {
+function handleSystemEvent(state: SocketState | undefined, event: string, ...args: unknown[]): boolean {
   const route = state?.runtime.router.get(event);
   if (state === undefined || route === undefined) return false;
   const { runtime, socket } = state;
@@ -145,7 +150,7 @@ function handleSystemEvent(state: SocketState | undefined, event: string, arg: u
   // Runs the handler at once: a handler of `disconnecting` reads the rooms that its socket is about to leave.
   const run = async (): Promise<void> => {
     const ctx = contexts.forPacket(state);
-    ctx.args = [arg];
+    ctx.args = args;
     await contexts.run(ctx, () => route.run(ctx));
   };
   inFlight.handlers.begin();

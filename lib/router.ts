@@ -29,8 +29,8 @@ const RESERVED: ReadonlySet<unknown> = new Set([
   'removeListener',
 ]);
 
-/** Events that Socket.IO emits on a socket and that can be routed. */
-const SYSTEM_EVENTS: ReadonlySet<unknown> = new Set(['disconnecting', 'disconnect', 'error']);
+/** Events that no client sends and that can be routed. */
+const SYSTEM_EVENTS: ReadonlySet<unknown> = new Set(['connect', 'disconnecting', 'disconnect', 'error']);
 
 /** Whether clients cannot send an event of that name. */
 export function isReserved(event: unknown): boolean {
@@ -119,7 +119,7 @@ export class Router {
     }
     if (event === 'connection') {
       this.log.warn(
-        `[egg-socket.io] ${where} runs if a client sends an event of that name. Code that runs for each connection belongs into connectionMiddleware`,
+        `[egg-socket.io] ${where} runs only if a client sends an event of that name. Code that runs once a client is connected belongs into route('connect', handler), and code that admits or refuses it into connectionMiddleware`,
       );
     }
     if (this.lookup.isMiddleware(handler)) {

@@ -189,10 +189,13 @@ parity('router', (kind) => {
   it('should log a warning for a route whose event never arrives', async () => {
     const { app } = await startInline({});
     const { warn } = logs(app);
-    app.io.route('connect', () => {});
-    assert.match(warn[0], /route\('connect', handler\) never runs/);
+    app.io.route('newListener', () => {});
+    assert.match(warn[0], /route\('newListener', handler\) never runs/);
+    app.io.route('connection', () => {});
+    assert.match(warn[1], /route\('connection', handler\) runs only if a client sends .* route\('connect', handler\)/);
     app.io.route('disconnect', () => {});
-    assert.equal(warn.length, 1);
+    app.io.route('connect', () => {});
+    assert.equal(warn.length, 2);
   });
 
   it('should refuse a client of an unknown namespace, and not affect other clients', async () => {
