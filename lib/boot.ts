@@ -1,6 +1,6 @@
 // Composes the chains and binds the namespaces, once Egg has loaded the application. Describes in one log line what was chosen.
 import type { Application } from 'egg';
-import { composeChain, lookUp } from './compose';
+import { composeAround, composeChain, lookUp } from './compose';
 import { configOf, type NamespaceConfig, type ResolvedConfig, resolveConfig } from './config/config';
 import { adapterOf, hostOf, needsForwarding } from './config/topology';
 import { ContextFactory } from './context';
@@ -62,7 +62,7 @@ function chainComposer(app: Application, { everywhere, namespace }: ResolvedConf
   ];
   return (name) => ({
     connectionChain: composeChain(chain(name, 'connectionMiddleware')),
-    packetChain: composeChain(chain(name, 'packetMiddleware')),
+    packetChain: composeAround(chain(name, 'packetMiddleware')),
   });
 }
 

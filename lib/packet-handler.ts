@@ -62,13 +62,16 @@ async function runPacket(state: SocketState, ctx: Context, packet: unknown[]): P
 async function handle(state: SocketState, ctx: Context, packet: unknown[], ack: Ack | undefined): Promise<void> {
   const { packetChain, session } = state.runtime;
   const innermost = () => dispatch(state, ctx, packet, ack);
+  let result: unknown;
   try {
     try {
-      await session.around(ctx, () => (packetChain === undefined ? innermost() : packetChain(ctx, innermost)));
+      await session.around(ctx, async () => {
+        result = await (packetChain === undefined ? innermost() : packetChain(ctx, innermost));
+      });
     } finally {
       keepCookies(ctx, state);
     }
-    ack?.settle();
+    ack?.settle(result);
   } catch (thrown) {
     fail(state, ctx, ack, thrown);
   }
@@ -80,14 +83,15 @@ async function dispatch(
   ctx: Context,
   packet: unknown[],
   ack: Ack | undefined,
-): Promise<void> {
+): Promise<unknown> {
   const [event] = packet;
   if (isReserved(event)) throw new Error(`"${event}" is a reserved event name`);
   const isHeard = hasListeners(socket, event);
   if (isHeard) dispatchToListeners(socket, packet);
   const route = runtime.router.find(event);
-  if (route !== undefined) await route.run(ctx, packet, ack);
-  else ack?.unrouted(isHeard || socket.listenersAny().length > 0);
+  if (route !== undefined) return route.run(ctx, packet, ack);
+  ack?.unrouted(isHeard || socket.listenersAny().length > 0);
+  return undefined;
 }
 
 /** Reports what a chain or a controller has thrown: to the client, by its acknowledgement or by the event `error`, and to the log. */

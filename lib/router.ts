@@ -2,7 +2,7 @@
 import type { Context } from 'egg';
 import type { Namespace } from 'socket.io';
 import type { Ack } from './ack';
-import { composeChain, type Onion } from './compose';
+import { composeAround, type Onion } from './compose';
 import { setArgs } from './context';
 import { ConfigError, controllerError } from './errors';
 import type { Handler, Middleware } from './types/context';
@@ -140,21 +140,21 @@ export class Route {
     readonly handler: Handler,
     middlewares: Middleware[],
   ) {
-    this.#chain = composeChain(middlewares);
+    this.#chain = composeAround(middlewares);
   }
 
   /**
-   * Runs the middleware and the handler.
+   * Runs the middleware and the handler. Returns what the handler has returned, or what a middleware has returned in its place.
    *
    * @param packet - `[event, ...args]` of a client. Undefined for a system event, whose `ctx.args` are set already
    * @param ack - the acknowledgement that the handler's result settles
    */
-  run(ctx: Context, packet?: unknown[], ack?: Ack): Promise<void> {
+  run(ctx: Context, packet?: unknown[], ack?: Ack): Promise<unknown> {
     if (this.#chain === undefined) return this.#handle(ctx, packet, ack);
     return this.#chain(ctx, () => this.#handle(ctx, packet, ack));
   }
 
-  async #handle(ctx: Context, packet: unknown[] | undefined, ack: Ack | undefined): Promise<void> {
+  async #handle(ctx: Context, packet: unknown[] | undefined, ack: Ack | undefined): Promise<unknown> {
     ack?.routed();
     if (packet !== undefined) setArgs(ctx, packet.slice(1));
     this.running++;
@@ -163,12 +163,13 @@ export class Route {
       result = await this.handler.call(ctx, ctx);
     } catch (thrown) {
       const err = controllerError(thrown);
-      if (ack?.failed(err)) return;
+      if (ack?.failed(err)) return undefined;
       throw err;
     } finally {
       this.running--;
     }
     ack?.returned(result);
+    return result;
   }
 }
 

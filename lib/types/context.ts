@@ -3,8 +3,12 @@ import type { Socket as TcpSocket } from 'node:net';
 import type { Application, Context } from 'egg';
 import type { Namespace, Socket } from 'socket.io';
 
-/** A middleware of `app/io/middleware`. It runs around a connection or around a packet. */
-export type Middleware = (ctx: Context, next: () => Promise<void>) => unknown;
+/**
+ * A middleware of `app/io/middleware`. It runs around a connection or around a packet. Around a packet, `next()` resolves with what the
+ * controller has returned.
+ */
+// biome-ignore lint/suspicious/noExplicitAny: a controller may return anything, and a middleware may declare any result
+export type Middleware = (ctx: Context, next: () => Promise<any>) => unknown;
 
 /**
  * The handler of an event: a method of `app.io.controller`, or any function. It is called with the context of the packet as `this`
