@@ -52,6 +52,9 @@ const config: { io: IoConfig } = {
     /** After how many ms an acknowledgement that was not sent is answered with an error. Default: never. */
     ackTimeout: undefined,
 
+    /** After how many ms a connection chain that has neither admitted nor refused its client is logged. Default: 10000. false: never. */
+    slowConnection: undefined,
+
     /** Returns what a client receives of an error, `(err, ctx) => response`. Default: err.data || err.message. */
     onerror: undefined,
   },

@@ -98,6 +98,10 @@ describe('config.io', () => {
 
     it('if a WebSocket engine cannot be loaded, with the package to install', async () => {
       await fails({ init: { wsEngine: 'no-such-engine' } }, /npm install no-such-engine/, /config\.io\.init\.wsEngine/);
+      await fails(
+        { init: { wsEngine: 'uws' } },
+        /can't load .* uws: remove config\.io\.init\.wsEngine to use ws, .* eiows/,
+      );
       await fails({ init: { wsEngine: 'koa-compose/package.json' } }, /a package that exports a Server/);
       await fails({ init: { wsEngine: 1 } }, /a constructor or a package's name/);
     });

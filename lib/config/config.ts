@@ -70,6 +70,13 @@ export interface IoConfig {
   /** After how many ms an acknowledgement that was not sent is answered with an error. Default: never. */
   ackTimeout?: number | false;
   /**
+   * After how many ms a connection chain that has neither admitted nor refused its client is logged as a warning, once a minute for each
+   * middleware. false: never.
+   *
+   * @default 10000
+   */
+  slowConnection?: number | false;
+  /**
    * Returns what a client receives of an error. Default: `err.data || err.message`.
    *
    * @example
@@ -122,6 +129,8 @@ export interface ResolvedConfig {
   /** Undefined if connections are closed at once. */
   drain: DrainConfig | undefined;
   ack: AckConfig;
+  /** In ms. Undefined: no warning. */
+  slowConnection: number | undefined;
   onerror: OnError | undefined;
   /** Warnings of settings that have no effect. */
   warnings: string[];
@@ -154,6 +163,7 @@ const KEYS = [
   'drain',
   'ack',
   'ackTimeout',
+  'slowConnection',
   'onerror',
 ];
 
@@ -175,6 +185,7 @@ export function resolveConfig(config: IoConfig | undefined): ResolvedConfig {
     user: resolveUser(raw.user, init, warnings),
     drain: resolveDrain(raw.drain),
     ack: resolveAck(raw.ack, raw.ackTimeout),
+    slowConnection: timeoutOf('config.io.slowConnection', raw.slowConnection ?? SLOW_CONNECTION),
     onerror: resolveOnError(raw.onerror),
     warnings,
   };
@@ -298,14 +309,17 @@ function resolveAck(ack: unknown, timeout: unknown): AckConfig {
   if (ack !== undefined && ack !== null && ack !== 'auto' && ack !== 'manual') {
     throw new ConfigError('config.io.ack', ack, "'auto' or 'manual'");
   }
-  return { auto: ack === 'auto', timeout: resolveAckTimeout(timeout) };
+  return { auto: ack === 'auto', timeout: timeoutOf('config.io.ackTimeout', timeout) };
 }
 
-function resolveAckTimeout(timeout: unknown): number | undefined {
+const SLOW_CONNECTION = 10_000;
+
+/** Returns a timeout in ms, or undefined if it is not set or false. */
+function timeoutOf(key: string, timeout: unknown): number | undefined {
   if (timeout === undefined || timeout === null || timeout === false) return undefined;
   if (typeof timeout === 'number' && timeout > 0 && timeout <= LONGEST_TIMER) return timeout;
   const allowed = `a number of ms, more than 0 and at most ${LONGEST_TIMER}, or false`;
-  throw new ConfigError('config.io.ackTimeout', timeout, allowed);
+  throw new ConfigError(key, timeout, allowed);
 }
 
 function resolveOnError(value: unknown): OnError | undefined {

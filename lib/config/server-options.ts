@@ -18,6 +18,11 @@ const DROPPED: Record<string, string> = {
   cookieHttpOnly: 'config.io.init.cookie = { name, httpOnly }',
 };
 
+/** WebSocket engines that cannot be installed any more, and what to do. The newest release of uws on npm is an empty package. */
+const REPLACED_ENGINES: Record<string, string> = {
+  uws: 'remove config.io.init.wsEngine to use ws, which is as fast, or install eiows and set "eiows": uws is no longer published',
+};
+
 /**
  * Checks `config.io.init` and sets the defaults of the plugin.
  *
@@ -68,11 +73,14 @@ export function loadWsEngine(init: InitConfig, baseDir: string): InitConfig {
   try {
     loaded = createRequire(path.join(baseDir, 'package.json'))(wsEngine);
   } catch (err) {
-    const problem = `can't load the WebSocket engine ${wsEngine}: run "npm install ${wsEngine}", or remove ${key} to use ws`;
+    const advice = REPLACED_ENGINES[wsEngine] ?? `run "npm install ${wsEngine}", or remove ${key} to use ws`;
+    const problem = `can't load the WebSocket engine ${wsEngine}: ${advice}`;
     const [reason] = (err as Error).message.split('\n', 1);
     throw new ConfigError(key, wsEngine, 'a package that can be loaded', `${problem}. ${reason}`);
   }
   const WsServer = loaded.Server ?? loaded;
-  if (typeof WsServer !== 'function') throw new ConfigError(key, wsEngine, 'a package that exports a Server');
+  if (typeof WsServer !== 'function') {
+    throw new ConfigError(key, wsEngine, REPLACED_ENGINES[wsEngine] ?? 'a package that exports a Server');
+  }
   return { ...rest, wsEngine: WsServer as Exclude<InitConfig['wsEngine'], string> };
 }
