@@ -11,9 +11,11 @@ export interface Inline {
   config?: Record<string, unknown>;
   /** app/io/middleware. The names are a, b, c and guard. */
   middleware?: Record<string, Middleware>;
+  /** app/io/controller/chat.js */
+  controller?: (app: Application) => object;
   /** app/router */
   router?: (app: Application) => void;
-  /** app.js, run in configDidLoad */
+  /** A function app.js, which Egg runs as configDidLoad. */
   boot?: (app: Application) => void;
 }
 
