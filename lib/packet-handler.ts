@@ -12,6 +12,9 @@ import { type SocketState, stateOf } from './socket-state';
 
 const debug = debuglog('egg-socket.io:packet');
 
+/** How many characters of an event's name are printed. */
+const MAX_SHOWN = 100;
+
 /** Replaces `socket.dispatch()`: runs the packet chain of the namespace for one event of a client. Never throws. */
 export function handlePacket(socket: Socket, packet: unknown[]): void {
   const state = stateOf(socket) as SocketState;
@@ -90,6 +93,10 @@ async function dispatch(
   if (isHeard) dispatchToListeners(socket, packet);
   const route = runtime.router.find(event);
   if (route !== undefined) return route.run(ctx, packet, ack);
+  if (!isHeard) {
+    const name = typeof event === 'string' ? event.slice(0, MAX_SHOWN) : typeof event;
+    debug('no route in %s for the event %j of %s', socket.nsp.name, name, socket.id);
+  }
   ack?.unrouted(isHeard || socket.listenersAny().length > 0);
   return undefined;
 }
