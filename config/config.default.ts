@@ -34,6 +34,9 @@ const config: { io: IoConfig } = {
     /** `{ host, port, auth_pass, db, … }` (any option of ioredis) or `{ clientName }` of egg-redis. Default: no Redis. */
     redis: undefined,
 
+    /** How long `fetchSockets()` and other requests wait for the responses of other workers, in ms. Default: 5000. */
+    requestsTimeout: undefined,
+
     /** Returns the id of a socket, `(request) => string`. Default: random ids of Socket.IO. */
     generateId: undefined,
 

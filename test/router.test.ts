@@ -5,7 +5,8 @@ import type { IoConfig, Middleware } from '../lib';
 import { connected, logs, refused, track } from './support/app';
 import { parity } from './support/clients';
 import { bootError, startInline } from './support/inline';
-import { signal, until } from './support/wait';
+import { comeBack, cut } from './support/recovery';
+import { next, signal, until } from './support/wait';
 
 const fails = async (router: (app: Application) => void, expected: RegExp) => {
   assert.match((await bootError({ router })).message, expected);
@@ -311,6 +312,22 @@ describe('a client that reconnects', () => {
     await until('the client is back', () => client.connected && client.recovered);
     assert.equal(await client.emitWithAck('x'), true);
     assert.equal(admitted, 2);
+  });
+
+  it('should be recovered only if it has received an event', async () => {
+    const { connect, app, url } = await startInline({ io: { init: { connectionStateRecovery: {} } } });
+    const client = await connect();
+    await cut(client);
+    await until('the worker has noticed it', () => app.io.sockets.sockets.size === 0);
+    await comeBack(client, url);
+    assert(!client.recovered);
+    const first = next(client, 'first');
+    app.io.emit('first');
+    await first;
+    await cut(client);
+    await until('the worker has noticed it', () => app.io.sockets.sockets.size === 0);
+    await comeBack(client, url);
+    assert(client.recovered);
   });
 
   it('should be admitted without the chain if skipMiddlewares is set', async () => {

@@ -40,6 +40,14 @@ export interface IoConfig {
    * adapter: (app) => createAdapter(app.redis, app.redis.duplicate())
    */
   adapter?: AdapterConfig;
+  /**
+   * How long `fetchSockets()`, `serverSideEmit()` with an acknowledgement and other requests wait for the responses of other workers, in
+   * ms. With Redis, the first clients of a namespace wait that long at most until Redis has subscribed to its channels.
+   * `config.io.redis.requestsTimeout` is the same option.
+   *
+   * @default 5000
+   */
+  requestsTimeout?: number;
   /** Enables the Redis adapter. false disables it if another configuration file has enabled it. */
   redis?: RedisConfig | false;
   /**
@@ -124,6 +132,8 @@ export interface ResolvedConfig {
   /** Undefined if the topology decides. */
   adapter: AdapterConfig | undefined;
   redis: ResolvedRedis | undefined;
+  /** In ms. */
+  requestsTimeout: number;
   generateId: ((request: IncomingMessage) => string) | undefined;
   user: FindUser | undefined;
   /** Undefined if connections are closed at once. */
@@ -158,6 +168,7 @@ const KEYS = [
   'packetMiddleware',
   'adapter',
   'redis',
+  'requestsTimeout',
   'generateId',
   'user',
   'drain',
@@ -181,6 +192,7 @@ export function resolveConfig(config: IoConfig | undefined): ResolvedConfig {
     everywhere: resolveChains('config.io', raw),
     adapter: resolveAdapter(raw.adapter, init, redis !== undefined, warnings),
     redis,
+    requestsTimeout: resolveRequestsTimeout(raw.requestsTimeout, redis?.adapter.requestsTimeout),
     generateId: resolveGenerateId(raw.generateId, warnings),
     user: resolveUser(raw.user, init, warnings),
     drain: resolveDrain(raw.drain),
@@ -253,6 +265,18 @@ function resolveAdapter(
     warnings.push(`config.io.redis has no effect: ${key} is ${value}`);
   }
   return raw as AdapterConfig;
+}
+
+const REQUESTS_TIMEOUT = 5000;
+
+function resolveRequestsTimeout(value: unknown, ofRedis: number | undefined): number {
+  const key = 'config.io.requestsTimeout';
+  const ms = milliseconds(key, value) ?? ofRedis ?? REQUESTS_TIMEOUT;
+  if (ms === 0) throw new ConfigError(key, value, 'a number of ms greater than 0');
+  if (ofRedis !== undefined && ofRedis !== ms) {
+    throw new ConfigError(key, value, `the same as config.io.redis.requestsTimeout (${ofRedis}): remove one of them`);
+  }
+  return ms;
 }
 
 function resolveGenerateId(value: unknown, warnings: string[]): ResolvedConfig['generateId'] {
