@@ -14,7 +14,6 @@ import { loadIo } from './lib/loader';
 import { Workers } from './lib/workers/workers';
 
 export default class IoBoot {
-  #loading: Promise<void> | undefined;
   #drained: Promise<unknown> | undefined;
   #workers: Workers | undefined;
   #adapter: InstalledAdapter | undefined;
@@ -35,7 +34,7 @@ export default class IoBoot {
       warn(`[egg-socket.io] ${warning}`);
     const workers = new Workers(app, (sid) => drainConnection(app, sid));
     this.#workers = workers;
-    this.#loading = loadIo(app);
+    loadIo(app);
     app.on('server', (server) => {
       const engine = attach(app, server, workers.generateSessionId);
       if (engine) workers.attach(engine);
@@ -43,7 +42,6 @@ export default class IoBoot {
   }
 
   async didLoad(): Promise<void> {
-    await this.#loading;
     this.#adapter = useAdapter(this.app, this.#workers as Workers);
     await this.#adapter.ready;
   }

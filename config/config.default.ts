@@ -34,6 +34,9 @@ const config: { io: IoConfig } = {
     /** `{ host, port, auth_pass, db, … }` (any option of ioredis) or `{ clientName }` of egg-redis. Default: no Redis. */
     redis: undefined,
 
+    /** How long `fetchSockets()` and other requests wait for the responses of other workers, in ms. Default: 5000. */
+    requestsTimeout: undefined,
+
     /** Returns the id of a socket, `(request) => string`. Default: random ids of Socket.IO. */
     generateId: undefined,
 
@@ -51,6 +54,9 @@ const config: { io: IoConfig } = {
 
     /** After how many ms an acknowledgement that was not sent is answered with an error. Default: never. */
     ackTimeout: undefined,
+
+    /** After how many ms a connection chain that has neither admitted nor refused its client is logged. Default: 10000. false: never. */
+    slowConnection: undefined,
 
     /** Returns what a client receives of an error, `(err, ctx) => response`. Default: err.data || err.message. */
     onerror: undefined,

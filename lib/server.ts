@@ -59,6 +59,7 @@ export class IoServer extends NamespaceServer<
   /** How long a client may be disconnected and still be recovered, in ms. Undefined without connectionStateRecovery. */
   readonly recoveryDuration: number | undefined;
 
+  readonly #lookup = new RouteLookup(this);
   readonly #children: ChildNamespaces;
   readonly #parents: ParentNamespaces;
   readonly #setup: NamespaceSetup;
@@ -81,7 +82,7 @@ export class IoServer extends NamespaceServer<
       adapter: (parent) => new ParentAdapter(parent, childrenOf(parent)),
       removesIdle,
     });
-    const lookup = new RouteLookup(this);
+    const lookup = this.#lookup;
     const allowsEio3 = init.allowEIO3 === true;
     this.#setup = new NamespaceSetup({ reporting, generateId, users, allowsEio3, lookup }, this.#parents);
     // Socket.IO's constructor has created `/`.
@@ -173,6 +174,11 @@ export class IoServer extends NamespaceServer<
       return nsp;
     });
     this.#setup.startBinding(binding, configured);
+  }
+
+  /** Must be called when `middleware` and `controller` are complete. Adds the routes that were added before. */
+  filesLoaded(): void {
+    this.#lookup.loaded();
   }
 
   /** Stops the removal of idle child namespaces. Must be called before the adapters of the namespaces are closed. */

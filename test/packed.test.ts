@@ -42,7 +42,9 @@ if (EGG_MAJOR === 3) {
         let home = '';
 
         before(async () => {
-          home = await install([tarball, `egg@${major}`]);
+          // Applications written for egg-socket.io 4 have the client of Socket.IO 2 among their dependencies.
+          const client = major === 3 ? ['socket.io-client@2'] : [];
+          home = await install([tarball, `egg@${major}`, ...client]);
         });
 
         it('should work in an application in JavaScript without TypeScript', async () => {

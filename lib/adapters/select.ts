@@ -53,7 +53,7 @@ function useLinks(app: Application, worker: WorkerIdentity): InstalledAdapter {
   const { Links } = require('./links') as typeof import('./links');
   const { LinkedNamespaces, LinksAdapter } = require('./links-adapter') as typeof import('./links-adapter');
   const links = new Links(worker, app.coreLogger);
-  const namespaces = new LinkedNamespaces(links);
+  const namespaces = new LinkedNamespaces(links, configOf(app).requestsTimeout);
   app.io.adapter(
     class extends LinksAdapter {
       constructor(nsp: Namespace) {

@@ -40,6 +40,14 @@ export interface IoConfig {
    * adapter: (app) => createAdapter(app.redis, app.redis.duplicate())
    */
   adapter?: AdapterConfig;
+  /**
+   * How long `fetchSockets()`, `serverSideEmit()` with an acknowledgement and other requests wait for the responses of other workers, in
+   * ms. With Redis, the first clients of a namespace wait that long at most until Redis has subscribed to its channels.
+   * `config.io.redis.requestsTimeout` is the same option.
+   *
+   * @default 5000
+   */
+  requestsTimeout?: number;
   /** Enables the Redis adapter. false disables it if another configuration file has enabled it. */
   redis?: RedisConfig | false;
   /**
@@ -69,6 +77,13 @@ export interface IoConfig {
   ack?: 'manual' | 'auto';
   /** After how many ms an acknowledgement that was not sent is answered with an error. Default: never. */
   ackTimeout?: number | false;
+  /**
+   * After how many ms a connection chain that has neither admitted nor refused its client is logged as a warning, once a minute for each
+   * middleware. false: never.
+   *
+   * @default 10000
+   */
+  slowConnection?: number | false;
   /**
    * Returns what a client receives of an error. Default: `err.data || err.message`.
    *
@@ -117,11 +132,15 @@ export interface ResolvedConfig {
   /** Undefined if the topology decides. */
   adapter: AdapterConfig | undefined;
   redis: ResolvedRedis | undefined;
+  /** In ms. */
+  requestsTimeout: number;
   generateId: ((request: IncomingMessage) => string) | undefined;
   user: FindUser | undefined;
   /** Undefined if connections are closed at once. */
   drain: DrainConfig | undefined;
   ack: AckConfig;
+  /** In ms. Undefined: no warning. */
+  slowConnection: number | undefined;
   onerror: OnError | undefined;
   /** Warnings of settings that have no effect. */
   warnings: string[];
@@ -149,11 +168,13 @@ const KEYS = [
   'packetMiddleware',
   'adapter',
   'redis',
+  'requestsTimeout',
   'generateId',
   'user',
   'drain',
   'ack',
   'ackTimeout',
+  'slowConnection',
   'onerror',
 ];
 
@@ -171,10 +192,12 @@ export function resolveConfig(config: IoConfig | undefined): ResolvedConfig {
     everywhere: resolveChains('config.io', raw),
     adapter: resolveAdapter(raw.adapter, init, redis !== undefined, warnings),
     redis,
+    requestsTimeout: resolveRequestsTimeout(raw.requestsTimeout, redis?.adapter.requestsTimeout),
     generateId: resolveGenerateId(raw.generateId, warnings),
     user: resolveUser(raw.user, init, warnings),
     drain: resolveDrain(raw.drain),
     ack: resolveAck(raw.ack, raw.ackTimeout),
+    slowConnection: timeoutOf('config.io.slowConnection', raw.slowConnection ?? SLOW_CONNECTION),
     onerror: resolveOnError(raw.onerror),
     warnings,
   };
@@ -244,6 +267,18 @@ function resolveAdapter(
   return raw as AdapterConfig;
 }
 
+const REQUESTS_TIMEOUT = 5000;
+
+function resolveRequestsTimeout(value: unknown, ofRedis: number | undefined): number {
+  const key = 'config.io.requestsTimeout';
+  const ms = milliseconds(key, value) ?? ofRedis ?? REQUESTS_TIMEOUT;
+  if (ms === 0) throw new ConfigError(key, value, 'a number of ms greater than 0');
+  if (ofRedis !== undefined && ofRedis !== ms) {
+    throw new ConfigError(key, value, `the same as config.io.redis.requestsTimeout (${ofRedis}): remove one of them`);
+  }
+  return ms;
+}
+
 function resolveGenerateId(value: unknown, warnings: string[]): ResolvedConfig['generateId'] {
   const key = 'config.io.generateId';
   if (value === undefined || value === null) return undefined;
@@ -298,14 +333,17 @@ function resolveAck(ack: unknown, timeout: unknown): AckConfig {
   if (ack !== undefined && ack !== null && ack !== 'auto' && ack !== 'manual') {
     throw new ConfigError('config.io.ack', ack, "'auto' or 'manual'");
   }
-  return { auto: ack === 'auto', timeout: resolveAckTimeout(timeout) };
+  return { auto: ack === 'auto', timeout: timeoutOf('config.io.ackTimeout', timeout) };
 }
 
-function resolveAckTimeout(timeout: unknown): number | undefined {
+const SLOW_CONNECTION = 10_000;
+
+/** Returns a timeout in ms, or undefined if it is not set or false. */
+function timeoutOf(key: string, timeout: unknown): number | undefined {
   if (timeout === undefined || timeout === null || timeout === false) return undefined;
   if (typeof timeout === 'number' && timeout > 0 && timeout <= LONGEST_TIMER) return timeout;
   const allowed = `a number of ms, more than 0 and at most ${LONGEST_TIMER}, or false`;
-  throw new ConfigError('config.io.ackTimeout', timeout, allowed);
+  throw new ConfigError(key, timeout, allowed);
 }
 
 function resolveOnError(value: unknown): OnError | undefined {

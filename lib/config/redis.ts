@@ -32,12 +32,7 @@ export interface RedisConfig extends RedisOptions, Omit<ClusterOptions, keyof Re
    * @default 'socket.io'
    */
   key?: string;
-  /**
-   * How long `fetchSockets()` and other requests wait for the responses of other workers, and how long the first clients of a namespace
-   * wait until Redis has subscribed to its channels, in ms.
-   *
-   * @default 5000
-   */
+  /** `config.io.requestsTimeout`, under its name in earlier versions. In ms. */
   requestsTimeout?: number;
   /**
    * For `'redis-sharded'`: which rooms have a channel of their own, and with it a node of the Cluster. `'static'`: none; all events of a
@@ -77,10 +72,9 @@ export type AdapterOptions = Required<
   Pick<RedisConfig, 'key' | 'requestsTimeout' | 'subscriptionMode' | 'maxLen' | 'readCount'>
 >;
 
-const DEFAULTS: AdapterOptions = {
+const DEFAULTS = {
   key: 'socket.io',
-  requestsTimeout: 5000,
-  subscriptionMode: 'static',
+  subscriptionMode: 'static' as const,
   maxLen: 10_000,
   readCount: 100,
 };
@@ -108,10 +102,14 @@ const ONLY: Array<[key: 'subscriptionMode' | 'maxLen' | 'readCount', kind: Redis
   ['readCount', 'redis-streams'],
 ];
 
-/** Returns the options of the adapter, complete. */
-export function adapterOptions({ adapter }: ResolvedRedis): AdapterOptions {
+/**
+ * Returns the options of the adapter, complete.
+ *
+ * @param requestsTimeout - `config.io.requestsTimeout`
+ */
+export function adapterOptions({ adapter }: ResolvedRedis, requestsTimeout: number): AdapterOptions {
   const set = Object.entries(adapter).filter(([, value]) => value !== undefined);
-  return { ...DEFAULTS, ...Object.fromEntries(set) };
+  return { ...DEFAULTS, requestsTimeout, ...Object.fromEntries(set) };
 }
 
 /**

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import type { ServerOptions } from 'socket.io';
 import { ConfigError } from '../errors';
-import { object } from './validate';
+import { LONGEST_TIMER, object } from './validate';
 
 /** The options of Socket.IO and Engine.IO. */
 export interface InitConfig extends Omit<Partial<ServerOptions>, 'wsEngine'> {
@@ -17,6 +17,42 @@ const DROPPED: Record<string, string> = {
   cookiePath: 'config.io.init.cookie = { name, path }',
   cookieHttpOnly: 'config.io.init.cookie = { name, httpOnly }',
 };
+
+/** WebSocket engines that cannot be installed any more, and what to do. The newest release of uws on npm is an empty package. */
+const REPLACED_ENGINES: Record<string, string> = {
+  uws: 'remove config.io.init.wsEngine to use ws, which is as fast, or install eiows and set "eiows": uws is no longer published',
+};
+
+type Check = [isValid: (value: unknown) => boolean, allowed: string];
+
+const MS: Check = [(value) => isPositive(value) && value <= LONGEST_TIMER, 'a number of ms greater than 0'];
+const BOOLEAN: Check = [(value) => typeof value === 'boolean', 'true or false'];
+const TRANSPORTS: readonly unknown[] = ['polling', 'websocket', 'webtransport'];
+
+/** Options whose mistakes Socket.IO and Engine.IO do not report: no client could connect, or the worker would end at the first request. */
+const CHECKS: Record<string, Check> = {
+  path: [
+    (value) => typeof value === 'string' && /^\/./.test(value),
+    "a path that begins with a slash, such as '/socket.io', and is not '/', which the HTTP routes need",
+  ],
+  transports: [
+    (value) => Array.isArray(value) && value.length > 0 && value.every((name) => TRANSPORTS.includes(name)),
+    "an array of 'polling', 'websocket', 'webtransport'",
+  ],
+  allowRequest: [(value) => typeof value === 'function', 'a function (request, callback)'],
+  pingInterval: MS,
+  pingTimeout: MS,
+  connectTimeout: MS,
+  upgradeTimeout: MS,
+  maxHttpBufferSize: [isPositive, 'a number of bytes greater than 0'],
+  allowEIO3: BOOLEAN,
+  allowUpgrades: BOOLEAN,
+  serveClient: BOOLEAN,
+};
+
+function isPositive(value: unknown): value is number {
+  return typeof value === 'number' && value > 0;
+}
 
 /**
  * Checks `config.io.init` and sets the defaults of the plugin.
@@ -35,6 +71,12 @@ export function resolveInit(raw: InitConfig | undefined, warnings: string[]): In
       init.cors,
       "an object with an origin: { origin: 'https://example.com' }",
     );
+  }
+  for (const [key, [isValid, allowed]] of Object.entries(CHECKS)) {
+    const value: unknown = Reflect.get(init, key);
+    if (value !== undefined && value !== null && !isValid(value)) {
+      throw new ConfigError(`config.io.init.${key}`, value, allowed);
+    }
   }
   for (const [key, instead] of Object.entries(DROPPED)) {
     if (key in init) warnings.push(`config.io.init.${key} has no effect since Socket.IO 3: set ${instead}`);
@@ -68,11 +110,14 @@ export function loadWsEngine(init: InitConfig, baseDir: string): InitConfig {
   try {
     loaded = createRequire(path.join(baseDir, 'package.json'))(wsEngine);
   } catch (err) {
-    const problem = `can't load the WebSocket engine ${wsEngine}: run "npm install ${wsEngine}", or remove ${key} to use ws`;
+    const advice = REPLACED_ENGINES[wsEngine] ?? `run "npm install ${wsEngine}", or remove ${key} to use ws`;
+    const problem = `can't load the WebSocket engine ${wsEngine}: ${advice}`;
     const [reason] = (err as Error).message.split('\n', 1);
     throw new ConfigError(key, wsEngine, 'a package that can be loaded', `${problem}. ${reason}`);
   }
   const WsServer = loaded.Server ?? loaded;
-  if (typeof WsServer !== 'function') throw new ConfigError(key, wsEngine, 'a package that exports a Server');
+  if (typeof WsServer !== 'function') {
+    throw new ConfigError(key, wsEngine, REPLACED_ENGINES[wsEngine] ?? 'a package that exports a Server');
+  }
   return { ...rest, wsEngine: WsServer as Exclude<InitConfig['wsEngine'], string> };
 }

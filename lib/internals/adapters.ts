@@ -25,7 +25,7 @@ export interface PendingRequest {
   /** How many responses the request waits for. */
   expected: number;
   readonly responses: unknown[];
-  readonly timeout: NodeJS.Timeout;
+  timeout: NodeJS.Timeout;
   readonly resolve: (...results: unknown[]) => void;
 }
 
@@ -85,8 +85,35 @@ export function createSampleAdapters(namespace: Namespace): { clusterAdapter: Ad
 }
 
 /** Returns the requests of an adapter that wait for responses, by request id. */
-export function requestsOf(adapter: ClusterAdapter): Map<string, PendingRequest> {
+export function requestsOf(adapter: object): Map<string, PendingRequest> {
   return (property(adapter, 'requests') as Map<string, PendingRequest> | undefined) ?? new Map();
+}
+
+/**
+ * Calls `serverSideEmit` of an adapter so that its acknowledgement gets an error after a timeout. That of ClusterAdapter is 5 s.
+ *
+ * @param packet - the event and its arguments. ClusterAdapter removes the acknowledgement from it
+ * @param timeout - in ms
+ */
+export async function withTimeout(
+  adapter: object,
+  packet: unknown[],
+  timeout: number,
+  emit: () => Promise<unknown>,
+): Promise<void> {
+  const ack = packet.at(-1);
+  await emit();
+  if (typeof ack !== 'function') return;
+  const requests = requestsOf(adapter);
+  for (const [id, request] of requests) {
+    if (request.resolve !== ack) continue;
+    clearTimeout(request.timeout);
+    request.timeout = setTimeout(() => {
+      if (!requests.delete(id)) return;
+      const { current, expected, responses } = request;
+      ack(new Error(`timeout reached: only ${current} responses received out of ${expected}`), responses);
+    }, timeout);
+  }
 }
 
 /** An encoder that can skip a packet which is encoded already. */

@@ -170,13 +170,14 @@ export function loadsAsynchronously(app: { loader: object }): boolean {
   return types.isAsyncFunction((app.loader as EggLoader).loadRouter);
 }
 
-/** Delays `app/router` until a promise is fulfilled. On Egg 4 only. */
-export function delayRouter(app: Application, until: Promise<unknown>): void {
+/** Calls a function before Egg loads `app/router`, and after it has loaded everything else. Egg 4 awaits the promise that it returns. */
+export function beforeRouter(app: Application, fn: () => unknown): void {
   const loader = loaderOf(app);
   const { loadRouter } = loader;
-  loader.loadRouter = async (...args) => {
-    await until;
-    return loadRouter.apply(loader, args);
+  loader.loadRouter = (...args) => {
+    const result = fn();
+    if (!types.isPromise(result)) return loadRouter.apply(loader, args);
+    return result.then(() => loadRouter.apply(loader, args));
   };
 }
 

@@ -1,10 +1,16 @@
 // The private members of Socket.IO's Server, Namespace and ParentNamespace that the plugin uses: which namespaces exist, which clients
 // are connecting to them, and how a parent namespace creates its children.
+import { debuglog } from 'node:util';
 import { Namespace, Server, type Socket } from 'socket.io';
 import type { Adapter } from 'socket.io-adapter';
 import type { EventsMap } from '../types/events';
 import { type Client, sendConnectError } from './client';
 import { type Member, property } from './members';
+
+const debug = debuglog('egg-socket.io:namespaces');
+
+/** How many characters of a namespace's name are printed. */
+const MAX_SHOWN = 100;
 
 interface PrivateServer {
   readonly _nsps: Map<string, Namespace>;
@@ -95,10 +101,12 @@ export abstract class NamespaceServer<C extends EventsMap, S extends EventsMap, 
   /** Called by Socket.IO if a client asks for a namespace that does not exist. */
   override _checkNamespace(name: CheckArguments[0], auth: CheckArguments[1], fn: CheckArguments[2]): void {
     if (!this.mayCreate(name)) {
+      debug('reject a client: it may not create a namespace of that name: %j', name.slice(0, MAX_SHOWN));
       fn(false);
       return;
     }
     super._checkNamespace(name, auth, (namespace) => {
+      if (!namespace) debug('reject a client: there is no namespace %j', name.slice(0, MAX_SHOWN));
       if ((namespace as unknown) instanceof RejectedNamespace) {
         this.#rejected = namespace as unknown as RejectedNamespace;
       }

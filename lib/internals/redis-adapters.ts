@@ -29,8 +29,13 @@ export declare class OpenRedisAdapter extends Adapter {
   constructor(nsp: Namespace, pubClient: object, subClient: object, options: object);
   /** Handles a message on the request channel or on a response channel. */
   protected onrequest(channel: Buffer, message: Buffer): Promise<void>;
+  /** Responds to a request of another worker. */
+  protected publishResponse(request: object, response: string): void;
   allRooms(): Promise<Set<string>>;
 }
+
+/** The type of the request of `fetchSockets()` in the messages of RedisAdapter. */
+export const REMOTE_FETCH = 5;
 
 /** Socket.IO's adapter for Redis. */
 export const LibraryRedisAdapter = RedisAdapter as unknown as typeof OpenRedisAdapter;
@@ -129,6 +134,7 @@ export const REDIS_MEMBERS: readonly Member[] = [
   memberOf('RedisAdapter', 'requestsTimeout', 'number'),
   memberOf('RedisAdapter', 'parser', 'object'),
   memberOf('RedisAdapter', 'onrequest'),
+  memberOf('RedisAdapter', 'publishResponse'),
   constructorOf('ShardedRedisAdapter'),
   memberOf('ShardedRedisAdapter', 'uid', 'string'),
   ...IMPLEMENTED.map((member) => memberOf('ShardedRedisAdapter', member)),

@@ -181,13 +181,19 @@ function setAcks(socket: PrivateSocket, value: PrivateSocket['acks']): void {
 
 function hookProperties(hooks: SocketHooks): PropertyDescriptorMap {
   const { dispatch, _cleanup, _onerror } = original;
-  const { disconnect } = Socket.prototype;
+  const { disconnect, join, leave } = Socket.prototype;
   const properties: PropertyDescriptorMap = {
     // Read by koa and Egg through `request.socket`: ctx.ip, ctx.secure, ctx.protocol.
     remoteAddress: fromHandshake('remoteAddress', 'address'),
     encrypted: fromHandshake('encrypted', 'secure'),
     disconnect: method(function (this: Socket, close = false) {
       return hooks.defersDisconnect(this, close) ? this : disconnect.call(this, close);
+    }),
+    join: method(function (this: Socket, rooms: string | string[], callback?: Callback) {
+      return callBack(join.call(this, rooms), callback);
+    }),
+    leave: method(function (this: Socket, room: string, callback?: Callback) {
+      return callBack(leave.call(this, room), callback);
     }),
   };
   if (typeof dispatch === 'function') {
@@ -208,6 +214,17 @@ function hookProperties(hooks: SocketHooks): PropertyDescriptorMap {
     });
   }
   return properties;
+}
+
+/** The callback of `join` and `leave` in Socket.IO 2. Socket.IO 4 ignores it. */
+type Callback = (err: unknown) => void;
+
+/** Calls a callback in a later tick, as Socket.IO 2 does: with null, or with the error of the adapter. */
+function callBack(result: Promise<void> | void, callback: Callback | undefined): Promise<void> | void {
+  if (typeof callback !== 'function') return result;
+  const call = (err: unknown) => process.nextTick(callback, err);
+  Promise.resolve(result).then(() => call(null), call);
+  return result;
 }
 
 function method(value: unknown): PropertyDescriptor {

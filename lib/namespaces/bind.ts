@@ -2,7 +2,7 @@
 import type { Namespace, Socket } from 'socket.io';
 import { clientConnected, deferDisconnect, handleConnection, releaseSocket } from '../connection-handler';
 import { SocketHookInstaller, type SocketHooks } from '../internals/socketio';
-import { handleConnectionError, handlePacket, listenToSystemEvents } from '../packet-handler';
+import { handleConnected, handleConnectionError, handlePacket, listenToSystemEvents } from '../packet-handler';
 import { type NamespaceRuntime, SocketState, stateOf } from '../socket-state';
 
 const HOOKS: SocketHooks = {
@@ -48,6 +48,7 @@ export class NamespaceBinder {
       }
       counts.total++;
       listenToSystemEvents(state);
+      handleConnected(state);
     });
   }
 }

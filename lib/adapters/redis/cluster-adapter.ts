@@ -2,12 +2,16 @@
 import type { BroadcastOptions, ClusterMessage, ClusterResponse } from 'socket.io-adapter';
 import { Adapter, MessageType } from 'socket.io-adapter';
 import type { AdapterOptions } from '../../config/redis';
+import { withTimeout } from '../../internals/adapters';
 import type { ClusterAdapterClass, CreateAdapter, Packet } from '../../internals/redis-adapters';
 import { encodable, ShardedRedisAdapter } from '../../internals/redis-adapters';
+import { type FetchedSocket, SendableSockets } from '../sendable';
 import type { RedisConnection } from './connection';
 import type { Count } from './publisher';
 
 const local = Adapter.prototype;
+
+type FetchResponse = Extract<ClusterResponse, { type: MessageType.FETCH_SOCKETS_RESPONSE }>;
 
 /** Returns the channel to which the adapters of a namespace subscribe, in all workers. */
 export function channelOf(nsp: { name: string }, { key }: AdapterOptions): string {
@@ -26,6 +30,7 @@ export function localFirst<Class extends ClusterAdapterClass>(
 ): Class {
   const { log, subscriber } = connection;
   const { requestsTimeout: timeout } = options;
+  const sendable = new SendableSockets(log.logger);
 
   return class extends Base {
     /** Whether the latest `broadcastWithAck` was for this worker alone. */
@@ -79,11 +84,13 @@ export function localFirst<Class extends ClusterAdapterClass>(
         (ack as (err: unknown, responses: unknown[]) => void)(err, []);
         return;
       }
-      await super.serverSideEmit(packet).catch((err) => log.logger.error(err));
+      await withTimeout(this, packet, timeout, () => super.serverSideEmit(packet)).catch((err) =>
+        log.logger.error(err),
+      );
     }
 
     protected override async doPublish(message: ClusterMessage): Promise<string> {
-      const plain = encodable(message);
+      const plain = this.#encodable(message);
       const isRequest = 'data' in message && 'requestId' in message.data;
       // In a namespace that was just created, a response would come before this worker has subscribed.
       if (isRequest && subscriber.isSubscribing) await subscriber.settled(timeout);
@@ -92,10 +99,29 @@ export function localFirst<Class extends ClusterAdapterClass>(
 
     /** ClusterAdapter does not catch what encoding the data of its sockets throws. */
     protected override async doPublishResponse(requester: string, response: ClusterResponse): Promise<void> {
+      const send = async (sent: ClusterResponse) => super.doPublishResponse(requester, encodable(sent));
       try {
-        await super.doPublishResponse(requester, encodable(response));
+        await send(response).catch((err) => {
+          if (response.type !== MessageType.FETCH_SOCKETS_RESPONSE) throw err;
+          return send(this.#sendable(response));
+        });
       } catch (err) {
         log.unsendable('the response to another worker cannot be encoded', err as Error);
+      }
+    }
+
+    #sendable(response: FetchResponse): ClusterResponse {
+      const { data } = response;
+      return { ...response, data: { ...data, sockets: sendable.of(this.nsp.name, data.sockets as FetchedSocket[]) } };
+    }
+
+    /** ClusterAdapter writes what cannot be encoded only to its debug log. */
+    #encodable(message: ClusterMessage): ClusterMessage {
+      try {
+        return encodable(message);
+      } catch (err) {
+        log.logger.error(err);
+        throw err;
       }
     }
 

@@ -6,6 +6,7 @@ import { configOf } from '../../config/config';
 import { adapterOptions, type RedisKind, type ResolvedRedis } from '../../config/redis';
 import { assertRedisAdapters, type CreateAdapter, guardServerSideEmit } from '../../internals/redis-adapters';
 import { hasClosed, unlessClosed } from '../../on-close';
+import { SendableSockets } from '../sendable';
 import { createClients } from './clients';
 import { shardedAdapter } from './cluster-adapter';
 import { PATIENCE, RedisConnection } from './connection';
@@ -25,13 +26,16 @@ const BOOT_WAIT = 3000;
  */
 export function useRedis(app: Application, kind: RedisKind): { ready: Promise<void>; close(): Promise<void> } {
   assertRedisAdapters();
-  const { redis, generateId, init } = configOf(app);
-  const options = adapterOptions(redis as ResolvedRedis);
+  const { redis, generateId, init, requestsTimeout } = configOf(app);
+  const options = adapterOptions(redis as ResolvedRedis, requestsTimeout);
   const { key, readCount } = options;
   const clients = createClients(app, redis as ResolvedRedis, kind);
   const connection = new RedisConnection(clients, app.coreLogger);
   const creators: Record<RedisKind, () => CreateAdapter> = {
-    redis: () => (nsp) => new SafeRedisAdapter(nsp, connection, options),
+    redis: () => {
+      const sendable = new SendableSockets(app.coreLogger);
+      return (nsp) => new SafeRedisAdapter(nsp, connection, options, sendable);
+    },
     'redis-sharded': () => shardedAdapter(connection, options, generateId !== undefined || init.allowEIO3 === true),
     'redis-streams': () => {
       const reader = new Reader(clients.reader as Redis, { name: key, count: readCount }, connection.log, PATIENCE);

@@ -2,18 +2,26 @@
 import type { Namespace } from 'socket.io';
 import { Adapter, type BroadcastOptions } from 'socket.io-adapter';
 import type { AdapterOptions } from '../../config/redis';
-import { convertMessages, LibraryRedisAdapter } from '../../internals/redis-adapters';
+import { convertMessages, LibraryRedisAdapter, REMOTE_FETCH } from '../../internals/redis-adapters';
+import type { SendableSockets } from '../sendable';
 import type { RedisConnection } from './connection';
 
 /** Requests to other workers are rejected during an outage. */
 export class SafeRedisAdapter extends LibraryRedisAdapter {
   readonly #connection: RedisConnection;
+  readonly #sendable: SendableSockets;
   /** Whether the latest `broadcastWithAck` was for this worker alone. */
   #isLocal = false;
 
-  constructor(nsp: Namespace, connection: RedisConnection, { key, requestsTimeout }: AdapterOptions) {
+  constructor(
+    nsp: Namespace,
+    connection: RedisConnection,
+    { key, requestsTimeout }: AdapterOptions,
+    sendable: SendableSockets,
+  ) {
     super(nsp, connection.publisher, connection.subscriber, { key, requestsTimeout });
     this.#connection = connection;
+    this.#sendable = sendable;
     convertMessages(this);
   }
 
@@ -60,6 +68,39 @@ export class SafeRedisAdapter extends LibraryRedisAdapter {
   /** Ignores the messages of this worker: done again, they would undo what was done since. */
   protected override async onrequest(channel: Buffer, message: Buffer): Promise<void> {
     const own = `{"uid":"${this.uid}","type":`;
-    if (message.toString('latin1', 0, own.length) !== own) await super.onrequest(channel, message);
+    if (message.toString('latin1', 0, own.length) === own) return;
+    try {
+      await super.onrequest(channel, message);
+    } catch (err) {
+      const request = fetchRequestOf(message);
+      if (request === undefined) throw err;
+      await this.#respondTo(request);
+    }
+  }
+
+  /** Responds to `fetchSockets()` of another worker with what can be sent. RedisAdapter has failed to encode it. */
+  async #respondTo(request: FetchRequest): Promise<void> {
+    const { rooms, except } = request.opts;
+    const found = await Adapter.prototype.fetchSockets.call(this, { rooms: new Set(rooms), except: new Set(except) });
+    const all = found.map(({ id, handshake, rooms, data }) => ({ id, handshake, rooms: [...rooms], data }));
+    const sockets = this.#sendable.of(this.nsp.name, all);
+    this.publishResponse(request, JSON.stringify({ requestId: request.requestId, sockets }));
+  }
+}
+
+/** The request of `fetchSockets()`. */
+interface FetchRequest {
+  readonly type: number;
+  readonly requestId: string;
+  readonly opts: { rooms: string[]; except: string[] };
+}
+
+function fetchRequestOf(message: Buffer): FetchRequest | undefined {
+  try {
+    const request = JSON.parse(message.toString()) as FetchRequest;
+    const isFetch = request.type === REMOTE_FETCH && [request.opts.rooms, request.opts.except].every(Array.isArray);
+    return isFetch ? request : undefined;
+  } catch {
+    return undefined;
   }
 }
