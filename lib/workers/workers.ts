@@ -26,7 +26,7 @@ export class Workers implements WorkerIdentity {
     private readonly app: Application,
     drainConnection: (sessionId: string) => void,
   ) {
-    this.directory = new RunDirectory(app.config.rundir, masterOf(app));
+    this.directory = new RunDirectory(app.config.rundir, masterOf(app), app.coreLogger);
     if (!needsForwarding(app)) return;
     this.#forwarder = createForwarder(this, drainConnection, app.coreLogger);
     this.generateSessionId = () => createSessionId(this.workerId);
