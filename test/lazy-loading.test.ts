@@ -39,7 +39,13 @@ describe('the modules of a worker', () => {
   });
 
   it('should not include those of Redis with several workers', async () => {
-    const several = ['adapters/links', 'adapters/links-adapter', 'workers/forwarding', 'workers/internal-server'];
+    const several = [
+      'adapters/links',
+      'adapters/links-adapter',
+      'workers/connection-limit',
+      'workers/forwarding',
+      'workers/internal-server',
+    ];
     assert.deepEqual((await loadedModules(2)).sort(), [...ALWAYS, ...several, 'workers/proxy'].sort());
   });
 });
