@@ -178,6 +178,25 @@ describe(`${WORKERS} workers, linked with each other`, function () {
     await going.stop();
   });
 
+  it('should lose nothing that is sent to a worker, or by its clients, while it is blocked for 10 s', async () => {
+    const [[, client], ...others] = [...workers] as [[number, Socket], ...[number, Socket][]];
+    const all = [...workers.values()];
+    const going = traffic(others[0]![1], all);
+    await until('there is traffic', () => going.sent() > 20);
+    const unblocked = client.emitWithAck('block', 10_000);
+    const sockets = others[0]![1].emitWithAck('sockets');
+    const late = client.emitWithAck('pids');
+    const heard = next(others[1]![1], 'meanwhile');
+    await others[0]![1].emitWithAck('emit', 'meanwhile');
+    await heard;
+    await unblocked;
+    const ids = await sockets;
+    assert(all.every(({ id }) => ids.includes(id)));
+    assert.equal(workers.get((await late).worker), client);
+    await going.stop();
+    assert(all.every(({ connected }) => connected));
+  });
+
   it('should create its sockets again when the run directory is removed, and link with a worker that starts afterwards', async () => {
     const [victim, ...others] = [...workers] as [[number, Socket], ...[number, Socket][]];
     const going = traffic(
