@@ -17,8 +17,8 @@ const debug = debuglog('egg-socket.io:forwarding');
 const IDLE_TIMEOUT = 30_000;
 /** How many ms each session adds to the time over which all sessions are closed. */
 const MS_PER_SESSION = 2;
-/** The share of the connections to another worker that may be idle. The other worker counts them, too. */
-const IDLE_SHARE = 1 / 32;
+/** How many idle connections to another worker may be kept, as a share of all. The other worker counts them, too, and those of all others. */
+const IDLE_SHARE = 1 / 64;
 /** Node's own limit of idle connections. */
 const MAX_IDLE = 256;
 /** The response to a client whose request is not forwarded because of the limit. */
