@@ -26,7 +26,7 @@ describe('the modules of a worker', () => {
   }
 
   // Agent messages are encoded as frames, with several workers and with one.
-  const FORWARDING = ['workers/forwarding', 'workers/internal-server', 'workers/proxy'];
+  const FORWARDING = ['connection-limit', 'forwarding', 'internal-server', 'proxy'].map((name) => `workers/${name}`);
   const ALWAYS = [
     'adapters/frame',
     'adapters/memory-adapter',
