@@ -6,7 +6,7 @@ import { bindNamespaces, summary } from './lib/boot';
 import { configOf } from './lib/config/config';
 import { hidePassword } from './lib/config/redis';
 import { adapterOf, drainWarnings, hostWarnings } from './lib/config/topology';
-import { drain, drainConnection } from './lib/drain';
+import { drain, drainConnection, drainOnDisconnect } from './lib/drain';
 import { attach, detach } from './lib/engine';
 import { assertSupported } from './lib/internals/assert-supported';
 import { registerBeforeClose } from './lib/internals/egg';
@@ -56,6 +56,7 @@ export default class IoBoot {
     await this.#adapter?.join();
     this.app.coreLogger.info(summary(this.app));
     this.#drainFirst();
+    drainOnDisconnect(this.app, () => this.#drain());
   }
 
   async serverDidReady(): Promise<void> {
@@ -72,9 +73,13 @@ export default class IoBoot {
   /** Egg calls last registered functions first: connections drain while the application still has what its handlers need. */
   #drainFirst(): void {
     registerBeforeClose(this.app, async () => {
-      this.#drained ??= Promise.all([drain(this.app), this.#workers?.leave()]);
-      await this.#drained;
+      await this.#drain();
     });
+  }
+
+  #drain(): Promise<unknown> {
+    this.#drained ??= Promise.all([drain(this.app), this.#workers?.leave()]);
+    return this.#drained;
   }
 
   async beforeClose(): Promise<void> {

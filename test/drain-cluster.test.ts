@@ -94,6 +94,48 @@ describe(`${WORKERS} workers that close`, function () {
     assert.deepEqual(stored(), [`hanging ${id}`, `left ${id}`]);
   });
 
+  it('should drain a worker that Egg closes after an uncaught exception, and leave the others alone', async () => {
+    const { url } = await startWorkers(4000);
+    const clients = await Promise.all(
+      Array.from({ length: 12 }, () => connected(track(url, { reconnection: true, timeout: LOST }))),
+    );
+    const pidOf = (client: Socket): Promise<number> => client.timeout(DEADLINE).emitWithAck('pid');
+    const pids = await Promise.all(clients.map(pidOf));
+    const crashed = pids[0]!;
+    const affected = clients.filter((_, i) => pids[i] === crashed);
+    const others = clients.filter((_, i) => pids[i] !== crashed);
+    const ids = affected.map(({ id }) => id);
+    const otherIds = others.map(({ id }) => id);
+    assert(others.length > 0);
+    const slow = affected[0]!.timeout(DEADLINE).emitWithAck('slow', 500);
+    const left = affected.map((client) => next(client, 'disconnect'));
+    await until('the handler is running', () => stored().length === 1);
+
+    affected[0]!.emit('crash');
+    assert.equal((await slow).length, 100_000);
+    for (const [reason] of await Promise.all(left)) assert.equal(reason, 'transport close');
+    const leaving = () => stored().filter((line) => line.startsWith('left'));
+    await until('the handlers of disconnect have run', () => leaving().length === affected.length);
+    assert.deepEqual(leaving().sort(), ids.map((id) => `left ${id}`).sort());
+
+    await until('the clients are connected again', () => affected.every(({ connected }) => connected));
+    for (const again of await Promise.all(affected.map(pidOf))) assert.notEqual(again, crashed);
+    assert.deepEqual(
+      others.map(({ connected, id }) => connected && id),
+      otherIds,
+    );
+    // Egg would end it after 30 s.
+    const signalCrashed = (name: 0 | 'SIGTERM') => {
+      try {
+        return process.kill(crashed, name);
+      } catch {
+        return false;
+      }
+    };
+    signalCrashed('SIGTERM');
+    await until('the worker has ended', () => !signalCrashed(0));
+  });
+
   // Includes clients that begin with polling, whose requests workers forward to each other.
   it('should lose no event in a rolling restart', async () => {
     const KINDS = [['websocket'], ['polling', 'websocket'], ['polling']];
