@@ -44,19 +44,23 @@ export default class IoBoot {
 
   async didLoad(): Promise<void> {
     await this.#loading;
-    this.#adapter = useAdapter(this.app, this.#workers as Workers);
-    await this.#adapter.ready;
   }
 
   // Not in didLoad: an application of ES modules on Egg 4 is still loading its middleware and its router then.
   async willReady(): Promise<void> {
+    // Not earlier: the application may install an adapter of its own.
+    this.#adapter = useAdapter(this.app, this.#workers as Workers);
     bindNamespaces(this.app);
     listenToAgent(this.app);
+    await this.#adapter.ready;
     await this.#workers?.open();
-    await this.#adapter?.join();
-    this.app.coreLogger.info(summary(this.app));
+    await this.#adapter.join();
     this.#drainFirst();
     drainOnDisconnect(this.app, () => this.#drain());
+  }
+
+  didReady(err?: Error): void {
+    if (!err) this.app.coreLogger.info(summary(this.app));
   }
 
   async serverDidReady(): Promise<void> {
