@@ -1,6 +1,6 @@
 // The boot hooks of a worker: an index of what happens when.
 import type { Application } from 'egg';
-import { type InstalledAdapter, useAdapter } from './lib/adapters/select';
+import { type InstalledAdapter, loadRedis, useAdapter } from './lib/adapters/select';
 import { listenToAgent } from './lib/agent/relay';
 import { bindNamespaces, summary } from './lib/boot';
 import { configOf } from './lib/config/config';
@@ -43,7 +43,7 @@ export default class IoBoot {
   }
 
   async didLoad(): Promise<void> {
-    await this.#loading;
+    await Promise.all([this.#loading, loadRedis(this.app)]);
   }
 
   // Not in didLoad: an application of ES modules on Egg 4 is still loading its middleware and its router then.

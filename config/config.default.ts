@@ -31,7 +31,7 @@ const config: { io: IoConfig } = {
      */
     adapter: undefined,
 
-    /** `{ host, port, auth_pass, db, … }` (any option of ioredis) or `{ clientName }` of egg-redis. Default: no Redis. */
+    /** `{ host, port, auth_pass, db, … }` (any option of ioredis) or `{ clientName }` of egg-redis, or a function that returns them. */
     redis: undefined,
 
     /** Returns the id of a socket, `(request) => string`. Default: random ids of Socket.IO. */

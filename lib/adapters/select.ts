@@ -42,6 +42,18 @@ export function rejectOwnAdapter(
 }
 
 /**
+ * Calls the function `config.io.redis`, if it is one and the adapter needs it.
+ *
+ * @throws {ConfigError} if the function fails, or returns a wrong option
+ */
+export async function loadRedis(app: Application): Promise<void> {
+  const config = configOf(app);
+  if (config.loadRedis === undefined || app.io.hasOwnAdapter || !adapterOf(app).startsWith('redis')) return;
+  config.redis = await config.loadRedis(app);
+  debug('the function config.io.redis has returned its options');
+}
+
+/**
  * Installs the adapter of an application, unless the application has installed one. If it installs one later, that takes the place of the
  * plugin's, which is released.
  *
@@ -52,7 +64,8 @@ export function useAdapter(app: Application, worker: WorkerIdentity): InstalledA
   const { io, coreLogger } = app;
   const skipRedis = () => {
     debug('app.io.adapter() has installed an adapter of the application');
-    if (configOf(app).redis === undefined) return;
+    const { redis, loadRedis } = configOf(app);
+    if ((loadRedis ?? redis) === undefined) return;
     coreLogger.warn('[egg-socket.io] config.io.redis has no effect: the application has called app.io.adapter()');
   };
   if (io.hasOwnAdapter) {
