@@ -44,6 +44,15 @@ describe(`${WORKERS} workers that close`, function () {
     return readdirSync(store).flatMap((name) => readFileSync(path.join(store, name), 'utf8').trim().split('\n'));
   }
 
+  /** Sends a signal. Returns whether the process exists. */
+  function sendSignal(pid: number, name: 0 | 'SIGTERM'): boolean {
+    try {
+      return process.kill(pid, name);
+    } catch {
+      return false;
+    }
+  }
+
   /** Returns the pid of the next worker, over a new connection. Undefined if that worker is exiting. */
   async function pid(url: string): Promise<number | undefined> {
     return fetch(`${url}/pid`, { signal: AbortSignal.timeout(LOST) }).then(
@@ -125,15 +134,34 @@ describe(`${WORKERS} workers that close`, function () {
       otherIds,
     );
     // Egg would end it after 30 s.
-    const signalCrashed = (name: 0 | 'SIGTERM') => {
-      try {
-        return process.kill(crashed, name);
-      } catch {
-        return false;
-      }
-    };
-    signalCrashed('SIGTERM');
-    await until('the worker has ended', () => !signalCrashed(0));
+    sendSignal(crashed, 'SIGTERM');
+    await until('the worker has ended', () => !sendSignal(crashed, 0));
+  });
+
+  it('should execute no commands of the agent after an uncaught exception', async () => {
+    const { url } = await startWorkers(4000);
+    const first = await connected(track(url));
+    const emitted = next(first, 'news');
+    first.emit('emit by the agent', 'before');
+    assert.deepEqual(await emitted, ['before']);
+    const executing = await until('the command is stored', () => stored().find((line) => line.startsWith('executing')));
+    const crashed = Number(executing?.split(' ')[1]);
+    let affected: Socket | undefined;
+    let other: Socket | undefined;
+    while (affected === undefined || other === undefined) {
+      const client = await connected(track(url));
+      const worker = await client.timeout(DEADLINE).emitWithAck('pid');
+      if (worker === crashed) affected = client;
+      else other = client;
+    }
+
+    const left = next(affected, 'disconnect');
+    affected.emit('crash');
+    await left;
+    const again = next(other, 'news');
+    other.emit('emit by the agent', 'after');
+    assert.deepEqual(await again, ['after']);
+    sendSignal(crashed, 'SIGTERM');
   });
 
   // Includes clients that begin with polling, whose requests workers forward to each other.
