@@ -31,7 +31,7 @@ const config: { io: IoConfig } = {
      */
     adapter: undefined,
 
-    /** `{ host, port, auth_pass, db, … }` (any option of ioredis) or `{ clientName }` of egg-redis. Default: no Redis. */
+    /** `{ host, port, auth_pass, db, … }` (any option of ioredis) or `{ clientName }` of egg-redis, or a function that returns them. */
     redis: undefined,
 
     /** How long `fetchSockets()` and other requests wait for the responses of other workers, in ms. Default: 5000. */

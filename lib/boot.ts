@@ -112,13 +112,13 @@ function warnOfUnguarded(app: Application, { namespace, everywhere }: ResolvedCo
 /** Returns what a worker has chosen, in one line. */
 export function summary(app: Application): string {
   const { init } = configOf(app);
-  const adapter = adapterOf(app);
+  const adapter = app.io.hasOwnAdapter ? 'own' : adapterOf(app);
   const { workers, sticky } = hostOf(app);
   const parts = {
     namespaces: app.io.names().join(', '),
     path: app.io.path(),
     transports: (init.transports ?? ['polling', 'websocket']).join(', '),
-    adapter: adapter === 'own' ? "the application's own" : adapter,
+    adapter: adapter === 'own' ? `the application's own (${app.io.of('/').adapter.constructor.name})` : adapter,
     workers: `${workers}${sticky ? ' (sticky)' : ''}`,
     forwarding: needsForwarding(app) ? 'on' : 'off',
   };

@@ -59,6 +59,7 @@ describe('config.io.redis', () => {
     ],
     ['true', true, /config\.io\.redis is true; allowed: an object: \{ host, port, auth_pass, db \}/],
     ['an array', [], /config\.io\.redis is \[\]/],
+    ['an array of servers', [{ host: 'h', auth_pass: 'secret' }], /config\.io\.redis is '\[…\]'; allowed: an object/],
     ['a host that is no name', { host: 1 }, /config\.io\.redis\.host is 1; allowed: a string/],
     ['an empty host', { host: '' }, /config\.io\.redis\.host is ''/],
     ['a port that is none', { port: 'six' }, /config\.io\.redis\.port is 'six'; allowed: a port number/],

@@ -1,5 +1,6 @@
 // app.io, created when it is first read.
 import type { Application } from 'egg';
+import { rejectOwnAdapter } from '../../lib/adapters/select';
 import { configOf } from '../../lib/config/config';
 import { loadWsEngine } from '../../lib/config/server-options';
 import { IoServer } from '../../lib/server';
@@ -18,10 +19,12 @@ export default {
 
 function create(app: App): IoServer {
   if (app[IO] === undefined) {
-    const { init, onerror, namespace, user, generateId, maxNamespaces } = configOf(app);
+    const config = configOf(app);
+    const { init, onerror, namespace, user, generateId, maxNamespaces } = config;
     const reporting = { log: app.coreLogger, onerror };
     const options = { generateId, maxNamespaces, names: [...namespace.keys()], users: new Users(app, user) };
     app[IO] = new IoServer(loadWsEngine(init, app.baseDir), reporting, options);
+    rejectOwnAdapter(app[IO], config);
   }
   return app[IO];
 }

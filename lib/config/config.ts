@@ -9,7 +9,14 @@ import type { OnError } from '../error-response';
 import { ConfigError } from '../errors';
 import { isPattern, Pattern } from '../namespaces/path-pattern';
 import type { FindUser, FoundUser } from '../users';
-import { type RedisConfig, type ResolvedRedis, resolveRedis } from './redis';
+import {
+  type FindRedis,
+  type LoadRedis,
+  type RedisConfig,
+  type ResolvedRedis,
+  redisLoader,
+  resolveRedis,
+} from './redis';
 import { type InitConfig, resolveInit } from './server-options';
 import { LONGEST_TIMER, list, milliseconds, object, onlyKeys } from './validate';
 
@@ -48,8 +55,14 @@ export interface IoConfig {
    * @default 5000
    */
   requestsTimeout?: number;
-  /** Enables the Redis adapter. false disables it if another configuration file has enabled it. */
-  redis?: RedisConfig | false;
+  /**
+   * Enables the Redis adapter. A function is called in each worker while it boots, and may return a promise: for addresses that a service
+   * knows. false disables the adapter if another configuration file has enabled it.
+   *
+   * @example
+   * redis: async (app) => ({ ...(await app.discovery.find('redis')), key: 'chat' })
+   */
+  redis?: RedisConfig | FindRedis | false;
   /**
    * Returns the id of a socket for a handshake request. The id must be unique and hard to guess, and not a promise.
    *
@@ -131,9 +144,12 @@ export interface ResolvedConfig {
   everywhere: Chains;
   /** Undefined if the topology decides. */
   adapter: AdapterConfig | undefined;
+  /** Undefined without Redis, and until `loadRedis` has been called. */
   redis: ResolvedRedis | undefined;
   /** In ms. */
   requestsTimeout: number;
+  /** Set if `config.io.redis` is a function. */
+  loadRedis: LoadRedis | undefined;
   generateId: ((request: IncomingMessage) => string) | undefined;
   user: FindUser | undefined;
   /** Undefined if connections are closed at once. */
@@ -184,15 +200,18 @@ export function resolveConfig(config: IoConfig | undefined): ResolvedConfig {
   const raw = object('config.io', config) ?? {};
   onlyKeys('config.io', raw, KEYS);
   const init = resolveInit(raw.init, warnings);
-  const redis = resolveRedis(raw.redis, { init, adapter: raw.adapter }, warnings);
+  const rest = { init, adapter: raw.adapter };
+  const loadRedis = typeof raw.redis === 'function' ? redisLoader(raw.redis, rest) : undefined;
+  const redis = loadRedis ? undefined : resolveRedis(raw.redis, rest, warnings);
   return {
     init,
     namespace: resolveNamespaces(raw.namespace),
     maxNamespaces: resolveMaxNamespaces(raw.maxNamespaces),
     everywhere: resolveChains('config.io', raw),
-    adapter: resolveAdapter(raw.adapter, init, redis !== undefined, warnings),
+    adapter: resolveAdapter(raw.adapter, init, (loadRedis ?? redis) !== undefined, warnings),
     redis,
     requestsTimeout: resolveRequestsTimeout(raw.requestsTimeout, redis?.adapter.requestsTimeout),
+    loadRedis,
     generateId: resolveGenerateId(raw.generateId, warnings),
     user: resolveUser(raw.user, init, warnings),
     drain: resolveDrain(raw.drain),

@@ -1,7 +1,7 @@
 // config.io.redis: its type, and its resolution into what lib/adapters/redis uses. This file loads no Redis package.
 import type { Application } from 'egg';
 import type { Cluster, ClusterOptions, Redis, RedisOptions } from 'ioredis';
-import { ConfigError } from '../errors';
+import { ConfigError, toError } from '../errors';
 
 /** The adapters that connect workers through Redis. */
 export type RedisKind = 'redis' | 'redis-sharded' | 'redis-streams';
@@ -56,6 +56,12 @@ export interface RedisConfig extends RedisOptions, Omit<ClusterOptions, keyof Re
    */
   readCount?: number;
 }
+
+/** Returns `config.io.redis`, for addresses that are not known before the boot. Called once in each worker. */
+export type FindRedis = (app: Application) => RedisConfig | Promise<RedisConfig>;
+
+/** Calls the function `config.io.redis`, and checks what it returns. */
+export type LoadRedis = (app: Application) => Promise<ResolvedRedis>;
 
 /** A node that is asked for the others. */
 interface RedisNode {
@@ -112,26 +118,27 @@ export function adapterOptions({ adapter }: ResolvedRedis, requestsTimeout: numb
   return { ...DEFAULTS, requestsTimeout, ...Object.fromEntries(set) };
 }
 
+/** What depends on `config.io.redis`. */
+interface RestOfConfig {
+  init: { adapter?: unknown };
+  adapter?: unknown;
+}
+
 /**
  * Checks `config.io.redis` and separates the options of ioredis from those of the adapter. No message contains a password.
  *
  * @param rest - the rest of `config.io`
  * @throws {ConfigError} naming the key, its value and what is allowed
  */
-export function resolveRedis(
-  raw: unknown,
-  rest: { init: { adapter?: unknown }; adapter?: unknown },
-  warnings: string[],
-): ResolvedRedis | undefined {
+export function resolveRedis(raw: unknown, rest: RestOfConfig, warnings: string[]): ResolvedRedis | undefined {
   // With `redis: false` a configuration file turns off what config.default.ts has turned on.
   if (raw === undefined || raw === null || raw === false) return undefined;
   if (typeof raw !== 'object' || Array.isArray(raw)) {
-    const shown = typeof raw === 'string' ? raw.replace(/:[^:@/]*@/, ':***@') : raw;
+    const options = Array.isArray(raw) && raw.length > 0 ? '[…]' : raw;
+    const shown = typeof options === 'string' ? withoutPassword(options) : options;
     throw new ConfigError('config.io.redis', shown, 'an object: { host, port, auth_pass, db } or { clientName }');
   }
-  if (rest.init.adapter !== undefined) {
-    throw new ConfigError('config.io.init.adapter', rest.init.adapter, 'nothing if config.io.redis is set: remove one');
-  }
+  rejectInitAdapter(rest);
   for (const [key, value] of Object.entries(raw)) checkOption(key, value, warnings);
   // Undefined and null, from the environment say, are as unset. Some options of ioredis may be null.
   const set = Object.entries(raw).filter(([key, value]) => value !== undefined && (value !== null || !isChecked(key)));
@@ -158,6 +165,54 @@ export function resolveRedis(
   }
   const resolved = resolveCluster(cluster, nodes, options);
   return { clientName, adapter, ...(resolved ? { options: {}, cluster: resolved } : { options }) };
+}
+
+/**
+ * Returns a function that calls the function `config.io.redis` and checks what it returns. It rejects with a ConfigError if that function
+ * fails, or if an option is wrong. No message contains a password.
+ *
+ * @param rest - the rest of `config.io`
+ */
+export function redisLoader(find: FindRedis, rest: RestOfConfig): LoadRedis {
+  rejectInitAdapter(rest);
+  const key = 'config.io.redis';
+  const allowed = 'a function (app) => { host, port, auth_pass, db }, or a promise of it';
+  return async (app) => {
+    let found: unknown;
+    try {
+      found = await find(app);
+    } catch (err) {
+      const { message, stack = '' } = toError(err);
+      const failed = new ConfigError(key, find, allowed, `the function ${key} has failed: ${withoutPassword(message)}`);
+      // The frames show which line of the function has failed.
+      failed.stack = [
+        `${failed.name}: ${failed.message}`,
+        ...stack.split('\n').filter((line) => FRAME.test(line)),
+      ].join('\n');
+      throw failed;
+    }
+    const warnings: string[] = [];
+    const resolved = resolveRedis(found, rest, warnings);
+    if (resolved === undefined) {
+      throw new ConfigError(key, found, allowed, `the function ${key} has returned no options`);
+    }
+    for (const warning of warnings) app.coreLogger.warn(`[egg-socket.io] ${warning}`);
+    return resolved;
+  };
+}
+
+/** A line of a stack that is no part of the message. */
+const FRAME = /^ {4}at /;
+
+/** Hides the password in a URL. */
+function withoutPassword(text: string): string {
+  return text.replace(/:[^:@/]*@/g, ':***@');
+}
+
+/** @throws {ConfigError} if `config.io.init.adapter` is set */
+function rejectInitAdapter({ init }: RestOfConfig): void {
+  if (init.adapter === undefined) return;
+  throw new ConfigError('config.io.init.adapter', init.adapter, 'nothing if config.io.redis is set: remove one');
 }
 
 /** Excludes `auth_pass` from the configuration that Egg writes to run/. Egg itself excludes `password`. */

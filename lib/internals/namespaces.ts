@@ -84,9 +84,15 @@ export function recoveryDurationOf(server: object, isEnabled: boolean): number |
   return (server as PrivateServer).opts?.connectionStateRecovery?.maxDisconnectionDuration ?? RECOVERY_DURATION;
 }
 
+/** Creates the adapter of a namespace. */
+export type AdapterConstructor = NonNullable<Parameters<Server['adapter']>[0]>;
+
 type CheckArguments = Parameters<Server['_checkNamespace']>;
 
-/** A Socket.IO server that decides which namespaces its clients may create. */
+/**
+ * A Socket.IO server that decides which namespaces its clients may create, and that distinguishes an adapter of the application from one of
+ * the plugin.
+ */
 export abstract class NamespaceServer<C extends EventsMap, S extends EventsMap, I extends EventsMap, D> extends Server<
   C,
   S,
@@ -94,6 +100,37 @@ export abstract class NamespaceServer<C extends EventsMap, S extends EventsMap, 
   D
 > {
   #rejected: RejectedNamespace | undefined;
+  #hasOwnAdapter = false;
+  readonly #beforeOwnAdapter: Array<() => void> = [];
+
+  /** Whether the application has called `adapter()`. */
+  get hasOwnAdapter(): boolean {
+    return this.#hasOwnAdapter;
+  }
+
+  /** Calls a function before an adapter of the application is installed. If it throws, the adapter is not installed. */
+  beforeOwnAdapter(fn: () => void): void {
+    this.#beforeOwnAdapter.push(fn);
+  }
+
+  /** Installs an adapter of the plugin in all namespaces, and in those that are created later. */
+  installAdapter(adapter: AdapterConstructor): void {
+    super.adapter(adapter);
+  }
+
+  /** Returns the constructor of the adapters. */
+  override adapter(): AdapterConstructor | undefined;
+  /** Installs an adapter of the application in all namespaces, and in those that are created later. */
+  override adapter(adapter: AdapterConstructor): this;
+  override adapter(adapter?: AdapterConstructor): AdapterConstructor | undefined | this {
+    if (adapter === undefined) return super.adapter();
+    // Socket.IO's constructor, which installs its default, runs before this class has its fields.
+    if (#beforeOwnAdapter in this) {
+      for (const fn of this.#beforeOwnAdapter) fn();
+      this.#hasOwnAdapter = true;
+    }
+    return super.adapter(adapter);
+  }
 
   /** Whether clients may create a child namespace of that name. */
   protected abstract mayCreate(name: string): boolean;

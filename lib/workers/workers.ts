@@ -43,9 +43,11 @@ export class Workers implements WorkerIdentity {
    * @throws {Error} if this worker cannot listen in the run directory
    */
   async open(): Promise<void> {
+    const { app } = this;
     await this.#forwarder?.internalServer.listen(this.directory);
     // The adapter 'cluster' removes the sockets of its dead peers.
-    if (this.#forwarder && adapterOf(this.app) !== 'cluster') await removeDeadWorkers(this.app.config.rundir);
+    const hasLinks = adapterOf(app) === 'cluster' && !app.io.hasOwnAdapter;
+    if (this.#forwarder && !hasLinks) await removeDeadWorkers(app.config.rundir);
   }
 
   /** Has the clients whose requests this worker forwards connect to another worker. */

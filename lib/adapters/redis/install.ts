@@ -56,7 +56,7 @@ export function useRedis(app: Application, kind: RedisKind): { ready: Promise<vo
     delayClients(nsp, connection, options.requestsTimeout);
     return adapter;
   } as CreateAdapter;
-  app.io.adapter(Adapter);
+  app.io.installAdapter(Adapter);
   return { ready: connection.settled(BOOT_WAIT), close: () => connection.close() };
 }
 
