@@ -47,7 +47,7 @@ describe('config.io', () => {
       );
       await fails(
         { namespace: { '/': { packetMiddleware: [42] } } },
-        /packetMiddleware is invalid.*42.*array of names/,
+        /packetMiddleware\[0\] is invalid.*42.*a name/,
       );
     });
 
