@@ -128,6 +128,9 @@ function* findDroppedOperator(expression: Node | undefined, inference: Inference
   if (!each || member?.type !== 'MemberExpression') return;
   const kind = inference.kindOf(each);
   if (kind !== 'operator' && kind !== 'socket operator') return;
+  // Other flags of a socket, such as `ctx.volatile`, are kept in Socket.IO 4 as well.
+  const isLost = /^(to|in|broadcast|local)$/.test(nameOf(member.property, member.computed) ?? '');
+  if (kind === 'socket operator' && !isLost) return;
   yield matchOf(each.type === 'CallExpression' ? 'to-statement' : 'flag-statement', each);
 }
 

@@ -49,7 +49,8 @@ const MEMBERS: Partial<Record<Kind, Readonly<Record<string, Kind>>>> = {
   this: { app: 'app', ctx: 'context' },
   app: { io: 'server' },
   context: { ...SOCKET, app: 'app', socket: 'socket' },
-  server: { ...OPERATORS, sockets: 'namespace', nsps: 'namespaces' },
+  // The parameter `io` of a function may be a namespace.
+  server: { ...OPERATORS, sockets: 'namespace', nsps: 'namespaces', adapter: 'adapter', connected: 'connected' },
   namespace: { ...OPERATORS, sockets: 'sockets', connected: 'connected', adapter: 'adapter', server: 'server' },
   operator: OPERATORS,
   socket: SOCKET,
@@ -63,31 +64,33 @@ const INDEXED: Partial<Record<Kind, Kind>> = { namespaces: 'namespace', sockets:
 /** What `collection.get(key)` is in Socket.IO 4. */
 const ELEMENTS: Partial<Record<Kind, Kind>> = { sockets: 'socket', rooms: 'room', sids: 'room' };
 
-const PARAMETERS: Readonly<Record<string, Kind>> = {
-  app: 'app',
-  application: 'app',
-  ctx: 'context',
-  context: 'context',
-  io: 'server',
-  nsp: 'namespace',
-  socket: 'socket',
-};
+const PARAMETERS: ReadonlyMap<string, Kind> = new Map<string, Kind>([
+  ['app', 'app'],
+  ['application', 'app'],
+  ['ctx', 'context'],
+  ['context', 'context'],
+  ['io', 'server'],
+  ['nsp', 'namespace'],
+  ['socket', 'socket'],
+]);
 
-const TYPES: Readonly<Record<string, Kind>> = {
-  Application: 'app',
-  Context: 'context',
-  EggIOServer: 'server',
-  EggSocketNameSpace: 'namespace',
-  IoNamespace: 'namespace',
-  IoServer: 'server',
-  Namespace: 'namespace',
-  Socket: 'socket',
-};
+const TYPES: ReadonlyMap<string, Kind> = new Map<string, Kind>([
+  ['Application', 'app'],
+  ['Context', 'context'],
+  ['EggIOServer', 'server'],
+  ['EggSocketNameSpace', 'namespace'],
+  ['IoNamespace', 'namespace'],
+  ['IoServer', 'server'],
+  ['Namespace', 'namespace'],
+  ['Socket', 'socket'],
+]);
 
 export class Inference {
   readonly #known = new Map<Node, Kind | undefined>();
-  /** What is assigned to members of `this`, by name. */
+  /** The members of `this`, by name. */
   readonly #fields = new Map<string, Node>();
+  /** What is assigned to names after their declaration: `let nsp; nsp = app.io.of('/')`. */
+  readonly #assigned = new Map<Binding, Node>();
   readonly #isInIo: boolean;
   readonly #isApplication: boolean;
 
@@ -96,16 +99,11 @@ export class Inference {
     this.#isInIo = /(^|\/)app\/io\//.test(file) || usesIo(root);
     this.#isApplication = /(^|\/)app\/extend\/(application|agent)(\.\w+)?\.[cm]?[jt]s$/.test(file);
     for (const each of descendants(root)) {
-      const left = each.type === 'AssignmentExpression' ? node(each.left) : undefined;
-      if (left?.type === 'MemberExpression' && node(left.object)?.type === 'ThisExpression') {
-        const name = nameOf(left.property, left.computed);
-        const right = node(each.right);
-        if (name && right) this.#fields.set(name, right);
-      }
-      if (each.type === 'PropertyDefinition') {
-        const name = nameOf(each.key, each.computed);
-        const value = node(each.value);
-        if (name && value) this.#fields.set(name, value);
+      if (each.type === 'AssignmentExpression') this.#noteAssignment(unwrap(each.left), node(each.right));
+      if (each.type === 'PropertyDefinition') this.#noteField(each, node(each.value));
+      if (each.type === 'MethodDefinition' && each.kind === 'get') {
+        const [first] = nodes(node(node(each.value)?.body)?.body);
+        if (first?.type === 'ReturnStatement') this.#noteField(each, node(first.argument));
       }
     }
   }
@@ -124,8 +122,8 @@ export class Inference {
 
   /** What a member stands for. */
   memberKind(of: Kind | undefined, name: string): Kind | undefined {
-    const known = of && MEMBERS[of]?.[name];
-    if (known) return known;
+    const members = of && MEMBERS[of];
+    if (members && Object.hasOwn(members, name)) return members[name];
     if (of === 'this') {
       if (name === 'io' && this.#isApplication) return 'server';
       return this.kindOf(this.#fields.get(name)) ?? named(name);
@@ -141,6 +139,19 @@ export class Inference {
     if (each?.type !== 'Identifier') return each;
     const binding = bindingOf(each);
     return binding && binding.path.length === 0 ? unwrap(binding.value) : undefined;
+  }
+
+  #noteAssignment(left: Node | undefined, right: Node | undefined): void {
+    const binding = left?.type === 'Identifier' ? bindingOf(left) : undefined;
+    if (binding && right && !this.#assigned.has(binding)) this.#assigned.set(binding, right);
+    const isField = left?.type === 'MemberExpression' && unwrap(left.object)?.type === 'ThisExpression';
+    const name = isField ? nameOf(left.property, left.computed) : undefined;
+    if (name && right) this.#fields.set(name, right);
+  }
+
+  #noteField({ key, computed }: Node, value: Node | undefined): void {
+    const name = nameOf(key, computed);
+    if (name && value) this.#fields.set(name, value);
   }
 
   #infer(each: Node): Kind | undefined {
@@ -187,12 +198,17 @@ export class Inference {
   #bindingKind(binding: Binding | undefined): Kind | undefined {
     if (!binding) return undefined;
     const { value, path, parameter, annotation, name } = binding;
-    if (value && path.length === 0) return this.kindOf(value) ?? (isImport(value) ? undefined : named(name));
+    if (value && isImport(value)) return undefined;
+    if (!parameter && path.length === 0) {
+      return (
+        this.kindOf(value) ?? this.kindOf(this.#assigned.get(binding)) ?? named(name) ?? this.#typeKind(annotation)
+      );
+    }
     const from = value ? this.kindOf(value) : parameter && this.#parameterKind(binding);
     const [first, ...rest] = path;
     if (first === undefined) return from ?? this.#typeKind(annotation);
     // `({ io }) => {}`: what has no known kind is taken for the application or a context.
-    const start = this.memberKind(from, first) ?? (parameter && first !== 'socket' ? PARAMETERS[first] : undefined);
+    const start = this.memberKind(from, first) ?? (parameter && first !== 'socket' ? PARAMETERS.get(first) : undefined);
     return rest.reduce<Kind | undefined>((of, member) => (of ? this.memberKind(of, member) : undefined), start);
   }
 
@@ -200,7 +216,7 @@ export class Inference {
     if (!parameter) return undefined;
     const kind = this.#listenerKind(parameter.of, parameter.index) ?? this.#typeKind(annotation);
     if (kind || path.length > 0) return kind;
-    return name === 'socket' && !this.#isInIo ? undefined : PARAMETERS[name];
+    return name === 'socket' && !this.#isInIo ? undefined : PARAMETERS.get(name);
   }
 
   /** The first parameter of `nsp.on('connection', (socket) => {})` and of `nsp.use((socket, next) => {})`. */
@@ -219,7 +235,7 @@ export class Inference {
   #typeKind(annotation: Node | undefined): Kind | undefined {
     const type = node(annotation?.typeAnnotation);
     const name = type?.type === 'TSTypeReference' ? nameOf(type.typeName, false) : undefined;
-    return name && this.#isInIo ? TYPES[name] : undefined;
+    return name && this.#isInIo ? TYPES.get(name) : undefined;
   }
 
   /** In controllers and middleware that are plain functions, `this` is the context. */

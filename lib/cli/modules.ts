@@ -50,7 +50,8 @@ function isSymbolOfPlugin(each: Node): boolean {
 function* findDeclared(module: Node): Generator<Match> {
   for (const each of descendants(module)) {
     if (each.type !== 'TSInterfaceDeclaration') continue;
-    const member = { Application: 'io', Context: 'socket' }[nameOf(each.id, false) ?? ''];
+    const name = nameOf(each.id, false);
+    const member = name === 'Application' ? 'io' : name === 'Context' ? 'socket' : undefined;
     for (const signature of nodes(node(each.body)?.body)) {
       const isDeclared = member !== undefined && nameOf(signature.key, signature.computed) === member;
       if (isDeclared) yield matchOf('declared-io', node(signature.key) ?? signature);
