@@ -164,7 +164,7 @@ if (EGG_MAJOR === 4) {
         '',
       ];
       assert(stdout.includes(`\n${block.join('\n')}\n`), stdout);
-      assert.match(stdout, /\n\d+ places to change in \d+ files\. \d+ of them work with config\.io\.compat\.\n$/);
+      assert.match(stdout, /\n\d+ places to change, \d+ files read\. \d+ of them work with config\.io\.compat\.\n$/);
     });
 
     it('should find nothing in the example and in applications in the style of today', async () => {
@@ -176,7 +176,7 @@ if (EGG_MAJOR === 4) {
       }
       const { code, stdout } = await run('doctor', path.join(ROOT, 'example/chat'));
       assert.equal(code, 0);
-      assert.match(stdout, /^Nothing to change in \d+ files\.\n$/);
+      assert.match(stdout, /^Nothing to change, \d+ files read\.\n$/);
     });
 
     it('should report a file with a syntax error, and read the others', async () => {
@@ -206,30 +206,29 @@ if (EGG_MAJOR === 4) {
     it('should read only code of the server that was written by hand', async () => {
       const old = "app.io.of('/').clients(() => {});\n";
       const body = `module.exports = (app) => {\n${old}};\n`;
-      const {
-        findings,
-        errors,
-        files: count,
-      } = await examine(
-        application({
-          'app/public/a.js': body,
-          'app/view/a.js': body,
-          'app/web/a.js': body,
-          'app/node_modules/a/index.js': body,
-          'node_modules/a/index.js': body,
-          'logs/a.js': body,
-          'run/a.js': body,
-          'app/io/a.min.js': body,
-          'app/io/generated.js': `module.exports = (app) => {${old.trim().repeat(300)}};`,
-          'app/io/huge.js': body + '// a line\n'.repeat(60_000),
-          'app/compiled.js': body,
-          'app/compiled.ts': 'export default 1;\n',
-          'lib/online.js': body,
-        }),
-      );
-      assert.deepEqual(findings.map(place), ['lib/online.js:2 clients']);
+      const directory = application({
+        'app/public/a.js': body,
+        'app/view/a.js': body,
+        'app/web/a.js': body,
+        'app/node_modules/a/index.js': body,
+        'node_modules/a/index.js': body,
+        'logs/a.js': body,
+        'run/a.js': body,
+        'app/io/a.min.js': body,
+        'app/io/generated.js': `module.exports = (app) => {${old.trim().repeat(300)}};`,
+        'app/io/huge.js': body + '// a line\n'.repeat(60_000),
+        'app/compiled.js': body,
+        'app/compiled.ts': 'export default 1;\n',
+        'config/key.js': `${body}exports.key = '${'0'.repeat(6_000)}';\n${'// a line\n'.repeat(100)}`,
+        'lib/online.js': body,
+      });
+      const { findings, errors, files: count, skipped } = await examine(directory);
+      assert.deepEqual(findings.map(place), ['config/key.js:2 clients', 'lib/online.js:2 clients']);
       assert.deepEqual(errors, []);
-      assert.equal(count, 2);
+      assert.equal(count, 3);
+      assert.deepEqual(skipped, ['app/io/generated.js', 'app/io/huge.js']);
+      const { stdout } = await run('doctor', directory);
+      assert.match(stdout, / Skipped as minified or generated: app\/io\/generated\.js, app\/io\/huge\.js\.\n$/);
     });
 
     it('should read sloppy scripts, modules and files with a byte order mark', async () => {
@@ -264,7 +263,7 @@ if (EGG_MAJOR === 4) {
     it('should find nothing in an application with empty directories', async () => {
       const directory = application({});
       fs.mkdirSync(path.join(directory, 'app'));
-      assert.deepEqual(await examine(directory), { directory, files: 0, findings: [], errors: [] });
+      assert.deepEqual(await examine(directory), { directory, files: 0, findings: [], errors: [], skipped: [] });
     });
 
     it('should refuse wrong calls with exit code 2', async () => {

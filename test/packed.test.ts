@@ -68,7 +68,7 @@ if (EGG_MAJOR === 3) {
 
         it('should have a doctor, which reads TypeScript without TypeScript', async () => {
           const baseDir = application(home, 'packed-js');
-          assert.deepEqual(await npx(['egg-socket.io', 'doctor'], baseDir), [0, 'Nothing to change in 7 files.\n']);
+          assert.deepEqual(await npx(['egg-socket.io', 'doctor'], baseDir), [0, 'Nothing to change, 7 files read.\n']);
           fs.writeFileSync(path.join(baseDir, 'app/old.ts'), "export default (app: any) => app.io.origins('*');\n");
           const [code, output] = await npx(['egg-socket.io', 'doctor'], baseDir);
           assert.equal(code, 1);

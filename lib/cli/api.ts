@@ -86,7 +86,7 @@ function* findCalls(call: Node, inference: Inference): Generator<Match> {
   if (rule && of && kinds.includes(of)) {
     // The Redis adapter of Socket.IO 4 has an allRooms() that returns a promise.
     const isCurrent = rule === 'all-rooms' && !first;
-    if (!isCurrent) yield matchOf(rule === 'set' && text(first) === 'origins' ? 'origins' : rule, call);
+    if (!isCurrent) yield matchOf(rule === 'set' && text(first) === 'origins' ? 'set-origins' : rule, call);
   }
   // `x.in(room).clients(callback)` of an unknown x.
   const inner = of === undefined && method === 'clients' && first ? unwrap(callee.object) : undefined;
@@ -129,9 +129,10 @@ function* findDroppedOperator(expression: Node | undefined, inference: Inference
   const kind = inference.kindOf(each);
   if (kind !== 'operator' && kind !== 'socket operator') return;
   // Other flags of a socket, such as `ctx.volatile`, are kept in Socket.IO 4 as well.
-  const isLost = /^(to|in|broadcast|local)$/.test(nameOf(member.property, member.computed) ?? '');
-  if (kind === 'socket operator' && !isLost) return;
-  yield matchOf(each.type === 'CallExpression' ? 'to-statement' : 'flag-statement', each);
+  const name = nameOf(member.property, member.computed) ?? '';
+  if (kind === 'socket operator' && !/^(to|in|broadcast|local)$/.test(name)) return;
+  const isRoom = kind === 'socket operator' && /^(to|in)$/.test(name);
+  yield matchOf(isRoom ? 'to-statement' : 'operator-statement', each);
 }
 
 /** `adapter.customHook = …` */

@@ -61,7 +61,7 @@ export class Configuration {
 function ruleOf({ path, value }: Entry, inference: Inference): RuleName | undefined {
   const [section, name, chain] = path;
   const known = inference.valueOf(value);
-  if (path.length === 1 && section && section !== 'compat' && !KEYS.includes(section)) return 'unknown-option';
+  if (path.length === 1 && section && !KEYS.includes(section)) return 'unknown-option';
   if (section === 'namespace' && chain && path.length === 3 && !/^(connection|packet)Middleware$/.test(chain)) {
     return 'unknown-option';
   }

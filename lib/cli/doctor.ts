@@ -18,7 +18,7 @@ Reads the server code of an application that was written for egg-socket.io 4 (ap
 and package.json; JavaScript and TypeScript) and lists what to change for version 5. It changes and runs nothing.
 
   directory   The application. Default: the current directory.
-  --json      Prints an object with directory, files, findings and errors.
+  --json      Prints an object with directory, files, findings, errors and skipped.
   --help      Prints this text.
 
 Exit code: 0 if there is nothing to change, 1 if there is or if a file cannot be read, 2 for a wrong call or a failure.
@@ -57,13 +57,14 @@ function wrongCall(why: string): Outcome {
   return { code: 2, stderr: `egg-socket.io doctor: ${why}\n\n${HELP}` };
 }
 
-function report({ findings, errors, files }: Examination): string {
+function report(examination: Examination): string {
+  const { findings, errors } = examination;
   const lines: string[] = [];
   for (const file of new Set(findings.map((finding) => finding.file))) {
     for (const finding of findings.filter((each) => each.file === file)) lines.push(...describe(finding), '');
   }
   for (const { file, line, message } of errors) lines.push(`${file}:${line}  not read: ${message}`, '');
-  lines.push(summary(findings, files, errors.length));
+  lines.push(summary(examination));
   return `${lines.join('\n')}\n`;
 }
 
@@ -72,12 +73,14 @@ function describe({ file, line, found, instead, docs, compat }: Finding): string
   return [`${file}:${line}  ${found}`, `    instead: ${instead}`, `    ${more}`];
 }
 
-function summary(findings: Finding[], files: number, failed: number): string {
-  const unread = failed > 0 ? ` ${count(failed, 'file')} could not be read.` : '';
-  if (findings.length === 0) return `Nothing to change in ${count(files, 'file')}.${unread}`;
+function summary({ findings, errors, files, skipped }: Examination): string {
+  const places = findings.length > 0 ? `${count(findings.length, 'place')} to change` : 'Nothing to change';
+  const parts = [`${places}, ${count(files, 'file')} read.`];
   const compat = findings.filter((finding) => finding.compat).length;
-  const works = compat > 0 ? ` ${compat} of them ${compat === 1 ? 'works' : 'work'} with config.io.compat.` : '';
-  return `${count(findings.length, 'place')} to change in ${count(files, 'file')}.${works}${unread}`;
+  if (compat > 0) parts.push(`${compat} of them ${compat === 1 ? 'works' : 'work'} with config.io.compat.`);
+  if (errors.length > 0) parts.push(`${count(errors.length, 'file')} could not be read.`);
+  if (skipped.length > 0) parts.push(`Skipped as minified or generated: ${skipped.join(', ')}.`);
+  return parts.join(' ');
 }
 
 function count(number: number, what: string): string {

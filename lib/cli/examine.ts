@@ -38,6 +38,8 @@ export interface Examination {
   files: number;
   findings: Finding[];
   errors: Unreadable[];
+  /** Files that are minified or generated. */
+  skipped: string[];
 }
 
 interface Place {
@@ -55,12 +57,16 @@ export async function examine(directory: string): Promise<Examination> {
   const configuration = new Configuration();
   const places: Place[] = [];
   const errors: Unreadable[] = [];
+  const skipped: string[] = [];
   const texts = new Map<string, string>();
 
   const read = (file: string, find: (text: string) => Iterable<Match>) => {
     try {
       const text = fs.readFileSync(path.join(directory, file), 'utf8');
-      if (isGenerated(text)) return;
+      if (isGenerated(text)) {
+        skipped.push(file);
+        return;
+      }
       texts.set(file, text);
       places.push(...[...find(text)].map((match) => ({ file, match })));
     } catch (err) {
@@ -87,7 +93,7 @@ export async function examine(directory: string): Promise<Examination> {
     return findingOf(file, texts.get(file) ?? '', isUser ? { ...match, rule: 'sockets-by-user' } : match);
   });
   findings.sort((one, other) => compare(one.file, other.file) || one.line - other.line || one.column - other.column);
-  return { directory, files: texts.size, findings: findings.filter(isFirst), errors };
+  return { directory, files: texts.size, findings: findings.filter(isFirst), errors, skipped };
 }
 
 function findingOf(file: string, text: string, { rule, start, end, note }: Match): Finding {

@@ -69,11 +69,18 @@ export const RULES = {
     docs: RENAMED,
     compat: true,
   },
-  'flag-statement': { instead: "ctx.broadcast.emit('e') in one statement", docs: RENAMED },
+  'operator-statement': {
+    instead: "nsp.to('x').emit('e') and ctx.broadcast.emit('e') in one statement",
+    docs: RENAMED,
+  },
   origins: {
     instead: 'config.io.init.cors for HTTP and config.io.init.allowRequest for WebSocket',
     docs: 'other-origins',
     compat: true,
+  },
+  'set-origins': {
+    instead: 'config.io.init.cors for HTTP and config.io.init.allowRequest for WebSocket',
+    docs: 'other-origins',
   },
   set: { instead: 'a key of config.io.init', docs: RENAMED },
   binary: { instead: 'nothing: Socket.IO detects binary data', docs: RENAMED },

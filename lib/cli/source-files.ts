@@ -7,9 +7,10 @@ const FILES = /^(app|agent|tshelper)\.[cm]?[jt]s$/;
 const CODE = /\.[cm]?[jt]s$/;
 /** Directories that hold packages, code for the browser, or output. */
 const SKIPPED = new Set(['node_modules', 'logs', 'run', 'coverage', 'app/public', 'app/view', 'app/web', 'app/assets']);
-/** In characters. Longer files are not written by hand. */
+/** In characters. */
 const LONGEST_FILE = 500_000;
-const LONGEST_LINE = 5_000;
+/** In characters, on average. A single line may be longer, such as one with a key. */
+const LONGEST_LINE = 500;
 
 /** If a directory holds an application of Egg. */
 export function isApplication(directory: string): boolean {
@@ -40,5 +41,5 @@ export function sourceFiles(directory: string): string[] {
 
 /** If nobody has written a text by hand: it is minified or generated. */
 export function isGenerated(text: string): boolean {
-  return text.length > LONGEST_FILE || text.split('\n').some((line) => line.length > LONGEST_LINE);
+  return text.length > LONGEST_FILE || text.length > LONGEST_LINE * text.split('\n').length;
 }
