@@ -28,7 +28,7 @@ const DISTINCT: Readonly<Record<string, RuleName>> = {
   customRequest: 'custom-request',
 };
 
-/** Members of a namespace that are gone. */
+/** For each collection: the rule for its use as an object, and the members that it has in Socket.IO 4. */
 const COLLECTIONS: Readonly<Record<Collection, { rule: RuleName; members: object }>> = {
   connected: { rule: 'connected', members: {} },
   sockets: { rule: 'sockets', members: Map.prototype },
@@ -162,8 +162,9 @@ function* findCollection(each: Node, inference: Inference): Generator<Match> {
   }
   if (kind === 'connected' && each.type === 'Identifier') return;
   const key = use.type === 'MemberExpression' && use.computed ? node(use.property) : undefined;
-  const isUser = (kind === 'sockets' || kind === 'connected') && key && mentions(key, USER);
-  yield matchOf(isUser ? 'sockets-by-user' : rule, use);
+  const isSocket = key !== undefined && (kind === 'sockets' || kind === 'connected');
+  if (isSocket) yield { ...matchOf(mentions(key, USER) ? 'sockets-by-user' : rule, use), isSocket };
+  else yield matchOf(rule, use);
 }
 
 /** `const { connected } = nsp` */

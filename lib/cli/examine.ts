@@ -89,7 +89,7 @@ export async function examine(directory: string): Promise<Examination> {
 
   const findings = places.map(({ file, match }) => {
     // What generateId returns is most often the id of a user.
-    const isUser = configuration.generatesIds && match.rule === 'sockets';
+    const isUser = configuration.generatesIds && match.isSocket;
     return findingOf(file, texts.get(file) ?? '', isUser ? { ...match, rule: 'sockets-by-user' } : match);
   });
   findings.sort((one, other) => compare(one.file, other.file) || one.line - other.line || one.column - other.column);

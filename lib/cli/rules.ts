@@ -143,6 +143,8 @@ export interface Match {
   /** Of the reported source text. */
   start: number;
   end: number;
+  /** If it reads the socket of an id. */
+  isSocket?: boolean;
   /** More about this place. */
   note?: string;
 }
