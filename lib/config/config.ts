@@ -186,7 +186,8 @@ export function configOf(app: { config: { io: IoConfig } }): ResolvedConfig {
   return holder[CONFIG];
 }
 
-const KEYS = [
+/** The keys of `config.io`. */
+export const KEYS = [
   'init',
   'namespace',
   'maxNamespaces',
