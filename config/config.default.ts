@@ -43,6 +43,9 @@ const config: { io: IoConfig } = {
     /** Returns the user id of a client, `(ctx) => id`, or `true` for `ctx.userId`. Enables `app.io.user(id)`. Default: off. */
     user: undefined,
 
+    /** Whether Socket.IO 2's server API (nsp.connected, adapter.clients() and others) is given back. Default: false. */
+    compat: undefined,
+
     /**
      * How a closing worker drains its connections: `{ timeout, spread }` in ms. Default: it waits for running handlers for at most
      * 80 % of the time that Egg gives it, and closes the connections over at most half of that. false: it closes them at once.

@@ -5,6 +5,7 @@ import type { Application, Context } from 'egg';
 import type { Namespace } from 'socket.io';
 import type { Adapter } from 'socket.io-adapter';
 import type { AckConfig } from '../ack';
+import type { Origins } from '../compat/origins';
 import type { OnError } from '../error-response';
 import { ConfigError } from '../errors';
 import { isPattern, Pattern } from '../namespaces/path-pattern';
@@ -79,6 +80,13 @@ export interface IoConfig {
    * user: (ctx) => ctx.session.userId
    */
   user?: FindUser | boolean;
+  /**
+   * Gives back Socket.IO 2's server API, which applications of egg-socket.io 4 use: `nsp.connected`, `adapter.clients()` and others. Each
+   * name is logged when it is first used, and counted in `app.io.stats().compat`.
+   *
+   * @default false
+   */
+  compat?: boolean;
   /** How a closing worker drains its connections. false: it closes them at once. */
   drain?: DrainConfig | false;
   /**
@@ -152,6 +160,8 @@ export interface ResolvedConfig {
   loadRedis: LoadRedis | undefined;
   generateId: ((request: IncomingMessage) => string) | undefined;
   user: FindUser | undefined;
+  /** `init.origins` of Socket.IO 2. Undefined if `compat` is not set. */
+  origins: Origins | undefined;
   /** Undefined if connections are closed at once. */
   drain: DrainConfig | undefined;
   ack: AckConfig;
@@ -176,7 +186,8 @@ export function configOf(app: { config: { io: IoConfig } }): ResolvedConfig {
   return holder[CONFIG];
 }
 
-const KEYS = [
+/** The keys of `config.io`. */
+export const KEYS = [
   'init',
   'namespace',
   'maxNamespaces',
@@ -187,6 +198,7 @@ const KEYS = [
   'requestsTimeout',
   'generateId',
   'user',
+  'compat',
   'drain',
   'ack',
   'ackTimeout',
@@ -199,7 +211,7 @@ export function resolveConfig(config: IoConfig | undefined): ResolvedConfig {
   const warnings: string[] = [];
   const raw = object('config.io', config) ?? {};
   onlyKeys('config.io', raw, KEYS);
-  const init = resolveInit(raw.init, warnings);
+  const { init, origins } = resolveInit(raw.init, raw.compat, warnings);
   const rest = { init, adapter: raw.adapter };
   const loadRedis = typeof raw.redis === 'function' ? redisLoader(raw.redis, rest) : undefined;
   const redis = loadRedis ? undefined : resolveRedis(raw.redis, rest, warnings);
@@ -214,6 +226,7 @@ export function resolveConfig(config: IoConfig | undefined): ResolvedConfig {
     loadRedis,
     generateId: resolveGenerateId(raw.generateId, warnings),
     user: resolveUser(raw.user, init, warnings),
+    origins,
     drain: resolveDrain(raw.drain),
     ack: resolveAck(raw.ack, raw.ackTimeout),
     slowConnection: timeoutOf('config.io.slowConnection', raw.slowConnection ?? SLOW_CONNECTION),

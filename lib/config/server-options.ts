@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import type { ServerOptions } from 'socket.io';
+import type { Origins, OriginsValue } from '../compat/origins';
 import { ConfigError } from '../errors';
 import { LONGEST_TIMER, object } from './validate';
 
@@ -9,11 +10,16 @@ import { LONGEST_TIMER, object } from './validate';
 export interface InitConfig extends Omit<Partial<ServerOptions>, 'wsEngine'> {
   /** The constructor of a WebSocket server, or the name of a package that exports one as `Server`. Default: ws. */
   wsEngine?: string | (new (...args: never[]) => unknown);
+  /**
+   * Socket.IO 2's origins: `'*:*'`, a list, or a function. It needs `config.io.compat`.
+   *
+   * @deprecated write `cors` and `allowRequest`
+   */
+  origins?: OriginsValue;
 }
 
 /** Options of Socket.IO 2, and what replaces them. */
 const DROPPED: Record<string, string> = {
-  origins: "config.io.init.cors = { origin: ['https://example.com'] }, and allowRequest for WebSocket",
   cookiePath: 'config.io.init.cookie = { name, path }',
   cookieHttpOnly: 'config.io.init.cookie = { name, httpOnly }',
 };
@@ -59,8 +65,13 @@ function isPositive(value: unknown): value is number {
  *
  * @throws {ConfigError} naming the key, its value and the allowed values
  */
-export function resolveInit(raw: InitConfig | undefined, warnings: string[]): InitConfig {
-  const init = { ...object('config.io.init', raw) };
+export function resolveInit(
+  raw: InitConfig | undefined,
+  compat: unknown,
+  warnings: string[],
+): { init: InitConfig; origins: Origins | undefined } {
+  const { origins: value, ...init } = { ...object('config.io.init', raw) };
+  const origins = resolveOrigins(value, compat, warnings);
   if (init.adapter !== undefined && typeof init.adapter !== 'function') {
     throw new ConfigError('config.io.init.adapter', init.adapter, 'an adapter constructor, as Socket.IO takes it');
   }
@@ -89,7 +100,34 @@ export function resolveInit(raw: InitConfig | undefined, warnings: string[]): In
   const recovery = init.connectionStateRecovery;
   // Socket.IO skips middleware for a recovered client by default. Middleware that refuses clients must run for it, too.
   if (recovery) init.connectionStateRecovery = { skipMiddlewares: false, ...recovery };
-  return init;
+  if (origins !== undefined) applyOrigins(origins, init);
+  return { init, origins };
+}
+
+/** @throws {ConfigError} if `config.io.compat` is not a boolean */
+function resolveOrigins(value: OriginsValue | undefined, compat: unknown, warnings: string[]): Origins | undefined {
+  if (compat !== undefined && compat !== null && typeof compat !== 'boolean') {
+    throw new ConfigError('config.io.compat', compat, 'true or false');
+  }
+  if (compat === true) return new (loadOrigins().Origins)(value);
+  if (value !== undefined) {
+    warnings.push(
+      "config.io.init.origins has no effect since Socket.IO 3: set config.io.init.cors = { origin: ['https://example.com'] }, and allowRequest for WebSocket, or config.io.compat = true",
+    );
+  }
+  return undefined;
+}
+
+/** `origins` holds for HTTP and for WebSocket. `cors` and `allowRequest` of the application hold as well. */
+function applyOrigins(origins: Origins, init: InitConfig): void {
+  const { allowRequest, corsOf } = loadOrigins();
+  init.allowRequest = allowRequest(origins, init.allowRequest);
+  init.cors ??= corsOf(origins);
+}
+
+/** Loaded only with `config.io.compat`. */
+function loadOrigins(): typeof import('../compat/origins') {
+  return require('../compat/origins');
 }
 
 /**

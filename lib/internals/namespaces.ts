@@ -258,6 +258,11 @@ export function socketWithId(nsp: Namespace, id: string): Socket | undefined {
   return _preConnectSockets.get(id) ?? sockets.get(id);
 }
 
+/** Returns the sockets of a namespace whose clients are being admitted. */
+export function connectingSockets(nsp: Namespace): Iterable<Socket> {
+  return (nsp as unknown as PrivateNamespace)._preConnectSockets.values();
+}
+
 /** Changes the id of a socket that is being admitted. */
 export function changeId(socket: Socket, id: string): void {
   const { _preConnectSockets } = socket.nsp as unknown as PrivateNamespace;

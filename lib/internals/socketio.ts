@@ -98,9 +98,15 @@ export class SocketHookInstaller {
     ...args: unknown[]
   ) => Socket;
 
-  /** @param hooks - the same for all sockets */
-  constructor(private readonly hooks: SocketHooks) {
-    this.#properties = hookProperties(hooks);
+  /**
+   * @param hooks - the same for all sockets
+   * @param members - more members of the sockets
+   */
+  constructor(
+    private readonly hooks: SocketHooks,
+    members: PropertyDescriptorMap = {},
+  ) {
+    this.#properties = { ...hookProperties(hooks), ...members };
     this.#HookedSocket = hookedSocketClass(this.#properties);
   }
 
@@ -257,6 +263,11 @@ export function hasListeners(socket: Socket, event: unknown): boolean {
   const { fns } = socket as unknown as PrivateSocket;
   // If `dispatch` is missing, one of the middlewares is the plugin's.
   return fns === undefined || fns.length > (typeof original.dispatch === 'function' ? 0 : 1);
+}
+
+/** Emits an event to the client of a socket alone, whatever `socket.emit` is. */
+export function emitToClient(socket: Socket, event: string, ...args: unknown[]): void {
+  Socket.prototype.emit.call(socket, event, ...args);
 }
 
 /** Disconnects a client from all namespaces and closes its connection. */

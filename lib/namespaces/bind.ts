@@ -14,7 +14,12 @@ const HOOKS: SocketHooks = {
 
 /** Binds namespaces to their chains and routes. One for an application. */
 export class NamespaceBinder {
-  readonly #hooks = new SocketHookInstaller(HOOKS);
+  readonly #hooks: SocketHookInstaller;
+
+  /** @param members - more members of the sockets */
+  constructor(members?: PropertyDescriptorMap) {
+    this.#hooks = new SocketHookInstaller(HOOKS, members);
+  }
 
   /**
    * Runs the chains and routes of a namespace for its sockets.
