@@ -45,10 +45,7 @@ describe('config.io', () => {
         /config\.packetMiddleware must be Array!/,
         /\['\/'\]/,
       );
-      await fails(
-        { namespace: { '/': { packetMiddleware: [42] } } },
-        /packetMiddleware is invalid.*42.*array of names/,
-      );
+      await fails({ namespace: { '/': { packetMiddleware: [42] } } }, /packetMiddleware\[0\] is invalid.*42.*a name/);
     });
 
     it('if an option does not exist', async () => {
