@@ -6,7 +6,7 @@ import { connected, logs, refused, track } from './support/app';
 import { parity } from './support/clients';
 import { bootError, startInline } from './support/inline';
 import { comeBack, cut } from './support/recovery';
-import { next, signal, until } from './support/wait';
+import { DEADLINE, next, signal, until } from './support/wait';
 
 const fails = async (router: (app: Application) => void, expected: RegExp) => {
   assert.match((await bootError({ router })).message, expected);
@@ -317,6 +317,11 @@ describe('a client that reconnects', () => {
   it('should be recovered only if it has received an event', async () => {
     const { connect, app, url } = await startInline({ io: { init: { connectionStateRecovery: {} } } });
     const client = await connect();
+    client.on('ask', (answer) => answer());
+    const volatile = next(client, 'volatile');
+    app.io.volatile.emit('volatile');
+    await app.io.timeout(DEADLINE).emitWithAck('ask');
+    await volatile;
     await cut(client);
     await until('the worker has noticed it', () => app.io.sockets.sockets.size === 0);
     await comeBack(client, url);
@@ -324,6 +329,19 @@ describe('a client that reconnects', () => {
     const first = next(client, 'first');
     app.io.emit('first');
     await first;
+    await cut(client);
+    await until('the worker has noticed it', () => app.io.sockets.sockets.size === 0);
+    await comeBack(client, url);
+    assert(client.recovered);
+  });
+
+  it('should be recovered if the route of connect emits an event to it', async () => {
+    const { app, url } = await startInline({
+      io: { init: { connectionStateRecovery: {} } },
+      router: ({ io }) => void io.route('connect', async (ctx) => void ctx.emit('welcome')),
+    });
+    const client = track(url);
+    await Promise.all([next(client, 'welcome'), connected(client)]);
     await cut(client);
     await until('the worker has noticed it', () => app.io.sockets.sockets.size === 0);
     await comeBack(client, url);

@@ -13,6 +13,7 @@ import {
 import { PacketType } from 'socket.io-parser';
 import {
   decodeData,
+  describeTimeout,
   type EncodedPacket,
   type Packet,
   type PendingRequest,
@@ -23,7 +24,7 @@ import {
 } from '../internals/adapters';
 import { encodeBroadcast, encodeFrame, FrameType } from './frame';
 import type { LinkListener, Links } from './links';
-import { type FetchedSocket, SendableSockets } from './sendable';
+import { assertSendable, type FetchedSocket, SendableSockets } from './sendable';
 
 const debug = debuglog('egg-socket.io:links');
 
@@ -201,12 +202,17 @@ export class LinksAdapter extends ClusterAdapter {
     return Promise.resolve(1 + this.#links.peerCount);
   }
 
-  override fetchSockets(opts: BroadcastOptions): ReturnType<ClusterAdapter['fetchSockets']> {
-    const { requestsTimeout: timeout } = this.#namespaces;
-    return super.fetchSockets({ ...opts, flags: { timeout, ...opts.flags } });
+  override async fetchSockets(opts: BroadcastOptions): ReturnType<ClusterAdapter['fetchSockets']> {
+    const { timeout = this.#namespaces.requestsTimeout } = opts.flags ?? {};
+    try {
+      return await super.fetchSockets({ ...opts, flags: { ...opts.flags, timeout } });
+    } catch (err) {
+      throw describeTimeout(err, `fetchSockets() in ${this.nsp.name}`, timeout);
+    }
   }
 
   override serverSideEmit(packet: unknown[]): Promise<void> {
+    assertSendable(packet);
     return withTimeout(this, packet, this.#namespaces.requestsTimeout, () => super.serverSideEmit(packet));
   }
 

@@ -212,7 +212,7 @@ export function resolveConfig(config: IoConfig | undefined): ResolvedConfig {
   const raw = object('config.io', config) ?? {};
   onlyKeys('config.io', raw, KEYS);
   const { init, origins } = resolveInit(raw.init, raw.compat, warnings);
-  const rest = { init, adapter: raw.adapter };
+  const rest = { init, adapter: raw.adapter, requestsTimeout: raw.requestsTimeout };
   const loadRedis = typeof raw.redis === 'function' ? redisLoader(raw.redis, rest) : undefined;
   const redis = loadRedis ? undefined : resolveRedis(raw.redis, rest, warnings);
   return {
@@ -305,9 +305,6 @@ function resolveRequestsTimeout(value: unknown, ofRedis: number | undefined): nu
   const key = 'config.io.requestsTimeout';
   const ms = milliseconds(key, value) ?? ofRedis ?? REQUESTS_TIMEOUT;
   if (ms === 0) throw new ConfigError(key, value, 'a number of ms greater than 0');
-  if (ofRedis !== undefined && ofRedis !== ms) {
-    throw new ConfigError(key, value, `the same as config.io.redis.requestsTimeout (${ofRedis}): remove one of them`);
-  }
   return ms;
 }
 

@@ -2,6 +2,7 @@
 import type { Application } from 'egg';
 import type { Cluster, ClusterOptions, Redis, RedisOptions } from 'ioredis';
 import { ConfigError, toError } from '../errors';
+import { LONGEST_TIMER } from './validate';
 
 /** The adapters that connect workers through Redis. */
 export type RedisKind = 'redis' | 'redis-sharded' | 'redis-streams';
@@ -122,6 +123,7 @@ export function adapterOptions({ adapter }: ResolvedRedis, requestsTimeout: numb
 interface RestOfConfig {
   init: { adapter?: unknown };
   adapter?: unknown;
+  requestsTimeout?: unknown;
 }
 
 /**
@@ -144,6 +146,7 @@ export function resolveRedis(raw: unknown, rest: RestOfConfig, warnings: string[
   const set = Object.entries(raw).filter(([key, value]) => value !== undefined && (value !== null || !isChecked(key)));
   const all = Object.fromEntries(set) as RedisConfig;
   const { clientName, key, requestsTimeout, auth_pass, cluster, nodes, ...options } = all;
+  rejectOtherTimeout(requestsTimeout, rest);
   const adapter: Partial<AdapterOptions> = { key, requestsTimeout };
   for (const [name, kind] of ONLY) {
     if (options[name] === undefined) continue;
@@ -215,6 +218,13 @@ function rejectInitAdapter({ init }: RestOfConfig): void {
   throw new ConfigError('config.io.init.adapter', init.adapter, 'nothing if config.io.redis is set: remove one');
 }
 
+/** @throws {ConfigError} if `config.io.requestsTimeout` has another value */
+function rejectOtherTimeout(ofRedis: number | undefined, { requestsTimeout }: RestOfConfig): void {
+  if (ofRedis === undefined || (requestsTimeout ?? ofRedis) === ofRedis) return;
+  const allowed = `the same as config.io.redis.requestsTimeout, which is ${ofRedis}: remove one of them`;
+  throw new ConfigError('config.io.requestsTimeout', requestsTimeout, allowed);
+}
+
 /** Excludes `auth_pass` from the configuration that Egg writes to run/. Egg itself excludes `password`. */
 export function hidePassword(config: object): void {
   const { dump } = config as { dump?: { ignore?: unknown } };
@@ -239,7 +249,10 @@ const CHECKS: Record<string, Check> = {
   subscriptionMode: [(value) => MODES.includes(value as string), MODES.map((mode) => `'${mode}'`).join(', ')],
   maxLen: [isPositive, 'a whole number greater than 0'],
   readCount: [isPositive, 'a whole number greater than 0'],
-  requestsTimeout: [(value) => typeof value === 'number' && value > 0, 'a number of ms greater than 0'],
+  requestsTimeout: [
+    (value) => typeof value === 'number' && value > 0 && value <= LONGEST_TIMER,
+    'a number of ms greater than 0',
+  ],
 };
 
 /** Options of egg-socket.io 4 and of other libraries, and what to write instead. */

@@ -2,8 +2,9 @@
 import type { Namespace } from 'socket.io';
 import { Adapter, type BroadcastOptions } from 'socket.io-adapter';
 import type { AdapterOptions } from '../../config/redis';
+import { describeEmitTimeout, describeTimeout } from '../../internals/adapters';
 import { convertMessages, LibraryRedisAdapter, REMOTE_FETCH } from '../../internals/redis-adapters';
-import type { SendableSockets } from '../sendable';
+import { assertSendable, type SendableSockets } from '../sendable';
 import type { RedisConnection } from './connection';
 
 /** Requests to other workers are rejected during an outage. */
@@ -22,7 +23,9 @@ export class SafeRedisAdapter extends LibraryRedisAdapter {
     super(nsp, connection.publisher, connection.subscriber, { key, requestsTimeout });
     this.#connection = connection;
     this.#sendable = sendable;
-    convertMessages(this);
+    convertMessages(this, (err) =>
+      connection.log.unsendable(`an acknowledgement of a client of ${nsp.name} cannot be encoded`, err),
+    );
   }
 
   // RedisAdapter does the next three on the sockets of this worker when Redis sends the message back: after later broadcasts, and never in
@@ -45,12 +48,19 @@ export class SafeRedisAdapter extends LibraryRedisAdapter {
 
   override async fetchSockets(opts: BroadcastOptions) {
     if (!opts.flags?.local) this.#connection.assertUp();
-    return super.fetchSockets(opts);
+    return super.fetchSockets(opts).catch((err) => this.#describe(err, 'fetchSockets()'));
   }
 
   override async allRooms(): Promise<Set<string>> {
     this.#connection.assertUp();
-    return super.allRooms();
+    return super.allRooms().catch((err) => this.#describe(err, 'allRooms()'));
+  }
+
+  /** RedisAdapter would ignore that the arguments cannot be encoded, and never call the acknowledgement. */
+  override serverSideEmit(packet: unknown[]): void {
+    assertSendable(packet);
+    describeEmitTimeout(this.nsp.name, packet, this.requestsTimeout);
+    super.serverSideEmit(packet);
   }
 
   override broadcastWithAck(...args: Parameters<Adapter['broadcastWithAck']>): void {
@@ -76,6 +86,10 @@ export class SafeRedisAdapter extends LibraryRedisAdapter {
       if (request === undefined) throw err;
       await this.#respondTo(request);
     }
+  }
+
+  #describe(err: unknown, request: string): never {
+    throw describeTimeout(err, `${request} in ${this.nsp.name}`, this.requestsTimeout);
   }
 
   /** Responds to `fetchSockets()` of another worker with what can be sent. RedisAdapter has failed to encode it. */
