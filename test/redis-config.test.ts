@@ -26,11 +26,11 @@ describe('config.io.redis', () => {
 
   it('should accept the options of egg-socket.io 4, and pass the rest to ioredis', () => {
     const raw = { host: 'h', port: '6380', auth_pass: 'p', db: 2, maxRetriesPerRequest: null, tls: {} };
-    const { redis, warnings } = resolve({ ...raw, key: 'k', requestsTimeout: 100 });
+    const { redis, warnings } = resolve({ ...raw, key: 'k', requestsTimeout: 100, healthTimeout: 200 });
     assert.deepEqual(redis, {
       clientName: undefined,
       options: { host: 'h', port: '6380', password: 'p', db: 2, maxRetriesPerRequest: null, tls: {} },
-      adapter: { key: 'k', requestsTimeout: 100 },
+      adapter: { key: 'k', requestsTimeout: 100, healthTimeout: 200 },
     });
     assert.deepEqual(warnings, []);
   });
@@ -41,7 +41,7 @@ describe('config.io.redis', () => {
     assert.deepEqual(redis, {
       clientName: undefined,
       options: {},
-      adapter: { key: undefined, requestsTimeout: undefined },
+      adapter: { key: undefined, requestsTimeout: undefined, healthTimeout: undefined },
     });
     assert.equal(resolve({ clientName: 'default', host: undefined, auth_pass: null }).redis?.clientName, 'default');
   });
@@ -70,6 +70,7 @@ describe('config.io.redis', () => {
     ['a key that is none', { key: '' }, /config\.io\.redis\.key is ''/],
     ['no time', { requestsTimeout: 0 }, /config\.io\.redis\.requestsTimeout is 0; allowed: a number of ms/],
     ['a time too long', { requestsTimeout: 2 ** 31 }, /config\.io\.redis\.requestsTimeout is 2147483648/],
+    ['a short time', { healthTimeout: 99 }, /config\.io\.redis\.healthTimeout is 99; allowed: a number of ms from 100/],
     [
       'a password that is none',
       { auth_pass: { secret: 1 } },

@@ -1,6 +1,6 @@
 // config.io.redis: its type, and its resolution into what lib/adapters/redis uses. This file loads no Redis package.
 import type { Application } from 'egg';
-import type { Cluster, ClusterOptions, Redis, RedisOptions } from 'ioredis';
+import type { ClusterOptions, RedisOptions } from 'ioredis';
 import { ConfigError, toError } from '../errors';
 import { LONGEST_TIMER } from './validate';
 
@@ -35,6 +35,13 @@ export interface RedisConfig extends RedisOptions, Omit<ClusterOptions, keyof Re
   key?: string;
   /** `config.io.requestsTimeout`, under its name in earlier versions. In ms. */
   requestsTimeout?: number;
+  /**
+   * How long Redis may leave a command unanswered or deliver no message, in ms, 100 at least. If it takes longer, the connections are
+   * replaced. Each worker sends a message to itself three times in that time.
+   *
+   * @default 10000
+   */
+  healthTimeout?: number;
   /**
    * For `'redis-sharded'`: which rooms have a channel of their own, and with it a node of the Cluster. `'static'`: none; all events of a
    * namespace have one channel. `'dynamic'`: the rooms that sockets have joined. `'dynamic-private'`: these, and the room of each socket.
@@ -76,11 +83,12 @@ interface RedisNode {
 
 /** The options of the adapters. */
 export type AdapterOptions = Required<
-  Pick<RedisConfig, 'key' | 'requestsTimeout' | 'subscriptionMode' | 'maxLen' | 'readCount'>
+  Pick<RedisConfig, 'key' | 'requestsTimeout' | 'healthTimeout' | 'subscriptionMode' | 'maxLen' | 'readCount'>
 >;
 
 const DEFAULTS = {
   key: 'socket.io',
+  healthTimeout: 10_000,
   subscriptionMode: 'static' as const,
   maxLen: 10_000,
   readCount: 100,
@@ -145,9 +153,9 @@ export function resolveRedis(raw: unknown, rest: RestOfConfig, warnings: string[
   // Undefined and null, from the environment say, are as unset. Some options of ioredis may be null.
   const set = Object.entries(raw).filter(([key, value]) => value !== undefined && (value !== null || !isChecked(key)));
   const all = Object.fromEntries(set) as RedisConfig;
-  const { clientName, key, requestsTimeout, auth_pass, cluster, nodes, ...options } = all;
+  const { clientName, key, requestsTimeout, healthTimeout, auth_pass, cluster, nodes, ...options } = all;
   rejectOtherTimeout(requestsTimeout, rest);
-  const adapter: Partial<AdapterOptions> = { key, requestsTimeout };
+  const adapter: Partial<AdapterOptions> = { key, requestsTimeout, healthTimeout };
   for (const [name, kind] of ONLY) {
     if (options[name] === undefined) continue;
     Object.assign(adapter, { [name]: options[name] });
@@ -163,7 +171,7 @@ export function resolveRedis(raw: unknown, rest: RestOfConfig, warnings: string[
     throw new ConfigError(
       'config.io.redis.clientName',
       clientName,
-      `either clientName, beside it only key and requestsTimeout, or the options of a connection: remove clientName or ${others.join(', ')}`,
+      `either clientName, beside it only key, requestsTimeout and healthTimeout, or the options of a connection: remove clientName or ${others.join(', ')}`,
     );
   }
   const resolved = resolveCluster(cluster, nodes, options);
@@ -253,6 +261,7 @@ const CHECKS: Record<string, Check> = {
     (value) => typeof value === 'number' && value > 0 && value <= LONGEST_TIMER,
     'a number of ms greater than 0',
   ],
+  healthTimeout: [isHealthTimeout, `a number of ms from 100 to ${LONGEST_TIMER}`],
 };
 
 /** Options of egg-socket.io 4 and of other libraries, and what to write instead. */
@@ -282,6 +291,10 @@ function checkOption(key: string, value: unknown, warnings: string[]): void {
 /** Whether an option is checked here. ioredis checks the others. */
 function isChecked(key: string): boolean {
   return Object.hasOwn(CHECKS, key);
+}
+
+function isHealthTimeout(value: unknown): boolean {
+  return typeof value === 'number' && value >= 100 && value <= LONGEST_TIMER;
 }
 
 function isPositive(value: unknown): boolean {
@@ -374,35 +387,4 @@ function checkNodes(nodes: unknown): ResolvedCluster['nodes'] {
     if (Number(db ?? 0) !== 0) throw new ConfigError(`${where}.db`, db, '0, the only database of a Redis Cluster');
   }
   return nodes.map((node) => ({ ...node, port: Number(node.port) }));
-}
-
-/** The configuration of a client of egg-redis, as far as it is used. A Cluster has nodes. */
-type EggConfig = { nodes?: Array<RedisOptions & { host: string }> };
-export type EggClient = EggConfig & { client: Redis | Cluster };
-
-/**
- * Returns the client of `config.io.redis.clientName`.
- *
- * @throws {ConfigError} if egg-redis has no such client
- */
-export function findEggClient(app: Application, clientName: string): EggClient {
-  const { redis, config } = app as {
-    redis?: unknown;
-    config: { redis?: { client?: EggConfig; clients?: Record<string, EggConfig>; default?: EggConfig } };
-  };
-  const { client: single, clients, default: defaults } = config.redis ?? {};
-  const configs = clients ?? (single ? { default: single } : {});
-  const names = Object.keys(configs);
-  if (redis && names.includes(clientName)) {
-    // If egg-redis has one client, that is app.redis, whose get() is the command GET.
-    const client = (clients ? (redis as Map<string, unknown>).get(clientName) : redis) as Redis | Cluster;
-    return { ...defaults, ...configs[clientName], client };
-  }
-  let allowed = `the clients of config.redis: ${names.map((name) => `'${name}'`).join(', ') || 'none'}`;
-  let problem = `no client ${clientName} of egg-redis`;
-  if (!redis) {
-    allowed = 'host, port, auth_pass and db instead, if the application has no egg-redis';
-    problem = 'the plugin redis is missing: install egg-redis (Egg 4: @eggjs/redis) and enable it in config/plugin';
-  }
-  throw new ConfigError('config.io.redis.clientName', clientName, allowed, problem);
 }

@@ -9,7 +9,7 @@ import { hasClosed, unlessClosed } from '../../on-close';
 import { SendableSockets } from '../sendable';
 import { createClients } from './clients';
 import { shardedAdapter } from './cluster-adapter';
-import { PATIENCE, RedisConnection } from './connection';
+import { RedisConnection } from './connection';
 import { debug } from './outage-log';
 import { SafeRedisAdapter } from './redis-adapter';
 import { Reader, streamsAdapter } from './streams-adapter';
@@ -28,9 +28,13 @@ export function useRedis(app: Application, kind: RedisKind): { ready: Promise<vo
   assertRedisAdapters();
   const { redis, generateId, init, requestsTimeout } = configOf(app);
   const options = adapterOptions(redis as ResolvedRedis, requestsTimeout);
-  const { key, readCount } = options;
-  const clients = createClients(app, redis as ResolvedRedis, kind);
-  const connection = new RedisConnection(clients, app.coreLogger);
+  const { key, readCount, healthTimeout } = options;
+  const clients = createClients(app, redis as ResolvedRedis, kind, healthTimeout);
+  const connection = new RedisConnection(clients, app.coreLogger, {
+    key,
+    healthTimeout,
+    sharded: kind === 'redis-sharded',
+  });
   const creators: Record<RedisKind, () => CreateAdapter> = {
     redis: () => {
       const sendable = new SendableSockets(app.coreLogger);
@@ -38,8 +42,9 @@ export function useRedis(app: Application, kind: RedisKind): { ready: Promise<vo
     },
     'redis-sharded': () => shardedAdapter(connection, options, generateId !== undefined || init.allowEIO3 === true),
     'redis-streams': () => {
-      const reader = new Reader(clients.reader as Redis, { name: key, count: readCount }, connection.log, PATIENCE);
-      connection.add(reader, clients.reader as Redis);
+      const client = clients.reader as Redis;
+      const reader = new Reader(client, { name: key, count: readCount }, connection.log, healthTimeout);
+      connection.add(reader, client);
       connection.cleanups.push(() => reader.close());
       const Base = streamsAdapter(connection, reader, options);
       const { recoveryDuration: ms } = app.io;

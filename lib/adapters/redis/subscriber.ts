@@ -12,7 +12,7 @@ const UNDO = { subscribe: 'unsubscribe', psubscribe: 'punsubscribe', ssubscribe:
 const ignore = () => {};
 /** The events of ioredis for messages. */
 const EVENTS = ['messageBuffer', 'pmessageBuffer', 'smessageBuffer'];
-/** A Redis Cluster that refuses is asked again after that many ms. */
+/** If Redis refuses a channel, it is asked again after that many ms. */
 const RETRY = 1000;
 
 /** The subscribing side of a connection. */
@@ -20,15 +20,35 @@ export class Subscriber {
   #client!: Redis;
   readonly #channels = { subscribe: new Set<string>(), psubscribe: new Set<string>(), ssubscribe: new Set<string>() };
   readonly #listeners: Record<string, Set<Listener>> = Object.fromEntries(EVENTS.map((event) => [event, new Set()]));
-  readonly #commands = new Commands();
+  readonly #commands: Commands;
   /** The subscriptions of the current connection that Redis has not confirmed. */
   readonly #unconfirmed = new Set<Promise<void>>();
   #isSubscribed = false;
+  #retry: NodeJS.Timeout | undefined;
 
-  constructor(private readonly log: OutageLog) {}
+  /**
+   * @param patience - how long Redis may leave a subscription unconfirmed, in ms
+   * @param silent - called if it does
+   */
+  constructor(
+    private readonly log: OutageLog,
+    patience: number,
+    silent: () => void,
+  ) {
+    this.#commands = new Commands(patience, (isSilent) => (isSilent ? silent() : log.recovered()));
+  }
 
   get up(): boolean {
-    return this.#client.status === 'ready' && this.#isSubscribed;
+    return this.#client.status === 'ready' && this.#isSubscribed && !this.#commands.isSilent;
+  }
+
+  get isCluster(): boolean {
+    return this.#client.isCluster;
+  }
+
+  /** The sharded channels that are subscribed to. */
+  get sharded(): Iterable<string> {
+    return this.#channels.ssubscribe;
   }
 
   get isSubscribing(): boolean {
@@ -69,17 +89,15 @@ export class Subscriber {
   }
 
   async restore(): Promise<void> {
-    const { status, isCluster } = this.#client;
-    if (status !== 'ready') return;
+    if (this.#client.status !== 'ready') return;
     try {
       const commands = Object.keys(this.#channels) as Command[];
-      await Promise.all(commands.map((command) => this.#send(command, [...this.#channels[command]])));
+      const sent = commands.map((command) => this.#send(command, [...this.#channels[command]]));
+      await this.#commands.wait(Promise.all(sent));
       this.#isSubscribed = true;
       this.log.recovered();
     } catch (err) {
-      this.log.failed(err as Error);
-      // The connection to a Redis Cluster stays, and a node may not have seen yet that the others are back.
-      if (isCluster) setTimeout(() => this.restore(), RETRY).unref();
+      this.#refused(err as Error);
     }
   }
 
@@ -94,9 +112,17 @@ export class Subscriber {
     if (this.#client.status !== 'ready') return;
     const confirmed = this.#commands
       .wait(this.#send(command, channels))
-      .catch((err) => this.log.failed(err))
+      .catch((err) => this.#refused(err))
       .finally(() => this.#unconfirmed.delete(confirmed));
     this.#unconfirmed.add(confirmed);
+  }
+
+  /** The connection stays: the rights of the user may change, and a node of a Redis Cluster may see later that the others are back. */
+  #refused(err: Error): void {
+    this.log.failed(err);
+    this.#isSubscribed = false;
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => this.restore(), RETRY).unref();
   }
 
   #remove(command: Command, channels: string[]): void {
