@@ -174,11 +174,18 @@ export function loadsAsynchronously(app: { loader: object }): boolean {
 export function beforeRouter(app: Application, fn: () => unknown): void {
   const loader = loaderOf(app);
   const { loadRouter } = loader;
-  loader.loadRouter = (...args) => {
-    const result = fn();
-    if (!types.isPromise(result)) return loadRouter.apply(loader, args);
-    return result.then(() => loadRouter.apply(loader, args));
-  };
+  const isAsync = loadsAsynchronously(app);
+  const load = (args: unknown[]) => loadRouter.apply(loader, args);
+  // Whether it is async is how `loadsAsynchronously` recognizes Egg 4.
+  loader.loadRouter = isAsync
+    ? async (...args) => {
+        await fn();
+        return load(args);
+      }
+    : (...args) => {
+        fn();
+        return load(args);
+      };
 }
 
 /** Registers a function that Egg calls when the application closes, before those that were registered earlier. */
