@@ -59,6 +59,7 @@ describe('config.io.redis', () => {
     ],
     ['true', true, /config\.io\.redis is true; allowed: an object: \{ host, port, auth_pass, db \}/],
     ['an array', [], /config\.io\.redis is \[\]/],
+    ['an array of servers', [{ host: 'h', auth_pass: 'secret' }], /config\.io\.redis is '\[…\]'; allowed: an object/],
     ['a host that is no name', { host: 1 }, /config\.io\.redis\.host is 1; allowed: a string/],
     ['an empty host', { host: '' }, /config\.io\.redis\.host is ''/],
     ['a port that is none', { port: 'six' }, /config\.io\.redis\.port is 'six'; allowed: a port number/],
@@ -68,6 +69,7 @@ describe('config.io.redis', () => {
     ['a db that is none', { db: -1 }, /config\.io\.redis\.db is -1/],
     ['a key that is none', { key: '' }, /config\.io\.redis\.key is ''/],
     ['no time', { requestsTimeout: 0 }, /config\.io\.redis\.requestsTimeout is 0; allowed: a number of ms/],
+    ['a time too long', { requestsTimeout: 2 ** 31 }, /config\.io\.redis\.requestsTimeout is 2147483648/],
     ['a short time', { healthTimeout: 99 }, /config\.io\.redis\.healthTimeout is 99; allowed: a number of ms from 100/],
     [
       'a password that is none',
@@ -100,6 +102,20 @@ describe('config.io.redis', () => {
     const init = { adapter: Other } as unknown as IoConfig['init'];
     assert.throws(() => resolve({}, init), /config\.io\.init\.adapter is .*nothing if config\.io\.redis is set/);
     assert.doesNotThrow(() => resolve(false, init));
+  });
+
+  it('should accept requestsTimeout in config.io, in config.io.redis, and in both if they agree', async () => {
+    const timeout = (requestsTimeout?: number, ofRedis?: number) =>
+      resolveConfig({ requestsTimeout, redis: { requestsTimeout: ofRedis } }).requestsTimeout;
+    assert.deepEqual([timeout(), timeout(1), timeout(undefined, 2), timeout(3, 3)], [5000, 1, 2, 3]);
+    const differ =
+      /config\.io\.requestsTimeout is 1; allowed: the same as config\.io\.redis\.requestsTimeout, which is 2/;
+    assert.throws(() => timeout(1, 2), differ);
+    const { loadRedis } = resolveConfig({ requestsTimeout: 1, redis: () => ({ requestsTimeout: 2 }) });
+    await assert.rejects(async () => loadRedis?.({} as Application), differ);
+    for (const wrong of [0, -1, '5', Number.NaN]) {
+      assert.throws(() => timeout(wrong as number), /config\.io\.requestsTimeout is /);
+    }
   });
 
   it('should warn of options that have no effect', () => {

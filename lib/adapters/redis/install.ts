@@ -6,6 +6,7 @@ import { configOf } from '../../config/config';
 import { adapterOptions, type RedisKind, type ResolvedRedis } from '../../config/redis';
 import { assertRedisAdapters, type CreateAdapter, guardServerSideEmit } from '../../internals/redis-adapters';
 import { hasClosed, unlessClosed } from '../../on-close';
+import { SendableSockets } from '../sendable';
 import { createClients } from './clients';
 import { shardedAdapter } from './cluster-adapter';
 import { RedisConnection } from './connection';
@@ -25,17 +26,20 @@ const BOOT_WAIT = 3000;
  */
 export function useRedis(app: Application, kind: RedisKind): { ready: Promise<void>; close(): Promise<void> } {
   assertRedisAdapters();
-  const { redis, generateId, init } = configOf(app);
-  const options = adapterOptions(redis as ResolvedRedis);
+  const { redis, generateId, init, requestsTimeout } = configOf(app);
+  const options = adapterOptions(redis as ResolvedRedis, requestsTimeout);
   const { key, readCount, healthTimeout } = options;
-  const clients = createClients(app, redis as ResolvedRedis, kind);
+  const clients = createClients(app, redis as ResolvedRedis, kind, healthTimeout);
   const connection = new RedisConnection(clients, app.coreLogger, {
     key,
     healthTimeout,
     sharded: kind === 'redis-sharded',
   });
   const creators: Record<RedisKind, () => CreateAdapter> = {
-    redis: () => (nsp) => new SafeRedisAdapter(nsp, connection, options),
+    redis: () => {
+      const sendable = new SendableSockets(app.coreLogger);
+      return (nsp) => new SafeRedisAdapter(nsp, connection, options, sendable);
+    },
     'redis-sharded': () => shardedAdapter(connection, options, generateId !== undefined || init.allowEIO3 === true),
     'redis-streams': () => {
       const client = clients.reader as Redis;
@@ -57,7 +61,7 @@ export function useRedis(app: Application, kind: RedisKind): { ready: Promise<vo
     delayClients(nsp, connection, options.requestsTimeout);
     return adapter;
   } as CreateAdapter;
-  app.io.adapter(Adapter);
+  app.io.installAdapter(Adapter);
   return { ready: connection.settled(BOOT_WAIT), close: () => connection.close() };
 }
 
