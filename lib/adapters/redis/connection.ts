@@ -136,6 +136,7 @@ export class RedisConnection {
 
   /** A client of egg-redis is left alone. */
   #reconnect(client: Redis, reason: string): void {
+    if (this.#isClosed) return;
     const { pub, ownsPub } = this.clients;
     this.log.failed(new Error(reason));
     if (client !== pub || ownsPub) reconnect(client);

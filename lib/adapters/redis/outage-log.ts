@@ -71,7 +71,7 @@ export class OutageLog {
     if (this.#closed) return;
     this.#settle(true);
     this.#calm.refresh();
-    const reason = err ? this.#reason(err) : LOST;
+    const reason = err ? this.#reason(err).replace(/\.$/, '') : LOST;
     if (reason === '') return;
     debug('%s failed: %s', this.name, reason);
     this.#reasons ??= new Set();

@@ -70,7 +70,8 @@ export class Probe {
     for (const [channel, way] of this.#ways) {
       this.publisher.probe(channel, this.options.sharded).then(
         () => {
-          way.isPublished = true;
+          // The message may have come back before the answer.
+          way.isPublished ||= !way.isReceived;
         },
         (err) => debug('the probe was not published: %s', err.message),
       );
