@@ -1,12 +1,12 @@
 // The boot hooks of a worker: an index of what happens when.
 import type { Application } from 'egg';
-import { type InstalledAdapter, useAdapter } from './lib/adapters/select';
+import { type InstalledAdapter, loadRedis, useAdapter } from './lib/adapters/select';
 import { listenToAgent } from './lib/agent/relay';
 import { bindNamespaces, summary } from './lib/boot';
 import { configOf } from './lib/config/config';
 import { hidePassword } from './lib/config/redis';
 import { adapterOf, drainWarnings, hostWarnings } from './lib/config/topology';
-import { drain, drainConnection } from './lib/drain';
+import { drain, drainConnection, drainOnDisconnect } from './lib/drain';
 import { attach, detach } from './lib/engine';
 import { assertSupported } from './lib/internals/assert-supported';
 import { registerBeforeClose } from './lib/internals/egg';
@@ -14,7 +14,6 @@ import { loadIo } from './lib/loader';
 import { Workers } from './lib/workers/workers';
 
 export default class IoBoot {
-  #loading: Promise<void> | undefined;
   #drained: Promise<unknown> | undefined;
   #workers: Workers | undefined;
   #adapter: InstalledAdapter | undefined;
@@ -35,7 +34,7 @@ export default class IoBoot {
       warn(`[egg-socket.io] ${warning}`);
     const workers = new Workers(app, (sid) => drainConnection(app, sid));
     this.#workers = workers;
-    this.#loading = loadIo(app);
+    loadIo(app);
     app.on('server', (server) => {
       const engine = attach(app, server, workers.generateSessionId);
       if (engine) workers.attach(engine);
@@ -43,19 +42,24 @@ export default class IoBoot {
   }
 
   async didLoad(): Promise<void> {
-    await this.#loading;
-    this.#adapter = useAdapter(this.app, this.#workers as Workers);
-    await this.#adapter.ready;
+    await loadRedis(this.app);
   }
 
   // Not in didLoad: an application of ES modules on Egg 4 is still loading its middleware and its router then.
   async willReady(): Promise<void> {
+    // Not earlier: the application may install an adapter of its own.
+    this.#adapter = useAdapter(this.app, this.#workers as Workers);
     bindNamespaces(this.app);
     listenToAgent(this.app);
+    await this.#adapter.ready;
     await this.#workers?.open();
-    await this.#adapter?.join();
-    this.app.coreLogger.info(summary(this.app));
+    await this.#adapter.join();
     this.#drainFirst();
+    drainOnDisconnect(this.app, () => this.#drain());
+  }
+
+  didReady(err?: Error): void {
+    if (!err) this.app.coreLogger.info(summary(this.app));
   }
 
   async serverDidReady(): Promise<void> {
@@ -72,9 +76,13 @@ export default class IoBoot {
   /** Egg calls last registered functions first: connections drain while the application still has what its handlers need. */
   #drainFirst(): void {
     registerBeforeClose(this.app, async () => {
-      this.#drained ??= Promise.all([drain(this.app), this.#workers?.leave()]);
-      await this.#drained;
+      await this.#drain();
     });
+  }
+
+  #drain(): Promise<unknown> {
+    this.#drained ??= Promise.all([drain(this.app), this.#workers?.leave()]);
+    return this.#drained;
   }
 
   async beforeClose(): Promise<void> {

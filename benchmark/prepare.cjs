@@ -9,8 +9,6 @@ const PLUGIN = path.join(BUILD, 'egg-socket.io');
 
 function prepare() {
   install();
-  // Removes the logs of the last run, too.
-  fs.rmSync(BUILD, { recursive: true, force: true });
   compile();
 }
 
@@ -27,9 +25,11 @@ function install() {
 /** Compiles the plugin into a directory of its own: the JavaScript that the npm package contains. */
 function compile() {
   process.stderr.write('compiling the plugin\n');
+  // Removes the logs of the last run, too.
+  fs.rmSync(BUILD, { recursive: true, force: true });
   const tsc = path.join(ROOT, 'node_modules/.bin/tsc');
   execFileSync(tsc, ['-p', 'tsconfig.json', '--outDir', PLUGIN, '--rootDir', ROOT], { cwd: ROOT, stdio: 'inherit' });
   fs.copyFileSync(path.join(ROOT, 'package.json'), path.join(PLUGIN, 'package.json'));
 }
 
-module.exports = prepare;
+module.exports = { prepare, compile };

@@ -4,7 +4,8 @@ const os = require('node:os');
 const path = require('node:path');
 const { parseArgs } = require('node:util');
 const measure = require('./measure/sets.cjs');
-const prepare = require('./prepare.cjs');
+const measureLinks = require('./links.cjs');
+const { prepare, compile } = require('./prepare.cjs');
 const chart = require('./report/chart.cjs');
 const { updateReadme } = require('./report/readme.cjs');
 const { report } = require('./report/tables.cjs');
@@ -21,16 +22,17 @@ function options() {
       all: { type: 'boolean', default: false },
       only: { type: 'string' },
       sets: { type: 'string' },
+      links: { type: 'boolean', default: false },
     },
   });
-  const { quick, all, only, sets } = values;
+  const { quick, all, only, sets, links } = values;
   const sizes = quick ? QUICK : FULL;
   const count = Number(sets ?? sizes.sets);
   if (!Number.isInteger(count) || count < 1) throw new Error(`--sets: expected a positive integer, got ${sets}`);
   const isPartial = quick || only !== undefined || sets !== undefined;
   const [nodeMajor] = process.versions.node.split('.');
   const name = isPartial ? 'quick' : all ? 'all' : `node${nodeMajor}`;
-  return { servers: choose({ all, names: only?.split(',') }), sizes: { ...sizes, sets: count }, name };
+  return { links, servers: choose({ all, names: only?.split(',') }), sizes: { ...sizes, sets: count }, name };
 }
 
 /** Shows progress on one line of the terminal, or on a line for each step if stderr is no terminal. */
@@ -40,7 +42,12 @@ function progress(text) {
 }
 
 async function main() {
-  const { servers, sizes, name } = options();
+  const { links, servers, sizes, name } = options();
+  if (links) {
+    compile();
+    await measureLinks();
+    return;
+  }
   checkOpenFiles(servers.length * sizes.members + sizes.heap.idle);
   prepare();
   const begin = Date.now();

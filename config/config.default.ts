@@ -31,14 +31,20 @@ const config: { io: IoConfig } = {
      */
     adapter: undefined,
 
-    /** `{ host, port, auth_pass, db, … }` (any option of ioredis) or `{ clientName }` of egg-redis. Default: no Redis. */
+    /** `{ host, port, auth_pass, db, … }` (any option of ioredis) or `{ clientName }` of egg-redis, or a function that returns them. */
     redis: undefined,
+
+    /** How long `fetchSockets()` and other requests wait for the responses of other workers, in ms. Default: 5000. */
+    requestsTimeout: undefined,
 
     /** Returns the id of a socket, `(request) => string`. Default: random ids of Socket.IO. */
     generateId: undefined,
 
     /** Returns the user id of a client, `(ctx) => id`, or `true` for `ctx.userId`. Enables `app.io.user(id)`. Default: off. */
     user: undefined,
+
+    /** Whether Socket.IO 2's server API (nsp.connected, adapter.clients() and others) is given back. Default: false. */
+    compat: undefined,
 
     /**
      * How a closing worker drains its connections: `{ timeout, spread }` in ms. Default: it waits for running handlers for at most
@@ -51,6 +57,9 @@ const config: { io: IoConfig } = {
 
     /** After how many ms an acknowledgement that was not sent is answered with an error. Default: never. */
     ackTimeout: undefined,
+
+    /** After how many ms a connection chain that has neither admitted nor refused its client is logged. Default: 10000. false: never. */
+    slowConnection: undefined,
 
     /** Returns what a client receives of an error, `(err, ctx) => response`. Default: err.data || err.message. */
     onerror: undefined,

@@ -28,10 +28,11 @@ type Fail = (thrown: unknown) => void;
 export class Ack {
   /** What has sent the answer, for messages. Undefined until it is sent. */
   #answeredBy: string | undefined = undefined;
-  #hasReturned = false;
-  #value: unknown = undefined;
+  /** What is answered if nothing else is: what the controller has returned, or middleware in its place. */
+  #result: { value: unknown; by: string } | undefined = undefined;
   /** Whether the packet has passed all middleware. */
   #isDispatched = false;
+  #hasRoute = false;
   #hasNoListener = false;
   /** Whether the chain has ended. */
   #hasEnded = false;
@@ -87,6 +88,7 @@ export class Ack {
   /** Must be called when the packet has passed all middleware and its event has a route. */
   routed(): void {
     this.#isDispatched = true;
+    this.#hasRoute = true;
   }
 
   /**
@@ -101,8 +103,7 @@ export class Ack {
 
   /** Must be called with what the controller has returned. */
   returned(value: unknown): void {
-    this.#hasReturned = true;
-    this.#value = value;
+    this.#result = { value, by: 'controller' };
     // Middleware that does not await next() ends before the controller.
     if (this.#hasEnded) this.#settleLate();
   }
@@ -117,21 +118,25 @@ export class Ack {
   /**
    * Must be called when the chain has ended. Sends what the controller has returned, if nothing else was sent.
    *
+   * @param result - what the chain has returned. If that is not what the controller has returned, it is sent in its place
    * @throws {NoRouteError} if the event has neither a route nor a listener
    * @throws {Error} if the value cannot be encoded
    */
-  settle(): void {
+  settle(result?: unknown): void {
     this.#hasEnded = true;
+    const isReplaced = this.#hasRoute && result !== undefined && result !== this.#result?.value;
+    if (isReplaced) this.#result = { value: result, by: 'middleware' };
     // Middleware has stopped the packet: it has sent the answer, or there is none.
     if (!this.#isDispatched) clearTimeout(this.#timer);
     if (!this.isOpen && !(this.options.auto && this.isTooLate)) return;
     if (this.#hasNoListener) throw new NoRouteError(`no route for ${this.#name}`);
-    if (!this.#hasReturned) return;
+    if (this.#result === undefined) return;
+    const { value, by } = this.#result;
     try {
-      this.send(this.#value === undefined ? [] : [this.#value], 'its controller returned');
+      this.send(value === undefined ? [] : [value], `its ${by} returned`);
     } catch (err) {
       const { message } = toError(err);
-      throw new Error(`what the controller of ${this.#name} returned can't be sent: ${message}`, { cause: err });
+      throw new Error(`what the ${by} of ${this.#name} returned can't be sent: ${message}`, { cause: err });
     }
   }
 

@@ -1,14 +1,16 @@
 // Composes the chains and binds the namespaces, once Egg has loaded the application. Describes in one log line what was chosen.
 import type { Application } from 'egg';
-import { composeChain, lookUp } from './compose';
+import { composeAround, composeChain, lookUp } from './compose';
 import { configOf, type NamespaceConfig, type ResolvedConfig, resolveConfig } from './config/config';
 import { adapterOf, hostOf, needsForwarding } from './config/topology';
+import { named } from './connection-handler';
 import { ContextFactory } from './context';
 import { ConfigError } from './errors';
 import { inFlightOf } from './in-flight';
 import { NamespaceBinder } from './namespaces/bind';
 import { type Router, routerOf } from './router';
 import { NO_SESSION, sessionMembers, sessionOf } from './session';
+import { SlowConnections } from './slow-connections';
 import type { NamespaceRuntime } from './socket-state';
 import { statsOf } from './stats';
 import type { Middleware } from './types/context';
@@ -25,7 +27,7 @@ export function bindNamespaces(app: Application): void {
   assertUnchanged(app, config);
   const compose = chainComposer(app, config);
   const common = commonRuntime(app, config);
-  const binder = new NamespaceBinder();
+  const binder = new NamespaceBinder(app.io.compat?.socketMembers);
   // All chains are composed before the first namespace is bound: a mistake in one leaves none half bound.
   const chains = new Map(Array.from(config.namespace.keys(), (name) => [name, compose(name)] as const));
   const bind = (nsp: IoNamespace, name: string) => {
@@ -60,16 +62,20 @@ function chainComposer(app: Application, { everywhere, namespace }: ResolvedConf
     ...lookUp(`config.io.${key}`, everywhere[key], middleware),
     ...lookUp(`config.io.namespace['${name}'].${key}`, namespace.get(name)?.[key] ?? [], middleware),
   ];
+  const connectionChain = (name: string): Middleware[] => {
+    const names = [...everywhere.connectionMiddleware, ...(namespace.get(name)?.connectionMiddleware ?? [])];
+    return chain(name, 'connectionMiddleware').map((each, i) => named(names[i] as string, each));
+  };
   return (name) => ({
-    connectionChain: composeChain(chain(name, 'connectionMiddleware')),
-    packetChain: composeChain(chain(name, 'packetMiddleware')),
+    connectionChain: composeChain(connectionChain(name)),
+    packetChain: composeAround(chain(name, 'packetMiddleware')),
   });
 }
 
 type Common = Omit<NamespaceRuntime, keyof ComposedChains | 'router' | 'counts'>;
 
 /** What all namespaces of an application share. */
-function commonRuntime(app: Application, { ack, onerror, user }: ResolvedConfig): Common {
+function commonRuntime(app: Application, { ack, onerror, slowConnection, user }: ResolvedConfig): Common {
   const session = sessionOf(app);
   if (session === undefined) {
     app.coreLogger.warn(
@@ -86,6 +92,7 @@ function commonRuntime(app: Application, { ack, onerror, user }: ResolvedConfig)
     contexts: new ContextFactory(app, sessionMembers(app)),
     inFlight: inFlightOf(app.io),
     session: session ?? NO_SESSION,
+    slowConnections: slowConnection === undefined ? undefined : new SlowConnections(slowConnection, app.coreLogger),
     users,
   };
 }
@@ -105,13 +112,13 @@ function warnOfUnguarded(app: Application, { namespace, everywhere }: ResolvedCo
 /** Returns what a worker has chosen, in one line. */
 export function summary(app: Application): string {
   const { init } = configOf(app);
-  const adapter = adapterOf(app);
+  const adapter = app.io.hasOwnAdapter ? 'own' : adapterOf(app);
   const { workers, sticky } = hostOf(app);
   const parts = {
     namespaces: app.io.names().join(', '),
     path: app.io.path(),
     transports: (init.transports ?? ['polling', 'websocket']).join(', '),
-    adapter: adapter === 'own' ? "the application's own" : adapter,
+    adapter: adapter === 'own' ? `the application's own (${app.io.of('/').adapter.constructor.name})` : adapter,
     workers: `${workers}${sticky ? ' (sticky)' : ''}`,
     forwarding: needsForwarding(app) ? 'on' : 'off',
   };

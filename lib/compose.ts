@@ -5,7 +5,7 @@ import { ConfigError } from './errors';
 import type { Middleware } from './types/context';
 
 /** A composed chain. `innermost` is what the `next()` of its last middleware calls. */
-export type Onion = (ctx: Context, innermost?: () => Promise<void>) => Promise<void>;
+export type Onion = (ctx: Context, innermost?: () => Promise<unknown>) => Promise<unknown>;
 
 /**
  * Looks up middlewares by name.
@@ -42,6 +42,25 @@ export function lookUp(where: string, names: string[], known: Record<string, unk
 export function composeChain(middlewares: Middleware[]): Onion | undefined {
   if (middlewares.length === 0) return undefined;
   return compose(middlewares as compose.Middleware<Context>[]) as Onion;
+}
+
+/**
+ * Composes middlewares around a handler: `await next()` returns what the handler has returned. A middleware that returns another value
+ * replaces it, and one that returns nothing keeps it.
+ */
+export function composeAround(middlewares: Middleware[]): Onion | undefined {
+  return composeChain(middlewares.map(keepResult));
+}
+
+function keepResult(middleware: Middleware): Middleware {
+  return async (ctx, next) => {
+    let result: unknown;
+    const own = await middleware(ctx, async () => {
+      result = await next();
+      return result;
+    });
+    return own === undefined ? result : own;
+  };
 }
 
 /** Whether a function is a class: its `prototype` cannot be assigned, or has methods. */

@@ -8,6 +8,7 @@ import { disconnectClient } from './internals/socketio';
 import { hasClosed, onClose } from './on-close';
 import { keepCookies } from './session';
 import { type PendingAdmission, type SocketState, stateOf } from './socket-state';
+import type { Middleware } from './types/context';
 
 const debug = debuglog('egg-socket.io:connection');
 
@@ -31,10 +32,14 @@ export function handleConnection(state: SocketState, decide: Decide): void {
   void runtime.contexts.run(ctx, () => admission.run());
 }
 
+/** The step of an admission that waits for its session to be loaded or saved. */
+const SESSION = 'the session';
+
 /** Admission of one client to one namespace. Released once the client is admitted or refused. */
 class Admission implements PendingAdmission {
   disconnect: PendingAdmission['disconnect'] = undefined;
   stopWatching: (() => void) | undefined = undefined;
+  step = SESSION;
   #decide: Decide | undefined;
   #isRefused = false;
   /** What the chain has thrown. */
@@ -47,7 +52,7 @@ class Admission implements PendingAdmission {
 
   constructor(
     private readonly state: SocketState,
-    private readonly ctx: Context,
+    readonly ctx: Context,
     decide: Decide,
   ) {
     this.#decide = decide;
@@ -55,8 +60,9 @@ class Admission implements PendingAdmission {
 
   async run(): Promise<void> {
     const { state, ctx } = this;
-    const { session, inFlight } = state.runtime;
+    const { session, inFlight, slowConnections, router } = state.runtime;
     inFlight.chains.begin();
+    const timer = slowConnections?.watch(router.name, this);
     try {
       try {
         // The session is saved before the client is connected. At the end of the chain, hours later, it would overwrite what HTTP
@@ -70,6 +76,7 @@ class Admission implements PendingAdmission {
       }
       this.#admit();
     } finally {
+      clearTimeout(timer);
       inFlight.chains.end();
     }
   }
@@ -78,7 +85,11 @@ class Admission implements PendingAdmission {
   async #identify(): Promise<void> {
     const { runtime, socket } = this.state;
     if (runtime.connectionChain !== undefined) await this.#runChain(runtime.connectionChain);
-    if (runtime.users !== undefined) await runtime.users.join(this.ctx, socket, runtime.log);
+    if (runtime.users !== undefined) {
+      this.step = 'config.io.user';
+      await runtime.users.join(this.ctx, socket, runtime.log);
+    }
+    this.step = SESSION;
   }
 
   /** Starts the chain. Resolves when it calls its innermost `next()` or returns, and rejects if it throws before. */
@@ -163,6 +174,15 @@ class Admission implements PendingAdmission {
     this.#proceed = undefined;
     decide?.(err);
   }
+}
+
+/** Returns a middleware that names itself as the step of the admission. */
+export function named(name: string, middleware: Middleware): Middleware {
+  return (ctx, next) => {
+    const admission = stateOf(ctx.socket)?.admission;
+    if (admission !== undefined) admission.step = `the middleware ${name}`;
+    return middleware(ctx, next);
+  };
 }
 
 /** Ends the chain with the connection if a later middleware of the namespace does not decide before that. */

@@ -1,5 +1,6 @@
 // Graceful shutdown: a closing worker accepts no new clients, waits for running handlers, and closes the connections, whose clients
 // then connect to another worker.
+import cluster from 'node:cluster';
 import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises';
 import { debuglog } from 'node:util';
 import type { Application } from 'egg';
@@ -52,6 +53,30 @@ export async function drain(app: Application): Promise<void> {
   const { handlers, chains } = inFlightOf(app.io);
   await within(start + timeout - performance.now(), Promise.all([handlers.idle(), chains.idle()]));
   if (handlers.running + chains.running > 0) app.coreLogger.warn(timeoutWarning(app, timeout));
+}
+
+/**
+ * Drains a worker that ends after an uncaught exception. Egg then closes its HTTP server, disconnects it from the master and ends the
+ * process 30 s later, but does not close the application.
+ *
+ * @param leave - drains the worker
+ */
+export function drainOnDisconnect(app: Application, leave: () => Promise<unknown>): void {
+  const { worker } = cluster;
+  worker?.once('disconnect', async () => {
+    // If the master has ended, so does the process, at once.
+    if (!worker.exitedAfterDisconnect) return;
+    app.coreLogger.warn(
+      `[egg-socket.io] worker ${process.pid} has disconnected from its master, which Egg does after an uncaught exception: its clients are disconnected and connect to another worker`,
+    );
+    try {
+      await leave();
+    } catch (err) {
+      app.coreLogger.error(err);
+    }
+    // With `config.io.drain: false`, these are all connections.
+    for (const engine of enginesOf(app)) engine.close();
+  });
 }
 
 /**

@@ -77,24 +77,34 @@ function logRefused(app: Application, { req, code, message, context }: Connectio
   app.coreLogger.warn(`[egg-socket.io] refused: ${message}${reason} (${request})${advice}`);
 }
 
-const CLOSING_BODY = JSON.stringify({ message: 'the server is closing' });
-const CLOSING_HEADERS = {
-  connection: 'close',
-  'content-type': 'application/json',
-  'content-length': CLOSING_BODY.length,
-};
+const CLOSING = 'the server is closing';
 
-/** Refuses a request to a closing worker. The client tries again on a new connection, which reaches another worker. */
-export function refuse({ socket }: IncomingMessage, res: ServerResponse): void {
-  if (res instanceof ServerResponse) res.writeHead(503, CLOSING_HEADERS).end(CLOSING_BODY);
-  // Engine.IO passes a response that writes nothing.
-  else refuseUpgrade(socket);
+/**
+ * Refuses a request. The client tries again on a new connection, which may reach another worker.
+ *
+ * @param message - the reason, for the client
+ */
+export function refuse({ socket }: IncomingMessage, res: ServerResponse, message = CLOSING): void {
+  // Engine.IO passes a response that writes nothing for an upgrade.
+  if (!(res instanceof ServerResponse)) {
+    refuseUpgrade(socket, message);
+    return;
+  }
+  const { headers, body } = refusalOf(message);
+  res.writeHead(503, headers).end(body);
 }
 
 /** The same for an upgrade. */
-export function refuseUpgrade(socket: Duplex): void {
-  debug('refuse an upgrade: the worker is closing');
-  const headers = Object.entries(CLOSING_HEADERS).map(([name, value]) => `${name}: ${value}\r\n`);
+export function refuseUpgrade(socket: Duplex, message = CLOSING): void {
+  debug('refuse an upgrade: %s', message);
+  const { headers, body } = refusalOf(message);
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   socket.on('error', () => {});
-  socket.end(`HTTP/1.1 503 Service Unavailable\r\n${headers.join('')}\r\n${CLOSING_BODY}`, () => socket.destroy());
+  socket.end(`HTTP/1.1 503 Service Unavailable\r\n${lines.join('')}\r\n${body}`, () => socket.destroy());
+}
+
+function refusalOf(message: string) {
+  const body = JSON.stringify({ message });
+  const headers = { connection: 'close', 'content-type': 'application/json', 'content-length': body.length };
+  return { headers, body };
 }

@@ -13,6 +13,7 @@ import {
   toError,
   withoutPrefix,
 } from './errors';
+import { emitToClient } from './internals/socketio';
 
 /** An error that app/io has thrown. */
 export interface ThrownError extends Error {
@@ -69,11 +70,11 @@ export function packetError(reporting: ErrorReporting, socket: Socket, thrown: u
   const { message, data } = messageOf(thrown);
   const payload = onerror ? decide(reporting, thrown, ctx).payload : data || message;
   try {
-    socket.emit('error', payload);
+    emitToClient(socket, 'error', payload);
   } catch (err) {
     // The payload cannot be encoded: it contains itself, for example.
     log.error(toError(err));
-    socket.emit('error', onerror ? INTERNAL_ERROR : message);
+    emitToClient(socket, 'error', onerror ? INTERNAL_ERROR : message);
   }
 }
 

@@ -24,6 +24,9 @@ const MAX_LENGTH = 16_384;
 /** How Socket.IO 4 reports to any client that a namespace does not exist. */
 const INVALID_NAMESPACE = { message: 'Invalid namespace' };
 
+/** Why a client is refused whose middleware of `/` has called `ctx.disconnect()`. In Socket.IO 2 it would wait for ever. */
+const TURNED_AWAY = 'disconnected from /';
+
 const LEGACY_CLIENT = Symbol('egg-socket.io:legacy-client');
 
 type WithLegacyClient = Client & { [LEGACY_CLIENT]?: LegacyClient };
@@ -64,6 +67,8 @@ class LegacyClient implements PacketHandler {
    * client is connected to `/`. One that waits has no socket yet.
    */
   readonly #pending = new Map<string, ParsedUrlQuery | undefined>([['/', undefined]]);
+  /** Whether the connection chain of `/` has disconnected the client. */
+  #isTurnedAway = false;
   readonly #original: OriginalHandler;
 
   constructor(private readonly client: Client) {
@@ -78,7 +83,10 @@ class LegacyClient implements PacketHandler {
     if (this.#pending.has(name)) {
       this.#refuse(name, `already connecting to ${name}`);
     } else if (name === '/' || this.#isConnected) {
+      this.#isTurnedAway = false;
       this.#connectNow(name, query);
+    } else if (this.#isTurnedAway) {
+      this.#refuse(name, TURNED_AWAY);
     } else if (this.#pending.size < MAX_PENDING && JSON.stringify([name, query]).length < MAX_LENGTH) {
       debug('%s waits for /', name);
       this.#pending.set(name, query);
@@ -87,11 +95,17 @@ class LegacyClient implements PacketHandler {
     }
   }
 
-  /** Connects the client to the namespaces that it has asked for meanwhile, if it is connected to `/`. */
+  /** Connects the client to the namespaces that it has asked for meanwhile. Refuses it there if the chain of `/` has disconnected it. */
   connectToPending(): void {
-    if (!this.#isConnected) return;
+    this.#isTurnedAway = !this.#isConnected;
     for (const [name, query] of this.#pending) {
-      if (query !== undefined) this.#connectNow(name, query);
+      if (query === undefined) continue;
+      if (this.#isConnected) {
+        this.#connectNow(name, query);
+      } else {
+        this.#pending.delete(name);
+        this.#refuse(name, TURNED_AWAY);
+      }
     }
   }
 

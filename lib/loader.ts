@@ -3,30 +3,49 @@ import path from 'node:path';
 import { types } from 'node:util';
 import type { Application, Context } from 'egg';
 import { isClass } from './compose';
-import { delayRouter, type EggLoader, loaderOf, loadsAsynchronously } from './internals/egg';
+import { beforeRouter, type EggLoader, loaderOf, loadsAsynchronously } from './internals/egg';
+import { placeholders } from './placeholder';
 import { HANDLER_PATH } from './router';
 import type { Handler } from './types/context';
 
 /**
- * Fills `app.io.middleware` and `app.io.controller`, before `app/router` runs.
- *
- * @returns a promise on Egg 4, which loads asynchronously
+ * Fills `app.io.middleware` and `app.io.controller` before `app/router` runs: after the boot hooks and the app.js of all plugins and of
+ * the application. If one of them reads a controller before, Egg 3 loads them all at once. Egg 4 loads asynchronously: the reader gets a
+ * placeholder, which can be named in a route.
  */
-export function loadIo(app: Application): Promise<void> | undefined {
+export function loadIo(app: Application): void {
+  const { io } = app;
   const files = new IoFiles(app);
-  const steps = [files.loadMiddleware(), files.loadControllers()];
-  deprecate(app, 'middlewares', 'middleware');
-  deprecate(app, 'controllers', 'controller');
-  if (!steps.some(types.isPromise)) {
-    files.convertGenerators();
-    return undefined;
+  const isAsync = loadsAsynchronously(app);
+  let isLoaded = false;
+  let hasBegun = false;
+  let loading: unknown;
+  const load = (): unknown => {
+    if (hasBegun) return loading;
+    // The files may read app.io.controller while they are loaded.
+    hasBegun = true;
+    loading = files.load(() => {
+      isLoaded = true;
+      io.filesLoaded();
+    });
+    return loading;
+  };
+  for (const name of ['middleware', 'controller'] as const) {
+    const target = files[name];
+    const early = isAsync
+      ? placeholders({ name: `app.io.${name}`, loaded: () => (isLoaded ? target : undefined) })
+      : undefined;
+    Object.defineProperty(io, name, {
+      configurable: true,
+      enumerable: true,
+      get() {
+        if (!isAsync) load();
+        return early === undefined || isLoaded ? target : early;
+      },
+    });
+    deprecate(app, `${name}s`, name);
   }
-  const loading = Promise.all(steps).then(() => files.convertGenerators());
-  // No boot hook before the router is awaited.
-  delayRouter(app, loading);
-  // The router and the boot hook that awaits it report a failure.
-  loading.catch(() => {});
-  return loading;
+  beforeRouter(app, load);
 }
 
 /** What Egg's file loader passes with the exports of a file. */
@@ -39,23 +58,44 @@ type Method = (this: unknown, ...args: unknown[]) => unknown;
 
 /** The files of app/io of one application. */
 class IoFiles {
+  /** What the files export, by their names. */
+  readonly middleware: object;
+  readonly controller: object;
   readonly #loader: EggLoader;
 
   constructor(private readonly app: Application) {
+    this.middleware = app.io.middleware;
+    this.controller = app.io.controller;
     this.#loader = loaderOf(app);
   }
 
-  loadMiddleware(): unknown {
-    const { app } = this;
-    const options = { directory: this.#directories('middleware'), target: app.io.middleware, inject: app };
+  /**
+   * Loads all files.
+   *
+   * @param done - called when they are loaded
+   * @returns a promise on Egg 4
+   */
+  load(done: () => void): unknown {
+    const steps = [this.#loadMiddleware(), this.#loadControllers()];
+    const finish = () => {
+      this.#convertGenerators();
+      done();
+    };
+    if (steps.some(types.isPromise)) return Promise.all(steps).then(finish);
+    finish();
+    return true;
+  }
+
+  #loadMiddleware(): unknown {
+    const { app, middleware: target } = this;
+    const options = { directory: this.#directories('middleware'), target, inject: app };
     return new this.#loader.FileLoader(options).load();
   }
 
-  loadControllers(): unknown {
-    const { app } = this;
+  #loadControllers(): unknown {
     const options = {
       directory: this.#directories('controller'),
-      target: app.io.controller,
+      target: this.controller,
       caseStyle: 'lower',
       // The initializer calls factories itself.
       call: false,
@@ -65,9 +105,9 @@ class IoFiles {
   }
 
   /** Egg 3 accepts generator functions as middleware. Egg 4 refuses them: so does this, in the words of Egg 4. */
-  convertGenerators(): void {
+  #convertGenerators(): void {
     const { app } = this;
-    const middlewares = app.io.middleware as Record<string, Method>;
+    const middlewares = this.middleware as Record<string, Method>;
     for (const [name, middleware] of Object.entries(middlewares)) {
       if (!types.isGeneratorFunction(middleware)) continue;
       if (loadsAsynchronously(app)) {

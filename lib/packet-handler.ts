@@ -12,6 +12,9 @@ import { type SocketState, stateOf } from './socket-state';
 
 const debug = debuglog('egg-socket.io:packet');
 
+/** How many characters of an event's name are printed. */
+const MAX_SHOWN = 100;
+
 /** Replaces `socket.dispatch()`: runs the packet chain of the namespace for one event of a client. Never throws. */
 export function handlePacket(socket: Socket, packet: unknown[]): void {
   const state = stateOf(socket) as SocketState;
@@ -62,13 +65,16 @@ async function runPacket(state: SocketState, ctx: Context, packet: unknown[]): P
 async function handle(state: SocketState, ctx: Context, packet: unknown[], ack: Ack | undefined): Promise<void> {
   const { packetChain, session } = state.runtime;
   const innermost = () => dispatch(state, ctx, packet, ack);
+  let result: unknown;
   try {
     try {
-      await session.around(ctx, () => (packetChain === undefined ? innermost() : packetChain(ctx, innermost)));
+      await session.around(ctx, async () => {
+        result = await (packetChain === undefined ? innermost() : packetChain(ctx, innermost));
+      });
     } finally {
       keepCookies(ctx, state);
     }
-    ack?.settle();
+    ack?.settle(result);
   } catch (thrown) {
     fail(state, ctx, ack, thrown);
   }
@@ -80,14 +86,19 @@ async function dispatch(
   ctx: Context,
   packet: unknown[],
   ack: Ack | undefined,
-): Promise<void> {
+): Promise<unknown> {
   const [event] = packet;
   if (isReserved(event)) throw new Error(`"${event}" is a reserved event name`);
   const isHeard = hasListeners(socket, event);
   if (isHeard) dispatchToListeners(socket, packet);
   const route = runtime.router.find(event);
-  if (route !== undefined) await route.run(ctx, packet, ack);
-  else ack?.unrouted(isHeard || socket.listenersAny().length > 0);
+  if (route !== undefined) return route.run(ctx, packet, ack);
+  if (!isHeard) {
+    const name = typeof event === 'string' ? event.slice(0, MAX_SHOWN) : typeof event;
+    debug('no route in %s for the event %j of %s', socket.nsp.name, name, socket.id);
+  }
+  ack?.unrouted(isHeard || socket.listenersAny().length > 0);
+  return undefined;
 }
 
 /** Reports what a chain or a controller has thrown: to the client, by its acknowledgement or by the event `error`, and to the log. */
@@ -108,6 +119,11 @@ function failLate({ runtime, socket }: SocketState, ctx: Context, ack: Ack | und
   } catch (thrown) {
     logLastFailure(runtime.log, thrown);
   }
+}
+
+/** Runs the route of the system event `connect`: the client is connected, and none of its packets was handled yet. */
+export function handleConnected(state: SocketState): void {
+  handleSystemEvent(state, 'connect');
 }
 
 /** Adds listeners for the routed system events `disconnecting` and `disconnect` of a socket. */
@@ -137,7 +153,7 @@ export function handleConnectionError(socket: Socket, err: unknown): void {
 }
 
 /** Runs the route of a system event. Returns whether there is one. */
-function handleSystemEvent(state: SocketState | undefined, event: string, arg: unknown): boolean {
+function handleSystemEvent(state: SocketState | undefined, event: string, ...args: unknown[]): boolean {
   const route = state?.runtime.router.get(event);
   if (state === undefined || route === undefined) return false;
   const { runtime, socket } = state;
@@ -145,7 +161,7 @@ function handleSystemEvent(state: SocketState | undefined, event: string, arg: u
   // Runs the handler at once: a handler of `disconnecting` reads the rooms that its socket is about to leave.
   const run = async (): Promise<void> => {
     const ctx = contexts.forPacket(state);
-    ctx.args = [arg];
+    ctx.args = args;
     await contexts.run(ctx, () => route.run(ctx));
   };
   inFlight.handlers.begin();

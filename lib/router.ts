@@ -2,9 +2,10 @@
 import type { Context } from 'egg';
 import type { Namespace } from 'socket.io';
 import type { Ack } from './ack';
-import { composeChain, type Onion } from './compose';
+import { composeAround, type Onion } from './compose';
 import { setArgs } from './context';
 import { ConfigError, controllerError } from './errors';
+import { memberAt, pathOfPlaceholder } from './placeholder';
 import type { Handler, Middleware } from './types/context';
 
 /** The handler of a route: a function, or the path of a method of `app.io.controller`, such as `'chat.say'`. */
@@ -29,8 +30,8 @@ const RESERVED: ReadonlySet<unknown> = new Set([
   'removeListener',
 ]);
 
-/** Events that Socket.IO emits on a socket and that can be routed. */
-const SYSTEM_EVENTS: ReadonlySet<unknown> = new Set(['disconnecting', 'disconnect', 'error']);
+/** Events that no client sends and that can be routed. */
+const SYSTEM_EVENTS: ReadonlySet<unknown> = new Set(['connect', 'disconnecting', 'disconnect', 'error']);
 
 /** Whether clients cannot send an event of that name. */
 export function isReserved(event: unknown): boolean {
@@ -62,6 +63,7 @@ export class Router {
    * @throws {ConfigError} if the event is not a string, if the handler is not a function, or if no controller has its path
    */
   add(event: string | Record<string, Routed>, ...tail: unknown[]): void {
+    if (this.lookup.postpone(() => this.add(event, ...tail))) return;
     if (isPlainObject(event) && tail.length === 0) {
       for (const [name, handler] of Object.entries(event)) this.add(name, handler);
       return;
@@ -119,7 +121,7 @@ export class Router {
     }
     if (event === 'connection') {
       this.log.warn(
-        `[egg-socket.io] ${where} runs if a client sends an event of that name. Code that runs for each connection belongs into connectionMiddleware`,
+        `[egg-socket.io] ${where} runs only if a client sends an event of that name. Code that runs once a client is connected belongs into route('connect', handler), and code that admits or refuses it into connectionMiddleware`,
       );
     }
     if (this.lookup.isMiddleware(handler)) {
@@ -140,21 +142,21 @@ export class Route {
     readonly handler: Handler,
     middlewares: Middleware[],
   ) {
-    this.#chain = composeChain(middlewares);
+    this.#chain = composeAround(middlewares);
   }
 
   /**
-   * Runs the middleware and the handler.
+   * Runs the middleware and the handler. Returns what the handler has returned, or what a middleware has returned in its place.
    *
    * @param packet - `[event, ...args]` of a client. Undefined for a system event, whose `ctx.args` are set already
    * @param ack - the acknowledgement that the handler's result settles
    */
-  run(ctx: Context, packet?: unknown[], ack?: Ack): Promise<void> {
+  run(ctx: Context, packet?: unknown[], ack?: Ack): Promise<unknown> {
     if (this.#chain === undefined) return this.#handle(ctx, packet, ack);
     return this.#chain(ctx, () => this.#handle(ctx, packet, ack));
   }
 
-  async #handle(ctx: Context, packet: unknown[] | undefined, ack: Ack | undefined): Promise<void> {
+  async #handle(ctx: Context, packet: unknown[] | undefined, ack: Ack | undefined): Promise<unknown> {
     ack?.routed();
     if (packet !== undefined) setArgs(ctx, packet.slice(1));
     this.running++;
@@ -163,12 +165,13 @@ export class Route {
       result = await this.handler.call(ctx, ctx);
     } catch (thrown) {
       const err = controllerError(thrown);
-      if (ack?.failed(err)) return;
+      if (ack?.failed(err)) return undefined;
       throw err;
     } finally {
       this.running--;
     }
     ack?.returned(result);
+    return result;
   }
 }
 
@@ -208,8 +211,24 @@ interface LoadedFiles {
 
 /** Looks up what routes name: controllers by function or by path (`'chat.say'` is `app.io.controller.chat.say`), and middleware. */
 export class RouteLookup {
+  /** The routes that were added before the files were loaded. Undefined after that. */
+  #early: Array<() => void> | undefined = [];
+
   /** @param io - `app.io` */
   constructor(private readonly io: LoadedFiles) {}
+
+  /** Postpones the addition of a route until the files are loaded. Returns whether they are not loaded yet. */
+  postpone(add: () => void): boolean {
+    this.#early?.push(add);
+    return this.#early !== undefined;
+  }
+
+  /** Must be called when the files are loaded. Adds the routes that were added before. */
+  loaded(): void {
+    const early = this.#early ?? [];
+    this.#early = undefined;
+    for (const add of early) add();
+  }
 
   /**
    * Returns the handler of a route.
@@ -219,14 +238,15 @@ export class RouteLookup {
    * @throws {ConfigError} if it is neither, with the paths of all methods
    */
   handler(given: unknown, where: string): Handler {
-    if (typeof given === 'function') return given as Handler;
-    const found = typeof given === 'string' ? given.split('.').reduce<unknown>(member, this.io.controller) : undefined;
+    const path = pathOfPlaceholder(given) ?? given;
+    if (typeof path === 'function') return path as Handler;
+    const found = typeof path === 'string' ? memberAt(this.io.controller, path.split('.')) : undefined;
     if (typeof found === 'function') return found as Handler;
     throw new ConfigError(
       `handler of ${where}`,
-      given,
+      path,
       `a function, or one of the methods of app/io/controller: ${list(methodPaths(this.io.controller))}`,
-      typeof given === 'string' ? `can't find controller: ${given} !` : `handler must be function!${this.#hint(given)}`,
+      typeof path === 'string' ? `can't find controller: ${path} !` : `handler must be function!${this.#hint(path)}`,
     );
   }
 
@@ -241,13 +261,17 @@ export class RouteLookup {
    * @throws {ConfigError} if it is not a function, with the names of all middleware
    */
   middleware(given: unknown, where: string): Middleware {
-    if (typeof given === 'function') return given as Middleware;
+    const name = pathOfPlaceholder(given);
+    const found = name === undefined ? given : memberAt(this.io.middleware, [name]);
+    if (typeof found === 'function') return found as Middleware;
     const names = Object.keys(this.io.middleware);
     throw new ConfigError(
       `middleware of ${where}`,
-      given,
+      name ?? given,
       `a function (ctx, next), such as those of app/io/middleware: ${list(names)}`,
-      `middleware must be function!${middlewareHint(given, names)}`,
+      name === undefined
+        ? `middleware must be function!${middlewareHint(given, names)}`
+        : `can't find middleware: ${name} !`,
     );
   }
 
@@ -267,11 +291,6 @@ function middlewareHint(given: unknown, names: string[]): string {
 function list(names: string[]): string {
   const more = names.length > MAX_LISTED ? `, and ${names.length - MAX_LISTED} more` : '';
   return `${names.sort().slice(0, MAX_LISTED).join(', ') || 'there are none'}${more}`;
-}
-
-function member(object: unknown, name: string): unknown {
-  const hasMember = typeof object === 'object' && object !== null && Object.hasOwn(object, name);
-  return hasMember ? (object as Record<string, unknown>)[name] : undefined;
 }
 
 /** Returns the paths of all methods, including those of nested folders. */

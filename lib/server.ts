@@ -1,6 +1,9 @@
 // app.io: Socket.IO's server with the middleware and controllers of app/io, routes, users and statistics.
 import type { ServerOptions } from 'socket.io';
 import { ParentAdapter } from './adapters/memory-adapter';
+import type { Compat } from './compat/compat';
+import type { OriginsValue } from './compat/origins';
+import { refuseRemoved, removed } from './compat/removed';
 import type { ResolvedConfig } from './config/config';
 import type { ErrorReporting } from './error-response';
 import { childrenOf, NamespaceServer, namespacesOf, recoveryDurationOf } from './internals/namespaces';
@@ -34,6 +37,8 @@ interface NamespaceOptions extends Pick<ResolvedConfig, 'generateId' | 'maxNames
   /** The names of the configured namespaces. */
   names: string[];
   users: Users;
+  /** Undefined if `config.io.compat` is not set. */
+  compat: Compat | undefined;
 }
 
 /**
@@ -56,9 +61,13 @@ export class IoServer extends NamespaceServer<
   /** The controllers of `app/io/controller`, by name. */
   controller = {} as IoController;
 
+  /** Socket.IO 2's API. Undefined if `config.io.compat` is not set. */
+  readonly compat: Compat | undefined;
+
   /** How long a client may be disconnected and still be recovered, in ms. Undefined without connectionStateRecovery. */
   readonly recoveryDuration: number | undefined;
 
+  readonly #lookup = new RouteLookup(this);
   readonly #children: ChildNamespaces;
   readonly #parents: ParentNamespaces;
   readonly #setup: NamespaceSetup;
@@ -72,18 +81,21 @@ export class IoServer extends NamespaceServer<
    */
   constructor(init: ResolvedConfig['init'], reporting: ErrorReporting, options: NamespaceOptions) {
     super(init as Partial<ServerOptions>);
-    const { generateId, maxNamespaces, names, users } = options;
+    const { compat, generateId, maxNamespaces, names, users } = options;
+    this.compat = compat;
     this.recoveryDuration = recoveryDurationOf(this, Boolean(init.connectionStateRecovery));
     this.#children = new ChildNamespaces(maxNamespaces, this.recoveryDuration, reporting.log, (name) => this.of(name));
     const removesIdle = init.cleanupEmptyChildNamespaces === true;
+    const addRemoved = (nsp: IoNamespace) => (compat === undefined ? refuseRemoved(nsp) : compat.addTo(nsp));
     this.#parents = new ParentNamespaces({
+      addRemoved,
       children: this.#children,
       adapter: (parent) => new ParentAdapter(parent, childrenOf(parent)),
       removesIdle,
     });
-    const lookup = new RouteLookup(this);
+    const lookup = this.#lookup;
     const allowsEio3 = init.allowEIO3 === true;
-    this.#setup = new NamespaceSetup({ reporting, generateId, users, allowsEio3, lookup }, this.#parents);
+    this.#setup = new NamespaceSetup({ reporting, generateId, users, allowsEio3, lookup, addRemoved }, this.#parents);
     // Socket.IO's constructor has created `/`.
     this.#setup.setUp(this.sockets as IoNamespace);
     this.#configured = names.filter((name) => !isPattern(name));
@@ -149,7 +161,20 @@ export class IoServer extends NamespaceServer<
    * app.logger.info('clients of Socket.IO 2: %d, the last one connected at %s', connections[3].now, connections[3].last);
    */
   stats(): IoStats {
-    return statsOf(this).read(namespacesOf(this).values(), (nsp) => routerOf(nsp)?.name ?? nsp.name);
+    const stats = statsOf(this).read(namespacesOf(this).values(), (nsp) => routerOf(nsp)?.name ?? nsp.name);
+    return this.compat === undefined ? stats : { ...stats, compat: this.compat.counts() };
+  }
+
+  /**
+   * Socket.IO 2's `io.origins()`: sets which origins may connect.
+   *
+   * @deprecated it needs `config.io.compat`. Write `config.io.init.cors` and `config.io.init.allowRequest`
+   * @returns the server, or the origins if it is called without a value
+   */
+  origins(value?: OriginsValue): this | OriginsValue {
+    if (this.compat === undefined) throw removed('io.origins()');
+    const origins = this.compat.setOrigins(value);
+    return value === undefined ? origins : this;
   }
 
   /** Returns the names of the namespaces. Children of parent namespaces are not listed, but what their parents stand for. */
@@ -173,6 +198,11 @@ export class IoServer extends NamespaceServer<
       return nsp;
     });
     this.#setup.startBinding(binding, configured);
+  }
+
+  /** Must be called when `middleware` and `controller` are complete. Adds the routes that were added before. */
+  filesLoaded(): void {
+    this.#lookup.loaded();
   }
 
   /** Stops the removal of idle child namespaces. Must be called before the adapters of the namespaces are closed. */

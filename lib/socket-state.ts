@@ -8,6 +8,7 @@ import type { ErrorReporting } from './error-response';
 import type { ConnectionInFlight, ServerInFlight } from './in-flight';
 import type { Router } from './router';
 import type { Session } from './session';
+import type { SlowConnections } from './slow-connections';
 import type { Counts } from './stats';
 import type { Users } from './users';
 
@@ -21,6 +22,8 @@ export interface NamespaceRuntime extends ErrorReporting {
   readonly router: Router;
   readonly counts: Counts;
   readonly session: Session;
+  /** Undefined if `config.io.slowConnection` is false. */
+  readonly slowConnections: SlowConnections | undefined;
   /** Undefined if `config.io.user` is unset. */
   readonly users: Users | undefined;
   /** Undefined if the namespace has no connection middleware. */
@@ -35,6 +38,8 @@ export interface PendingAdmission {
   disconnect: { close: boolean } | undefined;
   /** Stops to wait for the close of the connection. */
   stopWatching: (() => void) | undefined;
+  /** What the admission waits for, for messages. */
+  step: string;
 }
 
 const STATE = Symbol('egg-socket.io:state');

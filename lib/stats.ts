@@ -50,6 +50,8 @@ export interface IoStats {
    * neither configured nor routed has only `now`.
    */
   namespaces: Record<string, Record<Protocol, NamespaceStats>>;
+  /** With `config.io.compat`: how often each name of Socket.IO 2's API was used, such as `nsp.connected`. */
+  compat?: Record<string, number>;
 }
 
 /** Engine.IO's code for a handshake with an unsupported version of the protocol. */

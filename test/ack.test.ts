@@ -68,6 +68,51 @@ parity('ack: auto', (kind) => {
     assert.deepEqual(steps, ['after']);
   });
 
+  it('should pass what the controller returns through middleware, which may replace it', async () => {
+    const seen: unknown[] = [];
+    const note = async (_ctx: Context, next: () => Promise<unknown>) => {
+      seen.push(await next());
+    };
+    const replace = async ({ packet: [event] }: Context, next: () => Promise<number>) => {
+      try {
+        const result = await next();
+        return event === 'doubled' ? result * 2 : undefined;
+      } catch {
+        return 'failed';
+      }
+    };
+    const { connect } = await auto(
+      {},
+      { packetMiddleware: ['a', 'b', 'c'] },
+      {
+        middleware: { a: note, b: replace, c: note },
+        router: (app) => {
+          app.io.route('kept', note, () => 21);
+          app.io.route('doubled', note, async () => 21);
+          app.io.route('failing', () => {
+            throw new Error('no');
+          });
+        },
+      },
+    );
+    const client = await connect();
+    assert.equal(await client.emitWithAck('kept'), 21);
+    assert.equal(await client.emitWithAck('doubled'), 42);
+    assert.equal(await client.emitWithAck('failing'), 'failed');
+    assert.deepEqual(seen, [21, 21, 21, 21, 21, 42, 'failed']);
+  });
+
+  it('should not answer with what middleware returns that has swallowed the event', async () => {
+    const { connect } = await auto(
+      { swallowed: () => 'never', after: () => 'after' },
+      { packetMiddleware: ['a'] },
+      { middleware: { a: async (ctx, next) => (ctx.packet[0] === 'swallowed' ? true : next()) } },
+    );
+    const client = await connect();
+    client.emit('swallowed', () => assert.fail('it was answered'));
+    assert.equal(await client.emitWithAck('after'), 'after');
+  });
+
   it('should not answer again if the controller has called the ack itself', async () => {
     const { connect, app } = await auto({
       byHand: async (ctx) => {
@@ -159,12 +204,14 @@ parity('ack: auto', (kind) => {
       return 'late';
     };
     const { connect } = await auto(
-      { after, last: () => finish.resolve() },
+      { after, between: () => {}, last: () => finish.resolve() },
       { packetMiddleware: ['a'] },
       { middleware: { a: async (_ctx, next) => void next() } },
     );
     const client = await connect();
     const answers = [client.emitWithAck('after', false), client.emitWithAck('after', true)];
+    // The chains of both have ended by then.
+    await client.emitWithAck('between');
     client.emit('last');
     assert.deepEqual(await Promise.all(answers), ['late', { error: { message: 'in the end' } }]);
   });

@@ -45,10 +45,7 @@ describe('config.io', () => {
         /config\.packetMiddleware must be Array!/,
         /\['\/'\]/,
       );
-      await fails(
-        { namespace: { '/': { packetMiddleware: [42] } } },
-        /packetMiddleware is invalid.*42.*array of names/,
-      );
+      await fails({ namespace: { '/': { packetMiddleware: [42] } } }, /packetMiddleware\[0\] is invalid.*42.*a name/);
     });
 
     it('if an option does not exist', async () => {
@@ -79,6 +76,27 @@ describe('config.io', () => {
       }
     });
 
+    it('if an option of Socket.IO has a value that it would not report', async () => {
+      const wrong: Array<[key: string, value: unknown, allowed: RegExp]> = [
+        ['path', 'socket.io', /begins with a slash/],
+        ['path', '/', /is not '\/'/],
+        ['path', 5, /begins with a slash/],
+        ['transports', 'websocket', /an array of 'polling'/],
+        ['transports', [], /an array of 'polling'/],
+        ['transports', ['websockets'], /an array of 'polling'/],
+        ['allowRequest', true, /a function \(request, callback\)/],
+        ['pingTimeout', '5s', /a number of ms/],
+        ['pingInterval', 0, /a number of ms/],
+        ['connectTimeout', Number.NaN, /a number of ms/],
+        ['upgradeTimeout', -1, /a number of ms/],
+        ['maxHttpBufferSize', '1mb', /a number of bytes/],
+        ['allowEIO3', 'yes', /true or false/],
+      ];
+      for (const [key, value, allowed] of wrong) {
+        await fails({ init: { [key]: value } }, new RegExp(`config\\.io\\.init\\.${key} is invalid`), allowed);
+      }
+    });
+
     it('without printing the content of an unknown section', async () => {
       await fails({ reddis: { auth_pass: 'secret' } }, /unknown option reddis \(config\.io\.reddis is \{…\};/);
     });
@@ -98,6 +116,10 @@ describe('config.io', () => {
 
     it('if a WebSocket engine cannot be loaded, with the package to install', async () => {
       await fails({ init: { wsEngine: 'no-such-engine' } }, /npm install no-such-engine/, /config\.io\.init\.wsEngine/);
+      await fails(
+        { init: { wsEngine: 'uws' } },
+        /can't load .* uws: remove config\.io\.init\.wsEngine to use ws, .* eiows/,
+      );
       await fails({ init: { wsEngine: 'koa-compose/package.json' } }, /a package that exports a Server/);
       await fails({ init: { wsEngine: 1 } }, /a constructor or a package's name/);
     });

@@ -5,7 +5,7 @@ import type { Application, Context } from 'egg';
 import { inFlightOf } from '../lib/in-flight';
 import { connected, logs, type Running, refused } from './support/app';
 import { assertRefusal, parity } from './support/clients';
-import { noting, startInline } from './support/inline';
+import { bootError, noting, startInline } from './support/inline';
 import { next, signal, until } from './support/wait';
 
 type Next = () => Promise<void>;
@@ -635,3 +635,59 @@ parity('connection chain', (kind) => {
 function closeOf(ctx: Context): Promise<void> {
   return new Promise((resolve) => ctx.conn.once('close', () => resolve()));
 }
+
+parity('config.io.slowConnection', () => {
+  it('should log a chain that waits, with the middleware, the namespace and the address, once for each middleware', async () => {
+    const gates = [signal(), signal()];
+    let runs = 0;
+    const { connect, client, app } = await startInline({
+      io: { connectionMiddleware: ['a'], namespace: { '/chat': { connectionMiddleware: ['b'] } }, slowConnection: 10 },
+      middleware: {
+        a: (_ctx, next) => next(),
+        b: async (_ctx, next) => {
+          await gates[runs++]?.promise;
+          await next();
+        },
+      },
+    });
+    const { warn } = logs(app);
+    const first = client('/chat');
+    await until('the first is logged', () => warn.length === 1);
+    assert.match(
+      warn[0],
+      /a client of \/chat is neither admitted nor refused after 10 ms: .* waits in the middleware b \(client 127\.0\.0\.1\)/,
+    );
+    const second = client('/chat');
+    await until('the second waits', () => runs === 2);
+    gates[0]?.resolve();
+    await connected(first);
+    // Timers with the same duration run in their order.
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    gates[1]?.resolve();
+    await connected(second);
+    await connect('/chat');
+    assert.equal(warn.length, 1);
+  });
+
+  it('should log a user lookup that waits', async () => {
+    const gate = signal();
+    const user = async () => {
+      await gate.promise;
+      return 'ann';
+    };
+    const slow = await startInline({ io: { user, slowConnection: 10 } });
+    const { warn } = logs(slow.app);
+    const waiting = slow.client();
+    await until('it is logged', () => warn.length === 1);
+    assert.match(warn[0], /a client of \/ is .* waits in config\.io\.user/);
+    gate.resolve();
+    await connected(waiting);
+  });
+});
+
+describe('config.io.slowConnection', () => {
+  it('should fail the boot if it is not a number of ms', async () => {
+    const { message } = await bootError({ io: { slowConnection: 0 } });
+    assert.match(message, /config\.io\.slowConnection/);
+  });
+});

@@ -44,6 +44,15 @@ describe(`${WORKERS} workers that close`, function () {
     return readdirSync(store).flatMap((name) => readFileSync(path.join(store, name), 'utf8').trim().split('\n'));
   }
 
+  /** Sends a signal. Returns whether the process exists. */
+  function sendSignal(pid: number, name: 0 | 'SIGTERM'): boolean {
+    try {
+      return process.kill(pid, name);
+    } catch {
+      return false;
+    }
+  }
+
   /** Returns the pid of the next worker, over a new connection. Undefined if that worker is exiting. */
   async function pid(url: string): Promise<number | undefined> {
     return fetch(`${url}/pid`, { signal: AbortSignal.timeout(LOST) }).then(
@@ -92,6 +101,67 @@ describe(`${WORKERS} workers that close`, function () {
     cluster = undefined;
     assert.equal((await left)[0], 'transport close');
     assert.deepEqual(stored(), [`hanging ${id}`, `left ${id}`]);
+  });
+
+  it('should drain a worker that Egg closes after an uncaught exception, and leave the others alone', async () => {
+    const { url } = await startWorkers(4000);
+    const clients = await Promise.all(
+      Array.from({ length: 12 }, () => connected(track(url, { reconnection: true, timeout: LOST }))),
+    );
+    const pidOf = (client: Socket): Promise<number> => client.timeout(DEADLINE).emitWithAck('pid');
+    const pids = await Promise.all(clients.map(pidOf));
+    const crashed = pids[0]!;
+    const affected = clients.filter((_, i) => pids[i] === crashed);
+    const others = clients.filter((_, i) => pids[i] !== crashed);
+    const ids = affected.map(({ id }) => id);
+    const otherIds = others.map(({ id }) => id);
+    assert(others.length > 0);
+    const slow = affected[0]!.timeout(DEADLINE).emitWithAck('slow', 500);
+    const left = affected.map((client) => next(client, 'disconnect'));
+    await until('the handler is running', () => stored().length === 1);
+
+    affected[0]!.emit('crash');
+    assert.equal((await slow).length, 100_000);
+    for (const [reason] of await Promise.all(left)) assert.equal(reason, 'transport close');
+    const leaving = () => stored().filter((line) => line.startsWith('left'));
+    await until('the handlers of disconnect have run', () => leaving().length === affected.length);
+    assert.deepEqual(leaving().sort(), ids.map((id) => `left ${id}`).sort());
+
+    await until('the clients are connected again', () => affected.every(({ connected }) => connected));
+    for (const again of await Promise.all(affected.map(pidOf))) assert.notEqual(again, crashed);
+    assert.deepEqual(
+      others.map(({ connected, id }) => connected && id),
+      otherIds,
+    );
+    // Egg would end it after 30 s.
+    sendSignal(crashed, 'SIGTERM');
+    await until('the worker has ended', () => !sendSignal(crashed, 0));
+  });
+
+  it('should execute no commands of the agent after an uncaught exception', async () => {
+    const { url } = await startWorkers(4000);
+    const first = await connected(track(url));
+    const emitted = next(first, 'news');
+    first.emit('emit by the agent', 'before');
+    assert.deepEqual(await emitted, ['before']);
+    const executing = await until('the command is stored', () => stored().find((line) => line.startsWith('executing')));
+    const crashed = Number(executing?.split(' ')[1]);
+    let affected: Socket | undefined;
+    let other: Socket | undefined;
+    while (affected === undefined || other === undefined) {
+      const client = await connected(track(url));
+      const worker = await client.timeout(DEADLINE).emitWithAck('pid');
+      if (worker === crashed) affected = client;
+      else other = client;
+    }
+
+    const left = next(affected, 'disconnect');
+    affected.emit('crash');
+    await left;
+    const again = next(other, 'news');
+    other.emit('emit by the agent', 'after');
+    assert.deepEqual(await again, ['after']);
+    sendSignal(crashed, 'SIGTERM');
   });
 
   // Includes clients that begin with polling, whose requests workers forward to each other.

@@ -1,5 +1,7 @@
 // Drain: a closing worker waits for running handlers, disconnects its clients gradually, and refuses new ones.
 import assert from 'node:assert/strict';
+import cluster from 'node:cluster';
+import { EventEmitter } from 'node:events';
 import { Agent, get, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import timers, { setTimeout as later } from 'node:timers/promises';
@@ -524,6 +526,48 @@ describe('config.io.drain', () => {
     const { app } = await startInline({});
     const limits = ['EGG_APP_CLOSE_TIMEOUT', 'GRACEFUL_TIMEOUT'];
     assert.deepEqual(closeVariablesOf(app), EGG_MAJOR === 3 ? limits.slice(0, 1) : limits);
+  });
+});
+
+describe('a worker that disconnects from its master', () => {
+  /** Starts an application as a worker of a master, and a client. */
+  async function startWorker(drain: DrainConfig | false, exitedAfterDisconnect = true) {
+    const worker = Object.assign(new EventEmitter(), { exitedAfterDisconnect });
+    mm(cluster, 'worker', worker);
+    const left = signal<string>();
+    const running = await startInline({
+      io: { drain },
+      router: (app) => app.io.route('disconnect', (ctx) => left.resolve(ctx.args[0])),
+    });
+    return { worker, running, left: left.promise, warnings: logs(running.app).warn, socket: await running.connect() };
+  }
+
+  it('should close its connections at once if config.io.drain is false', async () => {
+    const { worker, socket, left, warnings } = await startWorker(false);
+    const disconnected = next(socket, 'disconnect');
+    worker.emit('disconnect');
+    assert.equal((await disconnected)[0], 'transport close');
+    assert.equal(await within('the handler of disconnect', left), 'forced close');
+    assert.match(
+      warnings[0],
+      /has disconnected from its master, .* its clients are disconnected and connect to another/,
+    );
+  });
+
+  it('should drain once if the application closes meanwhile', async () => {
+    const { worker, running, socket } = await startWorker({ timeout: 1000 });
+    const disconnected = next(socket, 'disconnect');
+    worker.emit('disconnect');
+    await within('the application to close', running.close());
+    assert.equal((await disconnected)[0], 'transport close');
+  });
+
+  it('should not drain if the master has ended, since the process then ends at once', async () => {
+    const { worker, running, warnings, socket } = await startWorker(AGES, false);
+    worker.emit('disconnect');
+    await running.connect();
+    assert(socket.connected);
+    assert.deepEqual(warnings, []);
   });
 });
 

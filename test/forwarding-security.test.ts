@@ -2,14 +2,15 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
-import { Agent, createServer, maxHeaderSize } from 'node:http';
+import { Agent, createServer, type IncomingMessage, maxHeaderSize, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect, createServer as createSocket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import type { Duplex } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { Server } from 'socket.io';
 import type { Socket } from 'socket.io-client';
-import { engineOf } from '../lib/internals/engineio';
+import { engineOf, replaceGenerateId } from '../lib/internals/engineio';
 import { Forwarding } from '../lib/workers/forwarding';
 import { InternalServer } from '../lib/workers/internal-server';
 import { createSessionId, createWorkerId, RunDirectory } from '../lib/workers/run-directory';
@@ -27,8 +28,11 @@ const ORIGIN = 'http://page.example';
 describe('forwarding to the internal server of a worker', () => {
   const closing: (() => unknown)[] = [];
   let directory: RunDirectory;
+  let warnings: string[];
+  const log = { warn: (warning: string) => void warnings.push(warning) };
 
   beforeEach(() => {
+    warnings = [];
     const rundir = mkdtempSync(path.join(tmpdir(), 'egg-socket.io-run-'));
     closing.push(() => rmSync(rundir, { recursive: true }));
     directory = new RunDirectory(rundir, 7);
@@ -37,26 +41,37 @@ describe('forwarding to the internal server of a worker', () => {
     for (const close of closing.splice(0).reverse()) await close();
   });
 
-  /** A worker without Egg: its port, its internal server, the requests that were accepted there, and the sessions to drain. */
-  async function worker(at = '/socket.io') {
+  /**
+   * A worker without Egg: its port, its internal server, the requests that were accepted there, the addresses of clients that Engine.IO has
+   * refused, and the sessions to drain.
+   *
+   * @param openFiles - how many files it may open
+   */
+  async function worker(at = '/socket.io', openFiles?: number) {
     const server = createServer((_req, res) => res.writeHead(404).end());
     const io = new Server(server, { path: at });
     const workerId = createWorkerId();
-    const forwarding = new Forwarding({ workerId, directory });
+    const forwarding = new Forwarding({ workerId, directory }, log, openFiles);
     const own = forwarding.attach(engineOf(io));
+    replaceGenerateId(engineOf(io), () => () => createSessionId(workerId));
     const accepted: (string | undefined)[] = [];
     const drained: string[] = [];
-    const internal = new InternalServer(workerId, {
-      request: (req, res) => {
+    const refused: unknown[] = [];
+    engineOf(io).on('connection_error', ({ req }) => refused.push(req?.socket.remoteAddress));
+    const headers: string[] = [];
+    const handlers = {
+      request: (req: IncomingMessage, res: ServerResponse) => {
         accepted.push(req.url);
+        headers.push(...req.rawHeaders, ...Object.keys(req.headers));
         own.handleRequest(req, res);
       },
-      upgrade: (req, socket, head) => {
+      upgrade: (req: IncomingMessage, socket: Duplex, head: Buffer) => {
         accepted.push(req.url);
         own.handleUpgrade(req, socket, head);
       },
-      drain: (sid) => drained.push(sid),
-    });
+      drain: (sessionId: string) => drained.push(sessionId),
+    };
+    const internal = new InternalServer(workerId, handlers, log, openFiles);
     await internal.listen(directory);
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     closing.push(async () => {
@@ -68,7 +83,8 @@ describe('forwarding to the internal server of a worker', () => {
     const { port } = server.address() as AddressInfo;
     const open = () => new Promise<number>((resolve) => server.getConnections((_err, count) => resolve(count)));
     const sid = createSessionId(workerId);
-    return { port, url: `http://127.0.0.1:${port}`, workerId, sid, forwarding, accepted, drained, open };
+    const url = `http://127.0.0.1:${port}`;
+    return { port, url, workerId, sid, forwarding, accepted, headers, refused, drained, open };
   }
 
   /** A server in place of an internal server, which records each request. */
@@ -168,12 +184,110 @@ describe('forwarding to the internal server of a worker', () => {
     const { sid } = JSON.parse((await send(`${url}/socket.io/?${POLLING}`)).body.slice(1));
     const get = (id: string) => `GET /socket.io/?${POLLING}&sid=${id} HTTP/1.1\r\nHost: x\r\n\r\n`;
     const socket = connect(port, '127.0.0.1');
-    // The first one waits for a packet, which is never sent.
+    // The first one waits for a packet, which is never sent. Of the others, one is forwarded, and waits for the first.
     socket.write(get(sid) + Array.from({ length: 50 }, () => get(createSessionId(two.workerId))).join(''));
-    await until('all are forwarded', () => two.accepted.length === 50);
+    await until('one is forwarded', () => two.accepted.length > 0);
     socket.destroy();
     await until('the connection is gone', async () => (await one.open()) === 0);
     await within('leaving', forwarding.leave(0, 60_000));
+    assert.equal(two.accepted.length, 1);
+  });
+
+  it('should forward pipelined requests of a connection one after the other, and return the responses in order', async () => {
+    const [one, two] = [await worker(), await worker()];
+    const session = JSON.parse((await send(`${two.url}/socket.io/?${POLLING}`)).body.slice(1)).sid;
+    const get = (sid: string) => `GET /socket.io/?${POLLING}&sid=${sid} HTTP/1.1\r\nHost: x\r\n\r\n`;
+    const socket = connect(one.port, '127.0.0.1');
+    let read = '';
+    socket.on('data', (chunk) => {
+      read += chunk.toString('latin1');
+    });
+    socket.write(get(session) + Array.from({ length: 20 }, () => get(two.sid)).join(''));
+    await until('the first one is forwarded', () => two.accepted.length > 0);
+    const post = { method: 'POST', body: '40', headers: { 'content-type': 'text/plain' } };
+    assert.equal((await send(`${one.url}/socket.io/?${POLLING}&sid=${session}`, post)).body, 'ok');
+    await until('all are answered', () => read.split('Session ID unknown').length - 1 === 20);
+    assert.match(two.accepted[1] as string, new RegExp(session), 'the others have waited for the first one');
+    assert.match(read, /^HTTP\/1\.1 200 /);
+    socket.destroy();
+  });
+
+  it('should refuse requests beyond a quarter of the open files, and log that once', async () => {
+    const [one, two] = [await worker('/socket.io', 16), await worker()];
+    const agent = () => new Agent();
+    const sids = await Promise.all(
+      Array.from(
+        { length: 4 },
+        async () => JSON.parse((await send(`${two.url}/socket.io/?${POLLING}`)).body.slice(1)).sid,
+      ),
+    );
+    const sockets = sids.map((sid) => {
+      const socket = connect(one.port, '127.0.0.1');
+      socket.write(`GET /socket.io/?${POLLING}&sid=${sid} HTTP/1.1\r\nHost: x\r\n\r\n`);
+      return socket;
+    });
+    await until('all are forwarded', () => two.accepted.length === 4);
+    const path = `/socket.io/?${POLLING}&sid=${two.sid}`;
+    for (let n = 0; n < 3; n++) {
+      const { status, body, headers } = await send(one.url + path, { agent: agent() });
+      assert.deepEqual(
+        [status, body, headers.connection],
+        [503, '{"message":"too many requests for other workers"}', 'close'],
+      );
+    }
+    const upgrade = 'Connection: Upgrade\r\nUpgrade: websocket\r\n';
+    assert.match(await sendRaw(one.port, `GET ${path} HTTP/1.1\r\nHost: x\r\n${upgrade}\r\n`), /^HTTP\/1\.1 503 /);
+    assert.equal(two.accepted.length, 4);
+    assert.equal(warnings.length, 1);
+    assert.match(
+      warnings[0] as string,
+      /refused requests for other workers: 1\. .* 4 connections.* 16 open files.*ulimit -n/,
+    );
+    // Requests of its own sessions are not concerned.
+    assert.equal((await send(`${one.url}/socket.io/?${POLLING}`)).status, 200);
+    sockets.pop()?.destroy();
+    await until('one more is forwarded', async () => (await send(one.url + path, { agent: agent() })).status === 400);
+    for (const socket of sockets) socket.destroy();
+  });
+
+  it('should accept connections of other workers up to a quarter of the open files, and log that once', async () => {
+    const { workerId } = await worker('/socket.io', 16);
+    const address = directory.address(workerId, 'http');
+    const sockets = Array.from({ length: 7 }, () => connect(address));
+    closing.push(() => sockets.map((socket) => socket.destroy()));
+    let closed = 0;
+    for (const socket of sockets) socket.on('error', () => {}).once('close', () => closed++);
+    await until('three are closed', () => closed === 3);
+    assert.equal(warnings.length, 1);
+    assert.match(warnings[0] as string, /refused connections of other workers: 1\. .* 4 connections.* 16 open files/);
+  });
+
+  it('should forward a request of HTTP/1.0 without Host', async () => {
+    const [one, two] = [await worker(), await worker()];
+    assert.match(
+      await sendRaw(one.port, `GET /socket.io/?${POLLING}&sid=${two.sid} HTTP/1.0\r\n\r\n`),
+      /Session ID unknown"}/,
+    );
+    assert.equal(two.accepted.length, 1);
+  });
+
+  it("should preserve the client's address, whatever address the client sends", async () => {
+    const [one, two] = [await worker(), await worker()];
+    const agent = new Agent({ localAddress: '127.0.0.7' });
+    const headers = { 'Egg-Socket.IO-Client': '6.6.6.6' };
+    const path = `/socket.io/?${POLLING}&sid=${two.sid}`;
+    assert.equal((await send(one.url + path, { agent, headers })).body, UNKNOWN);
+    assert.deepEqual(two.refused, ['127.0.0.7']);
+    assert.deepEqual(
+      two.headers.filter((header) => /egg-socket/i.test(header)),
+      [],
+    );
+    const upgrade = 'Connection: Upgrade\r\nUpgrade: websocket\r\nEgg-Socket.IO-Client: 6.6.6.6\r\n';
+    await sendRaw(one.port, `GET ${path} HTTP/1.1\r\nHost: x\r\n${upgrade}\r\n`);
+    assert.deepEqual(two.refused, ['127.0.0.7', '127.0.0.1']);
+    // A request that is not forwarded.
+    await send(`${one.url}/socket.io/?${POLLING}&sid=${one.sid}`, { headers });
+    assert.deepEqual(one.refused, ['127.0.0.1']);
   });
 
   it('should close the connection of a refused upgrade, whatever its client does', async () => {

@@ -26,6 +26,7 @@ describe('the modules of a worker', () => {
   }
 
   // Agent messages are encoded as frames, with several workers and with one.
+  const FORWARDING = ['connection-limit', 'forwarding', 'internal-server', 'proxy'].map((name) => `workers/${name}`);
   const ALWAYS = [
     'adapters/frame',
     'adapters/memory-adapter',
@@ -39,7 +40,7 @@ describe('the modules of a worker', () => {
   });
 
   it('should not include those of Redis with several workers', async () => {
-    const several = ['adapters/links', 'adapters/links-adapter', 'workers/forwarding', 'workers/internal-server'];
-    assert.deepEqual((await loadedModules(2)).sort(), [...ALWAYS, ...several, 'workers/proxy'].sort());
+    const several = ['links', 'links-adapter', 'sendable'].map((name) => `adapters/${name}`);
+    assert.deepEqual((await loadedModules(2)).sort(), [...ALWAYS, ...several, ...FORWARDING].sort());
   });
 });

@@ -266,6 +266,30 @@ parityOf(OLD.slice(0, 1), 'a client that sends EIO3 packets by hand', () => {
     return { ws, heard, hears, waits, settled };
   };
 
+  it('should be refused in other namespaces if the middleware of / has disconnected it', async () => {
+    const go = signal();
+    const { url, app } = await startInline({
+      io: { namespace: { '/': { connectionMiddleware: ['a'] }, '/chat': {} } },
+      middleware: {
+        a: async (ctx) => {
+          await go.promise;
+          ctx.disconnect();
+        },
+      },
+    });
+    const { ws, hears, heard, waits } = await raw(url);
+    await waits('/chat');
+    go.resolve();
+    await hears('41');
+    await hears('44/chat,"disconnected from /"');
+    // It may ask later as well.
+    ws.send('40/late,');
+    await hears('44/late,"disconnected from /"');
+    assert.equal(app.io.of('/chat').sockets.size, 0);
+    assert(heard.includes('40'));
+    ws.close();
+  });
+
   it('should be refused if it asks twice for a namespace before it is connected to /', async () => {
     const go = signal();
     const { url } = await startInline({
@@ -370,7 +394,11 @@ parityOf(OLD.slice(0, 1), 'a client that sends EIO3 packets by hand', () => {
       await hears(how === 'its chain throws' ? '44"not you"' : '41');
       ws.send('40/room/3,');
       await settled();
-      assert.equal(heard.filter((text) => text.startsWith('4') && text.includes('/')).length, 0, heard.join());
+      const refused = how === 'its chain throws' ? [] : ['/chat', '/room/1', '/room/2', '/room/3'];
+      assert.deepEqual(
+        heard.filter((text) => text.startsWith('4') && text.includes('/')),
+        refused.map((name) => `44${name},"disconnected from /"`),
+      );
       assert.deepEqual(Array.from(app.io._nsps.keys()), ['/', '/chat']);
       const friend = await connect('/room/mine', { query: { pass: 'yes' } });
       assert.deepEqual(Array.from(app.io._nsps.keys()), ['/', '/chat', '/room/mine']);

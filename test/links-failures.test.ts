@@ -1,6 +1,6 @@
 // Several workers on one host: what happens when a worker or the agent dies or hangs.
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import type { Socket } from 'socket.io-client';
 import { type ClientOptions, connected, fixture, track } from './support/app';
@@ -175,6 +175,57 @@ describe(`${WORKERS} workers, linked with each other`, function () {
     await from.emitWithAck('emit', 'again', 1);
     await from.emitWithAck('emit', 'again', 2);
     assert.deepEqual(await heard, [[1], [2]]);
+    await going.stop();
+  });
+
+  it('should lose nothing that is sent to a worker, or by its clients, while it is blocked for 10 s', async () => {
+    const [[, client], ...others] = [...workers] as [[number, Socket], ...[number, Socket][]];
+    const all = [...workers.values()];
+    const going = traffic(others[0]![1], all);
+    await until('there is traffic', () => going.sent() > 20);
+    const unblocked = client.emitWithAck('block', 10_000);
+    const sockets = others[0]![1].emitWithAck('sockets');
+    const late = client.emitWithAck('pids');
+    const heard = next(others[1]![1], 'meanwhile');
+    await others[0]![1].emitWithAck('emit', 'meanwhile');
+    await heard;
+    await unblocked;
+    const ids = await sockets;
+    assert(all.every(({ id }) => ids.includes(id)));
+    assert.equal(workers.get((await late).worker), client);
+    await going.stop();
+    assert(all.every(({ connected }) => connected));
+  });
+
+  it('should create its sockets again when the run directory is removed, and link with a worker that starts afterwards', async () => {
+    const [victim, ...others] = [...workers] as [[number, Socket], ...[number, Socket][]];
+    const going = traffic(
+      others[0]![1],
+      others.map(([, client]) => client),
+    );
+    await until('there is traffic', () => going.sent() > 20);
+    rmSync(path.join(APP, 'run'), { recursive: true });
+    for (const pid of workers.keys()) {
+      const removed = new RegExp(
+        `WARN ${pid} .*sockets of this worker in \\S+/run/egg-socket\\.io-\\d+ were removed`,
+        'g',
+      );
+      await until(`worker ${pid} has created its sockets`, () => removed.test(log()));
+      assert.equal(log().match(removed)!.length, 1);
+    }
+    assert.equal((await others[0]![1].emitWithAck('directory')).length, 2 * WORKERS);
+    assert.equal(await others[0]![1].emitWithAck('count'), WORKERS);
+
+    process.kill(victim[0], 'SIGKILL');
+    await until('its end is noticed', async () => (await others[0]![1].emitWithAck('count')) === WORKERS - 1);
+    await linked(WORKERS);
+    const replacement = [...workers].find(([pid]) => !others.some(([other]) => other === pid))!;
+    const heard = [...workers.values()].map((client) => next(client, 'hello'));
+    await replacement[1].emitWithAck('emit', 'hello');
+    await Promise.all(heard);
+    // Of each two requests of a client, one is forwarded.
+    const polling = await Promise.all(Array.from({ length: 6 }, () => connect({ transports: ['polling'] })));
+    for (const client of polling) for (let n = 0; n < 4; n++) await client.emitWithAck('pids');
     await going.stop();
   });
 

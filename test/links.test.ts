@@ -1,12 +1,13 @@
 // The links between workers, in one process.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type Socket } from 'node:net';
+import net, { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { encodeFrame, type FrameType } from '../lib/adapters/frame';
 import { Links } from '../lib/adapters/links';
 import { createWorkerId, RunDirectory } from '../lib/workers/run-directory';
+import { mm } from './support/app';
 import { until } from './support/wait';
 
 const log = { error: (err: unknown) => assert.fail(String(err)), warn() {} };
@@ -24,16 +25,17 @@ describe('the links of a worker', () => {
     rmSync(rundir, { recursive: true });
   });
 
-  async function join(): Promise<{ links: Links; received: unknown[] }> {
+  async function join(): Promise<{ links: Links; received: unknown[]; lost: string[] }> {
     const links = new Links({ workerId: createWorkerId(), directory: new RunDirectory(rundir, 1) }, log);
     const received: unknown[] = [];
+    const lost: string[] = [];
     workers.push(links);
     await links.join({
       frame: (_from: string, _type: FrameType, body: unknown) => received.push(body),
       broadcast() {},
-      lost() {},
+      lost: (peerId) => lost.push(peerId),
     });
-    return { links, received };
+    return { links, received, lost };
   }
 
   it('should be up in both directions when a worker has joined', async () => {
@@ -43,6 +45,28 @@ describe('the links of a worker', () => {
     first.publish(encodeFrame(1, ['for all']));
     await until('the frame has arrived', () => received.length === 1);
     assert.deepEqual(received, [['for all']]);
+  });
+
+  it('should link workers that start while the sockets of others are removed, and those that have lost each other', async () => {
+    mm(RunDirectory, 'checkInterval', 100);
+    const opened = new Map<string, Socket>();
+    const { connect } = net;
+    mm(net, 'connect', (address: string) => {
+      const socket = connect(address);
+      opened.set(address, socket);
+      return socket;
+    });
+    const [first, second] = [await join(), await join()];
+    const { directory, workerId } = second.links.worker;
+    rmSync(directory.path, { recursive: true });
+    // The first worker connects again, and finds no socket.
+    opened.get(directory.address(workerId, 'link'))?.destroy();
+    await until('the link is lost', () => first.lost.length > 0);
+    const third = await join();
+    const all = [first, second, third];
+    await until('all are linked', () => all.every(({ links }) => links.peerCount === 2));
+    for (const { links } of all) links.publish(encodeFrame(1, [links.worker.workerId]));
+    await until('all frames have arrived', () => all.every(({ received }) => received.length === 2));
   });
 
   it('should not wait for a peer that hangs', async () => {

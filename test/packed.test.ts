@@ -4,7 +4,18 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { EGG_MAJOR } from './support/app';
-import { application, cleanUp, compile, contents, generateTypes, install, pack, sources, talk } from './support/packed';
+import {
+  application,
+  cleanUp,
+  compile,
+  contents,
+  generateTypes,
+  install,
+  npx,
+  pack,
+  sources,
+  talk,
+} from './support/packed';
 
 /** Changes an application to ES modules. */
 function makeEsm(baseDir: string, more: object = {}): void {
@@ -42,7 +53,9 @@ if (EGG_MAJOR === 3) {
         let home = '';
 
         before(async () => {
-          home = await install([tarball, `egg@${major}`]);
+          // Applications written for egg-socket.io 4 have the client of Socket.IO 2 among their dependencies.
+          const client = major === 3 ? ['socket.io-client@2'] : [];
+          home = await install([tarball, `egg@${major}`, ...client]);
         });
 
         it('should work in an application in JavaScript without TypeScript', async () => {
@@ -51,6 +64,15 @@ if (EGG_MAJOR === 3) {
             assert.throws(() => require.resolve(name, { paths: [baseDir] }), { code: 'MODULE_NOT_FOUND' });
           }
           await talk(baseDir);
+        });
+
+        it('should have a doctor, which reads TypeScript without TypeScript', async () => {
+          const baseDir = application(home, 'packed-js');
+          assert.deepEqual(await npx(['egg-socket.io', 'doctor'], baseDir), [0, 'Nothing to change, 7 files read.\n']);
+          fs.writeFileSync(path.join(baseDir, 'app/old.ts'), "export default (app: any) => app.io.origins('*');\n");
+          const [code, output] = await npx(['egg-socket.io', 'doctor'], baseDir);
+          assert.equal(code, 1);
+          assert.match(output, /^app\/old\.ts:1 {2}app\.io\.origins\('\*'\)\n/);
         });
 
         it('should work in an application in TypeScript with strict options', async () => {

@@ -26,11 +26,11 @@ describe('config.io.redis', () => {
 
   it('should accept the options of egg-socket.io 4, and pass the rest to ioredis', () => {
     const raw = { host: 'h', port: '6380', auth_pass: 'p', db: 2, maxRetriesPerRequest: null, tls: {} };
-    const { redis, warnings } = resolve({ ...raw, key: 'k', requestsTimeout: 100 });
+    const { redis, warnings } = resolve({ ...raw, key: 'k', requestsTimeout: 100, healthTimeout: 200 });
     assert.deepEqual(redis, {
       clientName: undefined,
       options: { host: 'h', port: '6380', password: 'p', db: 2, maxRetriesPerRequest: null, tls: {} },
-      adapter: { key: 'k', requestsTimeout: 100 },
+      adapter: { key: 'k', requestsTimeout: 100, healthTimeout: 200 },
     });
     assert.deepEqual(warnings, []);
   });
@@ -41,7 +41,7 @@ describe('config.io.redis', () => {
     assert.deepEqual(redis, {
       clientName: undefined,
       options: {},
-      adapter: { key: undefined, requestsTimeout: undefined },
+      adapter: { key: undefined, requestsTimeout: undefined, healthTimeout: undefined },
     });
     assert.equal(resolve({ clientName: 'default', host: undefined, auth_pass: null }).redis?.clientName, 'default');
   });
@@ -59,6 +59,7 @@ describe('config.io.redis', () => {
     ],
     ['true', true, /config\.io\.redis is true; allowed: an object: \{ host, port, auth_pass, db \}/],
     ['an array', [], /config\.io\.redis is \[\]/],
+    ['an array of servers', [{ host: 'h', auth_pass: 'secret' }], /config\.io\.redis is '\[…\]'; allowed: an object/],
     ['a host that is no name', { host: 1 }, /config\.io\.redis\.host is 1; allowed: a string/],
     ['an empty host', { host: '' }, /config\.io\.redis\.host is ''/],
     ['a prefix that is none', { keyPrefix: 5 }, /config\.io\.redis\.keyPrefix is 5; allowed: a string/],
@@ -69,6 +70,8 @@ describe('config.io.redis', () => {
     ['a db that is none', { db: -1 }, /config\.io\.redis\.db is -1/],
     ['a key that is none', { key: '' }, /config\.io\.redis\.key is ''/],
     ['no time', { requestsTimeout: 0 }, /config\.io\.redis\.requestsTimeout is 0; allowed: a number of ms/],
+    ['a time too long', { requestsTimeout: 2 ** 31 }, /config\.io\.redis\.requestsTimeout is 2147483648/],
+    ['a short time', { healthTimeout: 99 }, /config\.io\.redis\.healthTimeout is 99; allowed: a number of ms from 100/],
     [
       'a password that is none',
       { auth_pass: { secret: 1 } },
@@ -100,6 +103,20 @@ describe('config.io.redis', () => {
     const init = { adapter: Other } as unknown as IoConfig['init'];
     assert.throws(() => resolve({}, init), /config\.io\.init\.adapter is .*nothing if config\.io\.redis is set/);
     assert.doesNotThrow(() => resolve(false, init));
+  });
+
+  it('should accept requestsTimeout in config.io, in config.io.redis, and in both if they agree', async () => {
+    const timeout = (requestsTimeout?: number, ofRedis?: number) =>
+      resolveConfig({ requestsTimeout, redis: { requestsTimeout: ofRedis } }).requestsTimeout;
+    assert.deepEqual([timeout(), timeout(1), timeout(undefined, 2), timeout(3, 3)], [5000, 1, 2, 3]);
+    const differ =
+      /config\.io\.requestsTimeout is 1; allowed: the same as config\.io\.redis\.requestsTimeout, which is 2/;
+    assert.throws(() => timeout(1, 2), differ);
+    const { loadRedis } = resolveConfig({ requestsTimeout: 1, redis: () => ({ requestsTimeout: 2 }) });
+    await assert.rejects(async () => loadRedis?.({} as Application), differ);
+    for (const wrong of [0, -1, '5', Number.NaN]) {
+      assert.throws(() => timeout(wrong as number), /config\.io\.requestsTimeout is /);
+    }
   });
 
   it('should warn of options that have no effect', () => {

@@ -142,6 +142,15 @@ describe('recovery with redis-streams', () => {
     assertComplete(heard.b!, sent.b);
   });
 
+  it('should not recover a client that has received no event', async () => {
+    const client = await a!.connect();
+    await client.emitWithAck('join', 'room');
+    await cut(client);
+    await until('the worker has noticed it', () => a!.app.io.sockets.sockets.size === 0);
+    await comeBack(client, b!.url);
+    assert(!client.recovered);
+  });
+
   it('should deliver no event again if the worker to which the client reconnects reads the stream later', async () => {
     let gate = Promise.resolve();
     const { next: read } = Reader.prototype;

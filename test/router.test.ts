@@ -5,7 +5,8 @@ import type { IoConfig, Middleware } from '../lib';
 import { connected, logs, refused, track } from './support/app';
 import { parity } from './support/clients';
 import { bootError, startInline } from './support/inline';
-import { signal, until } from './support/wait';
+import { comeBack, cut } from './support/recovery';
+import { DEADLINE, next, signal, until } from './support/wait';
 
 const fails = async (router: (app: Application) => void, expected: RegExp) => {
   assert.match((await bootError({ router })).message, expected);
@@ -189,10 +190,13 @@ parity('router', (kind) => {
   it('should log a warning for a route whose event never arrives', async () => {
     const { app } = await startInline({});
     const { warn } = logs(app);
-    app.io.route('connect', () => {});
-    assert.match(warn[0], /route\('connect', handler\) never runs/);
+    app.io.route('newListener', () => {});
+    assert.match(warn[0], /route\('newListener', handler\) never runs/);
+    app.io.route('connection', () => {});
+    assert.match(warn[1], /route\('connection', handler\) runs only if a client sends .* route\('connect', handler\)/);
     app.io.route('disconnect', () => {});
-    assert.equal(warn.length, 1);
+    app.io.route('connect', () => {});
+    assert.equal(warn.length, 2);
   });
 
   it('should refuse a client of an unknown namespace, and not affect other clients', async () => {
@@ -308,6 +312,40 @@ describe('a client that reconnects', () => {
     await until('the client is back', () => client.connected && client.recovered);
     assert.equal(await client.emitWithAck('x'), true);
     assert.equal(admitted, 2);
+  });
+
+  it('should be recovered only if it has received an event', async () => {
+    const { connect, app, url } = await startInline({ io: { init: { connectionStateRecovery: {} } } });
+    const client = await connect();
+    client.on('ask', (answer) => answer());
+    const volatile = next(client, 'volatile');
+    app.io.volatile.emit('volatile');
+    await app.io.timeout(DEADLINE).emitWithAck('ask');
+    await volatile;
+    await cut(client);
+    await until('the worker has noticed it', () => app.io.sockets.sockets.size === 0);
+    await comeBack(client, url);
+    assert(!client.recovered);
+    const first = next(client, 'first');
+    app.io.emit('first');
+    await first;
+    await cut(client);
+    await until('the worker has noticed it', () => app.io.sockets.sockets.size === 0);
+    await comeBack(client, url);
+    assert(client.recovered);
+  });
+
+  it('should be recovered if the route of connect emits an event to it', async () => {
+    const { app, url } = await startInline({
+      io: { init: { connectionStateRecovery: {} } },
+      router: ({ io }) => void io.route('connect', async (ctx) => void ctx.emit('welcome')),
+    });
+    const client = track(url);
+    await Promise.all([next(client, 'welcome'), connected(client)]);
+    await cut(client);
+    await until('the worker has noticed it', () => app.io.sockets.sockets.size === 0);
+    await comeBack(client, url);
+    assert(client.recovered);
   });
 
   it('should be admitted without the chain if skipMiddlewares is set', async () => {

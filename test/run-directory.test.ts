@@ -2,7 +2,16 @@
 import assert from 'node:assert/strict';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import fs, {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -14,6 +23,8 @@ import {
   removeDeadWorkers,
   workerIdOf,
 } from '../lib/workers/run-directory';
+import { mm } from './support/app';
+import { next, until } from './support/wait';
 
 describe('the run directory', () => {
   let rundir: string;
@@ -69,6 +80,113 @@ describe('the run directory', () => {
     assert.deepEqual(directory.workerIds('link'), [workerIds[1]]);
     directory.remove(workerIds[1]!);
     assert(!existsSync(directory.path));
+  });
+
+  describe('if sockets are removed while their worker runs', () => {
+    let directory: RunDirectory;
+    let warnings: string[];
+    let errors: string[];
+
+    beforeEach(() => {
+      mm(RunDirectory, 'checkInterval', 5);
+      [warnings, errors] = [[], []];
+      const log = {
+        warn: (warning: string) => void warnings.push(warning),
+        error: (error: string) => void errors.push(error),
+      };
+      directory = new RunDirectory(rundir, 7, log);
+    });
+
+    /** Connects to a socket of a worker, and waits until its server has accepted the connection. */
+    async function reach(workerId: string, kind: 'http' | 'link'): Promise<void> {
+      const accepted = next(servers[kind === 'http' ? 0 : 1]!, 'connection');
+      const socket = connect(directory.address(workerId, kind));
+      (await accepted)[0].destroy();
+      socket.destroy();
+    }
+
+    it('should create them again, and log that once', async () => {
+      const workerId = await worker(directory);
+      for (const remove of [
+        () => rmSync(rundir, { recursive: true }),
+        () => rmSync(directory.path, { recursive: true }),
+        () => {
+          rmSync(directory.path, { recursive: true });
+          mkdirSync(directory.path);
+          for (const kind of ['http', 'link']) writeFileSync(path.join(directory.path, `${workerId}.${kind}`), '');
+        },
+      ]) {
+        remove();
+        await until('the log says so', () => warnings.length > 0);
+        assert.equal(warnings.length, 1);
+        assert.match(
+          warnings.pop()!,
+          /sockets of this worker in .*egg-socket\.io-7 were removed, and are created again/,
+        );
+        assert.equal(mode(directory.path), 0o700);
+        for (const kind of ['http', 'link'] as const) {
+          assert.equal(mode(directory.address(workerId, kind)), 0o600);
+          await reach(workerId, kind);
+        }
+      }
+      assert.deepEqual([warnings, errors], [[], []]);
+    });
+
+    it('should create one that is removed, without the other', async () => {
+      const workerId = await worker(directory);
+      const http = statSync(directory.address(workerId, 'http')).ino;
+      rmSync(directory.address(workerId, 'link'));
+      await until('the log says so', () => warnings.length > 0);
+      await reach(workerId, 'link');
+      assert.equal(statSync(directory.address(workerId, 'http')).ino, http);
+    });
+
+    it('should log once that they cannot be created, and create them when they can', async () => {
+      const workerId = await worker(directory);
+      rmSync(directory.path, { recursive: true });
+      writeFileSync(directory.path, '');
+      await until('the log says so', () => errors.length > 0);
+      assert.match(errors[0]!, /egg-socket\.io-7 were removed, and it can't create them again: EEXIST.* tries again/);
+      const attempts = await calls(5);
+      assert(attempts.every((each) => each === directory.path));
+      rmSync(directory.path);
+      await until('the log says so', () => warnings.length > 0);
+      await reach(workerId, 'http');
+      assert.equal(errors.length, 1);
+
+      /** Waits for further attempts, and returns the paths of the directories that they would create. */
+      async function calls(count: number): Promise<unknown[]> {
+        const paths: unknown[] = [];
+        const create = fs.mkdirSync;
+        mm(fs, 'mkdirSync', (...args: Parameters<typeof create>) => {
+          paths.push(args[0]);
+          return create(...args);
+        });
+        await until('there were further attempts', () => paths.length >= count);
+        mm(fs, 'mkdirSync', create);
+        return paths;
+      }
+    });
+
+    it('should not create those of a worker that has closed', async () => {
+      const [one, two] = [await worker(directory), await worker(directory)];
+      directory.remove(one);
+      rmSync(directory.path, { recursive: true });
+      await until('those of the other are created', () => warnings.length > 0);
+      assert.deepEqual(readdirSync(directory.path).sort(), [`${two}.http`, `${two}.link`]);
+    });
+  });
+
+  it('should name the path if its file system is full', async () => {
+    mm(fs, 'mkdirSync', (file: string) => {
+      throw Object.assign(new Error(`ENOSPC: no space left on device, mkdir '${file}'`), { code: 'ENOSPC' });
+    });
+    const directory = new RunDirectory(rundir, 7);
+    await assert.rejects(worker(directory), ({ message }: Error) => {
+      assert(message.includes(directory.path));
+      assert.match(message, /ENOSPC.*Set config\.rundir to a directory on a local file system that is writable/);
+      return true;
+    });
   });
 
   it('should differ for two masters', () => {

@@ -13,27 +13,32 @@ const ROOT = path.resolve(__dirname, '..');
 const PROGRAMS = { 'redis-server': 'redis-server', chromium: 'chromium', nginx: 'nginx-light' };
 const SUCCESS = 'exit code 0';
 /**
- * Adapters do not depend on Egg: the files test/conformance-*.test.ts run on this major only, unless they are asked for. The other one
- * has agent-io.test.ts, which is a part of them.
+ * Adapters do not depend on Egg: these files run on this major only, unless they are asked for. The other one has agent-io.test.ts, which
+ * is a part of the conformance suites.
  */
 const CONFORMANCE_MAJOR = '4';
+const CONFORMANCE = /^(conformance-|redis-(acl|health|reliability))/;
 /** Files that take more than 10 s run first, the longest ones at the beginning: at the end all jobs have something to do. */
 const LONGEST = [
   'leak',
   'drain-cluster',
   'conformance-redis-streams',
+  'links-failures',
   'chat',
   'conformance-redis',
   'forwarding',
+  'redis-health',
+  'redis-health-cluster',
   'packed',
   'conformance-redis-sharded',
   'redis-sharded',
   'conformance-cluster',
-  'links-failures',
   'redis-streams',
   'redis-streams-recovery',
   'conformance-memory',
   'redis-outage',
+  'redis-reliability',
+  'redis-acl',
   'agent-io',
   'connection',
   'drain',
@@ -152,7 +157,7 @@ function allFiles(major) {
     .readdirSync(__dirname)
     .filter((file) => file.endsWith('.test.ts'))
     .map((file) => file.replace('.test.ts', ''))
-    .filter((name) => (major === CONFORMANCE_MAJOR ? name !== 'agent-io' : !name.startsWith('conformance-')))
+    .filter((name) => (major === CONFORMANCE_MAJOR ? name !== 'agent-io' : !CONFORMANCE.test(name)))
     .sort((one, other) => rank(one) - rank(other))
     .map((name) => path.join(__dirname, `${name}.test.ts`));
 }

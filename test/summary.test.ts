@@ -64,7 +64,7 @@ describe('the log line at boot', () => {
     const init = { path: '/live', transports: ['websocket' as const] };
     assert.match(
       await line({ io: { init, adapter: () => Adapter } }),
-      /path: \/live; transports: websocket; adapter: the application's own; workers: 1; forwarding: off/,
+      /path: \/live; transports: websocket; adapter: the application's own \(Adapter\); workers: 1; forwarding: off/,
     );
   });
 

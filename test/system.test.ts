@@ -1,11 +1,11 @@
-// System events: disconnecting, disconnect and error. Clients can't send them.
+// System events: connect, disconnecting, disconnect and error. Clients can't send them.
 import assert from 'node:assert/strict';
 import type { Context } from 'egg';
-import { logs } from './support/app';
+import { logs, refused } from './support/app';
 import { parity } from './support/clients';
 import { startInline } from './support/inline';
 import { lenientParser } from './support/parser';
-import { signal, until } from './support/wait';
+import { next, signal, until } from './support/wait';
 
 parity('system events', (kind) => {
   it('should route disconnecting and disconnect with a context of their own and the reason', async () => {
@@ -52,6 +52,67 @@ parity('system events', (kind) => {
       ['disconnect', reason, [], false, 'object', true],
     ]);
     assert.equal(packets, 1);
+  });
+
+  it('should route connect once the client is connected and before any of its packets', async () => {
+    const seen: unknown[] = [];
+    const { connect, client } = await startInline({
+      io: { namespace: { '/': { connectionMiddleware: ['a'], packetMiddleware: ['b'] } } },
+      middleware: {
+        a: async (ctx: Context, next: () => Promise<void>) => {
+          await ctx.join('lobby');
+          ctx.data.step = 'admitted';
+          await next();
+        },
+        b: async (ctx: Context, next: () => Promise<void>) => {
+          seen.push(ctx.packet[0]);
+          await next();
+        },
+      },
+      router: (app) => {
+        app.io.route('connect', (ctx) => {
+          const listed = app.io.sockets.sockets.has(ctx.id);
+          seen.push(['connect', ctx.args, ctx.packet, ctx.data.step, ctx.connected, ctx.rooms.has('lobby'), listed]);
+          app.io.to('lobby').emit('joined', ctx.id);
+        });
+        app.io.route('first', (ctx) => ctx.args[0](seen.length));
+      },
+    });
+    const first = await connect();
+    const newcomer = client();
+    const received = [next(newcomer, 'joined'), next(first, 'joined')];
+    // The packet is sent together with the confirmation of the connection, as early as a client can.
+    const answer = new Promise((resolve) => {
+      newcomer.on('connect', () => newcomer.emit('first', resolve));
+    });
+    for (const [id] of await Promise.all(received)) assert.equal(id, newcomer.id);
+    assert.equal(await answer, 3);
+    const expected = ['connect', [], undefined, 'admitted', true, true, true];
+    assert.deepEqual(seen, [expected, expected, 'first']);
+  });
+
+  it('should not route connect for a client that was refused or disconnected by connection middleware', async () => {
+    let calls = 0;
+    const { connect, client } = await startInline({
+      io: { namespace: { '/': { connectionMiddleware: ['guard'] } } },
+      middleware: {
+        guard: async (ctx: Context, next: () => Promise<void>) => {
+          if (ctx.query.as === 'thrown') throw new Error('not you');
+          if (ctx.query.as === 'disconnected') ctx.disconnect();
+          await next();
+        },
+      },
+      router: (app) => {
+        app.io.route('connect', () => {
+          calls++;
+          throw new Error('harmless');
+        });
+        app.io.route('calls', (ctx) => ctx.args[0](calls));
+      },
+    });
+    await refused(client('/', { query: { as: 'thrown' } }));
+    await next(client('/', { query: { as: 'disconnected' } }), 'disconnect');
+    assert.equal(await (await connect()).emitWithAck('calls'), 1);
   });
 
   it('should log errors of their handlers, and not affect other clients', async () => {

@@ -1,5 +1,8 @@
 // app.io, created when it is first read.
 import type { Application } from 'egg';
+import { rejectOwnAdapter } from '../../lib/adapters/select';
+import type { Compat } from '../../lib/compat/compat';
+import type { Origins } from '../../lib/compat/origins';
 import { configOf } from '../../lib/config/config';
 import { loadWsEngine } from '../../lib/config/server-options';
 import { IoServer } from '../../lib/server';
@@ -18,10 +21,21 @@ export default {
 
 function create(app: App): IoServer {
   if (app[IO] === undefined) {
-    const { init, onerror, namespace, user, generateId, maxNamespaces } = configOf(app);
+    const config = configOf(app);
+    const { init, onerror, namespace, user, generateId, maxNamespaces } = config;
     const reporting = { log: app.coreLogger, onerror };
-    const options = { generateId, maxNamespaces, names: [...namespace.keys()], users: new Users(app, user) };
+    const users = new Users(app, user);
+    const compat = compatOf(app, config.origins);
+    const options = { generateId, maxNamespaces, names: [...namespace.keys()], users, compat };
     app[IO] = new IoServer(loadWsEngine(init, app.baseDir), reporting, options);
+    rejectOwnAdapter(app[IO], config);
   }
   return app[IO];
+}
+
+/** Creates Socket.IO 2's API, which is loaded only if `config.io.compat` is set. */
+function compatOf(app: Application, origins: Origins | undefined): Compat | undefined {
+  if (origins === undefined) return undefined;
+  const { Compat } = require('../../lib/compat/compat') as typeof import('../../lib/compat/compat');
+  return new Compat(app.coreLogger, origins);
 }

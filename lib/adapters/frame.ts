@@ -9,7 +9,7 @@ export const FrameType = {
   MESSAGE: 1,
   /** The response to a request in a message. */
   RESPONSE: 2,
-  /** In place of a response: the worker does not have the namespace, or its response cannot be encoded. */
+  /** In place of a response: the worker does not have the namespace. */
   NO_RESPONSE: 3,
   /** A packet for the clients of a namespace, encoded as they receive it. */
   BROADCAST: 4,

@@ -13,15 +13,18 @@ import {
 import { PacketType } from 'socket.io-parser';
 import {
   decodeData,
+  describeTimeout,
   type EncodedPacket,
   type Packet,
   type PendingRequest,
   replaceEncoder,
   requestsOf,
   type SkippingEncoder,
+  withTimeout,
 } from '../internals/adapters';
 import { encodeBroadcast, encodeFrame, FrameType } from './frame';
 import type { LinkListener, Links } from './links';
+import { assertSendable, type FetchedSocket, SendableSockets } from './sendable';
 
 const debug = debuglog('egg-socket.io:links');
 
@@ -45,7 +48,15 @@ interface Body {
 export class LinkedNamespaces implements LinkListener {
   readonly #adapters = new Map<string, LinksAdapter>();
 
-  constructor(readonly links: Links) {}
+  readonly #sendable: SendableSockets;
+
+  /** @param requestsTimeout - `config.io.requestsTimeout`, in ms */
+  constructor(
+    readonly links: Links,
+    readonly requestsTimeout: number,
+  ) {
+    this.#sendable = new SendableSockets(links.log);
+  }
 
   /** Adds the adapter of a namespace. It replaces an earlier one. */
   add(nsp: string, adapter: LinksAdapter): void {
@@ -83,17 +94,27 @@ export class LinkedNamespaces implements LinkListener {
     for (const adapter of this.#adapters.values()) adapter.ignorePeer(peerId);
   }
 
-  /** Sends the response to a request of a peer. */
+  /** Sends the response to a request of a peer. If it cannot be encoded, the request ends with its timeout. */
   respond(peerId: string, response: ClusterResponse): void {
     const { links } = this;
     try {
-      links.send(peerId, encodeFrame(FrameType.RESPONSE, response));
+      links.send(peerId, this.#encode(response));
     } catch (err) {
       const reason = (err as Error).message.split('\n', 1)[0];
       links.log.error(
-        `[egg-socket.io] can't respond to another worker about ${response.nsp}: ${reason}. A response, such as socket.data, must be JSON or binary data`,
+        `[egg-socket.io] can't respond to another worker about ${response.nsp}: ${reason}. A response must be JSON or binary data`,
       );
-      this.#decline(peerId, response as Body);
+    }
+  }
+
+  #encode(response: ClusterResponse): Buffer {
+    try {
+      return encodeFrame(FrameType.RESPONSE, response);
+    } catch (err) {
+      if (response.type !== MessageType.FETCH_SOCKETS_RESPONSE) throw err;
+      const { data, nsp } = response;
+      const sockets = this.#sendable.of(nsp, data.sockets as FetchedSocket[]);
+      return encodeFrame(FrameType.RESPONSE, { ...response, data: { ...data, sockets } });
     }
   }
 
@@ -179,6 +200,20 @@ export class LinksAdapter extends ClusterAdapter {
 
   override serverCount(): Promise<number> {
     return Promise.resolve(1 + this.#links.peerCount);
+  }
+
+  override async fetchSockets(opts: BroadcastOptions): ReturnType<ClusterAdapter['fetchSockets']> {
+    const { timeout = this.#namespaces.requestsTimeout } = opts.flags ?? {};
+    try {
+      return await super.fetchSockets({ ...opts, flags: { ...opts.flags, timeout } });
+    } catch (err) {
+      throw describeTimeout(err, `fetchSockets() in ${this.nsp.name}`, timeout);
+    }
+  }
+
+  override serverSideEmit(packet: unknown[]): Promise<void> {
+    assertSendable(packet);
+    return withTimeout(this, packet, this.#namespaces.requestsTimeout, () => super.serverSideEmit(packet));
   }
 
   override close(): void {

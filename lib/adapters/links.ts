@@ -65,9 +65,8 @@ export class Links {
   async join(listener: LinkListener): Promise<void> {
     const { directory, workerId } = this.worker;
     this.#listener = listener;
-    await directory.listen(this.#server, workerId, 'link');
-    // After listening: of two workers that start at the same time, at least one finds the other.
-    for (const peerId of directory.workerIds('link')) this.#add(peerId);
+    await directory.listen(this.#server, workerId, 'link', () => this.#rejoin());
+    this.#addPeers();
     const ready = Promise.all(Array.from(this.#links.values(), (link) => link.ready));
     await Promise.race([ready, delay(JOIN_TIMEOUT, undefined, { ref: false })]);
   }
@@ -104,6 +103,17 @@ export class Links {
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
   }
 
+  /** Called after listening: of two workers that start at the same time, at least one finds the other. */
+  #addPeers(): void {
+    for (const peerId of this.worker.directory.workerIds('link')) this.#add(peerId);
+  }
+
+  /** Peers that could not connect while the socket of this worker was removed connect when they receive its handshake. */
+  #rejoin(): void {
+    this.#addPeers();
+    this.publish(encodeFrame(FrameType.HANDSHAKE, this.#handshake));
+  }
+
   #add(peerId: string): void {
     const { directory, workerId } = this.worker;
     if (peerId === workerId || this.#isClosed) return;
@@ -114,9 +124,10 @@ export class Links {
     }
     const events: LinkEvents = {
       down: () => this.#listener?.lost(peerId),
-      dead: () => {
+      dead: (isRefused) => {
         this.#links.delete(peerId);
-        this.#removeSockets(peerId);
+        // If the socket does not exist, the peer may be about to create it again.
+        if (isRefused) this.#removeSockets(peerId);
       },
     };
     this.#links.set(peerId, new Link(peerId, directory.address(peerId, 'link'), this.#handshake, events, this.log));
@@ -137,14 +148,14 @@ export class Links {
     this.#incoming.add(socket);
     const reader = new FrameReader({
       frame: (type, body) => {
-        if (peerId !== undefined) this.#listener?.frame(peerId, type, body);
-        else if (type !== FrameType.HANDSHAKE || !isWorkerId((body as Handshake).workerId)) {
-          debug('close a connection whose first frame is no handshake');
-          socket.destroy();
-        } else {
+        if (type === FrameType.HANDSHAKE && isWorkerId((body as Handshake).workerId)) {
           peerId = (body as Handshake).workerId;
           socket.write(encodeFrame(FrameType.HANDSHAKE, this.#handshake));
           this.#add(peerId);
+        } else if (peerId !== undefined) this.#listener?.frame(peerId, type, body);
+        else {
+          debug('close a connection whose first frame is no handshake');
+          socket.destroy();
         }
       },
       broadcast: (target, packet) => {
@@ -162,8 +173,12 @@ export class Links {
 interface LinkEvents {
   /** Frames are dropped until the link is up again, and requests get no response. */
   down(): void;
-  /** The peer has stopped. */
-  dead(): void;
+  /**
+   * The peer has stopped, or its socket was removed.
+   *
+   * @param isRefused - whether its socket exists and refuses connections
+   */
+  dead(isRefused: boolean): void;
 }
 
 /**
@@ -303,7 +318,7 @@ class Link {
     this.#dropsUnanswered = true;
   }
 
-  #onClose(failure: Error | undefined): void {
+  #onClose(failure: NodeJS.ErrnoException | undefined): void {
     this.#socket = undefined;
     if (this.#isClosed) return;
     if (failure && isUnreachable(failure)) {
@@ -311,7 +326,7 @@ class Link {
       this.#isClosed = true;
       this.#resolveReady();
       this.events.down();
-      this.events.dead();
+      this.events.dead(failure.code !== 'ENOENT');
       return;
     }
     debug('lost the link to %s: %s', this.#name, failure?.message ?? 'closed');

@@ -1,13 +1,17 @@
 // Installs the adapter that the topology of the host asks for. Modules are loaded with the adapter that needs them: ioredis and the Redis
 // adapters only if Redis is used, the links only for the adapter 'cluster'.
+import { debuglog } from 'node:util';
 import type { Application } from 'egg';
-import type { Namespace, Server } from 'socket.io';
-import { configOf } from '../config/config';
+import type { Namespace } from 'socket.io';
+import { configOf, type ResolvedConfig } from '../config/config';
 import type { RedisKind } from '../config/redis';
 import { adapterOf } from '../config/topology';
 import { ConfigError } from '../errors';
+import type { AdapterConstructor } from '../internals/namespaces';
 import type { WorkerIdentity } from '../workers/run-directory';
 import { recoveryAdapter } from './memory-adapter';
+
+const debug = debuglog('egg-socket.io:adapter');
 
 /** An adapter that is installed in all namespaces, and in those that are created later. */
 export interface InstalledAdapter {
@@ -17,30 +21,89 @@ export interface InstalledAdapter {
   join(): Promise<void>;
   /** Releases connections. Called when the adapters of the namespaces are closed. */
   close(): Promise<void>;
+  /** Called in place of `close` if the application installs an adapter. Not of links: peers consider a worker without them dead. */
+  release?(): Promise<void>;
 }
-
-type AdapterConstructor = NonNullable<Parameters<Server['adapter']>[0]>;
 
 const NOTHING: InstalledAdapter = { ready: Promise.resolve(), join: async () => {}, close: async () => {} };
 
+/** Makes `io.adapter(X)` throw if the configuration names an adapter, too. */
+export function rejectOwnAdapter(
+  io: Application['io'],
+  { adapter, init }: Pick<ResolvedConfig, 'adapter' | 'init'>,
+): void {
+  const key = adapter === undefined ? 'config.io.init.adapter' : 'config.io.adapter';
+  const value = adapter ?? init.adapter;
+  if (value === undefined) return;
+  io.beforeOwnAdapter(() => {
+    const problem = `the application calls app.io.adapter(), although ${key} is set: remove one`;
+    throw new ConfigError(key, value, 'nothing if the application calls app.io.adapter()', problem);
+  });
+}
+
 /**
- * Installs the adapter of an application.
+ * Calls the function `config.io.redis`, if it is one and the adapter needs it.
+ *
+ * @throws {ConfigError} if the function fails, or returns a wrong option
+ */
+export async function loadRedis(app: Application): Promise<void> {
+  const config = configOf(app);
+  if (config.loadRedis === undefined || app.io.hasOwnAdapter || !adapterOf(app).startsWith('redis')) return;
+  config.redis = await config.loadRedis(app);
+  debug('the function config.io.redis has returned its options');
+}
+
+/**
+ * Installs the adapter of an application, unless the application has installed one. If it installs one later, that takes the place of the
+ * plugin's, which is released.
  *
  * @param worker - this worker among those of its host
  * @throws {ConfigError} if the function `config.io.adapter` returns no adapter
  */
 export function useAdapter(app: Application, worker: WorkerIdentity): InstalledAdapter {
+  const { io, coreLogger } = app;
+  const skipRedis = () => {
+    debug('app.io.adapter() has installed an adapter of the application');
+    const { redis, loadRedis } = configOf(app);
+    if ((loadRedis ?? redis) === undefined) return;
+    coreLogger.warn('[egg-socket.io] config.io.redis has no effect: the application has called app.io.adapter()');
+  };
+  if (io.hasOwnAdapter) {
+    skipRedis();
+    return NOTHING;
+  }
+  const { ready, join, close, release } = install(app, worker);
+  let released: Promise<void> | undefined;
+  const replaced = new Promise<void>((resolve) => {
+    io.beforeOwnAdapter(() => {
+      if (io.hasOwnAdapter) return;
+      skipRedis();
+      released = release?.();
+      released?.catch((err) => coreLogger.error(err));
+      resolve();
+    });
+  });
+  return {
+    ready: Promise.race([ready, replaced]),
+    join: async () => {
+      if (!io.hasOwnAdapter) await join();
+    },
+    close: () => released ?? close(),
+  };
+}
+
+function install(app: Application, worker: WorkerIdentity): InstalledAdapter {
   const kind = adapterOf(app);
   const { adapter } = configOf(app);
   if (typeof adapter === 'function') {
-    app.io.adapter(constructorOf(adapter(app)));
+    app.io.installAdapter(constructorOf(adapter(app)));
     return NOTHING;
   }
   switch (kind) {
     case 'own':
       return NOTHING;
     case 'memory':
-      if (app.io.recoveryDuration !== undefined) app.io.adapter(recoveryAdapter(app.io.recoveryDuration));
+      if (app.io.recoveryDuration !== undefined) app.io.installAdapter(recoveryAdapter(app.io.recoveryDuration));
       return NOTHING;
     case 'cluster':
       return useLinks(app, worker);
@@ -53,8 +116,8 @@ function useLinks(app: Application, worker: WorkerIdentity): InstalledAdapter {
   const { Links } = require('./links') as typeof import('./links');
   const { LinkedNamespaces, LinksAdapter } = require('./links-adapter') as typeof import('./links-adapter');
   const links = new Links(worker, app.coreLogger);
-  const namespaces = new LinkedNamespaces(links);
-  app.io.adapter(
+  const namespaces = new LinkedNamespaces(links, configOf(app).requestsTimeout);
+  app.io.installAdapter(
     class extends LinksAdapter {
       constructor(nsp: Namespace) {
         super(nsp, namespaces);
@@ -66,7 +129,8 @@ function useLinks(app: Application, worker: WorkerIdentity): InstalledAdapter {
 
 function useRedis(app: Application, kind: RedisKind): InstalledAdapter {
   const redis = require('./redis/install') as typeof import('./redis/install');
-  return { ...NOTHING, ...redis.useRedis(app, kind) };
+  const { ready, close } = redis.useRedis(app, kind);
+  return { ...NOTHING, ready, close, release: close };
 }
 
 /**

@@ -9,7 +9,7 @@ import { workerIdsOf } from '../internals/egg';
 import { isPattern } from '../namespaces/path-pattern';
 import type { UserId } from '../types/namespace';
 import type { Users } from '../users';
-import { ACTION, type Command, encodeCommand } from './relay';
+import { ACTION, type Command, encodeCommand, LEAVING } from './relay';
 
 const debug = debuglog('egg-socket.io:agent');
 
@@ -169,12 +169,17 @@ export function commandSender(agent: Agent): Send {
   if (!isCluster(agent)) return (command) => void messenger.sendToApp(ACTION, command);
   let workers = workerIdsOf(messenger);
   let current: string | undefined;
+  const leaving = new Set<string>();
   messenger.on('egg-pids', (pids: Array<number | string>) => {
     workers = pids.map(String);
   });
+  messenger.on(LEAVING, (id: string) => {
+    leaving.add(id);
+    if (current === id) current = undefined;
+  });
   return (command) => {
     if (current === undefined || !workers.includes(current)) {
-      [current] = workers;
+      current = workers.find((id) => !leaving.has(id)) ?? workers[0];
       debug('commands are sent to worker %s', current);
     }
     if (current === undefined) {

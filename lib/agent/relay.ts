@@ -4,12 +4,16 @@ import type { Application } from 'egg';
 import { Namespace } from 'socket.io';
 import type { BroadcastFlags } from 'socket.io-adapter';
 import { encodeFrame, FrameReader, FrameType } from '../adapters/frame';
+import { isCluster } from '../config/topology';
 import { namespacesOf, receiveServerSideEmit } from '../internals/namespaces';
 
 const debug = debuglog('egg-socket.io:agent');
 
 /** The action of the messages. */
 export const ACTION = 'egg-socket.io:agent';
+
+/** The action of the message by which a worker announces that it receives no more commands. It contains the id of the worker. */
+export const LEAVING = 'egg-socket.io:leaving';
 
 /** A call of a method of an adapter. */
 export interface Command {
@@ -48,6 +52,13 @@ export function decodeCommand(text: string): Command {
 export function listenToAgent(app: Application): void {
   app.messenger.on(ACTION, (text: string) => {
     execute(app, text).catch((err) => app.coreLogger.error(err));
+  });
+  if (!isCluster(app)) return;
+  // After an uncaught exception Egg disconnects the worker from its master, and the agent is not told before the process ends, 30 s later.
+  const announce = () => app.messenger.sendToAgent(LEAVING, String(process.pid));
+  process.once('uncaughtExceptionMonitor', announce);
+  app.beforeClose(async () => {
+    process.off('uncaughtExceptionMonitor', announce);
   });
 }
 

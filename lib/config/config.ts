@@ -5,11 +5,19 @@ import type { Application, Context } from 'egg';
 import type { Namespace } from 'socket.io';
 import type { Adapter } from 'socket.io-adapter';
 import type { AckConfig } from '../ack';
+import type { Origins } from '../compat/origins';
 import type { OnError } from '../error-response';
 import { ConfigError } from '../errors';
 import { isPattern, Pattern } from '../namespaces/path-pattern';
 import type { FindUser, FoundUser } from '../users';
-import { type RedisConfig, type ResolvedRedis, resolveRedis } from './redis';
+import {
+  type FindRedis,
+  type LoadRedis,
+  type RedisConfig,
+  type ResolvedRedis,
+  redisLoader,
+  resolveRedis,
+} from './redis';
 import { type InitConfig, resolveInit } from './server-options';
 import { LONGEST_TIMER, list, milliseconds, object, onlyKeys } from './validate';
 
@@ -40,8 +48,22 @@ export interface IoConfig {
    * adapter: (app) => createAdapter(app.redis, app.redis.duplicate())
    */
   adapter?: AdapterConfig;
-  /** Enables the Redis adapter. false disables it if another configuration file has enabled it. */
-  redis?: RedisConfig | false;
+  /**
+   * How long `fetchSockets()`, `serverSideEmit()` with an acknowledgement and other requests wait for the responses of other workers, in
+   * ms. With Redis, the first clients of a namespace wait that long at most until Redis has subscribed to its channels.
+   * `config.io.redis.requestsTimeout` is the same option.
+   *
+   * @default 5000
+   */
+  requestsTimeout?: number;
+  /**
+   * Enables the Redis adapter. A function is called in each worker while it boots, and may return a promise: for addresses that a service
+   * knows. false disables the adapter if another configuration file has enabled it.
+   *
+   * @example
+   * redis: async (app) => ({ ...(await app.discovery.find('redis')), key: 'chat' })
+   */
+  redis?: RedisConfig | FindRedis | false;
   /**
    * Returns the id of a socket for a handshake request. The id must be unique and hard to guess, and not a promise.
    *
@@ -58,6 +80,13 @@ export interface IoConfig {
    * user: (ctx) => ctx.session.userId
    */
   user?: FindUser | boolean;
+  /**
+   * Gives back Socket.IO 2's server API, which applications of egg-socket.io 4 use: `nsp.connected`, `adapter.clients()` and others. Each
+   * name is logged when it is first used, and counted in `app.io.stats().compat`.
+   *
+   * @default false
+   */
+  compat?: boolean;
   /** How a closing worker drains its connections. false: it closes them at once. */
   drain?: DrainConfig | false;
   /**
@@ -69,6 +98,13 @@ export interface IoConfig {
   ack?: 'manual' | 'auto';
   /** After how many ms an acknowledgement that was not sent is answered with an error. Default: never. */
   ackTimeout?: number | false;
+  /**
+   * After how many ms a connection chain that has neither admitted nor refused its client is logged as a warning, once a minute for each
+   * middleware. false: never.
+   *
+   * @default 10000
+   */
+  slowConnection?: number | false;
   /**
    * Returns what a client receives of an error. Default: `err.data || err.message`.
    *
@@ -116,12 +152,21 @@ export interface ResolvedConfig {
   everywhere: Chains;
   /** Undefined if the topology decides. */
   adapter: AdapterConfig | undefined;
+  /** Undefined without Redis, and until `loadRedis` has been called. */
   redis: ResolvedRedis | undefined;
+  /** In ms. */
+  requestsTimeout: number;
+  /** Set if `config.io.redis` is a function. */
+  loadRedis: LoadRedis | undefined;
   generateId: ((request: IncomingMessage) => string) | undefined;
   user: FindUser | undefined;
+  /** `init.origins` of Socket.IO 2. Undefined if `compat` is not set. */
+  origins: Origins | undefined;
   /** Undefined if connections are closed at once. */
   drain: DrainConfig | undefined;
   ack: AckConfig;
+  /** In ms. Undefined: no warning. */
+  slowConnection: number | undefined;
   onerror: OnError | undefined;
   /** Warnings of settings that have no effect. */
   warnings: string[];
@@ -141,7 +186,8 @@ export function configOf(app: { config: { io: IoConfig } }): ResolvedConfig {
   return holder[CONFIG];
 }
 
-const KEYS = [
+/** The keys of `config.io`. */
+export const KEYS = [
   'init',
   'namespace',
   'maxNamespaces',
@@ -149,11 +195,14 @@ const KEYS = [
   'packetMiddleware',
   'adapter',
   'redis',
+  'requestsTimeout',
   'generateId',
   'user',
+  'compat',
   'drain',
   'ack',
   'ackTimeout',
+  'slowConnection',
   'onerror',
 ];
 
@@ -162,19 +211,25 @@ export function resolveConfig(config: IoConfig | undefined): ResolvedConfig {
   const warnings: string[] = [];
   const raw = object('config.io', config) ?? {};
   onlyKeys('config.io', raw, KEYS);
-  const init = resolveInit(raw.init, warnings);
-  const redis = resolveRedis(raw.redis, { init, adapter: raw.adapter }, warnings);
+  const { init, origins } = resolveInit(raw.init, raw.compat, warnings);
+  const rest = { init, adapter: raw.adapter, requestsTimeout: raw.requestsTimeout };
+  const loadRedis = typeof raw.redis === 'function' ? redisLoader(raw.redis, rest) : undefined;
+  const redis = loadRedis ? undefined : resolveRedis(raw.redis, rest, warnings);
   return {
     init,
     namespace: resolveNamespaces(raw.namespace),
     maxNamespaces: resolveMaxNamespaces(raw.maxNamespaces),
     everywhere: resolveChains('config.io', raw),
-    adapter: resolveAdapter(raw.adapter, init, redis !== undefined, warnings),
+    adapter: resolveAdapter(raw.adapter, init, (loadRedis ?? redis) !== undefined, warnings),
     redis,
+    requestsTimeout: resolveRequestsTimeout(raw.requestsTimeout, redis?.adapter.requestsTimeout),
+    loadRedis,
     generateId: resolveGenerateId(raw.generateId, warnings),
     user: resolveUser(raw.user, init, warnings),
+    origins,
     drain: resolveDrain(raw.drain),
     ack: resolveAck(raw.ack, raw.ackTimeout),
+    slowConnection: timeoutOf('config.io.slowConnection', raw.slowConnection ?? SLOW_CONNECTION),
     onerror: resolveOnError(raw.onerror),
     warnings,
   };
@@ -244,6 +299,15 @@ function resolveAdapter(
   return raw as AdapterConfig;
 }
 
+const REQUESTS_TIMEOUT = 5000;
+
+function resolveRequestsTimeout(value: unknown, ofRedis: number | undefined): number {
+  const key = 'config.io.requestsTimeout';
+  const ms = milliseconds(key, value) ?? ofRedis ?? REQUESTS_TIMEOUT;
+  if (ms === 0) throw new ConfigError(key, value, 'a number of ms greater than 0');
+  return ms;
+}
+
 function resolveGenerateId(value: unknown, warnings: string[]): ResolvedConfig['generateId'] {
   const key = 'config.io.generateId';
   if (value === undefined || value === null) return undefined;
@@ -298,14 +362,17 @@ function resolveAck(ack: unknown, timeout: unknown): AckConfig {
   if (ack !== undefined && ack !== null && ack !== 'auto' && ack !== 'manual') {
     throw new ConfigError('config.io.ack', ack, "'auto' or 'manual'");
   }
-  return { auto: ack === 'auto', timeout: resolveAckTimeout(timeout) };
+  return { auto: ack === 'auto', timeout: timeoutOf('config.io.ackTimeout', timeout) };
 }
 
-function resolveAckTimeout(timeout: unknown): number | undefined {
+const SLOW_CONNECTION = 10_000;
+
+/** Returns a timeout in ms, or undefined if it is not set or false. */
+function timeoutOf(key: string, timeout: unknown): number | undefined {
   if (timeout === undefined || timeout === null || timeout === false) return undefined;
   if (typeof timeout === 'number' && timeout > 0 && timeout <= LONGEST_TIMER) return timeout;
   const allowed = `a number of ms, more than 0 and at most ${LONGEST_TIMER}, or false`;
-  throw new ConfigError('config.io.ackTimeout', timeout, allowed);
+  throw new ConfigError(key, timeout, allowed);
 }
 
 function resolveOnError(value: unknown): OnError | undefined {

@@ -1,7 +1,8 @@
 // config.io.redis: its type, and its resolution into what lib/adapters/redis uses. This file loads no Redis package.
 import type { Application } from 'egg';
-import type { Cluster, ClusterOptions, Redis, RedisOptions } from 'ioredis';
-import { ConfigError } from '../errors';
+import type { ClusterOptions, RedisOptions } from 'ioredis';
+import { ConfigError, toError } from '../errors';
+import { LONGEST_TIMER } from './validate';
 
 /** The adapters that connect workers through Redis. */
 export type RedisKind = 'redis' | 'redis-sharded' | 'redis-streams';
@@ -34,13 +35,15 @@ export interface RedisConfig extends RedisOptions, Omit<ClusterOptions, keyof Re
   key?: string;
   /** Is put before `key`. With `clientName`, it is that of the client of egg-redis. */
   keyPrefix?: string;
-  /**
-   * How long `fetchSockets()` and other requests wait for the responses of other workers, and how long the first clients of a namespace
-   * wait until Redis has subscribed to its channels, in ms.
-   *
-   * @default 5000
-   */
+  /** `config.io.requestsTimeout`, under its name in earlier versions. In ms. */
   requestsTimeout?: number;
+  /**
+   * How long Redis may leave a command unanswered or deliver no message, in ms, 100 at least. If it takes longer, the connections are
+   * replaced. Each worker sends a message to itself three times in that time.
+   *
+   * @default 10000
+   */
+  healthTimeout?: number;
   /**
    * For `'redis-sharded'`: which rooms have a channel of their own, and with it a node of the Cluster. `'static'`: none; all events of a
    * namespace have one channel. `'dynamic'`: the rooms that sockets have joined. `'dynamic-private'`: these, and the room of each socket.
@@ -64,6 +67,12 @@ export interface RedisConfig extends RedisOptions, Omit<ClusterOptions, keyof Re
   readCount?: number;
 }
 
+/** Returns `config.io.redis`, for addresses that are not known before the boot. Called once in each worker. */
+export type FindRedis = (app: Application) => RedisConfig | Promise<RedisConfig>;
+
+/** Calls the function `config.io.redis`, and checks what it returns. */
+export type LoadRedis = (app: Application) => Promise<ResolvedRedis>;
+
 /** A node that is asked for the others. */
 interface RedisNode {
   host: string;
@@ -76,13 +85,13 @@ interface RedisNode {
 
 /** The options of the adapters. */
 export type AdapterOptions = Required<
-  Pick<RedisConfig, 'key' | 'requestsTimeout' | 'subscriptionMode' | 'maxLen' | 'readCount'>
+  Pick<RedisConfig, 'key' | 'requestsTimeout' | 'healthTimeout' | 'subscriptionMode' | 'maxLen' | 'readCount'>
 >;
 
-const DEFAULTS: AdapterOptions = {
+const DEFAULTS = {
   key: 'socket.io',
-  requestsTimeout: 5000,
-  subscriptionMode: 'static',
+  healthTimeout: 10_000,
+  subscriptionMode: 'static' as const,
   maxLen: 10_000,
   readCount: 100,
 };
@@ -113,12 +122,18 @@ const ONLY: Array<[key: 'subscriptionMode' | 'maxLen' | 'readCount', kind: Redis
 /**
  * Returns the options of the adapter, complete.
  *
- * @param keyPrefix - is put before the key
+ * @param requestsTimeout - `config.io.requestsTimeout`
  */
-export function adapterOptions({ adapter }: ResolvedRedis, keyPrefix = ''): AdapterOptions {
+export function adapterOptions({ adapter }: ResolvedRedis, requestsTimeout: number): AdapterOptions {
   const set = Object.entries(adapter).filter(([, value]) => value !== undefined);
-  const options: AdapterOptions = { ...DEFAULTS, ...Object.fromEntries(set) };
-  return { ...options, key: keyPrefix + options.key };
+  return { ...DEFAULTS, requestsTimeout, ...Object.fromEntries(set) };
+}
+
+/** What depends on `config.io.redis`. */
+interface RestOfConfig {
+  init: { adapter?: unknown };
+  adapter?: unknown;
+  requestsTimeout?: unknown;
 }
 
 /**
@@ -127,26 +142,22 @@ export function adapterOptions({ adapter }: ResolvedRedis, keyPrefix = ''): Adap
  * @param rest - the rest of `config.io`
  * @throws {ConfigError} naming the key, its value and what is allowed
  */
-export function resolveRedis(
-  raw: unknown,
-  rest: { init: { adapter?: unknown }; adapter?: unknown },
-  warnings: string[],
-): ResolvedRedis | undefined {
+export function resolveRedis(raw: unknown, rest: RestOfConfig, warnings: string[]): ResolvedRedis | undefined {
   // With `redis: false` a configuration file turns off what config.default.ts has turned on.
   if (raw === undefined || raw === null || raw === false) return undefined;
   if (typeof raw !== 'object' || Array.isArray(raw)) {
-    const shown = typeof raw === 'string' ? raw.replace(/:[^:@/]*@/, ':***@') : raw;
+    const options = Array.isArray(raw) && raw.length > 0 ? '[…]' : raw;
+    const shown = typeof options === 'string' ? withoutPassword(options) : options;
     throw new ConfigError('config.io.redis', shown, 'an object: { host, port, auth_pass, db } or { clientName }');
   }
-  if (rest.init.adapter !== undefined) {
-    throw new ConfigError('config.io.init.adapter', rest.init.adapter, 'nothing if config.io.redis is set: remove one');
-  }
+  rejectInitAdapter(rest);
   for (const [key, value] of Object.entries(raw)) checkOption(key, value, warnings);
   // Undefined and null, from the environment say, are as unset. Some options of ioredis may be null.
   const set = Object.entries(raw).filter(([key, value]) => value !== undefined && (value !== null || !isChecked(key)));
   const all = Object.fromEntries(set) as RedisConfig;
-  const { clientName, key, requestsTimeout, auth_pass, cluster, nodes, ...options } = all;
-  const adapter: Partial<AdapterOptions> = { key, requestsTimeout };
+  const { clientName, key, requestsTimeout, healthTimeout, auth_pass, cluster, nodes, ...options } = all;
+  rejectOtherTimeout(requestsTimeout, rest);
+  const adapter: Partial<AdapterOptions> = { key, requestsTimeout, healthTimeout };
   for (const [name, kind] of ONLY) {
     if (options[name] === undefined) continue;
     Object.assign(adapter, { [name]: options[name] });
@@ -162,11 +173,66 @@ export function resolveRedis(
     throw new ConfigError(
       'config.io.redis.clientName',
       clientName,
-      `either clientName, beside it only key and requestsTimeout, or the options of a connection: remove clientName or ${others.join(', ')}`,
+      `either clientName, beside it only key, requestsTimeout and healthTimeout, or the options of a connection: remove clientName or ${others.join(', ')}`,
     );
   }
   const resolved = resolveCluster(cluster, nodes, options);
   return { clientName, adapter, ...(resolved ? { options: {}, cluster: resolved } : { options }) };
+}
+
+/**
+ * Returns a function that calls the function `config.io.redis` and checks what it returns. It rejects with a ConfigError if that function
+ * fails, or if an option is wrong. No message contains a password.
+ *
+ * @param rest - the rest of `config.io`
+ */
+export function redisLoader(find: FindRedis, rest: RestOfConfig): LoadRedis {
+  rejectInitAdapter(rest);
+  const key = 'config.io.redis';
+  const allowed = 'a function (app) => { host, port, auth_pass, db }, or a promise of it';
+  return async (app) => {
+    let found: unknown;
+    try {
+      found = await find(app);
+    } catch (err) {
+      const { message, stack = '' } = toError(err);
+      const failed = new ConfigError(key, find, allowed, `the function ${key} has failed: ${withoutPassword(message)}`);
+      // The frames show which line of the function has failed.
+      failed.stack = [
+        `${failed.name}: ${failed.message}`,
+        ...stack.split('\n').filter((line) => FRAME.test(line)),
+      ].join('\n');
+      throw failed;
+    }
+    const warnings: string[] = [];
+    const resolved = resolveRedis(found, rest, warnings);
+    if (resolved === undefined) {
+      throw new ConfigError(key, found, allowed, `the function ${key} has returned no options`);
+    }
+    for (const warning of warnings) app.coreLogger.warn(`[egg-socket.io] ${warning}`);
+    return resolved;
+  };
+}
+
+/** A line of a stack that is no part of the message. */
+const FRAME = /^ {4}at /;
+
+/** Hides the password in a URL. */
+function withoutPassword(text: string): string {
+  return text.replace(/:[^:@/]*@/g, ':***@');
+}
+
+/** @throws {ConfigError} if `config.io.init.adapter` is set */
+function rejectInitAdapter({ init }: RestOfConfig): void {
+  if (init.adapter === undefined) return;
+  throw new ConfigError('config.io.init.adapter', init.adapter, 'nothing if config.io.redis is set: remove one');
+}
+
+/** @throws {ConfigError} if `config.io.requestsTimeout` has another value */
+function rejectOtherTimeout(ofRedis: number | undefined, { requestsTimeout }: RestOfConfig): void {
+  if (ofRedis === undefined || (requestsTimeout ?? ofRedis) === ofRedis) return;
+  const allowed = `the same as config.io.redis.requestsTimeout, which is ${ofRedis}: remove one of them`;
+  throw new ConfigError('config.io.requestsTimeout', requestsTimeout, allowed);
 }
 
 /** Excludes `auth_pass` from the configuration that Egg writes to run/. Egg itself excludes `password`. */
@@ -194,7 +260,11 @@ const CHECKS: Record<string, Check> = {
   subscriptionMode: [(value) => MODES.includes(value as string), MODES.map((mode) => `'${mode}'`).join(', ')],
   maxLen: [isPositive, 'a whole number greater than 0'],
   readCount: [isPositive, 'a whole number greater than 0'],
-  requestsTimeout: [(value) => typeof value === 'number' && value > 0, 'a number of ms greater than 0'],
+  requestsTimeout: [
+    (value) => typeof value === 'number' && value > 0 && value <= LONGEST_TIMER,
+    'a number of ms greater than 0',
+  ],
+  healthTimeout: [isHealthTimeout, `a number of ms from 100 to ${LONGEST_TIMER}`],
 };
 
 /** Options of egg-socket.io 4 and of other libraries, and what to write instead. */
@@ -224,6 +294,10 @@ function checkOption(key: string, value: unknown, warnings: string[]): void {
 /** Whether an option is checked here. ioredis checks the others. */
 function isChecked(key: string): boolean {
   return Object.hasOwn(CHECKS, key);
+}
+
+function isHealthTimeout(value: unknown): boolean {
+  return typeof value === 'number' && value >= 100 && value <= LONGEST_TIMER;
 }
 
 function isPositive(value: unknown): boolean {
@@ -316,35 +390,4 @@ function checkNodes(nodes: unknown): ResolvedCluster['nodes'] {
     if (Number(db ?? 0) !== 0) throw new ConfigError(`${where}.db`, db, '0, the only database of a Redis Cluster');
   }
   return nodes.map((node) => ({ ...node, port: Number(node.port) }));
-}
-
-/** The configuration of a client of egg-redis, as far as it is used. A Cluster has nodes. */
-type EggConfig = { nodes?: Array<RedisOptions & { host: string }> };
-export type EggClient = EggConfig & { client: Redis | Cluster };
-
-/**
- * Returns the client of `config.io.redis.clientName`.
- *
- * @throws {ConfigError} if egg-redis has no such client
- */
-export function findEggClient(app: Application, clientName: string): EggClient {
-  const { redis, config } = app as {
-    redis?: unknown;
-    config: { redis?: { client?: EggConfig; clients?: Record<string, EggConfig>; default?: EggConfig } };
-  };
-  const { client: single, clients, default: defaults } = config.redis ?? {};
-  const configs = clients ?? (single ? { default: single } : {});
-  const names = Object.keys(configs);
-  if (redis && names.includes(clientName)) {
-    // If egg-redis has one client, that is app.redis, whose get() is the command GET.
-    const client = (clients ? (redis as Map<string, unknown>).get(clientName) : redis) as Redis | Cluster;
-    return { ...defaults, ...configs[clientName], client };
-  }
-  let allowed = `the clients of config.redis: ${names.map((name) => `'${name}'`).join(', ') || 'none'}`;
-  let problem = `no client ${clientName} of egg-redis`;
-  if (!redis) {
-    allowed = 'host, port, auth_pass and db instead, if the application has no egg-redis';
-    problem = 'the plugin redis is missing: install egg-redis (Egg 4: @eggjs/redis) and enable it in config/plugin';
-  }
-  throw new ConfigError('config.io.redis.clientName', clientName, allowed, problem);
 }

@@ -2,7 +2,14 @@
 // how long Egg lets a worker close.
 import { ConfigError } from '../errors';
 import { loadsAsynchronously, masterOptionsOf } from '../internals/egg';
-import { type AdapterConfig, type AdapterName, configOf, type DrainConfig, type IoConfig } from './config';
+import {
+  type AdapterConfig,
+  type AdapterName,
+  configOf,
+  type DrainConfig,
+  type IoConfig,
+  type ResolvedConfig,
+} from './config';
 
 /** An application or an agent. */
 interface EggProcess {
@@ -54,10 +61,10 @@ interface AdapterInit {
 
 /** The same for a given configuration and host. */
 export function chooseAdapter(
-  { init, adapter, redis }: { init: AdapterInit; adapter: AdapterConfig | undefined; redis: unknown },
+  { init, adapter, redis, loadRedis }: Pick<ResolvedConfig, 'adapter' | 'redis' | 'loadRedis'> & { init: AdapterInit },
   host: Host,
 ): AdapterKind {
-  const kind = kindOf(adapter, init, redis !== undefined, host);
+  const kind = kindOf(adapter, init, (loadRedis ?? redis) !== undefined, host);
   if (init.connectionStateRecovery) assertRecovers(kind, host);
   return kind;
 }

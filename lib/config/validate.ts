@@ -14,8 +14,8 @@ export function list(where: string, key: string, value: unknown): string[] {
   if (!Array.isArray(value)) {
     throw new ConfigError(`${where}.${key}`, value, 'an array of names', `config.${key} must be Array!`);
   }
-  for (const name of value) {
-    if (typeof name !== 'string') throw new ConfigError(`${where}.${key}`, name, 'an array of names (strings)');
+  for (const [index, name] of value.entries()) {
+    if (typeof name !== 'string') throw new ConfigError(`${where}.${key}[${index}]`, name, 'a name (a string)');
   }
   return value;
 }

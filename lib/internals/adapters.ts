@@ -25,7 +25,7 @@ export interface PendingRequest {
   /** How many responses the request waits for. */
   expected: number;
   readonly responses: unknown[];
-  readonly timeout: NodeJS.Timeout;
+  timeout: NodeJS.Timeout;
   readonly resolve: (...results: unknown[]) => void;
 }
 
@@ -42,7 +42,8 @@ export const ADAPTER_MEMBERS: readonly Member[] = [
     path: 'ClusterAdapter.prototype.requests',
     type: 'object',
     find: ({ clusterAdapter }) => property(clusterAdapter, 'requests'),
-    fallback: 'requests to a worker that has stopped, or that lacks the namespace, end with their timeout',
+    fallback:
+      'requests to a worker that has stopped, or that lacks the namespace, end with their timeout, which is 5 s for serverSideEmit()',
   },
   {
     library: 'socket.io-adapter',
@@ -85,8 +86,65 @@ export function createSampleAdapters(namespace: Namespace): { clusterAdapter: Ad
 }
 
 /** Returns the requests of an adapter that wait for responses, by request id. */
-export function requestsOf(adapter: ClusterAdapter): Map<string, PendingRequest> {
+export function requestsOf(adapter: object): Map<string, PendingRequest> {
   return (property(adapter, 'requests') as Map<string, PendingRequest> | undefined) ?? new Map();
+}
+
+/** The callback of `serverSideEmit`. */
+type Acknowledge = (err: unknown, responses: unknown[]) => void;
+
+/**
+ * Adds the request and its timeout to the error of an adapter.
+ *
+ * @param request - such as `fetchSockets() in /chat`
+ * @param timeout - in ms
+ */
+export function describeTimeout(err: unknown, request: string, timeout: number): unknown {
+  if (!(err instanceof Error && err.message.startsWith('timeout reached'))) return err;
+  return new Error(`${err.message}: ${request}, after ${timeout} ms`);
+}
+
+/**
+ * Replaces the acknowledgement of `serverSideEmit`, if there is one, by one whose timeout error names the event.
+ *
+ * @param packet - the event and its arguments
+ * @param timeout - in ms
+ */
+export function describeEmitTimeout(nsp: string, packet: unknown[], timeout: number): Acknowledge | undefined {
+  const [event] = packet;
+  const original = packet.at(-1);
+  if (typeof original !== 'function') return undefined;
+  const ack: Acknowledge = (err, responses) =>
+    original(describeTimeout(err, `serverSideEmit('${String(event)}') in ${nsp}`, timeout), responses);
+  packet[packet.length - 1] = ack;
+  return ack;
+}
+
+/**
+ * Calls `serverSideEmit` of a ClusterAdapter so that its acknowledgement gets an error after a timeout. That of ClusterAdapter is 5 s.
+ *
+ * @param packet - the event and its arguments. ClusterAdapter removes the acknowledgement from it
+ * @param timeout - in ms
+ */
+export async function withTimeout(
+  adapter: Adapter,
+  packet: unknown[],
+  timeout: number,
+  emit: () => Promise<unknown>,
+): Promise<void> {
+  const ack = describeEmitTimeout(adapter.nsp.name, packet, timeout);
+  await emit();
+  if (ack === undefined) return;
+  const requests = requestsOf(adapter);
+  for (const [id, request] of requests) {
+    if (request.resolve !== ack) continue;
+    clearTimeout(request.timeout);
+    request.timeout = setTimeout(() => {
+      if (!requests.delete(id)) return;
+      const { current, expected, responses } = request;
+      ack(new Error(`timeout reached: only ${current} responses received out of ${expected}`), responses);
+    }, timeout);
+  }
 }
 
 /** An encoder that can skip a packet which is encoded already. */

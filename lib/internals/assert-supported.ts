@@ -5,6 +5,7 @@ import { createServer } from 'node:http';
 import { Server, Socket } from 'socket.io';
 import { ADAPTER_MEMBERS, createSampleAdapters } from './adapters';
 import { CLIENT_MEMBERS } from './client';
+import { COMPAT_MEMBERS } from './compat';
 import { EGG_MEMBERS } from './egg';
 import { createSampleTransport, ENGINE_MEMBERS } from './engineio';
 import { type Member, missing, type Sample } from './members';
@@ -18,6 +19,7 @@ export const MEMBERS: readonly Member[] = [
   ...NAMESPACE_MEMBERS,
   ...ENGINE_MEMBERS,
   ...ADAPTER_MEMBERS,
+  ...COMPAT_MEMBERS,
   ...EGG_MEMBERS,
 ];
 

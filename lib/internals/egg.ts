@@ -170,14 +170,22 @@ export function loadsAsynchronously(app: { loader: object }): boolean {
   return types.isAsyncFunction((app.loader as EggLoader).loadRouter);
 }
 
-/** Delays `app/router` until a promise is fulfilled. On Egg 4 only. */
-export function delayRouter(app: Application, until: Promise<unknown>): void {
+/** Calls a function before Egg loads `app/router`, and after it has loaded everything else. Egg 4 awaits the promise that it returns. */
+export function beforeRouter(app: Application, fn: () => unknown): void {
   const loader = loaderOf(app);
   const { loadRouter } = loader;
-  loader.loadRouter = async (...args) => {
-    await until;
-    return loadRouter.apply(loader, args);
-  };
+  const isAsync = loadsAsynchronously(app);
+  const load = (args: unknown[]) => loadRouter.apply(loader, args);
+  // Whether it is async is how `loadsAsynchronously` recognizes Egg 4.
+  loader.loadRouter = isAsync
+    ? async (...args) => {
+        await fn();
+        return load(args);
+      }
+    : (...args) => {
+        fn();
+        return load(args);
+      };
 }
 
 /** Registers a function that Egg calls when the application closes, before those that were registered earlier. */
@@ -223,7 +231,7 @@ export const EGG_MEMBERS: readonly Member[] = [
   },
 ];
 
-/** Returns the ids of the workers that the agent's messenger has been told of. */
+/** Returns the ids of the workers that are registered with the agent's messenger. */
 export function workerIdsOf(messenger: object): string[] {
   return ((messenger as { opids?: Array<number | string> }).opids ?? []).map(String);
 }

@@ -1,10 +1,16 @@
 // The private members of Socket.IO's Server, Namespace and ParentNamespace that the plugin uses: which namespaces exist, which clients
 // are connecting to them, and how a parent namespace creates its children.
+import { debuglog } from 'node:util';
 import { Namespace, Server, type Socket } from 'socket.io';
 import type { Adapter } from 'socket.io-adapter';
 import type { EventsMap } from '../types/events';
 import { type Client, sendConnectError } from './client';
 import { type Member, property } from './members';
+
+const debug = debuglog('egg-socket.io:namespaces');
+
+/** How many characters of a namespace's name are printed. */
+const MAX_SHOWN = 100;
 
 interface PrivateServer {
   readonly _nsps: Map<string, Namespace>;
@@ -78,9 +84,15 @@ export function recoveryDurationOf(server: object, isEnabled: boolean): number |
   return (server as PrivateServer).opts?.connectionStateRecovery?.maxDisconnectionDuration ?? RECOVERY_DURATION;
 }
 
+/** Creates the adapter of a namespace. */
+export type AdapterConstructor = NonNullable<Parameters<Server['adapter']>[0]>;
+
 type CheckArguments = Parameters<Server['_checkNamespace']>;
 
-/** A Socket.IO server that decides which namespaces its clients may create. */
+/**
+ * A Socket.IO server that decides which namespaces its clients may create, and that distinguishes an adapter of the application from one of
+ * the plugin.
+ */
 export abstract class NamespaceServer<C extends EventsMap, S extends EventsMap, I extends EventsMap, D> extends Server<
   C,
   S,
@@ -88,6 +100,37 @@ export abstract class NamespaceServer<C extends EventsMap, S extends EventsMap, 
   D
 > {
   #rejected: RejectedNamespace | undefined;
+  #hasOwnAdapter = false;
+  readonly #beforeOwnAdapter: Array<() => void> = [];
+
+  /** Whether the application has called `adapter()`. */
+  get hasOwnAdapter(): boolean {
+    return this.#hasOwnAdapter;
+  }
+
+  /** Calls a function before an adapter of the application is installed. If it throws, the adapter is not installed. */
+  beforeOwnAdapter(fn: () => void): void {
+    this.#beforeOwnAdapter.push(fn);
+  }
+
+  /** Installs an adapter of the plugin in all namespaces, and in those that are created later. */
+  installAdapter(adapter: AdapterConstructor): void {
+    super.adapter(adapter);
+  }
+
+  /** Returns the constructor of the adapters. */
+  override adapter(): AdapterConstructor | undefined;
+  /** Installs an adapter of the application in all namespaces, and in those that are created later. */
+  override adapter(adapter: AdapterConstructor): this;
+  override adapter(adapter?: AdapterConstructor): AdapterConstructor | undefined | this {
+    if (adapter === undefined) return super.adapter();
+    // Socket.IO's constructor, which installs its default, runs before this class has its fields.
+    if (#beforeOwnAdapter in this) {
+      for (const fn of this.#beforeOwnAdapter) fn();
+      this.#hasOwnAdapter = true;
+    }
+    return super.adapter(adapter);
+  }
 
   /** Whether clients may create a child namespace of that name. */
   protected abstract mayCreate(name: string): boolean;
@@ -95,10 +138,12 @@ export abstract class NamespaceServer<C extends EventsMap, S extends EventsMap, 
   /** Called by Socket.IO if a client asks for a namespace that does not exist. */
   override _checkNamespace(name: CheckArguments[0], auth: CheckArguments[1], fn: CheckArguments[2]): void {
     if (!this.mayCreate(name)) {
+      debug('reject a client: it may not create a namespace of that name: %j', name.slice(0, MAX_SHOWN));
       fn(false);
       return;
     }
     super._checkNamespace(name, auth, (namespace) => {
+      if (!namespace) debug('reject a client: there is no namespace %j', name.slice(0, MAX_SHOWN));
       if ((namespace as unknown) instanceof RejectedNamespace) {
         this.#rejected = namespace as unknown as RejectedNamespace;
       }
@@ -211,6 +256,11 @@ export function isOccupied(nsp: Namespace): boolean {
 export function socketWithId(nsp: Namespace, id: string): Socket | undefined {
   const { sockets, _preConnectSockets } = nsp as unknown as PrivateNamespace;
   return _preConnectSockets.get(id) ?? sockets.get(id);
+}
+
+/** Returns the sockets of a namespace whose clients are being admitted. */
+export function connectingSockets(nsp: Namespace): Iterable<Socket> {
+  return (nsp as unknown as PrivateNamespace)._preConnectSockets.values();
 }
 
 /** Changes the id of a socket that is being admitted. */

@@ -29,8 +29,14 @@ export declare class OpenRedisAdapter extends Adapter {
   constructor(nsp: Namespace, pubClient: object, subClient: object, options: object);
   /** Handles a message on the request channel or on a response channel. */
   protected onrequest(channel: Buffer, message: Buffer): Promise<void>;
+  /** Responds to a request of another worker. */
+  protected publishResponse(request: object, response: string): void;
   allRooms(): Promise<Set<string>>;
 }
+
+/** The types of messages of RedisAdapter: the request of `fetchSockets()`, and the acknowledgement of a client. */
+export const REMOTE_FETCH = 5;
+const BROADCAST_ACK = 9;
 
 /** Socket.IO's adapter for Redis. */
 export const LibraryRedisAdapter = RedisAdapter as unknown as typeof OpenRedisAdapter;
@@ -129,6 +135,7 @@ export const REDIS_MEMBERS: readonly Member[] = [
   memberOf('RedisAdapter', 'requestsTimeout', 'number'),
   memberOf('RedisAdapter', 'parser', 'object'),
   memberOf('RedisAdapter', 'onrequest'),
+  memberOf('RedisAdapter', 'publishResponse'),
   constructorOf('ShardedRedisAdapter'),
   memberOf('ShardedRedisAdapter', 'uid', 'string'),
   ...IMPLEMENTED.map((member) => memberOf('ShardedRedisAdapter', member)),
@@ -160,7 +167,8 @@ export function assertRedisAdapters(sample: object = REDIS_SAMPLE): void {
 }
 
 /**
- * Passes what listeners of `serverSideEmit` throw to a function. The adapters would take it for a message that they can't read.
+ * Passes what listeners of `serverSideEmit` throw to a function, and the error if their answer cannot be encoded. The adapters would take
+ * the former for a message that they can't read.
  *
  * @param nsp - a namespace whose adapter is being created
  */
@@ -168,20 +176,39 @@ export function guardServerSideEmit(nsp: Namespace, onError: (err: unknown) => v
   const inner = nsp as unknown as { _onServerSideEmit(args: unknown[]): void };
   const emit = inner._onServerSideEmit;
   inner._onServerSideEmit = (args) => {
+    const answer = args.at(-1);
+    const guarded = (value: unknown) => attempt(() => (answer as (value: unknown) => void)(value));
+    attempt(() => emit.call(nsp, typeof answer === 'function' ? [...args.slice(0, -1), guarded] : args));
+  };
+  function attempt(run: () => void): void {
     try {
-      emit.call(nsp, args);
+      run();
     } catch (err) {
       onError(err);
     }
-  };
+  }
 }
 
 // The encoders of the adapters for messages with binary data support neither `toJSON` nor all kinds of binary data.
 
-/** Has a RedisAdapter encode all messages as a client would receive them. */
-export function convertMessages(adapter: OpenRedisAdapter): void {
+/**
+ * Has a RedisAdapter encode all messages as a client would receive them.
+ *
+ * @param onUnsendable - called if the acknowledgement of a client cannot be encoded: its listener cannot catch what the encoder throws
+ */
+export function convertMessages(adapter: OpenRedisAdapter, onUnsendable: (err: Error) => void): void {
   const { encode, decode } = (adapter as unknown as RedisAdapter).parser;
-  Object.assign(adapter, { parser: { encode: (message: unknown) => encode(toPlain(message)), decode } });
+  const encodePlain = (message: object) => {
+    try {
+      return encode(toPlain(message));
+    } catch (err) {
+      if ((message as { type?: unknown }).type !== BROADCAST_ACK) throw err;
+      onUnsendable(err as Error);
+      // Other workers ignore a response without the id of a request.
+      return encode({ type: BROADCAST_ACK });
+    }
+  };
+  Object.assign(adapter, { parser: { encode: encodePlain, decode } });
 }
 
 /**
@@ -197,6 +224,8 @@ export function encodable<T extends ClusterMessage | ClusterResponse>(message: T
 /** Returns what JSON makes of a value, with its binary data as Buffers. */
 function toPlain(value: unknown): unknown {
   if (typeof value === 'function' || typeof value === 'symbol') return undefined;
+  // It throws, unless the application has defined BigInt.prototype.toJSON.
+  if (typeof value === 'bigint') return JSON.parse(JSON.stringify(value));
   if (typeof value !== 'object' || value === null) return value;
   if (Buffer.isBuffer(value)) return value;
   if (ArrayBuffer.isView(value)) return Buffer.from(value.buffer, value.byteOffset, value.byteLength);

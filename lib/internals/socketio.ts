@@ -98,9 +98,15 @@ export class SocketHookInstaller {
     ...args: unknown[]
   ) => Socket;
 
-  /** @param hooks - the same for all sockets */
-  constructor(private readonly hooks: SocketHooks) {
-    this.#properties = hookProperties(hooks);
+  /**
+   * @param hooks - the same for all sockets
+   * @param members - more members of the sockets
+   */
+  constructor(
+    private readonly hooks: SocketHooks,
+    members: PropertyDescriptorMap = {},
+  ) {
+    this.#properties = { ...hookProperties(hooks), ...members };
     this.#HookedSocket = hookedSocketClass(this.#properties);
   }
 
@@ -181,13 +187,19 @@ function setAcks(socket: PrivateSocket, value: PrivateSocket['acks']): void {
 
 function hookProperties(hooks: SocketHooks): PropertyDescriptorMap {
   const { dispatch, _cleanup, _onerror } = original;
-  const { disconnect } = Socket.prototype;
+  const { disconnect, join, leave } = Socket.prototype;
   const properties: PropertyDescriptorMap = {
     // Read by koa and Egg through `request.socket`: ctx.ip, ctx.secure, ctx.protocol.
     remoteAddress: fromHandshake('remoteAddress', 'address'),
     encrypted: fromHandshake('encrypted', 'secure'),
     disconnect: method(function (this: Socket, close = false) {
       return hooks.defersDisconnect(this, close) ? this : disconnect.call(this, close);
+    }),
+    join: method(function (this: Socket, rooms: string | string[], callback?: Callback) {
+      return callBack(join.call(this, rooms), callback);
+    }),
+    leave: method(function (this: Socket, room: string, callback?: Callback) {
+      return callBack(leave.call(this, room), callback);
     }),
   };
   if (typeof dispatch === 'function') {
@@ -208,6 +220,17 @@ function hookProperties(hooks: SocketHooks): PropertyDescriptorMap {
     });
   }
   return properties;
+}
+
+/** The callback of `join` and `leave` in Socket.IO 2. Socket.IO 4 ignores it. */
+type Callback = (err: unknown) => void;
+
+/** Calls a callback in a later tick, as Socket.IO 2 does: with null, or with the error of the adapter. */
+function callBack(result: Promise<void> | void, callback: Callback | undefined): Promise<void> | void {
+  if (typeof callback !== 'function') return result;
+  const call = (err: unknown) => process.nextTick(callback, err);
+  Promise.resolve(result).then(() => call(null), call);
+  return result;
 }
 
 function method(value: unknown): PropertyDescriptor {
@@ -240,6 +263,11 @@ export function hasListeners(socket: Socket, event: unknown): boolean {
   const { fns } = socket as unknown as PrivateSocket;
   // If `dispatch` is missing, one of the middlewares is the plugin's.
   return fns === undefined || fns.length > (typeof original.dispatch === 'function' ? 0 : 1);
+}
+
+/** Emits an event to the client of a socket alone, whatever `socket.emit` is. */
+export function emitToClient(socket: Socket, event: string, ...args: unknown[]): void {
+  Socket.prototype.emit.call(socket, event, ...args);
 }
 
 /** Disconnects a client from all namespaces and closes its connection. */

@@ -2,7 +2,7 @@
 import type { Namespace, Socket } from 'socket.io';
 import { clientConnected, deferDisconnect, handleConnection, releaseSocket } from '../connection-handler';
 import { SocketHookInstaller, type SocketHooks } from '../internals/socketio';
-import { handleConnectionError, handlePacket, listenToSystemEvents } from '../packet-handler';
+import { handleConnected, handleConnectionError, handlePacket, listenToSystemEvents } from '../packet-handler';
 import { type NamespaceRuntime, SocketState, stateOf } from '../socket-state';
 
 const HOOKS: SocketHooks = {
@@ -14,7 +14,12 @@ const HOOKS: SocketHooks = {
 
 /** Binds namespaces to their chains and routes. One for an application. */
 export class NamespaceBinder {
-  readonly #hooks = new SocketHookInstaller(HOOKS);
+  readonly #hooks: SocketHookInstaller;
+
+  /** @param members - more members of the sockets */
+  constructor(members?: PropertyDescriptorMap) {
+    this.#hooks = new SocketHookInstaller(HOOKS, members);
+  }
 
   /**
    * Runs the chains and routes of a namespace for its sockets.
@@ -48,6 +53,7 @@ export class NamespaceBinder {
       }
       counts.total++;
       listenToSystemEvents(state);
+      handleConnected(state);
     });
   }
 }

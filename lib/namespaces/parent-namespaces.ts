@@ -28,6 +28,8 @@ interface Parent {
 }
 
 interface ParentOptions {
+  /** Adds Socket.IO 2's API to a child, or makes its names throw. */
+  readonly addRemoved: (child: IoNamespace) => void;
   readonly children: ChildNamespaces;
   /** Creates the adapter of a parent, which calls the adapters of its children. */
   readonly adapter: (parent: Namespace) => Adapter;
@@ -131,6 +133,7 @@ export class ParentNamespaces {
       inheritSocketHooks(child, nsp);
       child.route = (...args: unknown[]) => refuseRoute(name, parent, args[0]);
       child.user = nsp.user;
+      this.options.addRemoved(child);
       if (params) setParams(child, params);
       children.add(child, nsp, removalOf(parent, removesIdle));
     });

@@ -139,7 +139,7 @@ function connect(app: Application, url: string, namespace: string, options: IoCl
  */
 function loadClient(baseDir: string): ClientModule {
   const client = requireClient([path.join(baseDir, 'package.json'), __filename]);
-  if (client === undefined || !('emitWithAck' in client.Socket.prototype)) {
+  if (client === undefined || !('emitWithAck' in (client.Socket?.prototype ?? {}))) {
     const problem = client === undefined ? 'is not installed' : 'is too old';
     throw new Error(
       `[egg-socket.io] app.ioClient() needs socket.io-client 4.6 or later, which ${problem} in ${baseDir}: npm install --save-dev socket.io-client`,

@@ -3,8 +3,12 @@ import type { Socket as TcpSocket } from 'node:net';
 import type { Application, Context } from 'egg';
 import type { Namespace, Socket } from 'socket.io';
 
-/** A middleware of `app/io/middleware`. It runs around a connection or around a packet. */
-export type Middleware = (ctx: Context, next: () => Promise<void>) => unknown;
+/**
+ * A middleware of `app/io/middleware`. It runs around a connection or around a packet. Around a packet, `next()` resolves with what the
+ * controller has returned.
+ */
+// biome-ignore lint/suspicious/noExplicitAny: a controller may return anything, and a middleware may declare any result
+export type Middleware = (ctx: Context, next: () => Promise<any>) => unknown;
 
 /**
  * The handler of an event: a method of `app.io.controller`, or any function. It is called with the context of the packet as `this`
@@ -13,8 +17,15 @@ export type Middleware = (ctx: Context, next: () => Promise<void>) => unknown;
 // biome-ignore lint/suspicious/noExplicitAny: a controller's method may declare any `this`
 export type Handler = (this: any, ctx: Context) => unknown;
 
+/** Joins or leaves rooms. The callback is that of Socket.IO 2: it is called in a later tick, with null or with an error. */
+type ChangeRooms<Rooms> = (rooms: Rooms, callback?: (err: unknown) => void) => Promise<void> | void;
+
 /** `ctx.socket`: the Socket.IO socket, with the address of the handshake. */
-export type IoSocket = Socket & { readonly remoteAddress: string };
+export type IoSocket = Socket & {
+  readonly remoteAddress: string;
+  join: ChangeRooms<string | string[]>;
+  leave: ChangeRooms<string>;
+};
 
 /**
  * The type of `ctx.socket`. In `app/io` it is the Socket.IO socket. Contexts of HTTP requests have the TCP socket there, so the type
@@ -34,7 +45,7 @@ export interface IoContext {
    * listeners of the socket receive the change.
    */
   packet: [event: string, ...args: unknown[]];
-  /** The arguments of the event; the last one is the acknowledgement function, if the client asked for one. Of a system event: `[reason]` or `[error]`. */
+  /** The arguments of the event; the last one is the acknowledgement function, if the client asked for one. Of a system event: `[reason]`, `[error]` or `[]`. */
   // biome-ignore lint/suspicious/noExplicitAny: a client may send anything
   args: any[];
   client: Socket['client'];
@@ -60,8 +71,8 @@ export interface IoContext {
   data: any;
   /** Emits to sockets of this worker only. */
   local: Socket['local'];
-  join: Socket['join'];
-  leave: Socket['leave'];
+  join: IoSocket['join'];
+  leave: IoSocket['leave'];
   emit: Socket['emit'];
   to: Socket['to'];
   in: Socket['in'];

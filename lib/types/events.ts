@@ -72,6 +72,7 @@ export type SocketOf<N> = Socket<ClientEventsOf<N>, ServerEventsOf<N>, InterServ
 
 /** Events that can be routed and that clients do not send. */
 interface OtherEvents {
+  connect: () => void;
   disconnecting: (reason: DisconnectReason) => void;
   disconnect: (reason: DisconnectReason) => void;
   error: (err: Error) => void;

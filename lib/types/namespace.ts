@@ -21,8 +21,8 @@ export interface RouteOf<N extends string> {
   /**
    * Routes an event of this namespace. The first route of an event stays.
    *
-   * @param event - the name of the event. `disconnecting`, `disconnect` and `error` are system events; `'*'` stands for all events
-   *   without a route
+   * @param event - the name of the event. `connect`, `disconnecting`, `disconnect` and `error` are system events; `'*'` stands for
+   *   all events without a route
    * @param tail - middleware of the route, then a method of `app.io.controller` or its path, such as `'chat.say'`
    * @throws {ConfigError} if the event is not a string, or the handler is not a function or the path of one
    *

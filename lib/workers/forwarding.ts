@@ -3,11 +3,12 @@
 import { Agent, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { debuglog } from 'node:util';
-import { refuseUpgrade } from '../engine';
+import { refuse, refuseUpgrade } from '../engine';
 import { InFlight } from '../in-flight';
 import { connectionOf, type Engine, type RequestHandlers, replaceHandlers, sessionIdOf } from '../internals/engineio';
+import { ConnectionLimit, type RefusalLog } from './connection-limit';
 import { DRAIN_PATH } from './internal-server';
-import { onceFinished, proxyRequest, proxyUpgrade } from './proxy';
+import { inTurn, onceFinished, proxyRequest, proxyUpgrade } from './proxy';
 import { type WorkerIdentity, workerIdOf } from './run-directory';
 
 const debug = debuglog('egg-socket.io:forwarding');
@@ -16,16 +17,32 @@ const debug = debuglog('egg-socket.io:forwarding');
 const IDLE_TIMEOUT = 30_000;
 /** How many ms each session adds to the time over which all sessions are closed. */
 const MS_PER_SESSION = 2;
+/** How many idle connections to another worker may be kept, as a share of all. The other worker counts them, too, and those of all others. */
+const IDLE_SHARE = 1 / 64;
+/** Node's own limit of idle connections. */
+const MAX_IDLE = 256;
+/** The response to a client whose request is not forwarded because of the limit. */
+const TOO_MANY = 'too many requests for other workers';
 
 export class Forwarding {
-  readonly #agent = new Agent({ keepAlive: true, timeout: IDLE_TIMEOUT });
+  readonly #agent: Agent;
+  readonly #limit: ConnectionLimit;
   /** How many forwarded requests and WebSockets each session has, by session id. */
   readonly #sessions = new Map<string, number>();
   /** The same for all sessions. */
   readonly #forwarded = new InFlight();
   #isLeaving = false;
 
-  constructor(private readonly worker: WorkerIdentity) {}
+  /** @param openFiles - how many files this process may open. Default: its limit */
+  constructor(
+    private readonly worker: WorkerIdentity,
+    log: RefusalLog,
+    openFiles?: number,
+  ) {
+    this.#limit = new ConnectionLimit(log, 'requests for other workers', openFiles);
+    const maxFreeSockets = Math.min(MAX_IDLE, Math.ceil(this.#limit.max * IDLE_SHARE));
+    this.#agent = new Agent({ keepAlive: true, timeout: IDLE_TIMEOUT, maxFreeSockets });
+  }
 
   /**
    * Makes an engine forward requests for sessions of other workers.
@@ -37,7 +54,7 @@ export class Forwarding {
       handleRequest: (req, res) => {
         const sessionId = this.#foreignSession(engine, req);
         if (sessionId === undefined) own.handleRequest(req, res);
-        else this.#forwardRequest(sessionId, req, res, own);
+        else inTurn(res, () => this.#forwardRequest(sessionId, req, res, own));
       },
       handleUpgrade: (req, socket, head) => {
         // Node drops headers beyond a limit, Upgrade among them. Engine.IO then refuses the upgrade.
@@ -102,6 +119,10 @@ export class Forwarding {
   }
 
   #forwardRequest(sessionId: string, req: IncomingMessage, res: ServerResponse, own: RequestHandlers): void {
+    if (this.#isFull()) {
+      refuse(req, res, TOO_MANY);
+      return;
+    }
     debug('forward %s to worker %s', req.method, workerIdOf(sessionId));
     onceFinished(res, this.#count(sessionId));
     const refused = () => {
@@ -116,6 +137,10 @@ export class Forwarding {
   }
 
   #forwardUpgrade(sessionId: string, req: IncomingMessage, socket: Socket, head: Buffer, own: RequestHandlers): void {
+    if (this.#isFull()) {
+      refuseUpgrade(socket, TOO_MANY);
+      return;
+    }
     debug('forward an upgrade to worker %s', workerIdOf(sessionId));
     socket.once('close', this.#count(sessionId));
     const refused = () => {
@@ -123,6 +148,13 @@ export class Forwarding {
       own.handleUpgrade(req, socket, head);
     };
     proxyUpgrade({ ...this.#destinationOf(sessionId), refused }, req, socket, head);
+  }
+
+  /** Whether this worker has as many connections to other workers as it may have. If so, the refusal is logged. */
+  #isFull(): boolean {
+    const isFull = this.#forwarded.running >= this.#limit.max;
+    if (isFull) this.#limit.refuse();
+    return isFull;
   }
 
   /** Counts a forwarded request until the returned function is called. */

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, maxHeaderSize, type Server, type Se
 import type { Duplex } from 'node:stream';
 import { debuglog } from 'node:util';
 import { sessionIdOf } from '../internals/engineio';
+import { ConnectionLimit, type RefusalLog } from './connection-limit';
 import { type RunDirectory, workerIdOf } from './run-directory';
 
 const debug = debuglog('egg-socket.io:forwarding');
@@ -14,11 +15,13 @@ const debug = debuglog('egg-socket.io:forwarding');
 export const FORWARD_PATH = '/forward';
 /** The prefix of a path that ends with a session id: closes the connection of the session, which the requesting worker forwards. */
 export const DRAIN_PATH = '/drain/';
+/** The header with the address of the client, in lower case. The worker that forwards removes the one of a client. */
+export const CLIENT_ADDRESS = 'egg-socket.io-client';
 /** How many bytes the head of a forwarded request may be longer than that of the client's request. */
 const ADDED_HEADER_SIZE = 1024;
 
 /** What the internal server calls. */
-interface InternalHandlers {
+export interface InternalHandlers {
   /** Handles a request of a client of this worker. */
   request(req: IncomingMessage, res: ServerResponse): void;
   /** Handles an upgrade of a client of this worker. */
@@ -31,14 +34,22 @@ export class InternalServer {
   readonly #server: Server;
   readonly #sockets = new Set<Duplex>();
 
-  /** @param workerId - the id of this worker. Requests for sessions of another worker are refused */
+  /**
+   * @param workerId - the id of this worker. Requests for sessions of another worker are refused
+   * @param openFiles - how many files this process may open. Default: its limit
+   */
   constructor(
     private readonly workerId: string,
     private readonly handlers: InternalHandlers,
+    log: RefusalLog,
+    openFiles?: number,
   ) {
-    // The server that the client is connected to limits times, and the size of the head.
+    // The server that the client is connected to limits times, and the size of the head. It accepts HTTP/1.0, which needs no Host.
     const limits = { requestTimeout: 0, keepAliveTimeout: 0, maxHeaderSize: maxHeaderSize + ADDED_HEADER_SIZE };
-    this.#server = createServer(limits);
+    this.#server = createServer({ ...limits, requireHostHeader: false });
+    const limit = new ConnectionLimit(log, 'connections of other workers', openFiles);
+    this.#server.maxConnections = limit.max;
+    this.#server.on('drop', () => limit.refuse());
     this.#server.on('connection', (socket) => {
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));
@@ -71,11 +82,23 @@ export class InternalServer {
     res.writeHead(isOwn ? 202 : 400).end();
   }
 
-  /** Restores the path that the client has requested. Returns whether the request is one for a session of this worker. */
+  /** Restores the request of the client. Returns whether it is one for a session of this worker. */
   #accept(req: IncomingMessage): boolean {
     const { url = '' } = req;
     if (!url.startsWith(`${FORWARD_PATH}/`)) return false;
     req.url = url.slice(FORWARD_PATH.length);
+    restoreAddress(req);
     return workerIdOf(sessionIdOf(req)) === this.workerId;
   }
+}
+
+/** Makes `req.socket.remoteAddress` the address of the client, as in a request that was not forwarded. */
+function restoreAddress({ headers, rawHeaders, socket }: IncomingMessage): void {
+  const value = headers[CLIENT_ADDRESS];
+  // The connection may have forwarded a request of another client before.
+  Object.defineProperty(socket, 'remoteAddress', { value, configurable: true });
+  if (value === undefined) return;
+  delete headers[CLIENT_ADDRESS];
+  // The worker that forwards sends it first.
+  rawHeaders.splice(0, 2);
 }

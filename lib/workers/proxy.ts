@@ -3,11 +3,11 @@
 import { type Agent, type IncomingMessage, type RequestOptions, request, type ServerResponse } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { onClose } from '../on-close';
-import { FORWARD_PATH } from './internal-server';
+import { CLIENT_ADDRESS, FORWARD_PATH } from './internal-server';
 
-/** Headers that concern one connection, not the request. */
+/** Headers that concern one connection, not the request, and the one that only workers send. */
 const HOP_BY_HOP = new Set(
-  'connection expect keep-alive proxy-connection te trailer transfer-encoding upgrade'.split(' '),
+  `connection expect keep-alive proxy-connection te trailer transfer-encoding upgrade ${CLIENT_ADDRESS}`.split(' '),
 );
 /** The same, and those of a body. If no body is sent, the other worker would take the next request for one. */
 const HOP_BY_HOP_AND_BODY = new Set([...HOP_BY_HOP, 'content-length']);
@@ -125,10 +125,30 @@ export function onceFinished(res: ServerResponse, callback: () => void): void {
   res.once('close', () => cancel() && callback());
 }
 
+const LAST = Symbol('egg-socket.io:last-forwarded');
+
+/** The connection of a client, with the response to the last of its forwarded requests. */
+type ClientConnection = Socket & { [LAST]?: ServerResponse | undefined };
+
+/**
+ * Calls `callback` when the responses to earlier forwarded requests of the same connection have finished. Node emits all pipelined requests
+ * at once: without this, one client could open any number of connections to other workers.
+ */
+export function inTurn(res: ServerResponse, callback: () => void): void {
+  const socket: ClientConnection = res.req.socket;
+  const previous = socket[LAST];
+  socket[LAST] = res;
+  res.once('close', () => {
+    if (socket[LAST] === res) socket[LAST] = undefined;
+  });
+  if (previous === undefined) callback();
+  else previous.once('close', () => socket.destroyed || callback());
+}
+
 /** Creates the request to another worker, or returns undefined if Node refuses to send what it has accepted from the client. */
 function createRequest(
   socketPath: string,
-  { method, url }: IncomingMessage,
+  { method, url, socket }: IncomingMessage,
   headers: string[],
   options: RequestOptions,
 ) {
@@ -138,7 +158,7 @@ function createRequest(
       socketPath,
       method,
       path: FORWARD_PATH + url,
-      headers,
+      headers: socket.remoteAddress === undefined ? headers : [CLIENT_ADDRESS, socket.remoteAddress, ...headers],
       setHost: false,
     });
   } catch {

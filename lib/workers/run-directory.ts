@@ -1,9 +1,12 @@
 // The ids of workers, and the directory in which the workers of one master have their unix sockets.
 import { createHash, randomBytes } from 'node:crypto';
 import { chmodSync, lstatSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, type Server } from 'node:net';
+import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { debuglog } from 'node:util';
+
+const debug = debuglog('egg-socket.io:links');
 
 const WORKER_ID_LENGTH = 8;
 const WORKER_ID = /^[\w-]{8}$/;
@@ -42,6 +45,25 @@ const MAX_NAME = 15;
 const BACKLOG = 4096;
 const WINDOWS = process.platform === 'win32';
 
+/** `app.coreLogger`. */
+interface DirectoryLog {
+  error(message: string): void;
+  warn(message: string): void;
+}
+
+/** A socket of this worker. */
+interface OwnSocket {
+  readonly server: Server;
+  readonly workerId: string;
+  readonly kind: SocketKind;
+  /** Called when the socket was removed and created again. */
+  readonly restored: () => void;
+  /** A file of the same name with another inode is not this socket. */
+  inode: number | undefined;
+  /** Listens instead of the server after the socket was removed. The server gets its connections. */
+  acceptor?: Server;
+}
+
 /** This worker among the workers of its master. */
 export interface WorkerIdentity {
   readonly workerId: string;
@@ -50,28 +72,45 @@ export interface WorkerIdentity {
 
 /** A directory that only the user of the master can enter. */
 export class RunDirectory {
+  /** How often the sockets of this worker are looked up, in ms. */
+  static checkInterval = 2000;
+
   readonly path: string;
+  readonly #own = new Set<OwnSocket>();
+  #timer: NodeJS.Timeout | undefined;
+  #isRestoring = false;
+  /** Whether the log says that the sockets cannot be created again. */
+  #isFailing = false;
 
   /**
    * @param rundir - `app.config.rundir`
    * @param masterId - the same for all processes of one master, and different for two masters: Egg's `clusterPort`
+   * @param log - logs that sockets of this worker were removed
    */
-  constructor(rundir: string, masterId: number | string) {
+  constructor(
+    rundir: string,
+    masterId: number | string,
+    private readonly log?: DirectoryLog,
+  ) {
     const { parent, prefix } = locationOf(rundir);
     this.path = path.join(parent, `${prefix}${masterId}`);
   }
 
   /**
-   * Makes a server listen on a socket of a worker.
+   * Makes a server listen on a socket of this worker. If the socket is removed while the server listens, it is created again.
    *
+   * @param restored - called when the socket was created again
    * @throws {Error} if the directory belongs to another user, or its file system does not support sockets
    */
-  async listen(server: Server, workerId: string, kind: SocketKind): Promise<void> {
+  async listen(server: Server, workerId: string, kind: SocketKind, restored = () => {}): Promise<void> {
     try {
       await this.#listen(server, workerId, kind);
+      this.#watch({ server, workerId, kind, restored, inode: this.#inodeOf(workerId, kind) });
     } catch (err) {
       const problem = `[egg-socket.io] can't open a socket for the other workers in ${this.path}: ${(err as Error).message}`;
-      throw new Error(`${problem}. Set config.rundir to a directory on a local file system`, { cause: err });
+      throw new Error(`${problem}. Set config.rundir to a directory on a local file system that is writable`, {
+        cause: err,
+      });
     }
   }
 
@@ -94,6 +133,7 @@ export class RunDirectory {
 
   /** Removes the sockets of a worker. With those of the last worker, removes the directory. */
   remove(workerId: string): void {
+    for (const socket of this.#own) if (socket.workerId === workerId) this.#unwatch(socket);
     for (const kind of KINDS) rmSync(this.#file(workerId, kind), { force: true });
     try {
       rmdirSync(this.path);
@@ -120,6 +160,83 @@ export class RunDirectory {
     else {
       chmodSync(hidden, 0o600);
       renameSync(hidden, address);
+    }
+  }
+
+  #watch(socket: OwnSocket): void {
+    socket.server.once('close', () => {
+      socket.acceptor?.close();
+      this.#unwatch(socket);
+    });
+    this.#own.add(socket);
+    this.#timer ??= setInterval(() => this.#check(), RunDirectory.checkInterval).unref();
+  }
+
+  #unwatch(socket: OwnSocket): void {
+    this.#own.delete(socket);
+    if (this.#own.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** Creates the sockets of this worker again that were removed, as by a deploy that cleans `config.rundir`. */
+  async #check(): Promise<void> {
+    const removed = [...this.#own].filter(({ workerId, kind, inode }) => this.#inodeOf(workerId, kind) !== inode);
+    if (removed.length === 0 || this.#isRestoring) return;
+    this.#isRestoring = true;
+    try {
+      for (const socket of removed) await this.#restore(socket);
+      this.#isFailing = false;
+      this.log?.warn(
+        `[egg-socket.io] the sockets of this worker in ${this.path} were removed, and are created again. In the meantime other workers could not connect to it. Do not remove config.rundir while workers run`,
+      );
+    } catch (err) {
+      debug('cannot create the sockets again: %s', err);
+      if (!this.#isFailing) {
+        this.log?.error(
+          `[egg-socket.io] the sockets of this worker in ${this.path} were removed, and it can't create them again: ${(err as Error).message}. Until it can, other workers can't forward requests to it, and workers that start exchange no broadcasts with it. It tries again every ${RunDirectory.checkInterval} ms`,
+        );
+      }
+      this.#isFailing = true;
+    }
+    this.#isRestoring = false;
+  }
+
+  /** The server continues to listen on the socket that was removed: it keeps its connections. */
+  async #restore(socket: OwnSocket): Promise<void> {
+    const { server, workerId, kind } = socket;
+    if (WINDOWS) {
+      this.#create();
+      writeFileSync(this.#file(workerId, kind), '');
+    } else {
+      const acceptor = createServer({ allowHalfOpen: kind === 'http' });
+      acceptor.on('connection', (connection) => server.emit('connection', connection));
+      acceptor.on('drop', (data) => server.emit('drop', data));
+      acceptor.maxConnections = server.maxConnections;
+      try {
+        await this.#listen(acceptor, workerId, kind);
+      } catch (err) {
+        acceptor.close();
+        throw err;
+      }
+      socket.acceptor?.close();
+      socket.acceptor = acceptor;
+    }
+    socket.inode = this.#inodeOf(workerId, kind);
+    if (this.#own.has(socket)) socket.restored();
+    else {
+      // The worker has closed in the meantime.
+      socket.acceptor?.close();
+      this.remove(workerId);
+    }
+  }
+
+  /** Returns undefined if the socket does not exist. */
+  #inodeOf(workerId: string, kind: SocketKind): number | undefined {
+    try {
+      return lstatSync(this.#file(workerId, kind)).ino;
+    } catch {
+      return undefined;
     }
   }
 

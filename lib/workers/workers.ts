@@ -3,7 +3,7 @@ import type { Application } from 'egg';
 import { adapterOf, drainTimesOf, masterOf, needsForwarding } from '../config/topology';
 import { connectionOf, type Engine, type RequestHandlers, sessionIdOf } from '../internals/engineio';
 import type { Forwarding } from './forwarding';
-import type { InternalServer } from './internal-server';
+import type { InternalHandlers, InternalServer } from './internal-server';
 import { createSessionId, createWorkerId, RunDirectory, removeDeadWorkers, type WorkerIdentity } from './run-directory';
 
 /** What a worker needs to forward requests, and to handle requests that were forwarded to it. */
@@ -26,9 +26,9 @@ export class Workers implements WorkerIdentity {
     private readonly app: Application,
     drainConnection: (sessionId: string) => void,
   ) {
-    this.directory = new RunDirectory(app.config.rundir, masterOf(app));
+    this.directory = new RunDirectory(app.config.rundir, masterOf(app), app.coreLogger);
     if (!needsForwarding(app)) return;
-    this.#forwarder = createForwarder(this, drainConnection);
+    this.#forwarder = createForwarder(this, drainConnection, app.coreLogger);
     this.generateSessionId = () => createSessionId(this.workerId);
   }
 
@@ -43,9 +43,11 @@ export class Workers implements WorkerIdentity {
    * @throws {Error} if this worker cannot listen in the run directory
    */
   async open(): Promise<void> {
+    const { app } = this;
     await this.#forwarder?.internalServer.listen(this.directory);
     // The adapter 'cluster' removes the sockets of its dead peers.
-    if (this.#forwarder && adapterOf(this.app) !== 'cluster') await removeDeadWorkers(this.app.config.rundir);
+    const hasLinks = adapterOf(app) === 'cluster' && !app.io.hasOwnAdapter;
+    if (this.#forwarder && !hasLinks) await removeDeadWorkers(app.config.rundir);
   }
 
   /** Has the clients whose requests this worker forwards connect to another worker. */
@@ -65,7 +67,11 @@ export class Workers implements WorkerIdentity {
 }
 
 /** Loads the modules of forwarding: an application with one worker does not. */
-function createForwarder(worker: WorkerIdentity, drainConnection: (sessionId: string) => void): Forwarder {
+function createForwarder(
+  worker: WorkerIdentity,
+  drainConnection: (sessionId: string) => void,
+  log: Application['coreLogger'],
+): Forwarder {
   const { Forwarding } = require('./forwarding') as typeof import('./forwarding');
   const { InternalServer } = require('./internal-server') as typeof import('./internal-server');
   const engines: Forwarder['engines'] = [];
@@ -75,10 +81,11 @@ function createForwarder(worker: WorkerIdentity, drainConnection: (sessionId: st
     const found = engines.find(([engine]) => connectionOf(engine, sessionId)) ?? engines.at(-1);
     return found?.[1];
   };
-  const internalServer = new InternalServer(worker.workerId, {
+  const handlers: InternalHandlers = {
     request: (req, res) => handlersFor(req)?.handleRequest(req, res),
     upgrade: (req, socket, head) => handlersFor(req)?.handleUpgrade(req, socket, head),
     drain: drainConnection,
-  });
-  return { forwarding: new Forwarding(worker), internalServer, engines };
+  };
+  const internalServer = new InternalServer(worker.workerId, handlers, log);
+  return { forwarding: new Forwarding(worker, log), internalServer, engines };
 }

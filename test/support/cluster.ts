@@ -9,15 +9,20 @@ export interface Cluster {
   close(): Promise<void>;
 }
 
+/** Options of egg-cluster. */
+interface ClusterOptions extends Record<string, unknown> {
+  /** How many files each process may open. Default: the limit of this process. */
+  openFiles?: number;
+}
+
 /**
  * Starts a fixture application of test/fixtures/apps with workers.
  *
- * @param options - options of egg-cluster
  * @param env - environment variables, in addition to those of this process
  */
 export async function startCluster(
   name: string,
-  options: Record<string, unknown> = {},
+  { openFiles, ...options }: ClusterOptions = {},
   env: Record<string, string> = {},
 ): Promise<Cluster> {
   const port = await freePort();
@@ -33,7 +38,8 @@ export async function startCluster(
     clean: false,
     require: [require.resolve('./register.cjs')],
     opt: {
-      execArgv: ['--require', require.resolve('./master.cjs')],
+      ...(openFiles && { execPath: 'sh' }),
+      execArgv: [...limited(openFiles), '--require', require.resolve('./master.cjs')],
       env: {
         ...process.env,
         EGG_MAJOR: String(EGG_MAJOR),
@@ -52,4 +58,9 @@ export async function startCluster(
   if (app.process.exitCode !== null) throw new Error(`the cluster ${name} has not started:\n${app.stderr}`);
   if (await isFree(ports[0])) throw new Error(`the agent of ${name} does not listen on its port: see master.cjs`);
   return { url: `http://127.0.0.1:${port}`, close: () => within(`the cluster ${name} to exit`, app.close()) };
+}
+
+/** Returns the arguments of a shell that limits the open files, and then becomes a process of Node. */
+function limited(openFiles: number | undefined): string[] {
+  return openFiles === undefined ? [] : ['-c', `ulimit -n ${openFiles}; exec "${process.execPath}" "$@"`, 'sh'];
 }

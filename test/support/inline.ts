@@ -1,7 +1,7 @@
 // Applications with configuration, routes and middleware that are defined in the test: see test/fixtures/apps/inline.
 import assert from 'node:assert/strict';
 import type { Application, Context } from 'egg';
-import type { IoConfig } from '../../lib';
+import type { IoConfig, Middleware } from '../../lib';
 import { type Running, start } from './app';
 
 /** The definition of an inline application. */
@@ -10,10 +10,12 @@ export interface Inline {
   /** The rest of its configuration. */
   config?: Record<string, unknown>;
   /** app/io/middleware. The names are a, b, c and guard. */
-  middleware?: Record<string, (ctx: Context, next: () => Promise<void>) => unknown>;
+  middleware?: Record<string, Middleware>;
+  /** app/io/controller/chat.js */
+  controller?: (app: Application) => object;
   /** app/router */
   router?: (app: Application) => void;
-  /** app.js, run in configDidLoad */
+  /** A function app.js, which Egg runs as configDidLoad. */
   boot?: (app: Application) => void;
 }
 

@@ -91,6 +91,15 @@ export async function generateTypes(baseDir: string): Promise<void> {
   await run(process.execPath, [path.join(path.dirname(manifest), 'dist/bin.js')], baseDir);
 }
 
+/** Runs a command of an installed package. Returns its exit code and its output. */
+export function npx(args: string[], cwd: string): Promise<[code: number, stdout: string]> {
+  return new Promise((resolve) => {
+    execFile('npx', ['--no', ...args], { cwd, timeout: MINUTE }, (err, stdout) => {
+      resolve([err === null ? 0 : Number(err.code), stdout]);
+    });
+  });
+}
+
 /** Runs a command. If it fails, the error includes its output. */
 async function run(command: string, args: string[], cwd: string): Promise<void> {
   const options = { cwd, timeout: 4 * MINUTE };

@@ -30,7 +30,9 @@ export async function startRedis(settings: RedisSettings = {}, more: string[] = 
 
 export class RedisServer {
   child: ChildProcess | undefined;
-  readonly #dir = mkdtempSync(path.join(tmpdir(), 'egg-socket.io-redis-'));
+  readonly directory = mkdtempSync(path.join(tmpdir(), 'egg-socket.io-redis-'));
+  /** What it prints when it is ready. */
+  protected readonly banner: string = 'Ready to accept connections';
 
   constructor(
     readonly port: number,
@@ -39,25 +41,28 @@ export class RedisServer {
     readonly more: string[] = [],
   ) {}
 
-  /** Starts or restarts the server, on the same port. */
-  async start(): Promise<void> {
+  protected get arguments(): string[] {
     const settings = {
       port: `${this.port}`,
       bind: '127.0.0.1',
       save: '',
       appendonly: 'no',
-      dir: this.#dir,
+      dir: this.directory,
       ...this.settings,
     };
-    const args = Object.entries(settings).flatMap(([key, value]) => [`--${key}`, value]);
-    this.child = spawn('redis-server', [...args, ...this.more], { stdio: ['ignore', 'pipe', 'inherit'] });
+    return [...Object.entries(settings).flatMap(([key, value]) => [`--${key}`, value]), ...this.more];
+  }
+
+  /** Starts or restarts the server, on the same port. */
+  async start(): Promise<void> {
+    this.child = spawn('redis-server', this.arguments, { stdio: ['ignore', 'pipe', 'inherit'] });
     servers.add(this);
     const { stdout } = this.child;
     let output = '';
     const ready = new Promise<void>((resolve, reject) => {
       stdout?.on('data', (chunk) => {
         output += chunk;
-        if (output.includes('Ready to accept connections')) resolve();
+        if (output.includes(this.banner)) resolve();
       });
       this.child?.once('exit', () => reject(new Error(`redis-server did not start:\n${output}`)));
     });
@@ -94,7 +99,7 @@ export class RedisServer {
   /** As `stop`, without waiting. */
   remove(): void {
     this.child?.kill('SIGKILL');
-    rmSync(this.#dir, { recursive: true, force: true });
+    rmSync(this.directory, { recursive: true, force: true });
   }
 
   /** Executes one command on a new connection. */

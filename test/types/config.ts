@@ -40,6 +40,11 @@ export function wrong(config: PowerPartial<EggAppConfig>, app: Application): voi
   config.io = { namespace: { '/': { packetMiddleware: [() => {}] } } };
   // @ts-expect-error a port is a number
   config.io = { redis: { port: '6379' } };
+  config.io = { redis: false };
+  config.io = { redis: async ({ config: { env } }) => ({ host: `redis.${env}`, port: 6379 }) };
+  config.io = { redis: () => ({ clientName: 'default' }) };
+  // @ts-expect-error a port is a number
+  config.io = { redis: async () => ({ port: '6379' }) };
   // @ts-expect-error an id is a string
   config.io = { generateId: () => 1 };
   // @ts-expect-error generateId is not async

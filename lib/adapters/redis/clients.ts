@@ -1,7 +1,8 @@
 // Creates the clients of ioredis for config.io.redis.
 import type { Application } from 'egg';
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
-import { type EggClient, findEggClient, type RedisKind, type ResolvedRedis } from '../../config/redis';
+import type { RedisKind, ResolvedRedis } from '../../config/redis';
+import { ConfigError } from '../../errors';
 import type { Clients } from './connection';
 
 /** Commands are not queued, and `Subscriber` subscribes anew. */
@@ -17,20 +18,26 @@ const NO_PREFIX = { keyPrefix: '' };
 type ClusterTarget = { nodes: Array<RedisOptions & { host: string }>; options: ClusterOptions };
 
 /** The clients of an adapter, and the prefix of its key. */
-export type AdapterClients = Clients & { reader?: Redis; keyPrefix: string | undefined };
+export type AdapterClients = Clients & { reader?: Redis; keyPrefix: string };
 
 /**
  * Creates the clients of an adapter. They connect at once.
  *
+ * @param sentinelCommandTimeout - in ms. By default, ioredis waits for the answer of a Sentinel forever, and asks no other one
  * @throws {ConfigError} if `config.io.redis.clientName` is no client of egg-redis
  */
-export function createClients(app: Application, config: ResolvedRedis, kind: RedisKind): AdapterClients {
+export function createClients(
+  app: Application,
+  config: ResolvedRedis,
+  kind: RedisKind,
+  sentinelCommandTimeout: number,
+): AdapterClients {
   const found = config.clientName ? findEggClient(app, config.clientName) : undefined;
   if (found && kind === 'redis') return shareClient(found.client);
   const { options, cluster }: { options: RedisOptions; cluster?: ClusterTarget } = found ? optionsOf(found) : config;
   const connect = cluster
     ? () => connectCluster(cluster)
-    : () => new Redis({ keepAlive: KEEP_ALIVE, ...options, ...MANAGED, ...NO_PREFIX });
+    : () => new Redis({ keepAlive: KEEP_ALIVE, sentinelCommandTimeout, ...options, ...MANAGED, ...NO_PREFIX });
   const next = cluster && kind === 'redis-sharded' ? nextSharded(cluster) : undefined;
   return {
     pub: connect(),
@@ -82,8 +89,34 @@ function optionsOf({ client, nodes = [] }: EggClient): { options: RedisOptions; 
 }
 
 /** Returns the `keyPrefix` of a client, or of a Cluster. */
-function prefixOf({ keyPrefix, redisOptions }: Pick<ClusterOptions, 'keyPrefix' | 'redisOptions'>): string | undefined {
-  return keyPrefix || redisOptions?.keyPrefix;
+function prefixOf({ keyPrefix, redisOptions }: Pick<ClusterOptions, 'keyPrefix' | 'redisOptions'>): string {
+  return keyPrefix || redisOptions?.keyPrefix || '';
+}
+
+/** The configuration of a client of egg-redis, as far as it is used. A Cluster has nodes. */
+type EggConfig = Partial<Pick<ClusterTarget, 'nodes'>>;
+type EggClient = EggConfig & { client: Redis | Cluster };
+
+function findEggClient(app: Application, clientName: string): EggClient {
+  const { redis, config } = app as {
+    redis?: unknown;
+    config: { redis?: { client?: EggConfig; clients?: Record<string, EggConfig>; default?: EggConfig } };
+  };
+  const { client: single, clients, default: defaults } = config.redis ?? {};
+  const configs = clients ?? (single ? { default: single } : {});
+  const names = Object.keys(configs);
+  if (redis && names.includes(clientName)) {
+    // If egg-redis has one client, that is app.redis, whose get() is the command GET.
+    const client = (clients ? (redis as Map<string, unknown>).get(clientName) : redis) as Redis | Cluster;
+    return { ...defaults, ...configs[clientName], client };
+  }
+  let allowed = `the clients of config.redis: ${names.map((name) => `'${name}'`).join(', ') || 'none'}`;
+  let problem = `no client ${clientName} of egg-redis`;
+  if (!redis) {
+    allowed = 'host, port, auth_pass and db instead, if the application has no egg-redis';
+    problem = 'the plugin redis is missing: install egg-redis (Egg 4: @eggjs/redis) and enable it in config/plugin';
+  }
+  throw new ConfigError('config.io.redis.clientName', clientName, allowed, problem);
 }
 
 /** Not by instanceof: egg-redis may have loaded another ioredis. */

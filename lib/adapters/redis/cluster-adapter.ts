@@ -3,13 +3,17 @@ import type { Namespace } from 'socket.io';
 import type { BroadcastOptions, ClusterMessage, ClusterResponse } from 'socket.io-adapter';
 import { Adapter, MessageType } from 'socket.io-adapter';
 import type { AdapterOptions } from '../../config/redis';
+import { describeTimeout, withTimeout } from '../../internals/adapters';
 import type { ClusterAdapterClass, Packet } from '../../internals/redis-adapters';
 import { encodable, ShardedRedisAdapter } from '../../internals/redis-adapters';
+import { assertSendable, type FetchedSocket, SendableSockets } from '../sendable';
 import type { RedisConnection } from './connection';
 import type { Count } from './publisher';
 import type { Subscription } from './subscriber';
 
 const local = Adapter.prototype;
+
+type FetchResponse = Extract<ClusterResponse, { type: MessageType.FETCH_SOCKETS_RESPONSE }>;
 
 /** Returns the channel to which the adapters of a namespace subscribe, in all workers. */
 export function channelOf(nsp: { name: string }, { key }: AdapterOptions): string {
@@ -28,7 +32,8 @@ export function localFirst<Class extends ClusterAdapterClass>(
   count: Count,
 ): Class {
   const { log } = connection;
-  const { requestsTimeout: timeout } = options;
+  const { requestsTimeout } = options;
+  const sendable = new SendableSockets(log.logger);
 
   return class extends Base {
     readonly #subscription: Subscription;
@@ -65,7 +70,12 @@ export function localFirst<Class extends ClusterAdapterClass>(
     override async fetchSockets(opts: BroadcastOptions) {
       if (opts.flags?.local) return local.fetchSockets.call(this, opts);
       connection.assertUp();
-      return super.fetchSockets({ ...opts, flags: { timeout, ...opts.flags } });
+      const { timeout = requestsTimeout } = opts.flags ?? {};
+      try {
+        return await super.fetchSockets({ ...opts, flags: { ...opts.flags, timeout } });
+      } catch (err) {
+        throw describeTimeout(err, `fetchSockets() in ${this.nsp.name}`, timeout);
+      }
     }
 
     override broadcastWithAck(...args: Parameters<Adapter['broadcastWithAck']>): void {
@@ -79,12 +89,17 @@ export function localFirst<Class extends ClusterAdapterClass>(
       this.#isLocal = false;
       if (isLocal) return 1;
       // This worker is counted as well.
-      await this.#subscription.settled(timeout);
-      return connection.count(channelOf(this.nsp, options), timeout, count);
+      await this.#subscription.settled(requestsTimeout);
+      return connection.count(channelOf(this.nsp, options), requestsTimeout, count);
+    }
+
+    override serverSideEmit(packet: unknown[]): Promise<void> {
+      assertSendable(packet);
+      return this.#serverSideEmit(packet);
     }
 
     /** Socket.IO ignores the returned promise. */
-    override async serverSideEmit(packet: unknown[]): Promise<void> {
+    async #serverSideEmit(packet: unknown[]): Promise<void> {
       const ack = packet.at(-1);
       try {
         if (typeof ack === 'function') connection.assertUp();
@@ -92,24 +107,40 @@ export function localFirst<Class extends ClusterAdapterClass>(
         (ack as (err: unknown, responses: unknown[]) => void)(err, []);
         return;
       }
-      await super.serverSideEmit(packet).catch((err) => log.logger.error(err));
+      const emit = () => super.serverSideEmit(packet);
+      await withTimeout(this, packet, requestsTimeout, emit).catch((err) => log.logger.error(err));
     }
 
     protected override async doPublish(message: ClusterMessage): Promise<string> {
-      const plain = encodable(message);
       const isRequest = 'data' in message && 'requestId' in message.data;
-      // In a namespace that was just created, a response would come before this worker has subscribed.
-      if (isRequest && this.#subscription.isSubscribing) await this.#subscription.settled(timeout);
-      return super.doPublish(plain);
+      try {
+        const plain = encodable(message);
+        // In a namespace that was just created, a response would come before this worker has subscribed.
+        if (isRequest && this.#subscription.isSubscribing) await this.#subscription.settled(requestsTimeout);
+        return await super.doPublish(plain);
+      } catch (err) {
+        // ClusterAdapter would only write it to its debug log.
+        log.unsendable(`a message to other workers in ${this.nsp.name} cannot be encoded`, err as Error);
+        throw err;
+      }
     }
 
     /** ClusterAdapter does not catch what encoding the data of its sockets throws. */
     protected override async doPublishResponse(requester: string, response: ClusterResponse): Promise<void> {
+      const send = async (sent: ClusterResponse) => super.doPublishResponse(requester, encodable(sent));
       try {
-        await super.doPublishResponse(requester, encodable(response));
+        await send(response).catch((err) => {
+          if (response.type !== MessageType.FETCH_SOCKETS_RESPONSE) throw err;
+          return send(this.#sendable(response));
+        });
       } catch (err) {
         log.unsendable('the response to another worker cannot be encoded', err as Error);
       }
+    }
+
+    #sendable(response: FetchResponse): ClusterResponse {
+      const { data } = response;
+      return { ...response, data: { ...data, sockets: sendable.of(this.nsp.name, data.sockets as FetchedSocket[]) } };
     }
 
     /** Publishes a message, unless it is for this worker alone. */

@@ -2,6 +2,7 @@
 // of them works. Failures are logged and never thrown.
 import type { Cluster, Redis } from 'ioredis';
 import { debug, type Logger, OutageLog } from './outage-log';
+import { Probe, type ProbeOptions } from './probe';
 import { type Count, Publisher, waitFor } from './publisher';
 import { Subscriber } from './subscriber';
 
@@ -28,8 +29,6 @@ interface Side {
   reset(): void;
 }
 
-/** How long Redis may leave a command unanswered, in ms. */
-export const PATIENCE = 10_000;
 /** How long closing waits for Redis, in ms. */
 const CLOSE_TIMEOUT = 1000;
 
@@ -39,29 +38,38 @@ export class RedisConnection {
   readonly publisher: Publisher;
   readonly subscriber: Subscriber;
   readonly #sides: Side[] = [];
+  readonly #probe: Probe;
   /** Called when the connection is closed. */
   readonly cleanups: Array<() => void> = [];
   #isClosed = false;
+  readonly #noAnswer: string;
   /** Attempts to connect since the subscriber was connected. */
   #attempts = 0;
 
-  /** @param patience - for tests */
   constructor(
     private readonly clients: Clients,
     logger: Logger,
-    patience = PATIENCE,
+    private readonly options: ProbeOptions,
   ) {
-    const { pub, sub, ownsPub, name, password } = clients;
-    this.log = new OutageLog(logger, name, password, () => this.up);
-    this.publisher = new Publisher(pub, this.log, patience, ownsPub);
-    this.subscriber = new Subscriber(this.log);
+    const { pub, sub, name, password } = clients;
+    const { healthTimeout } = options;
+    this.#noAnswer = `no answer for ${healthTimeout} ms`;
+    this.log = new OutageLog(logger, name, password, () => this.#confirmUp());
+    this.publisher = new Publisher(pub, this.log, healthTimeout, () => this.#renew(this.#noAnswer));
+    this.subscriber = new Subscriber(this.log, healthTimeout, () => this.#reconnect(this.clients.sub, this.#noAnswer));
     this.add(this.publisher, pub);
     this.add(this.subscriber, sub);
+    this.#probe = new Probe(this.publisher, this.subscriber, options, {
+      isConnected: () => this.#isConnected,
+      failed: (reason) => this.#renew(reason),
+      recovered: () => this.log.recovered(),
+    });
+    this.cleanups.push(() => this.#probe.stop());
   }
 
   /** Whether messages are sent and received. */
   get up(): boolean {
-    return this.#sides.every(({ up }) => up);
+    return this.#isConnected && this.#probe.isHealthy;
   }
 
   /** @throws {Error} if other workers cannot be asked */
@@ -78,13 +86,14 @@ export class RedisConnection {
 
   /**
    * Returns how many workers subscribe to a channel. Socket.IO does not catch an error, so the count is infinite if Redis does not
-   * answer within `timeout` ms, and the request of the caller ends by its own timeout.
+   * answer within `timeout` ms, and the request of the caller ends by its own timeout. The same if it counts none: this worker
+   * subscribes as well, so Redis has lost subscriptions.
    */
   async count(channel: string, timeout: number, command?: Count): Promise<number> {
     const unknown = Number.POSITIVE_INFINITY;
     if (!this.up) return unknown;
     try {
-      return (await waitFor(this.publisher.count(channel, command), timeout)) ?? unknown;
+      return (await waitFor(this.publisher.count(channel, command), timeout)) || unknown;
     } catch (err) {
       this.log.failed(err as Error);
       return unknown;
@@ -106,18 +115,53 @@ export class RedisConnection {
     await Promise.all((ownsPub ? [pub, sub] : [sub]).map(quit));
   }
 
+  /** Whether each client is connected and does its work. */
+  get #isConnected(): boolean {
+    return this.#sides.every(({ up }) => up);
+  }
+
+  /** Returns whether messages are sent and received. If that is unknown, it is found out, and `log.recovered` called again. */
+  #confirmUp(): boolean {
+    if (this.#isConnected && !this.#probe.isHealthy) this.#probe.send();
+    return this.up;
+  }
+
+  /** Replaces the connections, long before TCP gives up. With Sentinel, the new ones are to the current master. */
+  #renew(reason: string): void {
+    const { pub, sub } = this.clients;
+    for (const client of [pub, sub]) this.#reconnect(client, reason);
+  }
+
+  /** A client of egg-redis is left alone. */
+  #reconnect(client: Redis, reason: string): void {
+    if (this.#isClosed) return;
+    const { pub, ownsPub } = this.clients;
+    this.log.failed(new Error(reason));
+    if (client !== pub || ownsPub) reconnect(client);
+    else if (client.isCluster) this.publisher.reset();
+  }
+
   #listen(client: Redis, side: Side): void {
     const { pub, ownsPub } = this.clients;
+    let handshake: NodeJS.Timeout | undefined;
     const listeners: Record<string, (err: Error) => void> = {
+      connect: () => {
+        // ioredis waits for the answers to AUTH and INFO forever.
+        const check = () => client.status === 'connect' && this.#reconnect(client, this.#noAnswer);
+        handshake = setTimeout(() => setImmediate(check), this.options.healthTimeout).unref();
+      },
       ready: () => {
         debug('%s connected', side.constructor.name);
+        clearTimeout(handshake);
         if (side === this.subscriber) this.#attempts = 0;
         side.restore?.();
         this.log.recovered();
       },
       close: () => {
         debug('%s disconnected', side.constructor.name);
+        clearTimeout(handshake);
         side.reset();
+        this.#probe.reset();
         this.log.failed();
       },
       error: (err) => this.log.failed(err),
@@ -135,23 +179,37 @@ export class RedisConnection {
   #ended(client: Redis): void {
     const { sub, next } = this.clients;
     const ms = client === sub ? next?.delay(++this.#attempts) : undefined;
-    const reconnect = () => {
+    const connect = () => {
       if (next === undefined || this.#isClosed) return;
       this.clients.sub = next.sub();
       this.#listen(this.clients.sub, this.subscriber);
     };
-    if (typeof ms === 'number') setTimeout(reconnect, ms).unref();
+    if (typeof ms === 'number') setTimeout(connect, ms).unref();
     else this.log.failed(new Error('no connection, and no new attempt'), false);
   }
+}
+
+/** Closes the connections of a client, if it has any, and has it connect anew. */
+export function reconnect(client: Redis): void {
+  // In other states ioredis connects by itself; with Sentinel it would give up for good.
+  if (client.status !== 'ready' && client.status !== 'connect') return;
+  const nodes = nodesOf(client);
+  client.disconnect(true);
+  // The other side may never close it.
+  for (const node of nodes) node.stream?.destroy();
 }
 
 async function quit(client: Redis): Promise<void> {
   if (client.status === 'end') return;
   const ended = new Promise<true>((resolve) => client.once('end', () => resolve(true)));
-  const nodes = client.isCluster ? (client as unknown as Cluster).nodes() : [client];
+  const nodes = nodesOf(client);
   if (client.status === 'ready') client.quit().catch(() => {});
   else client.disconnect();
   if (await waitFor(ended, CLOSE_TIMEOUT)) return;
   client.disconnect();
   for (const node of nodes) node.stream?.destroy();
+}
+
+function nodesOf(client: Redis): Redis[] {
+  return client.isCluster ? (client as unknown as Cluster).nodes() : [client];
 }

@@ -7,9 +7,10 @@ import { configOf } from '../../config/config';
 import { adapterOptions, type RedisKind, type ResolvedRedis } from '../../config/redis';
 import { assertRedisAdapters, type CreateAdapter, guardServerSideEmit } from '../../internals/redis-adapters';
 import { hasClosed, unlessClosed } from '../../on-close';
+import { SendableSockets } from '../sendable';
 import { createClients } from './clients';
 import { shardedAdapter } from './cluster-adapter';
-import { PATIENCE, RedisConnection } from './connection';
+import { RedisConnection } from './connection';
 import { debug } from './outage-log';
 import { SafeRedisAdapter } from './redis-adapter';
 import { Reader, streamsAdapter } from './streams-adapter';
@@ -27,17 +28,27 @@ const BOOT_WAIT = 3000;
  */
 export function useRedis(app: Application, kind: RedisKind): { ready: Promise<void>; close(): Promise<void> } {
   assertRedisAdapters();
-  const { redis, generateId, init } = configOf(app);
-  const clients = createClients(app, redis as ResolvedRedis, kind);
-  const options = adapterOptions(redis as ResolvedRedis, clients.keyPrefix);
-  const { key, readCount } = options;
-  const connection = new RedisConnection(clients, app.coreLogger);
+  const { redis, generateId, init, requestsTimeout } = configOf(app);
+  const set = adapterOptions(redis as ResolvedRedis, requestsTimeout);
+  const { readCount, healthTimeout } = set;
+  const clients = createClients(app, redis as ResolvedRedis, kind, healthTimeout);
+  const key = clients.keyPrefix + set.key;
+  const options = { ...set, key };
+  const connection = new RedisConnection(clients, app.coreLogger, {
+    key,
+    healthTimeout,
+    sharded: kind === 'redis-sharded',
+  });
   const creators: Record<RedisKind, () => (nsp: Namespace, subscription: Subscription) => Adapter> = {
-    redis: () => (nsp, subscription) => new SafeRedisAdapter(nsp, subscription, connection, options),
+    redis: () => {
+      const sendable = new SendableSockets(app.coreLogger);
+      return (nsp, subscription) => new SafeRedisAdapter(nsp, subscription, connection, options, sendable);
+    },
     'redis-sharded': () => shardedAdapter(connection, options, generateId !== undefined || init.allowEIO3 === true),
     'redis-streams': () => {
-      const reader = new Reader(clients.reader as Redis, { name: key, count: readCount }, connection.log, PATIENCE);
-      connection.add(reader, clients.reader as Redis);
+      const client = clients.reader as Redis;
+      const reader = new Reader(client, { name: key, count: readCount }, connection.log, healthTimeout);
+      connection.add(reader, client);
       connection.cleanups.push(() => reader.close());
       const Base = streamsAdapter(connection, reader, options);
       const { recoveryDuration: ms } = app.io;
@@ -55,7 +66,7 @@ export function useRedis(app: Application, kind: RedisKind): { ready: Promise<vo
     delayClients(nsp, subscription, options.requestsTimeout);
     return adapter;
   } as CreateAdapter;
-  app.io.adapter(AnyAdapter);
+  app.io.installAdapter(AnyAdapter);
   return { ready: connection.settled(BOOT_WAIT), close: () => connection.close() };
 }
 

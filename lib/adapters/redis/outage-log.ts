@@ -14,12 +14,27 @@ const CALM = 5000;
 /** The errors of ioredis for a command whose connection is lost. */
 const NO_CONNECTION = /^(Stream isn't writeable|Connection is closed)/;
 const LOST = 'connection lost';
+/** The error of ioredis after each round through the Sentinels, also if it was to none of them. */
+const SENTINELS = /^All sentinels are unreachable\. Retrying from scratch after \d+ms\.( Last error: )?/;
 /** The errors of a Redis before 7.0 for the commands of sharded channels. */
 const TOO_OLD = /^ERR unknown (command|subcommand) .*(s(un)?subscribe|spublish|shardnumsub)/i;
 const SHARDED = "config.io.adapter 'redis-sharded' needs Redis 7.0 or later";
 /** The error of a node of a Redis Cluster for a client that does not know the other nodes. */
 const CROSS_SLOT = /^CROSSSLOT /;
 export const IN_CLUSTER = 'it is a node of a Redis Cluster: set config.io.redis.cluster = true, and nodes';
+
+/** The error of a command that the rights of the user do not allow. */
+const NO_PERMISSION = /^NOPERM /;
+const ACL = 'docs/cluster.md of egg-socket.io names the rights that the user of Redis needs';
+/** How many channels of a refused command are logged. */
+const MAX_CHANNELS = 3;
+
+/** An error of ioredis. */
+type CommandError = Error & {
+  code?: string;
+  lastNodeError?: Error;
+  command?: { name: string; args: unknown[] };
+};
 
 /** Logs outages. No line contains the password. */
 export class OutageLog {
@@ -56,14 +71,15 @@ export class OutageLog {
     if (this.#closed) return;
     this.#settle(true);
     this.#calm.refresh();
-    const reason = err ? this.#reason(err) : LOST;
+    const reason = err ? this.#reason(err).replace(/\.$/, '') : LOST;
+    if (reason === '') return;
     debug('%s failed: %s', this.name, reason);
     this.#reasons ??= new Set();
     const { size } = this.#reasons;
     if (this.#reasons.has(reason) || size >= MAX_REASONS || (reason === LOST && size > 0)) return;
     this.#reasons.add(reason);
     const effect = 'Broadcasts reach the clients of this worker only';
-    const until = retries ? ', until a new attempt to connect succeeds' : '';
+    const until = retries && !NO_PERMISSION.test(reason) ? ', until a new attempt to connect succeeds' : '';
     this.logger.error(`[egg-socket.io] Redis ${this.name}: ${reason}. ${effect}${until}`);
   }
 
@@ -104,14 +120,25 @@ export class OutageLog {
   }
 
   /** Returns the message alone: the error of a failed command has its arguments, and those of AUTH are the password. */
-  #reason(err: Error & { code?: string; lastNodeError?: Error }): string {
+  #reason(err: CommandError): string {
     if (NO_CONNECTION.test(err.message)) return LOST;
     if (TOO_OLD.test(err.message)) return `${err.message.split(',', 1)[0]}: ${SHARDED}`;
     if (CROSS_SLOT.test(err.message)) return IN_CLUSTER;
+    if (SENTINELS.test(err.message))
+      return err.message.replace(SENTINELS, (_, last) => (last ? 'no Sentinel answers: ' : ''));
+    if (NO_PERMISSION.test(err.message) && err.command) return `${err.message}: ${shown(err.command)}. ${ACL}`;
     // The reason why no node of a Redis Cluster can be reached.
     if (err.lastNodeError) return this.#reason(err.lastNodeError);
     // If a host has several addresses, the error of all attempts has no message.
     const reason = err.message || err.code || err.name;
     return this.password ? reason.replaceAll(this.password, '***') : reason;
   }
+}
+
+/** Returns a command and its channels or its key, without a message. */
+function shown({ name, args }: { name: string; args: unknown[] }): string {
+  const channels = /subscribe$/.test(name) ? args : args.slice(0, 1);
+  const rest = channels.length - MAX_CHANNELS;
+  const more = rest > 0 ? ` and ${rest} others` : '';
+  return `${name.toUpperCase()} ${channels.slice(0, MAX_CHANNELS).join(' ')}${more}`;
 }

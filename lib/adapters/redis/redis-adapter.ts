@@ -2,7 +2,9 @@
 import type { Namespace } from 'socket.io';
 import { Adapter, type BroadcastOptions } from 'socket.io-adapter';
 import type { AdapterOptions } from '../../config/redis';
-import { convertMessages, LibraryRedisAdapter } from '../../internals/redis-adapters';
+import { describeEmitTimeout, describeTimeout } from '../../internals/adapters';
+import { convertMessages, LibraryRedisAdapter, REMOTE_FETCH } from '../../internals/redis-adapters';
+import { assertSendable, type SendableSockets } from '../sendable';
 import type { RedisConnection } from './connection';
 import type { Subscription } from './subscriber';
 
@@ -10,6 +12,7 @@ import type { Subscription } from './subscriber';
 export class SafeRedisAdapter extends LibraryRedisAdapter {
   readonly #connection: RedisConnection;
   readonly #subscription: Subscription;
+  readonly #sendable: SendableSockets;
   /** Whether the latest `broadcastWithAck` was for this worker alone. */
   #isLocal = false;
 
@@ -18,11 +21,15 @@ export class SafeRedisAdapter extends LibraryRedisAdapter {
     subscription: Subscription,
     connection: RedisConnection,
     { key, requestsTimeout }: AdapterOptions,
+    sendable: SendableSockets,
   ) {
     super(nsp, connection.publisher, subscription, { key, requestsTimeout });
     this.#connection = connection;
     this.#subscription = subscription;
-    convertMessages(this);
+    this.#sendable = sendable;
+    convertMessages(this, (err) =>
+      connection.log.unsendable(`an acknowledgement of a client of ${nsp.name} cannot be encoded`, err),
+    );
   }
 
   // RedisAdapter does the next three on the sockets of this worker when Redis sends the message back: after later broadcasts, and never in
@@ -45,12 +52,19 @@ export class SafeRedisAdapter extends LibraryRedisAdapter {
 
   override async fetchSockets(opts: BroadcastOptions) {
     if (!opts.flags?.local) this.#connection.assertUp();
-    return super.fetchSockets(opts);
+    return super.fetchSockets(opts).catch((err) => this.#describe(err, 'fetchSockets()'));
   }
 
   override async allRooms(): Promise<Set<string>> {
     this.#connection.assertUp();
-    return super.allRooms();
+    return super.allRooms().catch((err) => this.#describe(err, 'allRooms()'));
+  }
+
+  /** RedisAdapter would ignore that the arguments cannot be encoded, and never call the acknowledgement. */
+  override serverSideEmit(packet: unknown[]): void {
+    assertSendable(packet);
+    describeEmitTimeout(this.nsp.name, packet, this.requestsTimeout);
+    super.serverSideEmit(packet);
   }
 
   override broadcastWithAck(...args: Parameters<Adapter['broadcastWithAck']>): void {
@@ -71,6 +85,43 @@ export class SafeRedisAdapter extends LibraryRedisAdapter {
   /** Ignores the messages of this worker: done again, they would undo what was done since. */
   protected override async onrequest(channel: Buffer, message: Buffer): Promise<void> {
     const own = `{"uid":"${this.uid}","type":`;
-    if (message.toString('latin1', 0, own.length) !== own) await super.onrequest(channel, message);
+    if (message.toString('latin1', 0, own.length) === own) return;
+    try {
+      await super.onrequest(channel, message);
+    } catch (err) {
+      const request = fetchRequestOf(message);
+      if (request === undefined) throw err;
+      await this.#respondTo(request);
+    }
+  }
+
+  #describe(err: unknown, request: string): never {
+    throw describeTimeout(err, `${request} in ${this.nsp.name}`, this.requestsTimeout);
+  }
+
+  /** Responds to `fetchSockets()` of another worker with what can be sent. RedisAdapter has failed to encode it. */
+  async #respondTo(request: FetchRequest): Promise<void> {
+    const { rooms, except } = request.opts;
+    const found = await Adapter.prototype.fetchSockets.call(this, { rooms: new Set(rooms), except: new Set(except) });
+    const all = found.map(({ id, handshake, rooms, data }) => ({ id, handshake, rooms: [...rooms], data }));
+    const sockets = this.#sendable.of(this.nsp.name, all);
+    this.publishResponse(request, JSON.stringify({ requestId: request.requestId, sockets }));
+  }
+}
+
+/** The request of `fetchSockets()`. */
+interface FetchRequest {
+  readonly type: number;
+  readonly requestId: string;
+  readonly opts: { rooms: string[]; except: string[] };
+}
+
+function fetchRequestOf(message: Buffer): FetchRequest | undefined {
+  try {
+    const request = JSON.parse(message.toString()) as FetchRequest;
+    const isFetch = request.type === REMOTE_FETCH && [request.opts.rooms, request.opts.except].every(Array.isArray);
+    return isFetch ? request : undefined;
+  } catch {
+    return undefined;
   }
 }

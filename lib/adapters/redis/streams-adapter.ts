@@ -6,7 +6,7 @@ import type { Namespace } from 'socket.io';
 import type { AdapterOptions } from '../../config/redis';
 import { type EntryFields, type OpenStreamsAdapter, RedisStreamsAdapter } from '../../internals/redis-adapters';
 import { channelOf, localFirst } from './cluster-adapter';
-import type { RedisConnection } from './connection';
+import { type RedisConnection, reconnect } from './connection';
 import { debug, type OutageLog } from './outage-log';
 import { Commands } from './publisher';
 import type { Listener, Subscription } from './subscriber';
@@ -52,8 +52,8 @@ export function streamsAdapter(
 /** An entry of the stream: its id, and its fields and values in turn. */
 export type Entry = [id: string, fields: string[]];
 
-/** How long Redis waits for an entry before it answers that there is none, in ms. */
-const BLOCK = 5000;
+/** The longest time that Redis waits for an entry before it answers that there is none, in ms. */
+const MAX_BLOCK = 5000;
 /** After a failure the reader waits that many ms. */
 const RETRY = 1000;
 /** How often `reach` checks the position, and for how long, in ms. */
@@ -69,22 +69,29 @@ export class Reader {
   #up = false;
   #closed = false;
   readonly #commands: Commands;
+  /** How long Redis waits for an entry, in ms. */
+  readonly #block: number;
 
   /**
    * @param stream - its name, and how many entries are read at once
-   * @param patience - how long Redis may take longer than `BLOCK`, in ms
+   * @param healthTimeout - how long Redis may leave a command unanswered, in ms
    */
   constructor(
     private readonly client: Redis,
     private readonly stream: { name: string; count: number },
     private readonly log: OutageLog,
-    patience: number,
+    healthTimeout: number,
   ) {
-    this.#commands = new Commands(BLOCK + patience, (isSilent) => isSilent && client.disconnect(true));
+    this.#block = Math.min(MAX_BLOCK, Math.ceil(healthTimeout / 2));
+    this.#commands = new Commands(healthTimeout, (isSilent) => {
+      if (!isSilent) return log.recovered();
+      log.failed(new Error(`no answer for ${healthTimeout} ms`));
+      reconnect(client);
+    });
   }
 
   get up(): boolean {
-    return this.client.status === 'ready' && this.#up;
+    return this.client.status === 'ready' && this.#up && !this.#commands.isSilent;
   }
 
   /** Calls a function with each entry until the reader is closed. What it throws is logged: anybody can add any entry. */
@@ -108,7 +115,7 @@ export class Reader {
       try {
         if (client.status !== 'ready') await new Promise<void>((resolve) => client.once('ready', resolve));
         if (!this.#up) await this.#begin();
-        const args = ['COUNT', stream.count, 'BLOCK', BLOCK, 'STREAMS', stream.name, this.#read] as const;
+        const args = ['COUNT', stream.count, 'BLOCK', this.#block, 'STREAMS', stream.name, this.#read] as const;
         const entries = (await this.#commands.wait(client.xread(...args)))?.[0]?.[1] ?? [];
         this.#read = entries.at(-1)?.[0] ?? this.#read;
         if (entries.length > 0) return entries;

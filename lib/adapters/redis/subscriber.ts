@@ -13,7 +13,7 @@ const EVENTS = { subscribe: 'messageBuffer', psubscribe: 'pmessageBuffer', ssubs
 const COMMANDS = Object.keys(EVENTS) as Command[];
 /** If unsubscribing fails, the connection is lost, and the subscription with it. */
 const ignore = () => {};
-/** A Redis Cluster that refuses is asked again after that many ms. */
+/** If Redis refuses a channel, it is asked again after that many ms. */
 const RETRY = 1000;
 /** How many channels one command has at most: the worker handles the clients of other namespaces between two answers. */
 const MAX_CHANNELS = 1000;
@@ -43,16 +43,36 @@ export class Subscriber {
     psubscribe: new Map<string, Subscription[]>(),
     ssubscribe: new Map<string, Subscription[]>(),
   };
-  readonly #commands = new Commands();
+  readonly #commands: Commands;
   /** The batches that are not sent yet. */
   readonly #batches: Batch[] = [];
   #isSending = false;
   #isSubscribed = false;
+  #retry: NodeJS.Timeout | undefined;
 
-  constructor(private readonly log: OutageLog) {}
+  /**
+   * @param patience - how long Redis may leave a subscription unconfirmed, in ms
+   * @param silent - called if it does
+   */
+  constructor(
+    private readonly log: OutageLog,
+    patience: number,
+    silent: () => void,
+  ) {
+    this.#commands = new Commands(patience, (isSilent) => (isSilent ? silent() : log.recovered()));
+  }
 
   get up(): boolean {
-    return this.#client.status === 'ready' && this.#isSubscribed;
+    return this.#client.status === 'ready' && this.#isSubscribed && !this.#commands.isSilent;
+  }
+
+  get isCluster(): boolean {
+    return this.#client.isCluster;
+  }
+
+  /** The sharded channels that are subscribed to. */
+  get sharded(): Iterable<string> {
+    return this.#subscriptions.ssubscribe.keys();
   }
 
   /** Returns a subscription without channels. */
@@ -97,16 +117,14 @@ export class Subscriber {
   }
 
   async restore(): Promise<void> {
-    const { status, isCluster } = this.#client;
-    if (status !== 'ready') return;
+    if (this.#client.status !== 'ready') return;
     try {
-      await Promise.all(COMMANDS.map((command) => this.#send(command, [...this.#subscriptions[command].keys()])));
+      const sent = COMMANDS.map((command) => this.#send(command, [...this.#subscriptions[command].keys()]));
+      await this.#commands.wait(Promise.all(sent));
       this.#isSubscribed = true;
       this.log.recovered();
     } catch (err) {
-      this.log.failed(err as Error);
-      // The connection to a Redis Cluster stays, and a node may not have seen yet that the others are back.
-      if (isCluster) setTimeout(() => this.restore(), RETRY).unref();
+      this.#refused(err as Error);
     }
   }
 
@@ -144,14 +162,15 @@ export class Subscriber {
     // Some may have been removed since. Without a connection, `restore` subscribes later.
     const channels = added.filter((channel) => this.#subscriptions[command].has(channel));
     if (channels.length === 0 || this.#client.status !== 'ready') return;
-    try {
-      await this.#commands.wait(this.#send(command, channels));
-    } catch (err) {
-      // Redis refuses the whole command although it refuses one channel.
-      const isRefused = (err as Error).name === 'ReplyError' && channels.length > 1;
-      if (isRefused) await Promise.all(channels.map((channel) => this.#sendBatch(command, [channel])));
-      else this.log.failed(err as Error);
-    }
+    await this.#commands.wait(this.#send(command, channels)).catch((err) => this.#refused(err));
+  }
+
+  /** The connection stays: the rights of the user may change, and a node of a Redis Cluster may see later that the others are back. */
+  #refused(err: Error): void {
+    this.log.failed(err);
+    this.#isSubscribed = false;
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => this.restore(), RETRY).unref();
   }
 
   async #undo(command: Command, channels: string[]): Promise<unknown> {
@@ -161,9 +180,9 @@ export class Subscriber {
   async #send(command: Command, channels: string[]): Promise<void> {
     const client = this.#client;
     if (command !== 'ssubscribe' || !client.isCluster) {
-      const sent: Array<Promise<unknown>> = [];
+      const sent: Array<Promise<void>> = [];
       for (let n = 0; n < channels.length; n += MAX_CHANNELS) {
-        sent.push(client[command](...channels.slice(n, n + MAX_CHANNELS)));
+        sent.push(this.#sendTogether(command, channels.slice(n, n + MAX_CHANNELS)));
       }
       await Promise.all(sent);
       return;
@@ -172,6 +191,19 @@ export class Subscriber {
     // it as well. It keeps a channel twice that it gets twice, so we unsubscribe before.
     for (const channel of channels) this.#undo('ssubscribe', [channel]).catch(ignore);
     await Promise.all(channels.map((channel) => client.ssubscribe(channel)));
+  }
+
+  async #sendTogether(command: Command, channels: string[]): Promise<void> {
+    const client = this.#client;
+    try {
+      await client[command](...channels);
+    } catch (err) {
+      // Redis refuses the whole command although it refuses one channel.
+      if ((err as Error).name === 'ReplyError' && channels.length > 1) {
+        await Promise.all(channels.map((channel) => client[command](channel).catch(ignore)));
+      }
+      throw err;
+    }
   }
 
   /** Anybody can publish anything on the channels. A message that an adapter cannot read must not end the process. */

@@ -144,7 +144,10 @@ export function asks(world: () => World, { tellOthers, binaryAnswers }: Unable):
 
     it('should fail with the answers received so far if a worker does not answer: serverSideEmitWithAck', async () => {
       const [outcome] = (await silence) ?? [];
-      assert.equal(outcome?.error, 'timeout reached: only 1 responses received out of 2');
+      assert.equal(
+        outcome?.error,
+        "timeout reached: only 1 responses received out of 2: serverSideEmit('pid of all but') in /, after 5000 ms",
+      );
       assert.deepEqual(outcome?.responses, world().pids.slice(2));
     });
   });

@@ -1,0 +1,250 @@
+// `config.io.compat`: Socket.IO 2's server API on Socket.IO 4. Each name that is used is logged once and counted. It is loaded only if the
+// option is set.
+import type { Namespace, Socket } from 'socket.io';
+import type { Adapter } from 'socket.io-adapter';
+import { extend, isParent, replaceCollection, withAdapters } from '../internals/compat';
+import { connectingSockets, socketWithId } from '../internals/namespaces';
+import { indexed } from './indexed';
+import { keptRooms } from './kept-rooms';
+import type { Origins, OriginsValue } from './origins';
+import { CURES, DOCS, type RemovedName } from './removed';
+
+type Callback<T = void> = (err: unknown, result?: T) => void;
+type Room = string;
+/** What `nsp.in(room)` returns. */
+type Operator = ReturnType<Namespace['in']>;
+
+/** Socket.IO 2's server API of one application. */
+export class Compat {
+  /** The members of sockets: `rooms`, `json`, and `to()` whose rooms are kept. */
+  readonly socketMembers: PropertyDescriptorMap;
+  readonly #counts = new Map<RemovedName, number>();
+  readonly #ofNamespace: PropertyDescriptorMap;
+  readonly #ofAdapter: PropertyDescriptorMap;
+  readonly #ofOperator: PropertyDescriptorMap;
+
+  constructor(
+    private readonly log: { warn(message: string): void },
+    private readonly origins: Origins,
+  ) {
+    this.socketMembers = this.#socketMembers();
+    this.#ofOperator = this.#operatorMembers();
+    this.#ofAdapter = this.#adapterMembers();
+    this.#ofNamespace = this.#namespaceMembers();
+    if (origins.value !== undefined) this.use('init.origins');
+  }
+
+  /** How often each name was used. */
+  counts(): Record<string, number> {
+    return Object.fromEntries(this.#counts);
+  }
+
+  /** Adds the members to a namespace and to its adapter. */
+  addTo(nsp: Namespace): void {
+    if (isParent(nsp)) return;
+    extend(nsp, this.#ofNamespace);
+    replaceCollection(nsp, 'sockets', (sockets) =>
+      indexed(
+        sockets,
+        (id) => sockets.get(id as string),
+        () => this.use('nsp.sockets[id]'),
+      ),
+    );
+    this.#addToAdapter(nsp.adapter);
+  }
+
+  /** `io.origins()`: sets which origins may connect, or returns them. */
+  setOrigins(value: OriginsValue | undefined): OriginsValue {
+    this.use('io.origins()');
+    if (value !== undefined) this.origins.value = value;
+    return this.origins.value ?? '*:*';
+  }
+
+  /** Counts the use of a name, and logs the first one. */
+  use(name: RemovedName): void {
+    const count = this.#counts.get(name) ?? 0;
+    this.#counts.set(name, count + 1);
+    if (count > 0) return;
+    this.log.warn(
+      `[egg-socket.io] ${name} of Socket.IO 2 is used, which config.io.compat provides: write ${CURES[name]}. See ${DOCS}`,
+    );
+  }
+
+  #addToAdapter(adapter: Adapter): void {
+    extend(adapter, this.#ofAdapter);
+    const { rooms, sids } = adapter;
+    const room = (name: unknown) => {
+      const ids = rooms.get(name as Room) ?? new Set();
+      return { sockets: objectOf(ids, () => true), length: ids.size };
+    };
+    replaceCollection(adapter, 'rooms', () => indexed(rooms, room, () => this.use('adapter.rooms[room]')));
+    const roomsOf = (id: unknown) => objectOf(sids.get(id as string) ?? [], () => true);
+    replaceCollection(adapter, 'sids', () => indexed(sids, roomsOf, () => this.use('adapter.sids[id]')));
+  }
+
+  #namespaceMembers(): PropertyDescriptorMap {
+    const compat = this;
+    const select = (name: 'in' | 'to' | 'except') =>
+      method(function (this: Namespace, room: Room | Room[]) {
+        return extend(original(this, name).call(this, room), compat.#ofOperator);
+      });
+    return {
+      in: select('in'),
+      to: select('to'),
+      except: select('except'),
+      connected: {
+        configurable: true,
+        get(this: Namespace) {
+          compat.use('nsp.connected');
+          return objectOf(this.sockets.keys(), (id) => this.sockets.get(id));
+        },
+      },
+      clients: method(function (this: Namespace, callback: Callback<string[]>) {
+        compat.use('nsp.clients()');
+        answer(callback, idsOf(this));
+        return this;
+      }),
+      ...withAdapters((adapter) => compat.#addToAdapter(adapter)),
+    };
+  }
+
+  /** What `nsp.in(room)` returns has `clients()`, also after more calls of `in()`, `to()` and `except()`. */
+  #operatorMembers(): PropertyDescriptorMap {
+    const compat = this;
+    const select = (name: 'in' | 'to' | 'except') =>
+      method(function (this: Operator, room: Room | Room[]) {
+        return extend(original(this, name).call(this, room), compat.#ofOperator);
+      });
+    return {
+      in: select('in'),
+      to: select('to'),
+      except: select('except'),
+      clients: method(function (this: Operator, callback: Callback<string[]>) {
+        compat.use('nsp.in(room).clients()');
+        answer(callback, idsOf(this));
+        return this;
+      }),
+    };
+  }
+
+  #adapterMembers(): PropertyDescriptorMap {
+    const compat = this;
+    /** Acts on a socket of this worker at once, also while its client is being admitted; on one of another worker by the adapter. */
+    const remote = (
+      name: RemovedName,
+      act: (socket: Socket, arg: never) => unknown,
+      actRemote: (sockets: Operator, arg: never) => void,
+    ) =>
+      method(function (this: Adapter, id: string, arg: unknown, callback?: Callback) {
+        compat.use(name);
+        const nsp = this.nsp as Namespace;
+        const socket = socketWithId(nsp, id);
+        const done = socket ? act(socket, arg as never) : actRemote(nsp.in(id), arg as never);
+        answer(
+          callback,
+          Promise.resolve(done).then(() => undefined),
+        );
+      });
+    return {
+      clients: method(function (this: Adapter, ...args: [Callback<string[]>] | [Room[], Callback<string[]>]) {
+        compat.use('adapter.clients()');
+        const rooms = (args.length > 1 ? args[0] : undefined) as Room[] | undefined;
+        answer(args.at(-1) as Callback<string[]>, clientsOf(this, rooms ?? []));
+      }),
+      remoteJoin: remote(
+        'adapter.remoteJoin()',
+        (socket, room: Room) => socket.join(room),
+        (sockets, room: Room) => sockets.socketsJoin(room),
+      ),
+      remoteLeave: remote(
+        'adapter.remoteLeave()',
+        (socket, room: Room) => socket.leave(room),
+        (sockets, room: Room) => sockets.socketsLeave(room),
+      ),
+      remoteDisconnect: remote(
+        'adapter.remoteDisconnect()',
+        (socket, close: boolean) => void socket.disconnect(close),
+        (sockets, close: boolean) => sockets.disconnectSockets(close),
+      ),
+      allRooms: method(function (this: Adapter & { allRooms?(): Promise<Set<Room>> }, callback?: Callback<Room[]>) {
+        if (typeof callback !== 'function') return allRooms(this);
+        compat.use('adapter.allRooms(callback)');
+        answer(
+          callback,
+          allRooms(this).then((rooms) => [...rooms]),
+        );
+        return undefined;
+      }),
+    };
+  }
+
+  #socketMembers(): PropertyDescriptorMap {
+    const compat = this;
+    return {
+      ...keptRooms(() => this.use('socket.to(room); socket.emit()')),
+      rooms: {
+        configurable: true,
+        get(this: Socket) {
+          const rooms = this.nsp.adapter.socketRooms(this.id) ?? new Set();
+          return indexed(
+            rooms,
+            (room) => room,
+            () => compat.use('socket.rooms[room]'),
+          );
+        },
+      },
+      json: {
+        configurable: true,
+        get(this: Socket) {
+          compat.use('socket.json');
+          return this;
+        },
+      },
+    };
+  }
+}
+
+function method(value: unknown): PropertyDescriptor {
+  return { configurable: true, writable: true, value };
+}
+
+/** Returns a member of Socket.IO's own class, which a member of the same name hides. */
+// biome-ignore lint/suspicious/noExplicitAny: its type is that of any member
+function original(object: object, name: string): any {
+  return Object.getPrototypeOf(Object.getPrototypeOf(object))[name];
+}
+
+/** Returns an object without a prototype: any name may be an id or a room. */
+function objectOf<T>(keys: Iterable<string>, value: (key: string) => T): Record<string, T> {
+  const object: Record<string, T> = Object.create(null);
+  for (const key of keys) object[key] = value(key);
+  return object;
+}
+
+/** Calls a callback in a later tick, with the result or with the error. Without a callback an error is dropped, as in Socket.IO 2. */
+function answer<T>(callback: Callback<T> | undefined, result: Promise<T>): void {
+  const call = (...args: Parameters<Callback<T>>) => callback && process.nextTick(callback, ...args);
+  result.then((value) => (value === undefined ? call(null) : call(null, value)), call);
+}
+
+async function idsOf(sockets: Pick<Namespace, 'fetchSockets'>): Promise<string[]> {
+  return (await sockets.fetchSockets()).map(({ id }) => id);
+}
+
+/** Returns the ids of all workers' clients in rooms, with those of this worker that are being admitted. */
+async function clientsOf(adapter: Adapter, rooms: Room[]): Promise<string[]> {
+  const nsp = adapter.nsp as Namespace;
+  const connecting = Array.from(connectingSockets(nsp))
+    .filter(({ id }) => rooms.length === 0 || rooms.some((room) => adapter.rooms.get(room)?.has(id)))
+    .map(({ id }) => id);
+  const ids = await idsOf(rooms.length > 0 ? nsp.in(rooms) : nsp);
+  return [...new Set([...ids, ...connecting])];
+}
+
+/** Returns the rooms of all workers. Only the adapter 'redis' has a method for that. */
+async function allRooms(adapter: Adapter & { allRooms?(): Promise<Set<Room>> }): Promise<Set<Room>> {
+  const own = original(adapter, 'allRooms');
+  if (typeof own === 'function') return own.call(adapter);
+  const sockets = await (adapter.nsp as Namespace).fetchSockets();
+  return new Set([...adapter.rooms.keys(), ...sockets.flatMap((socket) => [...socket.rooms])]);
+}

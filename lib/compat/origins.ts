@@ -1,0 +1,74 @@
+// `init.origins` and `io.origins()` of Socket.IO 2: which pages may connect, over HTTP and by WebSocket.
+import type { IncomingMessage } from 'node:http';
+
+/** A function of the application that checks an origin. */
+type CheckOrigin = (origin: string, callback: (err: unknown, success?: boolean) => void) => void;
+
+/** `init.origins`: `'*:*'`, a list separated by spaces, an array, or a function. */
+export type OriginsValue = string | string[] | CheckOrigin;
+
+type Callback = (err: unknown, isAllowed: boolean) => void;
+type Headers = Pick<IncomingMessage, 'headers'>;
+
+/** The allowed origins of a server. All are allowed until some are set. */
+export class Origins {
+  value: OriginsValue | undefined;
+
+  constructor(value: OriginsValue | undefined) {
+    this.value = value;
+  }
+
+  /** Whether a request may connect, as Socket.IO 2.5 decides it. */
+  check({ headers }: Headers, callback: Callback): void {
+    const { value } = this;
+    const given = headers.origin ?? headers.referer;
+    const origin = given === undefined || given === 'null' ? '*' : given;
+    if (typeof value === 'function') {
+      value(origin, (err, success) => callback(err, !err && success === true));
+      return;
+    }
+    callback(null, value === undefined || allows(value, origin));
+  }
+}
+
+function allows(value: string | string[], origin: string): boolean {
+  const allowed = (Array.isArray(value) ? value : value.split(' ')).map(String);
+  if (allowed.includes('*:*')) return true;
+  let url: URL;
+  try {
+    url = new URL(origin);
+  } catch {
+    return false;
+  }
+  const { protocol, hostname } = url;
+  const port = url.port || (protocol === 'https:' ? '443' : '80');
+  const forms = [`${protocol}//${hostname}:${port}`, `${hostname}:${port}`, `${hostname}:*`, `*:${port}`];
+  return forms.some((form) => allowed.includes(form));
+}
+
+type AllowRequest = (
+  req: IncomingMessage,
+  callback: (err: string | null | undefined, success: boolean) => void,
+) => void;
+
+/** Returns an `init.allowRequest` that checks the origin, then calls that of the application. */
+export function allowRequest(origins: Origins, next: AllowRequest | undefined): AllowRequest {
+  return (req, callback) => {
+    origins.check(req, (err, isAllowed) => {
+      if (err || !isAllowed) callback('the origin is not allowed by origins', false);
+      else if (next) next(req, callback);
+      else callback(null, true);
+    });
+  };
+}
+
+/** Returns an `init.cors` that sends the headers to the allowed origins, once origins are set. */
+export function corsOf(origins: Origins) {
+  return (
+    req: Headers,
+    callback: (err: Error | null, options: { origin: boolean; credentials: boolean }) => void,
+  ): void => {
+    if (origins.value === undefined) callback(null, { origin: false, credentials: false });
+    else origins.check(req, (err, isAllowed) => callback(null, { origin: !err && isAllowed, credentials: true }));
+  };
+}
