@@ -62,6 +62,7 @@ describe('config.io.redis', () => {
     ['an array of servers', [{ host: 'h', auth_pass: 'secret' }], /config\.io\.redis is '\[…\]'; allowed: an object/],
     ['a host that is no name', { host: 1 }, /config\.io\.redis\.host is 1; allowed: a string/],
     ['an empty host', { host: '' }, /config\.io\.redis\.host is ''/],
+    ['a prefix that is none', { keyPrefix: 5 }, /config\.io\.redis\.keyPrefix is 5; allowed: a string/],
     ['a port that is none', { port: 'six' }, /config\.io\.redis\.port is 'six'; allowed: a port number/],
     ['port 0', { port: 0 }, /config\.io\.redis\.port is 0/],
     ['a port too high', { port: 65536 }, /config\.io\.redis\.port is 65536/],

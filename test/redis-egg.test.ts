@@ -102,6 +102,22 @@ describe('redis with egg-redis', () => {
     });
   }
 
+  for (const adapter of ['redis', 'redis-sharded', 'redis-streams'] as const) {
+    it(`should put the keyPrefix of that client before the key: ${adapter}`, async () => {
+      const [one, two] = ['one:', 'two:'].map((keyPrefix) => ({ client: { ...settings, keyPrefix } }));
+      const [a, b] = [await startWith(one!, 'default', adapter), await startWith(one!, 'default', adapter)];
+      const other = await startWith(two!, 'default', adapter);
+      await flows(a, b);
+      await flows(b, a);
+      await a.connect();
+      await other.connect();
+      assert.equal((await b.app.io.fetchSockets()).length, 1);
+      assert.equal((await other.app.io.fetchSockets()).length, 1);
+      const kind = adapter === 'redis-sharded' ? 'SHARDCHANNELS' : 'CHANNELS';
+      for (const name of await redis.command('PUBSUB', kind)) assert.match(name, /^(one|two):socket\.io/);
+    });
+  }
+
   it('should connect a client that waits for its first command', async () => {
     const lazy = { client: { ...settings, lazyConnect: true, weakDependent: true } };
     const a = await startWith(lazy, 'default');

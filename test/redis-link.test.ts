@@ -40,13 +40,14 @@ describe('the connection to redis', () => {
       { key: 'test', healthTimeout: HEALTH_TIMEOUT },
     );
     const heard: string[] = [];
-    made.subscriber.on('messageBuffer', (channel, message) => {
+    const subscription = made.subscriber.open();
+    subscription.on('messageBuffer', (channel, message) => {
       if (String(channel) === 'channel') heard.push(String(message));
     });
-    made.subscriber.subscribe(['channel']);
+    subscription.subscribe(['channel']);
     await made.settled(5000);
     opened.push(made);
-    return { link: made, pub, sub, log, heard };
+    return { link: made, subscription, pub, sub, log, heard };
   }
 
   for (const ownsPub of [true, false]) {
@@ -101,12 +102,12 @@ describe('the connection to redis', () => {
   });
 
   it('should subscribe and unsubscribe in an outage', async () => {
-    const { link: made } = await link();
+    const { link: made, subscription } = await link();
     await redis.kill();
     await until('the outage is noticed', () => !made.up);
-    made.subscriber.subscribe(['new']);
-    made.subscriber.unsubscribe(['channel']);
-    made.subscriber.psubscribe('pattern*');
+    subscription.subscribe(['new']);
+    subscription.unsubscribe(['channel']);
+    subscription.psubscribe('pattern*');
     await redis.start();
     await until('the connection is up', () => made.up);
     assert.deepEqual(await redis.command('PUBSUB', 'CHANNELS', '[^t]*'), ['new']);
@@ -145,16 +146,32 @@ describe('the connection to redis', () => {
     ] as const;
     await redis.command(...user);
     const { link: made, log, heard } = await link({ username: 'limited', password: 'secret' });
-    made.subscriber.subscribe(['a', 'b', 'c', 'd', 'e']);
+    const subscription = made.subscriber.open();
+    subscription.on('messageBuffer', (channel) => heard.push(String(channel)));
+    subscription.subscribe(['a', 'b', 'c', 'd', 'e']);
     await until('it is logged', () => log.length === 1);
     assert.match(log[0]!, /NOPERM .*: SUBSCRIBE a b c and 2 others\./);
     assert.equal(made.up, false);
     await redis.command(...user, '&?');
     await until('the connection is up', () => made.up);
-    made.subscriber.on('messageBuffer', (channel) => heard.push(String(channel)));
     await redis.command('PUBLISH', 'e', 'x');
     await until('messages arrive', () => heard.includes('e'));
     assert.equal(log.filter((line) => /NOPERM/.test(line)).length <= 2, true, `${log}`);
+  });
+
+  it('should subscribe to the other channels of one turn if Redis refuses one', async () => {
+    const channels = ['&channel', '&more', '&test#*'];
+    await redis.command('ACL', 'SETUSER', 'limited', 'on', '>secret', '+@all', 'resetchannels', ...channels);
+    const { link: made, log, heard } = await link({ username: 'limited', password: 'secret' });
+    const [refused, allowed] = [made.subscriber.open(), made.subscriber.open()];
+    allowed.on('messageBuffer', (_channel, message) => heard.push(String(message)));
+    refused.subscribe(['elsewhere']);
+    allowed.subscribe(['more']);
+    await allowed.settled(5000);
+    await redis.command('PUBLISH', 'more', 'allowed');
+    await until('messages arrive', () => heard.includes('allowed'));
+    assert.equal(log.length, 1);
+    assert.match(log[0]!, /NOPERM .*: SUBSCRIBE elsewhere more\./);
   });
 
   it('should log no password', async () => {
@@ -205,7 +222,7 @@ it('a connection to redis should subscribe to a sharded channel of a Cluster onc
   const log = { failed: (err: Error) => refused.push(err.message), recovered() {} };
   const subscriber = new Subscriber(log as never, 10_000, () => {});
   subscriber.use(client as never);
-  subscriber.ssubscribe('channel');
+  subscriber.open().ssubscribe('channel');
   client.emit('subscribersReady');
   await until('the node has accepted', () => subscriber.up);
   // It comes back from a failure, say.

@@ -12,9 +12,11 @@ it('the probe should have a channel beside each sharded channel of a Cluster, an
   const subscriber = {
     isCluster: true,
     sharded,
-    on() {},
-    ssubscribe: (channel: string) => sharded.add(channel),
-    sunsubscribe: (channel: string) => sharded.delete(channel),
+    open: () => ({
+      on() {},
+      ssubscribe: (channel: string) => sharded.add(channel),
+      sunsubscribe: (channel: string) => sharded.delete(channel),
+    }),
   };
   const publisher = { probe: () => delay(0) };
   const watched = { isConnected: () => true, failed() {}, recovered() {} };

@@ -52,6 +52,30 @@ describe('redis-sharded', () => {
     assert(channels.includes('dynamic#/#room-7#'));
   });
 
+  it('should reach a room whose channel is also that of another namespace', async () => {
+    const config = { ...redis.config, subscriptionMode: 'dynamic', key: 'shared' } as const;
+    const namespace = { '/': {}, '/room/:id': { connectionMiddleware: [] } };
+    const init = { cleanupEmptyChildNamespaces: true };
+    const [c, d] = [await startSharded(config, { namespace, init }), await startSharded(config, { namespace, init })];
+    const client = await c.connect('/room/1');
+    await c.app.io.of('/room/1').sockets.get(client.id!)!.join('vip');
+    const hello = async () => {
+      const heard = next(client, 'hello');
+      d.app.io.of('/room/1').to('vip').emit('hello');
+      await heard;
+    };
+    await hello();
+    // In a URL the client would change the name.
+    const other = (await c.connect('/', { multiplex: true })).io.socket('/room/1#vip');
+    const stray: string[] = [];
+    other.onAny((event) => stray.push(event));
+    await next(other, 'connect');
+    await hello();
+    c.app.io.of('/room/1#vip').adapter.close();
+    await hello();
+    assert.deepEqual(stray, []);
+  });
+
   it('should reach a socket by its id if the application generates the ids', async () => {
     let made = 0;
     const generateId = () => `client-${process.pid}-${made++}`;

@@ -28,11 +28,13 @@ export interface RedisConfig extends RedisOptions, Omit<ClusterOptions, keyof Re
   nodes?: RedisNode[];
   /**
    * The prefix of the channels, and the name of the stream. All workers that share rooms need the same. Applications that share a Redis
-   * server and no rooms need different ones, since channels have no `db`.
+   * server and no rooms need different ones, since channels have no `db`. With `keyPrefix`, it is `keyPrefix + key`.
    *
    * @default 'socket.io'
    */
   key?: string;
+  /** Is put before `key`. With `clientName`, it is that of the client of egg-redis. */
+  keyPrefix?: string;
   /** `config.io.requestsTimeout`, under its name in earlier versions. In ms. */
   requestsTimeout?: number;
   /**
@@ -250,6 +252,7 @@ const CHECKS: Record<string, Check> = {
   path: text,
   clientName: text,
   key: text,
+  keyPrefix: [(value) => typeof value === 'string', 'a string'],
   auth_pass: PASSWORD,
   password: PASSWORD,
   port: [(value) => isCount(value) && Number(value) > 0 && Number(value) < 65_536, 'a port number, from 1 to 65535'],

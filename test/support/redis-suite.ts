@@ -118,6 +118,19 @@ export function sharesRooms(workers: () => [Running, Running]): void {
     });
   }
 
+  it('should separate namespaces if the channel of one begins with that of the other', async () => {
+    for (const worker of [a, b]) for (const nsp of ['/long', '/long#er']) worker.app.io.of(nsp);
+    const client = await a.connect('/long');
+    const heard = next(client, 'hello');
+    const longer = b.app.io.of('/long#er');
+    longer.emit('stray');
+    longer.disconnectSockets();
+    assert.deepEqual(await longer.fetchSockets(), []);
+    b.app.io.of('/long').emit('hello');
+    await heard;
+    assert.equal(client.connected, true);
+  });
+
   it('should find, move and disconnect the sockets of another worker', async () => {
     const client = await inRoom(a!, 'far');
 

@@ -12,7 +12,13 @@ const KEEP_ALIVE = 10_000;
 /** The longest wait between two attempts to connect to a Redis Cluster, in ms. */
 const MAX_RETRY = 2000;
 
+/** ioredis adds a prefix to the names of streams and of sharded channels, but not to other channels: it is a part of the key. */
+const NO_PREFIX = { keyPrefix: '' };
+
 type ClusterTarget = { nodes: Array<RedisOptions & { host: string }>; options: ClusterOptions };
+
+/** The clients of an adapter, and the prefix of its key. */
+export type AdapterClients = Clients & { reader?: Redis; keyPrefix: string };
 
 /**
  * Creates the clients of an adapter. They connect at once.
@@ -25,16 +31,14 @@ export function createClients(
   config: ResolvedRedis,
   kind: RedisKind,
   sentinelCommandTimeout: number,
-): Clients & { reader?: Redis } {
+): AdapterClients {
   const found = config.clientName ? findEggClient(app, config.clientName) : undefined;
   if (found && kind === 'redis') return shareClient(found.client);
-  // ioredis adds a prefix to the name of a sharded channel, and does not remove it from the channel of a message.
-  const more = kind === 'redis-sharded' ? { keyPrefix: '' } : {};
   const { options, cluster }: { options: RedisOptions; cluster?: ClusterTarget } = found ? optionsOf(found) : config;
   const connect = cluster
-    ? () => connectCluster(cluster, more)
-    : () => new Redis({ keepAlive: KEEP_ALIVE, sentinelCommandTimeout, ...options, ...MANAGED, ...more });
-  const next = cluster && kind === 'redis-sharded' ? nextSharded(cluster, more) : undefined;
+    ? () => connectCluster(cluster)
+    : () => new Redis({ keepAlive: KEEP_ALIVE, sentinelCommandTimeout, ...options, ...MANAGED, ...NO_PREFIX });
+  const next = cluster && kind === 'redis-sharded' ? nextSharded(cluster) : undefined;
   return {
     pub: connect(),
     sub: next ? next.sub() : connect(),
@@ -44,33 +48,35 @@ export function createClients(
     ownsPub: true,
     name: cluster ? cluster.nodes.map(nameOf).join(', ') : nameOf(options),
     password: cluster ? cluster.options.redisOptions?.password : options.password,
+    keyPrefix: prefixOf(cluster ? cluster.options : options),
   };
 }
 
 /** Commands are queued: the queue is for nodes that are being connected. */
-function connectCluster({ nodes, options }: ClusterTarget, more: { keyPrefix?: string }, rest?: ClusterOptions): Redis {
-  const redisOptions = { keepAlive: KEEP_ALIVE, ...options.redisOptions, ...more };
-  return asRedis(new Cluster(nodes, { ...options, ...more, redisOptions, ...rest }));
+function connectCluster({ nodes, options }: ClusterTarget, rest?: ClusterOptions): Redis {
+  const redisOptions = { keepAlive: KEEP_ALIVE, ...options.redisOptions, ...NO_PREFIX };
+  return asRedis(new Cluster(nodes, { ...options, ...NO_PREFIX, redisOptions, ...rest }));
 }
 
 /** For sharded channels, each client connects once: if ioredis reconnects while it connects to a node, it may wait for that node forever. */
-function nextSharded(cluster: ClusterTarget, more: { keyPrefix?: string }): Clients['next'] {
+function nextSharded(cluster: ClusterTarget): Clients['next'] {
   const once = { shardedSubscribers: true, clusterRetryStrategy: () => null };
   const { clusterRetryStrategy: retry = (times) => Math.min(100 * times, MAX_RETRY) } = cluster.options;
-  return { sub: () => connectCluster(cluster, more, once), delay: (attempt) => retry?.(attempt) };
+  return { sub: () => connectCluster(cluster, once), delay: (attempt) => retry?.(attempt) };
 }
 
 /** Publishes with the client of egg-redis. Subscribes with a duplicate, since a client that subscribes executes nothing else. */
-function shareClient(client: Redis | Cluster): Clients {
+function shareClient(client: Redis | Cluster): AdapterClients {
+  const keyPrefix = prefixOf(client.options);
   if (isCluster(client)) {
     const sub = asRedis(client.duplicate([], { enableOfflineQueue: false }));
     const name = client.nodes().map((node) => nameOf(node.options));
     const { password } = client.options.redisOptions ?? {};
-    return { pub: asRedis(client), sub, ownsPub: false, name: name.join(', '), password };
+    return { pub: asRedis(client), sub, ownsPub: false, name: name.join(', '), password, keyPrefix };
   }
   const { options } = client;
   const sub = client.duplicate({ keepAlive: options.keepAlive || KEEP_ALIVE, ...MANAGED });
-  return { pub: client, sub, ownsPub: false, name: nameOf(options), password: options.password };
+  return { pub: client, sub, ownsPub: false, name: nameOf(options), password: options.password, keyPrefix };
 }
 
 /** Returns the options of a client of egg-redis, which on Egg 3 is one of ioredis 4 and has no sharded channels. */
@@ -80,6 +86,11 @@ function optionsOf({ client, nodes = [] }: EggClient): { options: RedisOptions; 
   const password = redisOptions?.password ?? nodes.find((node) => node.password)?.password;
   const options = { ...client.options, lazyConnect: false, redisOptions: { ...redisOptions, password } };
   return { options: {}, cluster: { nodes, options } };
+}
+
+/** Returns the `keyPrefix` of a client, or of a Cluster. */
+function prefixOf({ keyPrefix, redisOptions }: Pick<ClusterOptions, 'keyPrefix' | 'redisOptions'>): string {
+  return keyPrefix || redisOptions?.keyPrefix || '';
 }
 
 /** The configuration of a client of egg-redis, as far as it is used. A Cluster has nodes. */

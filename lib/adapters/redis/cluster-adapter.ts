@@ -1,13 +1,15 @@
 // What the adapters 'redis-sharded' and 'redis-streams' have in common, which both extend ClusterAdapter of Socket.IO; and the former.
+import type { Namespace } from 'socket.io';
 import type { BroadcastOptions, ClusterMessage, ClusterResponse } from 'socket.io-adapter';
 import { Adapter, MessageType } from 'socket.io-adapter';
 import type { AdapterOptions } from '../../config/redis';
 import { describeTimeout, withTimeout } from '../../internals/adapters';
-import type { ClusterAdapterClass, CreateAdapter, Packet } from '../../internals/redis-adapters';
+import type { ClusterAdapterClass, Packet } from '../../internals/redis-adapters';
 import { encodable, ShardedRedisAdapter } from '../../internals/redis-adapters';
 import { assertSendable, type FetchedSocket, SendableSockets } from '../sendable';
 import type { RedisConnection } from './connection';
 import type { Count } from './publisher';
+import type { Subscription } from './subscriber';
 
 const local = Adapter.prototype;
 
@@ -20,7 +22,8 @@ export function channelOf(nsp: { name: string }, { key }: AdapterOptions): strin
 
 /**
  * Extends a ClusterAdapter, which waits until Redis has a message before it acts on the sockets of this worker: `socket.emit` would
- * overtake `io.emit`. The returned class acts on them at once, whatever Redis does. It counts the workers by the command `count`.
+ * overtake `io.emit`. The returned class acts on them at once, whatever Redis does. It counts the workers by the command `count`. It is
+ * created with a namespace, the subscription of the adapter, and the other arguments of `Base`.
  */
 export function localFirst<Class extends ClusterAdapterClass>(
   Base: Class,
@@ -28,13 +31,20 @@ export function localFirst<Class extends ClusterAdapterClass>(
   options: AdapterOptions,
   count: Count,
 ): Class {
-  const { log, subscriber } = connection;
+  const { log } = connection;
   const { requestsTimeout } = options;
   const sendable = new SendableSockets(log.logger);
 
   return class extends Base {
+    readonly #subscription: Subscription;
     /** Whether the latest `broadcastWithAck` was for this worker alone. */
     #isLocal = false;
+
+    // biome-ignore lint/suspicious/noExplicitAny: TypeScript requires it of a mixin
+    constructor(...[nsp, subscription, ...rest]: any[]) {
+      super(nsp, ...rest);
+      this.#subscription = subscription;
+    }
 
     override broadcast(packet: Packet, opts: BroadcastOptions): void {
       this.#publish(MessageType.BROADCAST, opts, { packet });
@@ -74,10 +84,13 @@ export function localFirst<Class extends ClusterAdapterClass>(
     }
 
     /** Socket.IO calls `serverCount()` right after `broadcastWithAck()`, even for a local broadcast. */
-    override serverCount(): Promise<number> {
+    override async serverCount(): Promise<number> {
       const isLocal = this.#isLocal;
       this.#isLocal = false;
-      return isLocal ? Promise.resolve(1) : connection.count(channelOf(this.nsp, options), requestsTimeout, count);
+      if (isLocal) return 1;
+      // This worker is counted as well.
+      await this.#subscription.settled(requestsTimeout);
+      return connection.count(channelOf(this.nsp, options), requestsTimeout, count);
     }
 
     override serverSideEmit(packet: unknown[]): Promise<void> {
@@ -103,7 +116,7 @@ export function localFirst<Class extends ClusterAdapterClass>(
       try {
         const plain = encodable(message);
         // In a namespace that was just created, a response would come before this worker has subscribed.
-        if (isRequest && subscriber.isSubscribing) await subscriber.settled(requestsTimeout);
+        if (isRequest && this.#subscription.isSubscribing) await this.#subscription.settled(requestsTimeout);
         return await super.doPublish(plain);
       } catch (err) {
         // ClusterAdapter would only write it to its debug log.
@@ -143,18 +156,31 @@ export function localFirst<Class extends ClusterAdapterClass>(
  * Returns a function that creates adapters for 'redis-sharded'. With `otherIds`, sockets can have ids that are not Socket.IO's:
  * ShardedRedisAdapter recognizes the room of a socket by the length of its id, and publishes to any other room on a channel of its own.
  */
-export function shardedAdapter(connection: RedisConnection, options: AdapterOptions, otherIds: boolean): CreateAdapter {
-  const { publisher, subscriber } = connection;
+export function shardedAdapter(
+  connection: RedisConnection,
+  options: AdapterOptions,
+  otherIds: boolean,
+): (nsp: Namespace, subscription: Subscription) => Adapter {
+  const { publisher } = connection;
   const { key: channelPrefix, requestsTimeout, subscriptionMode: mode } = options;
   const subscriptionMode = mode === 'dynamic' && otherIds ? 'dynamic-private' : mode;
   const StaticAdapter = localFirst(ShardedRedisAdapter, connection, options, 'SHARDNUMSUB');
   class DynamicAdapter extends StaticAdapter {
+    constructor(
+      nsp: Namespace,
+      private readonly subscription: Subscription,
+      ...rest: unknown[]
+    ) {
+      super(nsp, subscription, ...rest);
+    }
+
     /** When the returned promise resolves, the other workers reach the socket in its rooms. */
-    override addAll(id: string, rooms: Set<string>): Promise<void> {
+    override async addAll(id: string, rooms: Set<string>): Promise<void> {
       super.addAll(id, rooms);
-      return subscriber.settled(requestsTimeout);
+      await this.subscription.settled(requestsTimeout);
     }
   }
   const ShardedAdapter = subscriptionMode === 'static' ? StaticAdapter : DynamicAdapter;
-  return (nsp) => new ShardedAdapter(nsp, publisher, subscriber, { channelPrefix, subscriptionMode });
+  const libraryOptions = { channelPrefix, subscriptionMode };
+  return (nsp, subscription) => new ShardedAdapter(nsp, subscription, publisher, subscription, libraryOptions);
 }

@@ -91,8 +91,6 @@ export class RedisConnection {
    */
   async count(channel: string, timeout: number, command?: Count): Promise<number> {
     const unknown = Number.POSITIVE_INFINITY;
-    // This worker is counted as well.
-    await this.subscriber.settled(timeout);
     if (!this.up) return unknown;
     try {
       return (await waitFor(this.publisher.count(channel, command), timeout)) || unknown;

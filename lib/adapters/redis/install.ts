@@ -2,6 +2,7 @@
 import type { Application } from 'egg';
 import type { Redis } from 'ioredis';
 import type { Namespace } from 'socket.io';
+import type { Adapter } from 'socket.io-adapter';
 import { configOf } from '../../config/config';
 import { adapterOptions, type RedisKind, type ResolvedRedis } from '../../config/redis';
 import { assertRedisAdapters, type CreateAdapter, guardServerSideEmit } from '../../internals/redis-adapters';
@@ -14,6 +15,7 @@ import { debug } from './outage-log';
 import { SafeRedisAdapter } from './redis-adapter';
 import { Reader, streamsAdapter } from './streams-adapter';
 import { recoverable } from './streams-recovery';
+import type { Subscription } from './subscriber';
 
 /** How long the boot waits for Redis, in ms. After that it continues without Redis. */
 const BOOT_WAIT = 3000;
@@ -27,18 +29,20 @@ const BOOT_WAIT = 3000;
 export function useRedis(app: Application, kind: RedisKind): { ready: Promise<void>; close(): Promise<void> } {
   assertRedisAdapters();
   const { redis, generateId, init, requestsTimeout } = configOf(app);
-  const options = adapterOptions(redis as ResolvedRedis, requestsTimeout);
-  const { key, readCount, healthTimeout } = options;
+  const set = adapterOptions(redis as ResolvedRedis, requestsTimeout);
+  const { readCount, healthTimeout } = set;
   const clients = createClients(app, redis as ResolvedRedis, kind, healthTimeout);
+  const key = clients.keyPrefix + set.key;
+  const options = { ...set, key };
   const connection = new RedisConnection(clients, app.coreLogger, {
     key,
     healthTimeout,
     sharded: kind === 'redis-sharded',
   });
-  const creators: Record<RedisKind, () => CreateAdapter> = {
+  const creators: Record<RedisKind, () => (nsp: Namespace, subscription: Subscription) => Adapter> = {
     redis: () => {
       const sendable = new SendableSockets(app.coreLogger);
-      return (nsp) => new SafeRedisAdapter(nsp, connection, options, sendable);
+      return (nsp, subscription) => new SafeRedisAdapter(nsp, subscription, connection, options, sendable);
     },
     'redis-sharded': () => shardedAdapter(connection, options, generateId !== undefined || init.allowEIO3 === true),
     'redis-streams': () => {
@@ -48,27 +52,28 @@ export function useRedis(app: Application, kind: RedisKind): { ready: Promise<vo
       connection.cleanups.push(() => reader.close());
       const Base = streamsAdapter(connection, reader, options);
       const { recoveryDuration: ms } = app.io;
-      const Adapter = ms === undefined ? Base : recoverable(Base, connection, reader, options, ms);
-      return (nsp) => new Adapter(nsp);
+      const StreamsAdapter = ms === undefined ? Base : recoverable(Base, connection, reader, options, ms);
+      return (nsp, subscription) => new StreamsAdapter(nsp, subscription);
     },
   };
   const create = creators[kind]();
   // biome-ignore lint/complexity/useArrowFunction: Socket.IO calls it with new, and an arrow function is no constructor
-  const Adapter = function (nsp: Namespace) {
+  const AnyAdapter = function (nsp: Namespace) {
     debug('namespace %s has the adapter %s', nsp.name, kind);
     guardServerSideEmit(nsp, (err) => app.coreLogger.error(err));
-    const adapter = create(nsp);
-    delayClients(nsp, connection, options.requestsTimeout);
+    const subscription = connection.subscriber.open();
+    const adapter = create(nsp, subscription);
+    delayClients(nsp, subscription, options.requestsTimeout);
     return adapter;
   } as CreateAdapter;
-  app.io.installAdapter(Adapter);
+  app.io.installAdapter(AnyAdapter);
   return { ready: connection.settled(BOOT_WAIT), close: () => connection.close() };
 }
 
 /** Delays the clients of a new namespace until Redis has subscribed to its channels, so that they miss no message of other workers. */
-function delayClients(nsp: Namespace, { subscriber }: RedisConnection, timeout: number): void {
-  if (!subscriber.isSubscribing) return;
-  let subscribed: Promise<void> | undefined = subscriber.settled(timeout);
+function delayClients(nsp: Namespace, subscription: Subscription, timeout: number): void {
+  if (!subscription.isSubscribing) return;
+  let subscribed: Promise<unknown> | undefined = subscription.settled(timeout);
   void subscribed.then(() => {
     subscribed = undefined;
   });

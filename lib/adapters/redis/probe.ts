@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { debug } from './outage-log';
 import type { Publisher } from './publisher';
-import type { Subscriber } from './subscriber';
+import type { Subscriber, Subscription } from './subscriber';
 
 /** A message is published that often within `timeout`. One that is lost with its connection is no outage. */
 const MESSAGES = 3;
@@ -40,6 +40,7 @@ interface Way {
 /** Probes a connection until it is stopped. */
 export class Probe {
   readonly #prefix: string;
+  readonly #subscription: Subscription;
   readonly #ways = new Map<string, Way>();
   /** The channels on which messages are missing. */
   readonly #failed = new Set<string>();
@@ -53,7 +54,9 @@ export class Probe {
   ) {
     const { key, healthTimeout, sharded } = options;
     this.#prefix = `${key}#health#${randomUUID()}#`;
-    subscriber.on(sharded ? 'smessageBuffer' : 'messageBuffer', (channel) => this.#received(String(channel)));
+    this.#subscription = subscriber.open();
+    const event = sharded ? 'smessageBuffer' : 'messageBuffer';
+    this.#subscription.on(event, (channel) => this.#received(String(channel)));
     if (!this.#isSpread) this.#add(this.#prefix);
     // After the next poll phase: a worker that was blocked or stopped reads first what has arrived.
     this.#timer = setInterval(() => setImmediate(() => this.#tick()), healthTimeout / MESSAGES).unref();
@@ -106,14 +109,14 @@ export class Probe {
 
   #add(channel: string): void {
     this.#ways.set(channel, newWay());
-    if (this.options.sharded) this.subscriber.ssubscribe(channel);
-    else this.subscriber.subscribe([channel]);
+    if (this.options.sharded) this.#subscription.ssubscribe(channel);
+    else this.#subscription.subscribe([channel]);
   }
 
   #remove(channel: string): void {
     this.#ways.delete(channel);
     this.#failed.delete(channel);
-    this.subscriber.sunsubscribe(channel);
+    this.#subscription.sunsubscribe(channel);
   }
 
   /** Counts instead of comparing times: however long the worker itself was blocked, that is one tick. */

@@ -1,6 +1,5 @@
 // Sends commands to Redis; the adapters use it as their `pubClient`. It never queues: while Redis is unreachable, messages are dropped
 // and counted, so an outage cannot exhaust memory.
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Cluster, Redis } from 'ioredis';
 import { debug, type OutageLog } from './outage-log';
 
@@ -173,11 +172,9 @@ export class Commands {
 }
 
 /** Returns what a promise resolves to, or undefined after that many ms. */
-export async function waitFor<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
-  const settled = new AbortController();
-  try {
-    return await Promise.race([promise, delay(ms, undefined, { ref: false, signal: settled.signal })]);
-  } finally {
-    settled.abort();
-  }
+export function waitFor<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, ms, undefined).unref();
+    promise.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
 }

@@ -6,22 +6,26 @@ import { describeEmitTimeout, describeTimeout } from '../../internals/adapters';
 import { convertMessages, LibraryRedisAdapter, REMOTE_FETCH } from '../../internals/redis-adapters';
 import { assertSendable, type SendableSockets } from '../sendable';
 import type { RedisConnection } from './connection';
+import type { Subscription } from './subscriber';
 
 /** Requests to other workers are rejected during an outage. */
 export class SafeRedisAdapter extends LibraryRedisAdapter {
   readonly #connection: RedisConnection;
+  readonly #subscription: Subscription;
   readonly #sendable: SendableSockets;
   /** Whether the latest `broadcastWithAck` was for this worker alone. */
   #isLocal = false;
 
   constructor(
     nsp: Namespace,
+    subscription: Subscription,
     connection: RedisConnection,
     { key, requestsTimeout }: AdapterOptions,
     sendable: SendableSockets,
   ) {
-    super(nsp, connection.publisher, connection.subscriber, { key, requestsTimeout });
+    super(nsp, connection.publisher, subscription, { key, requestsTimeout });
     this.#connection = connection;
+    this.#subscription = subscription;
     this.#sendable = sendable;
     convertMessages(this, (err) =>
       connection.log.unsendable(`an acknowledgement of a client of ${nsp.name} cannot be encoded`, err),
@@ -72,7 +76,10 @@ export class SafeRedisAdapter extends LibraryRedisAdapter {
   override async serverCount(): Promise<number> {
     const isLocal = this.#isLocal;
     this.#isLocal = false;
-    return isLocal ? 1 : this.#connection.count(this.requestChannel, this.requestsTimeout);
+    if (isLocal) return 1;
+    // This worker is counted as well.
+    await this.#subscription.settled(this.requestsTimeout);
+    return this.#connection.count(this.requestChannel, this.requestsTimeout);
   }
 
   /** Ignores the messages of this worker: done again, they would undo what was done since. */

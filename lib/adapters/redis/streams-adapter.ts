@@ -9,10 +9,9 @@ import { channelOf, localFirst } from './cluster-adapter';
 import { type RedisConnection, reconnect } from './connection';
 import { debug, type OutageLog } from './outage-log';
 import { Commands } from './publisher';
-import type { Listener } from './subscriber';
+import type { Listener, Subscription } from './subscriber';
 
-/** A class of adapters that is created with a namespace alone. */
-export type StreamsAdapterClass = new (nsp: Namespace) => OpenStreamsAdapter;
+export type StreamsAdapterClass = new (nsp: Namespace, subscription: Subscription) => OpenStreamsAdapter;
 
 /** Returns the class of the adapters for 'redis-streams', and dispatches the entries of the stream to them. */
 export function streamsAdapter(
@@ -20,7 +19,7 @@ export function streamsAdapter(
   reader: Reader,
   options: AdapterOptions,
 ): StreamsAdapterClass {
-  const { publisher, subscriber } = connection;
+  const { publisher } = connection;
   const { key, maxLen } = options;
   const libraryOptions = { streamName: key, streamCount: 1, channelPrefix: key, maxLen };
   /** By the name of the namespace. */
@@ -29,25 +28,22 @@ export function streamsAdapter(
   void reader.dispatch((fields, id) => adapters.get(fields.nsp ?? '')?.onRawMessage(fields, id));
 
   return class extends localFirst(RedisStreamsAdapter, connection, options, 'NUMSUB') {
+    readonly #subscription: Subscription;
     readonly #channels: string[];
-    #listener: Listener = () => {};
 
-    constructor(nsp: Namespace) {
-      const on = (event: string, listener: Listener) => {
-        this.#listener = listener;
-        subscriber.on(event, listener);
-      };
-      super(nsp, publisher, Promise.resolve({ subscribe() {}, on }), libraryOptions);
+    constructor(nsp: Namespace, subscription: Subscription) {
+      const on = (event: string, listener: Listener) => subscription.on(event, listener);
+      super(nsp, subscription, publisher, Promise.resolve({ subscribe() {}, on }), libraryOptions);
       const channel = channelOf(nsp, options);
+      this.#subscription = subscription;
       this.#channels = [channel, `${channel}${this.uid}#`];
       // RedisStreamsAdapter would subscribe in a later tick, and would never unsubscribe.
-      subscriber.subscribe(this.#channels);
+      subscription.subscribe(this.#channels);
       adapters.set(nsp.name, this);
     }
 
     override close(): void {
-      subscriber.unsubscribe(this.#channels);
-      subscriber.off('messageBuffer', this.#listener);
+      this.#subscription.unsubscribe(this.#channels);
       if (adapters.get(this.nsp.name) === this) adapters.delete(this.nsp.name);
     }
   };
