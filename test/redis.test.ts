@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { logs, type Running } from './support/app';
 import { startInline } from './support/inline';
 import { inRoom, type RedisServer, startRedis, startWorker } from './support/redis';
-import { sharesRooms } from './support/redis-suite';
+import { sharesRooms, waitsForSubscription } from './support/redis-suite';
 import { next } from './support/wait';
 
 describe('redis', () => {
@@ -27,6 +27,7 @@ describe('redis', () => {
   });
 
   sharesRooms(() => [a!, b!]);
+  waitsForSubscription(() => [a!, b!], 'subscribe');
 
   it('should log and ignore a message that no adapter has sent', async () => {
     const client = await a!.connect();

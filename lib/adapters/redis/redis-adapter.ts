@@ -68,8 +68,15 @@ export class SafeRedisAdapter extends LibraryRedisAdapter {
   }
 
   override broadcastWithAck(...args: Parameters<Adapter['broadcastWithAck']>): void {
-    super.broadcastWithAck(...args);
-    this.#isLocal = args[1].flags?.local === true;
+    const isLocal = args[1].flags?.local === true;
+    const broadcast = () => super.broadcastWithAck(...args);
+    if (isLocal || !this.#subscription.isSubscribing) broadcast();
+    else {
+      // In a namespace that was just created, a response would come before this worker has subscribed.
+      const sent = this.#subscription.settled(this.requestsTimeout).then(broadcast);
+      sent.catch((err) => this.#connection.log.unsendable(`an event in ${this.nsp.name} cannot be encoded`, err));
+    }
+    this.#isLocal = isLocal;
   }
 
   /** Socket.IO calls `serverCount()` right after `broadcastWithAck()`, even for a local broadcast. */
