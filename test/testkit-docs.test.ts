@@ -28,7 +28,9 @@ async function node(args: string[], env: NodeJS.ProcessEnv = {}): Promise<string
     timeout: 100_000,
     env: { ...inherited, NODE_OPTIONS: `--require ${REGISTER}`, ...env },
   };
-  const { stdout } = await run(process.execPath, args, options);
+  const { stdout } = await run(process.execPath, args, options).catch(({ message, stdout, stderr }) =>
+    assert.fail(`${message}\n${stdout}\n${stderr}`),
+  );
   return stdout;
 }
 
