@@ -315,5 +315,25 @@ describe('config.io.compat with several workers', () => {
       await gone;
       assert(one.connected);
     });
+
+    it(`should reach the clients of all workers by what a callback of clients() emits: ${adapter}`, async () => {
+      const io = { compat: true, adapter, namespace: { '/': { connectionMiddleware: ['guard'] } } };
+      const guard = async (ctx: Context, next: () => Promise<void>) => {
+        const { sockets } = ctx.app.io as any;
+        ctx.join('room');
+        sockets.adapter.clients(['room'], (_err: unknown, ids: string[]) => sockets.to('room').emit('ids', ids));
+        await next();
+      };
+      const worker = () => startWorker({ ...redis.config, key: `${adapter}-ids` }, { io, middleware: { guard } });
+      const [a, b] = [await worker(), await worker()];
+      await until('the workers reach each other', async () => (await a.app.io.of('/').adapter.serverCount()) === 2);
+      const one = a.client();
+      assert.deepEqual(await next(one, 'ids'), [[one.id]]);
+      const both = next(one, 'ids');
+      const two = b.client();
+      const [ids] = await next(two, 'ids');
+      assert.deepEqual([...ids].sort(), [one.id, two.id].sort());
+      assert.deepEqual(await both, [ids]);
+    });
   }
 });
