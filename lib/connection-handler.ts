@@ -40,6 +40,10 @@ class Admission implements PendingAdmission {
   disconnect: PendingAdmission['disconnect'] = undefined;
   stopWatching: (() => void) | undefined = undefined;
   step = SESSION;
+  /** Whether the chain has called its innermost `next()`, returned or thrown. */
+  #hasDecided = false;
+  /** Resolve the promises of `end()`. */
+  #waiting: Array<() => void> | undefined = undefined;
   #decide: Decide | undefined;
   #isRefused = false;
   /** What the chain has thrown. */
@@ -56,6 +60,18 @@ class Admission implements PendingAdmission {
     decide: Decide,
   ) {
     this.#decide = decide;
+  }
+
+  end(): Promise<void> | undefined {
+    if (!this.#hasDecided) return undefined;
+    return new Promise((resolve) => {
+      this.#waiting ??= [];
+      this.#waiting.push(resolve);
+    });
+  }
+
+  ended(): void {
+    for (const resolve of this.#waiting ?? []) resolve();
   }
 
   async run(): Promise<void> {
@@ -103,6 +119,7 @@ class Admission implements PendingAdmission {
       (thrown) => this.#failed(thrown),
     );
     await proceeding;
+    this.#hasDecided = true;
     if (this.#failure) throw this.#failure.thrown;
   }
 
@@ -204,16 +221,22 @@ export function clientConnected(state: SocketState): void {
   admission.stopWatching?.();
   const { disconnect } = admission;
   if (disconnect === undefined) {
-    state.admission = undefined;
+    endAdmission(state);
     return;
   }
   // In a later tick, before any packet: listeners of `connection` get a connected socket, and its `disconnect`.
   process.nextTick(() => {
     // The connection may be watched since.
     admission.stopWatching?.();
-    state.admission = undefined;
+    endAdmission(state);
     socket.disconnect(disconnect.close);
   });
+}
+
+function endAdmission(state: SocketState): void {
+  const { admission } = state;
+  state.admission = undefined;
+  admission?.ended();
 }
 
 /**
@@ -237,6 +260,6 @@ export function releaseSocket(socket: Socket): void {
   if (state === undefined) return;
   debug('release %s of %s', socket.id, socket.nsp.name);
   state.admission?.stopWatching?.();
-  if (!socket.connected) state.admission = undefined;
+  if (!socket.connected) endAdmission(state);
   state.leave?.();
 }

@@ -40,6 +40,10 @@ export interface PendingAdmission {
   stopWatching: (() => void) | undefined;
   /** What the admission waits for, for messages. */
   step: string;
+  /** Undefined while the chain decides. After that, resolves when the client is connected or its socket is released. */
+  end(): Promise<void> | undefined;
+  /** The client is connected, or its socket was released. */
+  ended(): void;
 }
 
 const STATE = Symbol('egg-socket.io:state');

@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
 import type { Context } from 'egg';
 import { CURES } from '../lib/compat/removed';
-import { connected, logs, type Running, track } from './support/app';
+import { connected, logs, type Running, refused, track } from './support/app';
 import { parity } from './support/clients';
 import { bootError, startInline } from './support/inline';
 import { type RedisServer, startRedis, startWorker } from './support/redis';
-import { next, until } from './support/wait';
+import { next, times, until } from './support/wait';
 
 // Socket.IO 2's API has no types.
 const ioOf = ({ app }: Pick<Running, 'app'>) => app.io as any;
@@ -16,7 +16,7 @@ const ioOf = ({ app }: Pick<Running, 'app'>) => app.io as any;
 const called = (fn: (callback: (...args: unknown[]) => void) => unknown): Promise<any[]> =>
   new Promise((resolve) => fn((...args) => resolve(args)));
 
-parity('config.io.compat', () => {
+parity('config.io.compat', (kind) => {
   it('should give back the sockets of a namespace, by id', async () => {
     const { connect, app } = await startInline({
       io: { compat: true },
@@ -90,6 +90,69 @@ parity('config.io.compat', () => {
     await gone;
     assert.deepEqual(listed, [true, true]);
     assert.equal(app.io.sockets.sockets.size, 0);
+  });
+
+  it('should reach a client by what a callback of clients() emits to its room, if next() follows at once', async () => {
+    const list = (ctx: Context) => {
+      const { sockets } = ctx.app.io as any;
+      const calls: Array<(done: (err: unknown, ids: string[]) => void) => void> = [
+        (done) => sockets.clients(done),
+        (done) => sockets.in('room').clients(done),
+        (done) => sockets.adapter.clients(['room'], done),
+      ];
+      for (const clients of calls) clients((_err, ids) => sockets.to('room').emit('ids', ids));
+    };
+    const { client } = await startInline({
+      io: {
+        compat: true,
+        namespace: { '/': { connectionMiddleware: ['guard'] } },
+        // Takes longer than the list.
+        user: async () => {
+          for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+          return 'ann';
+        },
+      },
+      middleware: {
+        guard: async (ctx: Context, next: () => Promise<void>) => {
+          ctx.join('room');
+          list(ctx);
+          await next();
+        },
+      },
+    });
+    const ann = client();
+    const heard = await times(ann, 'ids', 3);
+    assert.deepEqual(heard, Array(3).fill([[kind.idOf(ann.id as string)]]));
+  });
+
+  it('should send what connection middleware emits after connect, and nothing of it to a client that it refuses', async () => {
+    const { client } = await startInline({
+      io: { compat: true, namespace: { '/': { connectionMiddleware: ['guard'] } } },
+      middleware: {
+        guard: async (ctx: Context, next: () => Promise<void>) => {
+          ctx.emit('n', 1);
+          ctx.emit('n', Buffer.from([2]));
+          if (ctx.handshake.query.fail) throw new Error('no');
+          await next();
+        },
+      },
+      router: ({ io }) => io.route('connect', (ctx) => void ctx.emit('n', 3)),
+    });
+    const order: unknown[] = [];
+    const record = (socket: ReturnType<typeof client>) => {
+      socket.on('connect', () => {
+        order.push('connect');
+        socket.on('n', (n: unknown) => order.push(n));
+      });
+      return socket;
+    };
+    await next(record(client()), 'connect');
+    await until('all have arrived', () => order.length === 4);
+    assert.deepEqual(order, ['connect', 1, Buffer.from([2]), 3]);
+    const out = client('/', { query: { fail: '1' } });
+    out.onAny((event: string) => order.push(event));
+    await refused(out);
+    assert.equal(order.length, 4);
   });
 
   it('should keep the rooms of ctx.to() for the next ctx.emit(), and no longer', async () => {
@@ -251,6 +314,26 @@ describe('config.io.compat with several workers', () => {
       await called((done) => own.remoteDisconnect(idTwo, true, done));
       await gone;
       assert(one.connected);
+    });
+
+    it(`should reach the clients of all workers by what a callback of clients() emits: ${adapter}`, async () => {
+      const io = { compat: true, adapter, namespace: { '/': { connectionMiddleware: ['guard'] } } };
+      const guard = async (ctx: Context, next: () => Promise<void>) => {
+        const { sockets } = ctx.app.io as any;
+        ctx.join('room');
+        sockets.adapter.clients(['room'], (_err: unknown, ids: string[]) => sockets.to('room').emit('ids', ids));
+        await next();
+      };
+      const worker = () => startWorker({ ...redis.config, key: `${adapter}-ids` }, { io, middleware: { guard } });
+      const [a, b] = [await worker(), await worker()];
+      await until('the workers reach each other', async () => (await a.app.io.of('/').adapter.serverCount()) === 2);
+      const one = a.client();
+      assert.deepEqual(await next(one, 'ids'), [[one.id]]);
+      const both = next(one, 'ids');
+      const two = b.client();
+      const [ids] = await next(two, 'ids');
+      assert.deepEqual([...ids].sort(), [one.id, two.id].sort());
+      assert.deepEqual(await both, [ids]);
     });
   }
 });

@@ -169,7 +169,7 @@ if (EGG_MAJOR === 4) {
 
     it('should find nothing in the example and in applications in the style of today', async () => {
       const apps = TODAY.map((name) => `test/fixtures/apps/${name}`);
-      for (const name of ['example/chat', 'test/fixtures/doctor/today', ...apps]) {
+      for (const name of ['example/chat', 'example/guide/today', 'test/fixtures/doctor/today', ...apps]) {
         const { findings, errors, files: count } = await examineHere(path.join(ROOT, name));
         assert.deepEqual([...findings.map(place), ...errors], [], name);
         assert(count > 0, name);

@@ -1,9 +1,11 @@
 // `config.io.compat`: Socket.IO 2's server API on Socket.IO 4. Each name that is used is logged once and counted. It is loaded only if the
 // option is set.
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Namespace, Socket } from 'socket.io';
 import type { Adapter } from 'socket.io-adapter';
-import { extend, isParent, replaceCollection, withAdapters } from '../internals/compat';
+import { extend, holdsPackets, isParent, replaceCollection, withAdapters } from '../internals/compat';
 import { connectingSockets, socketWithId } from '../internals/namespaces';
+import { stateOf } from '../socket-state';
 import { indexed } from './indexed';
 import { keptRooms } from './kept-rooms';
 import type { Origins, OriginsValue } from './origins';
@@ -11,8 +13,9 @@ import { CURES, DOCS, type RemovedName } from './removed';
 
 type Callback<T = void> = (err: unknown, result?: T) => void;
 type Room = string;
-/** What `nsp.in(room)` returns. */
-type Operator = ReturnType<Namespace['in']>;
+const SELECTED = Symbol('egg-socket.io:selected');
+/** What `nsp.in(room)` returns, with the rooms of all calls of `in()` and `to()`. */
+type Operator = ReturnType<Namespace['in']> & { [SELECTED]?: { nsp: Namespace; rooms: Room[] } };
 
 /** Socket.IO 2's server API of one application. */
 export class Compat {
@@ -84,14 +87,8 @@ export class Compat {
 
   #namespaceMembers(): PropertyDescriptorMap {
     const compat = this;
-    const select = (name: 'in' | 'to' | 'except') =>
-      method(function (this: Namespace, room: Room | Room[]) {
-        return extend(original(this, name).call(this, room), compat.#ofOperator);
-      });
     return {
-      in: select('in'),
-      to: select('to'),
-      except: select('except'),
+      ...this.#selecting(),
       connected: {
         configurable: true,
         get(this: Namespace) {
@@ -101,7 +98,7 @@ export class Compat {
       },
       clients: method(function (this: Namespace, callback: Callback<string[]>) {
         compat.use('nsp.clients()');
-        answer(callback, idsOf(this));
+        answer(callback, clientsOf(this));
         return this;
       }),
       ...withAdapters((adapter) => compat.#addToAdapter(adapter)),
@@ -111,20 +108,28 @@ export class Compat {
   /** What `nsp.in(room)` returns has `clients()`, also after more calls of `in()`, `to()` and `except()`. */
   #operatorMembers(): PropertyDescriptorMap {
     const compat = this;
-    const select = (name: 'in' | 'to' | 'except') =>
-      method(function (this: Operator, room: Room | Room[]) {
-        return extend(original(this, name).call(this, room), compat.#ofOperator);
-      });
     return {
-      in: select('in'),
-      to: select('to'),
-      except: select('except'),
+      ...this.#selecting(),
       clients: method(function (this: Operator, callback: Callback<string[]>) {
         compat.use('nsp.in(room).clients()');
-        answer(callback, idsOf(this));
+        const { nsp, rooms } = this[SELECTED] as NonNullable<Operator[typeof SELECTED]>;
+        answer(callback, clientsOf(nsp, rooms, this));
         return this;
       }),
     };
+  }
+
+  /** The methods of a namespace, and of what they return, that return an operator. */
+  #selecting(): PropertyDescriptorMap {
+    const compat = this;
+    const select = (name: 'in' | 'to' | 'except') =>
+      method(function (this: Namespace | Operator, room: Room | Room[]) {
+        const operator: Operator = extend(original(this, name).call(this, room), compat.#ofOperator);
+        const { nsp, rooms } = (SELECTED in this && this[SELECTED]) || { nsp: this as Namespace, rooms: [] };
+        operator[SELECTED] = { nsp, rooms: name === 'except' ? rooms : rooms.concat(room) };
+        return operator;
+      });
+    return { in: select('in'), to: select('to'), except: select('except') };
   }
 
   #adapterMembers(): PropertyDescriptorMap {
@@ -149,7 +154,7 @@ export class Compat {
       clients: method(function (this: Adapter, ...args: [Callback<string[]>] | [Room[], Callback<string[]>]) {
         compat.use('adapter.clients()');
         const rooms = (args.length > 1 ? args[0] : undefined) as Room[] | undefined;
-        answer(args.at(-1) as Callback<string[]>, clientsOf(this, rooms ?? []));
+        answer(args.at(-1) as Callback<string[]>, clientsOf(this.nsp as Namespace, rooms));
       }),
       remoteJoin: remote(
         'adapter.remoteJoin()',
@@ -182,6 +187,7 @@ export class Compat {
     const compat = this;
     return {
       ...keptRooms(() => this.use('socket.to(room); socket.emit()')),
+      ...holdsPackets(),
       rooms: {
         configurable: true,
         get(this: Socket) {
@@ -227,18 +233,24 @@ function answer<T>(callback: Callback<T> | undefined, result: Promise<T>): void 
   result.then((value) => (value === undefined ? call(null) : call(null, value)), call);
 }
 
-async function idsOf(sockets: Pick<Namespace, 'fetchSockets'>): Promise<string[]> {
-  return (await sockets.fetchSockets()).map(({ id }) => id);
-}
-
-/** Returns the ids of all workers' clients in rooms, with those of this worker that are being admitted. */
-async function clientsOf(adapter: Adapter, rooms: Room[]): Promise<string[]> {
-  const nsp = adapter.nsp as Namespace;
-  const connecting = Array.from(connectingSockets(nsp))
-    .filter(({ id }) => rooms.length === 0 || rooms.some((room) => adapter.rooms.get(room)?.has(id)))
-    .map(({ id }) => id);
-  const ids = await idsOf(rooms.length > 0 ? nsp.in(rooms) : nsp);
-  return [...new Set([...ids, ...connecting])];
+/**
+ * Returns the ids of all workers' clients in rooms, with those of this worker that are being admitted.
+ *
+ * @param operator - the clients in the rooms
+ */
+async function clientsOf(
+  nsp: Namespace,
+  rooms: Room[] = [],
+  operator: Pick<Namespace, 'fetchSockets'> = rooms.length > 0 ? nsp.in(rooms) : nsp,
+): Promise<string[]> {
+  const isIn = ({ id }: Socket) => rooms.length === 0 || rooms.some((room) => nsp.adapter.rooms.get(room)?.has(id));
+  const connecting = () => Array.from(connectingSockets(nsp)).filter(isIn);
+  // The callback comes late enough for `clients(callback); await next()`: what it emits to the room reaches the client. A chain that waits
+  // for the callback before it calls `next()` gets it at once.
+  await nextTurn();
+  await Promise.all(connecting().map((socket) => stateOf(socket)?.admission?.end()));
+  const ids = (await operator.fetchSockets()).map(({ id }) => id);
+  return [...new Set([...ids, ...connecting().map(({ id }) => id)])];
 }
 
 /** Returns the rooms of all workers. Only the adapter 'redis' has a method for that. */

@@ -1,12 +1,18 @@
 // The private members of Socket.IO that `lib/compat` uses, and the prototypes with which it adds members to Socket.IO's objects.
-import { Namespace } from 'socket.io';
+import { Namespace, Socket } from 'socket.io';
 import type { Adapter } from 'socket.io-adapter';
+import { PacketType } from 'socket.io-parser';
 import { type Member, property } from './members';
 
 interface PrivateNamespace {
   adapter: Adapter;
   /** Creates the adapter, at first and if the server gets another one. */
   _initAdapter?(): void;
+}
+
+interface PrivateSocket {
+  /** Writes a packet to the client of the socket. */
+  packet(packet: { type: PacketType }, options?: object): void;
 }
 
 export const COMPAT_MEMBERS: readonly Member[] = [
@@ -16,6 +22,13 @@ export const COMPAT_MEMBERS: readonly Member[] = [
     type: 'function',
     find: (sample) => property(sample.namespace, '_initAdapter'),
     fallback: "adapters that are installed later do not have Socket.IO 2's methods",
+  },
+  {
+    library: 'socket.io',
+    path: 'Socket.prototype.packet',
+    type: 'function',
+    find: (sample) => property(sample.socket, 'packet'),
+    fallback: 'what connection middleware emits to its client is sent before the client is connected',
   },
 ];
 
@@ -50,6 +63,37 @@ export function withAdapters(fn: (adapter: Adapter) => void): PropertyDescriptor
       value(this: PrivateNamespace) {
         init.call(this);
         fn(this.adapter);
+      },
+    },
+  };
+}
+
+const HELD = Symbol('egg-socket.io:held');
+type HoldingSocket = PrivateSocket & { [HELD]?: Array<Parameters<PrivateSocket['packet']>> | null };
+
+/**
+ * Returns members of sockets that hold events until the client is connected, and drop them if it is refused. Clients of Socket.IO 2 received
+ * `connect` before any connection middleware ran. Without this, they receive the events before `connect`, which is when pages add
+ * listeners for their own id.
+ */
+export function holdsPackets(): PropertyDescriptorMap {
+  const { packet: write } = Socket.prototype as unknown as PrivateSocket;
+  if (typeof write !== 'function') return {};
+  return {
+    packet: {
+      configurable: true,
+      writable: true,
+      value(this: HoldingSocket, packet: { type: PacketType }, options?: object) {
+        const isEvent = packet.type === PacketType.EVENT || packet.type === PacketType.BINARY_EVENT;
+        if (isEvent && this[HELD] !== null) {
+          this[HELD] ??= [];
+          this[HELD].push([packet, options]);
+          return;
+        }
+        const held = this[HELD] ?? [];
+        this[HELD] = null;
+        write.call(this, packet, options);
+        if (packet.type === PacketType.CONNECT) for (const each of held) write.apply(this, each);
       },
     },
   };

@@ -1,0 +1,4 @@
+exports.io = {
+  enable: true,
+  package: 'egg-socket.io',
+};

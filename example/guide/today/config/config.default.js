@@ -1,0 +1,7 @@
+exports.keys = 'guide';
+
+exports.io = {
+  namespace: {
+    '/': { connectionMiddleware: ['room'] },
+  },
+};
