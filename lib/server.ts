@@ -31,6 +31,8 @@ type OnConnection = (socket: any) => void;
 
 /** The longest name of a child namespace, in characters: clients could fill the memory with longer ones. */
 const MAX_NAME_LENGTH = 1024;
+/** Names are logged: a line break in one would begin a line of the log that the client has written. */
+const CONTROL_CHARACTER = /\p{Cc}/u;
 
 /** The configuration of namespaces. */
 interface NamespaceOptions extends Pick<ResolvedConfig, 'generateId' | 'maxNamespaces'> {
@@ -212,7 +214,7 @@ export class IoServer extends NamespaceServer<
 
   /** A name with parameters would be taken for a parent namespace. */
   protected override mayCreate(name: string): boolean {
-    return name.length <= MAX_NAME_LENGTH && !isPattern(name);
+    return name.length <= MAX_NAME_LENGTH && !CONTROL_CHARACTER.test(name) && !isPattern(name);
   }
 
   #find(name: string): IoNamespace {

@@ -67,6 +67,34 @@ parity('config.io.compat', (kind) => {
     assert.deepEqual(await called((done) => ioOf({ app }).in('nobody').in('lobby').clients(done)), [null, [id]]);
   });
 
+  it('should give back objects to which later clients and rooms are added', async () => {
+    const { connect, app } = await startInline({
+      io: { compat: true },
+      router: ({ io }) => {
+        io.route('join', async (ctx) => {
+          await ctx.join('lobby');
+          ctx.args[0](ctx.id);
+        });
+      },
+    });
+    const nsp = ioOf({ app }).sockets;
+    const first = await connect();
+    const { connected: sockets } = nsp;
+    const rooms = nsp.adapter.sids[first.id!];
+    await first.emitWithAck('join');
+    const lobby = nsp.adapter.rooms.lobby;
+    const second = await connect();
+    await second.emitWithAck('join');
+    const ids = [first.id, second.id] as [string, string];
+    assert.equal(sockets[ids[1]], nsp.sockets.get(ids[1]));
+    assert.deepEqual(Object.keys(sockets), ids);
+    assert(ids[1] in sockets && !('size' in sockets));
+    assert.equal(rooms.lobby, true);
+    assert.equal(lobby.length, 2);
+    assert.equal(lobby.sockets[ids[1]], true);
+    assert.equal(JSON.stringify(lobby), JSON.stringify({ sockets: { [ids[0]]: true, [ids[1]]: true }, length: 2 }));
+  });
+
   it('should list a client that is being admitted, and disconnect it', async () => {
     const listed: unknown[] = [];
     const { client, app } = await startInline({

@@ -83,6 +83,32 @@ describe('a namespace with parameters', () => {
     assert(!app.io._nsps.has('/room/100%'));
   });
 
+  it('should have no control characters in their names, with which a client could write lines into the log', async () => {
+    const { app, client, connect } = await startInline({
+      io: { ack: 'auto' },
+      router: ({ io }) => {
+        io.of('/room/:id').route('here', (ctx) => ctx.params?.id);
+        io.of(/^\/chat/).route('here', () => 'chat');
+      },
+    });
+    const { warn } = logs(app);
+    for (const name of ['/room/1\n2026-11-28 ERROR forged', '/chat\r\nforged', '/room/\u001b[2K', '/room/\u0085']) {
+      const socket = client(name);
+      const isRefused = await refused(socket).then(
+        ({ message }) => message === 'Invalid namespace',
+        () => false,
+      );
+      if (!isRefused) await socket.emitWithAck('nowhere');
+      assert.deepEqual(
+        warn.filter((line) => /\p{Cc}/u.test(line)),
+        [],
+      );
+      assert(isRefused, JSON.stringify(name));
+    }
+    const encoded = await connect(`/room/${encodeURIComponent('1\n2')}`);
+    assert.equal(await encoded.emitWithAck('here'), '1\n2');
+  });
+
   it('should be the same namespace each time, whose later routes apply to existing children', async () => {
     const { app, connect } = await startInline(routed('/room/:id'));
     const client = await connect('/room/5');

@@ -78,6 +78,23 @@ describe('app.io.adapter() of the application', () => {
   class Own extends Adapter {}
   const boot = (app: Application) => void app.io.adapter(Own);
 
+  it('should keep its own methods, although Socket.IO 2 had methods of these names', async () => {
+    class WithRemoteJoin extends Adapter {
+      remoteJoin(id: string, room: string): string {
+        return `${id} joins ${room}`;
+      }
+    }
+    const { app } = await startInline({
+      boot: (app) => void app.io.adapter(WithRemoteJoin),
+      router: ({ io }) => void io.of('/chat').route('x', () => {}),
+    });
+    for (const name of ['/', '/chat']) {
+      const adapter = app.io.of(name).adapter as WithRemoteJoin & { remoteDisconnect(): void };
+      assert.equal(adapter.remoteJoin('a', 'lobby'), 'a joins lobby');
+      assert.throws(() => adapter.remoteDisconnect(), /Socket\.IO 4 has no adapter\.remoteDisconnect\(\)/);
+    }
+  });
+
   it('should be named in the log line at boot', async () => {
     const lines: string[] = [];
     const { app } = await startInline({

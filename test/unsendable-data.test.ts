@@ -147,6 +147,29 @@ for (const adapter of ['cluster', 'redis', 'redis-sharded', 'redis-streams'] as 
       for (const socket of [broken, odd, sound]) socket.disconnect(true);
     });
 
+    it('should log one short line of what clients have sent, and what is left out of data as well', async () => {
+      const auth = (name: string) =>
+        JSON.parse(`{${JSON.stringify(name)}:${'['.repeat(ENDLESS)}${']'.repeat(ENDLESS)}}`);
+      const sockets: Socket[] = [];
+      for (let n = 0; n < 3; n++) {
+        const socket = await socketOf(a);
+        Object.assign(socket.handshake.auth, auth(`${n}\n2026-11-28 ERROR forged ${'x'.repeat(1000)}`));
+        sockets.push(socket);
+      }
+      const { warn } = logs(a.app);
+      await b.app.io.fetchSockets();
+      sockets[0]!.data.afterwards = 1n;
+      await b.app.io.fetchSockets();
+      const ofClients = warn.filter((line) => line.includes('socket.handshake'));
+      assert(ofClients.length <= 1, ofClients.join());
+      assert(
+        warn.every((line) => line.length < 500 && !line.includes('\n')),
+        warn.join(),
+      );
+      assert(warn.some((line) => line.includes('socket.data.afterwards')));
+      for (const socket of sockets) socket.disconnect(true);
+    });
+
     it('should list a socket whose data has binary data and more levels than MessagePack encodes', async () => {
       const socket = await socketOf(a, 'deep');
       Object.assign(socket.data, { file: Buffer.from('content'), deep: nested(200) });

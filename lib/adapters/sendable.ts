@@ -11,6 +11,8 @@ export interface FetchedSocket {
 
 /** How many different warnings are logged. */
 const MAX_WARNINGS = 100;
+/** How many characters of a name are logged. A client may send any name in `handshake.auth`. */
+const MAX_SHOWN = 100;
 /** How many levels of objects a value may have in a response that was too deep for its encoder: MessagePack encodes 100, with its frame. */
 const MAX_DEPTH = 90;
 
@@ -48,27 +50,28 @@ export class SendableSockets {
 
   constructor(private readonly log: { warn(message: string): void }) {}
 
-  /** Returns the sockets with what can be sent of them. Logs what is left out, once for each namespace and key. */
+  /** Returns the sockets with what can be sent of them. Logs what is left out: once for each namespace and key of `data`, and once of handshakes. */
   of(nsp: string, sockets: readonly FetchedSocket[]): FetchedSocket[] {
     return sockets.map(({ id, handshake, rooms, data }) => {
-      const leftOut: LeftOut = (path, reason) => this.#warn(nsp, path, id, reason);
+      const leftOut: LeftOut = (path, reason) => this.#warn(`${nsp} ${path}`, nsp, path, id, reason);
+      // Clients send it. One key for all: warnings of the application's own data are logged nevertheless.
+      const leftOutOfHandshake: LeftOut = (path, reason) => this.#warn('handshake', nsp, path, id, reason);
       return {
         id,
         // `handshake.auth` stays an object if one of its members is left out.
-        handshake: (sendable(() => handshake, 'handshake', 2, leftOut) ?? {}) as object,
+        handshake: (sendable(() => handshake, 'handshake', 2, leftOutOfHandshake) ?? {}) as object,
         rooms: rooms.filter((room) => sendable(() => room, 'rooms', 0, leftOut) !== undefined),
         data: sendable(() => data, 'data', 1, leftOut) ?? {},
       };
     });
   }
 
-  #warn(nsp: string, path: string, id: string, err: unknown): void {
-    const key = `${nsp} ${path}`;
+  #warn(key: string, nsp: string, path: string, id: string, err: unknown): void {
     if (this.#warned.has(key) || this.#warned.size >= MAX_WARNINGS) return;
     this.#warned.add(key);
     const [reason] = String((err as Error)?.message ?? err).split('\n', 1);
     this.log.warn(
-      `[egg-socket.io] fetchSockets() of another worker gets the sockets of ${nsp} without socket.${path}: ${reason}. It must be JSON or binary data (socket ${id})`,
+      `[egg-socket.io] fetchSockets() of another worker gets the sockets of ${nsp} without socket.${shown(path)}: ${reason}. It must be JSON or binary data (socket ${id})`,
     );
   }
 }
@@ -97,4 +100,9 @@ function sendable(read: () => unknown, path: string, levels: number, leftOut: Le
     // Functions are not sent, and a toJSON that has failed must not be called again.
     return Object.fromEntries(members.filter(([, member]) => member !== undefined && typeof member !== 'function'));
   }
+}
+
+/** Returns the beginning of a name, on one line. */
+function shown(name: string): string {
+  return JSON.stringify(name.slice(0, MAX_SHOWN)).slice(1, -1);
 }

@@ -6,7 +6,7 @@ import type { Adapter } from 'socket.io-adapter';
 import { extend, holdsPackets, isParent, replaceCollection, withAdapters } from '../internals/compat';
 import { connectingSockets, socketWithId } from '../internals/namespaces';
 import { stateOf } from '../socket-state';
-import { indexed } from './indexed';
+import { indexed, objectOf } from './indexed';
 import { keptRooms } from './kept-rooms';
 import type { Origins, OriginsValue } from './origins';
 import { CURES, DOCS, type RemovedName } from './removed';
@@ -78,10 +78,15 @@ export class Compat {
     const { rooms, sids } = adapter;
     const room = (name: unknown) => {
       const ids = rooms.get(name as Room) ?? new Set();
-      return { sockets: objectOf(ids, () => true), length: ids.size };
+      return {
+        sockets: objectOf(ids, () => true),
+        get length() {
+          return ids.size;
+        },
+      };
     };
     replaceCollection(adapter, 'rooms', () => indexed(rooms, room, () => this.use('adapter.rooms[room]')));
-    const roomsOf = (id: unknown) => objectOf(sids.get(id as string) ?? [], () => true);
+    const roomsOf = (id: unknown) => objectOf(sids.get(id as string) ?? new Set(), () => true);
     replaceCollection(adapter, 'sids', () => indexed(sids, roomsOf, () => this.use('adapter.sids[id]')));
   }
 
@@ -93,7 +98,7 @@ export class Compat {
         configurable: true,
         get(this: Namespace) {
           compat.use('nsp.connected');
-          return objectOf(this.sockets.keys(), (id) => this.sockets.get(id));
+          return objectOf(this.sockets, (id) => this.sockets.get(id));
         },
       },
       clients: method(function (this: Namespace, callback: Callback<string[]>) {
@@ -218,13 +223,6 @@ function method(value: unknown): PropertyDescriptor {
 // biome-ignore lint/suspicious/noExplicitAny: its type is that of any member
 function original(object: object, name: string): any {
   return Object.getPrototypeOf(Object.getPrototypeOf(object))[name];
-}
-
-/** Returns an object without a prototype: any name may be an id or a room. */
-function objectOf<T>(keys: Iterable<string>, value: (key: string) => T): Record<string, T> {
-  const object: Record<string, T> = Object.create(null);
-  for (const key of keys) object[key] = value(key);
-  return object;
 }
 
 /** Calls a callback in a later tick, with the result or with the error. Without a callback an error is dropped, as in Socket.IO 2. */

@@ -43,3 +43,24 @@ export function indexed<T extends Collection>(collection: T, entry: (key: unknow
     },
   });
 }
+
+/**
+ * Returns an object whose properties are the entries of a collection, and nothing else: any name may be an id or a room. It is created in
+ * constant time, and later entries are properties as well: as the plain objects of Socket.IO 2.
+ *
+ * @param entry - returns the value of the property of a key
+ */
+export function objectOf<T>(collection: Collection, entry: (key: string) => T): Record<string, T> {
+  const find = (name: PropertyKey): { value: T } | undefined =>
+    typeof name === 'string' && collection.has(name) ? { value: entry(name) } : undefined;
+  const object: object = new Proxy(collection, {
+    get: (_collection, name) => find(name)?.value,
+    has: (_collection, name) => find(name) !== undefined,
+    ownKeys: () => Array.from(collection.keys(), String),
+    getOwnPropertyDescriptor(_collection, name) {
+      const found = find(name);
+      return found && { ...found, enumerable: true, configurable: true, writable: false };
+    },
+  });
+  return object as Record<string, T>;
+}

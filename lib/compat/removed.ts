@@ -1,7 +1,7 @@
 // Socket.IO 2's server API that Socket.IO 4 has removed: its names, what to write instead, and the errors without `config.io.compat`.
 import type { Namespace } from 'socket.io';
 import type { Adapter } from 'socket.io-adapter';
-import { extend, isParent, withAdapters } from '../internals/compat';
+import { extend, extendMissing, isParent, withAdapters } from '../internals/compat';
 
 /** What to write instead of each name. */
 export const CURES = {
@@ -61,7 +61,8 @@ const OF_ADAPTER: PropertyDescriptorMap = {
   remoteDisconnect: method('adapter.remoteDisconnect()'),
 };
 
-const refuseOfAdapter = (adapter: Adapter): unknown => extend(adapter, OF_ADAPTER);
+/** An adapter of the application may have such methods itself: those of socket.io-redis 6 and of @socket.io/redis-adapter 7 have. */
+const refuseOfAdapter = (adapter: Adapter): unknown => extendMissing(adapter, OF_ADAPTER);
 
 const OF_NAMESPACE: PropertyDescriptorMap = {
   connected: getter('nsp.connected'),

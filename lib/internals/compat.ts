@@ -42,11 +42,26 @@ const membersOf = new WeakMap<object, PropertyDescriptorMap>();
  * object for all of them.
  */
 export function extend<T extends object>(object: T, members: PropertyDescriptorMap): T {
+  return extendBy(object, members, () => members);
+}
+
+/** The same, but members that the object has already are not replaced. */
+export function extendMissing<T extends object>(object: T, members: PropertyDescriptorMap): T {
+  return extendBy(object, members, (prototype) =>
+    Object.fromEntries(Object.entries(members).filter(([name]) => !(name in prototype))),
+  );
+}
+
+function extendBy<T extends object>(
+  object: T,
+  members: PropertyDescriptorMap,
+  select: (prototype: object) => PropertyDescriptorMap,
+): T {
   const prototype: object = Object.getPrototypeOf(object);
   if (membersOf.get(prototype) === members) return object;
   const known = prototypes.get(members) ?? new WeakMap<object, object>();
   prototypes.set(members, known);
-  const extended = known.get(prototype) ?? Object.create(prototype, members);
+  const extended = known.get(prototype) ?? Object.create(prototype, select(prototype));
   known.set(prototype, extended);
   membersOf.set(extended, members);
   return Object.setPrototypeOf(object, extended);
