@@ -53,13 +53,15 @@ export function composeAround(middlewares: Middleware[]): Onion | undefined {
 }
 
 function keepResult(middleware: Middleware): Middleware {
-  return async (ctx, next) => {
+  // No async functions: each event would create twice as many promises.
+  return (ctx, next) => {
     let result: unknown;
-    const own = await middleware(ctx, async () => {
-      result = await next();
-      return result;
-    });
-    return own === undefined ? result : own;
+    const keep = (value: unknown) => {
+      result = value;
+      return value;
+    };
+    const running = middleware(ctx, () => next().then(keep));
+    return Promise.resolve(running).then((own) => (own === undefined ? result : own));
   };
 }
 

@@ -68,9 +68,7 @@ async function handle(state: SocketState, ctx: Context, packet: unknown[], ack: 
   let result: unknown;
   try {
     try {
-      await session.around(ctx, async () => {
-        result = await (packetChain === undefined ? innermost() : packetChain(ctx, innermost));
-      });
+      result = await session.around(ctx, () => (packetChain === undefined ? innermost() : packetChain(ctx, innermost)));
     } finally {
       keepCookies(ctx, state);
     }

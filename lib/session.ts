@@ -8,8 +8,10 @@ import { hasSessionStore, sessionAccessorOf, sessionMiddlewareOf, withSessionKey
 export interface Session {
   /** Runs `next` with the session loaded, then saves the session. */
   load(ctx: Context, next: () => Promise<void>): Promise<void>;
-  /** The same, for a context of app/io: a session in a cookie is loaded and saved only if it was used. */
-  around(ctx: Context, next: () => Promise<void>): Promise<void>;
+  /**
+   * The same, for a context of app/io: a session in a cookie is loaded and saved only if it was used. Returns what `next` has returned.
+   */
+  around<T>(ctx: Context, next: () => Promise<T>): Promise<T>;
 }
 
 const USED = Symbol('egg-socket.io:session-used');
@@ -32,12 +34,20 @@ export function sessionOf(app: Application): Session | undefined {
       if ('sessionOptions' in ctx && ctx.session === null) delete (ctx.socket as WithKey)[KEY];
     }
   };
+  /** koa-session does not return what `next` has returned. */
+  const aroundLoaded = async <T>(ctx: Context, next: () => Promise<T>): Promise<T> => {
+    let result: T | undefined;
+    await load(ctx, async () => {
+      result = await next();
+    });
+    return result as T;
+  };
   return {
     load,
-    async around(ctx: SessionContext, next) {
-      if (hasSessionStore(app)) return load(ctx, next);
+    async around<T>(ctx: SessionContext, next: () => Promise<T>): Promise<T> {
+      if (hasSessionStore(app)) return aroundLoaded(ctx, next);
       try {
-        await next();
+        return await next();
       } finally {
         if (ctx[USED]) await load(ctx, nothing);
       }
