@@ -14,10 +14,10 @@ import { next, until } from './support/wait';
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
 
-const FEW = 1000;
-const MANY = 4 * FEW;
-/** How many times as much CPU time four times as many namespaces may take. If each waited for all others, it would be sixteen. */
-const LINEAR = 8;
+const FEW = 500;
+const MANY = 8 * FEW;
+/** How many times as much CPU time eight times as many namespaces may take. If each waited for all others, it would be 64 times. */
+const LINEAR = 24;
 /** In bytes: of one namespace, so that 10,000 take less than 150 MB, and of all that are removed. */
 const EACH = 15_000;
 const ALL_REMOVED = 10_000_000;
