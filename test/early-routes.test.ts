@@ -25,6 +25,7 @@ describe('a function app.js', () => {
         app.io.route('member', chat.say);
         app.io.route('function', (ctx) => chat.say.call(ctx, ctx));
         app.io.route({ table: 'chat.say' as never });
+        app.io.route('table', () => assert.fail('it is the second route'));
         app.io.of('/other').route('marked', a as never, chat.say);
       },
       router: (app) => {
@@ -39,6 +40,17 @@ describe('a function app.js', () => {
       assert.equal(await client.emitWithAck(event), 'said', event);
     }
     assert.equal(await (await connect('/other')).emitWithAck('marked'), 'marked');
+  });
+
+  it('should be able to await app.io.controller', async () => {
+    let awaited: Promise<unknown> = Promise.resolve();
+    const { app } = await startInline({
+      controller,
+      boot: (app) => {
+        awaited = Promise.resolve(app.io.controller);
+      },
+    });
+    assert.equal(Reflect.get(Object(await awaited), 'chat').say, Reflect.get(app.io.controller, 'chat').say);
   });
 
   it('should run before the factories of app/io', async () => {

@@ -290,6 +290,31 @@ parityOf(OLD.slice(0, 1), 'a client that sends EIO3 packets by hand', () => {
     ws.close();
   });
 
+  it('should wait for / again in other namespaces if it asks for / after it was disconnected from it', async () => {
+    const go = signal();
+    let attempts = 0;
+    const { url, app } = await startInline({
+      io: { namespace: { '/': { connectionMiddleware: ['a'] }, '/chat': {} } },
+      middleware: {
+        a: async (ctx, next) => {
+          attempts++;
+          if (attempts === 1) return ctx.disconnect();
+          await go.promise;
+          await next();
+        },
+      },
+    });
+    const { ws, hears, heard, waits } = await raw(url);
+    await hears('41');
+    ws.send('40');
+    await until('the chain of / runs again', () => attempts === 2);
+    await waits('/chat');
+    go.resolve();
+    await until('it is connected to /chat', () => app.io.of('/chat').sockets.size === 1);
+    assert(!heard.some((text) => text.includes('disconnected from /')), heard.join());
+    ws.close();
+  });
+
   it('should be refused if it asks twice for a namespace before it is connected to /', async () => {
     const go = signal();
     const { url } = await startInline({

@@ -15,7 +15,7 @@ import { connected, fixture, logs, mm, type Running, track } from './support/app
 import { startCluster } from './support/cluster';
 import { startInline } from './support/inline';
 import { type RedisServer, startRedis } from './support/redis';
-import { until } from './support/wait';
+import { until, within } from './support/wait';
 
 /** In ms. */
 const BRIEF = 200;
@@ -176,6 +176,14 @@ for (const adapter of ['cluster', 'redis', 'redis-sharded', 'redis-streams'] as 
       const [found] = await b.app.io.user('deep').fetchSockets();
       assert('file' in found!.data);
       socket.disconnect(true);
+    });
+
+    it('should send an object that is contained twice', async () => {
+      await socketOf(a);
+      const shared = { list: [1] };
+      const received = new Promise((resolve) => b.app.io.once('twice' as never, resolve as never));
+      a.app.io.serverSideEmit('twice', { first: shared, second: [shared] });
+      assert.deepEqual(await within('the event', received), { first: shared, second: [shared] });
     });
 
     it('should throw if the arguments of an event cannot be sent', async () => {
