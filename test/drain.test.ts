@@ -481,7 +481,7 @@ describe('config.io.drain', () => {
   /** An application with the loader of a major version of Egg. */
   const appOf = (major: number, drain: DrainConfig | false | undefined) => ({
     config: { io: { drain } },
-    loader: { loadRouter: major === 3 ? () => {} : async () => {} },
+    loader: { FileLoader: { prototype: { load: major === 3 ? () => {} : async () => {} } } },
   });
 
   it("should default to values derived from Egg's own limits", () => {

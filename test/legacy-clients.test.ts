@@ -298,9 +298,11 @@ parityOf(OLD.slice(0, 1), 'a client that sends EIO3 packets by hand', () => {
       middleware: {
         a: async (ctx, next) => {
           attempts++;
-          if (attempts === 1) return ctx.disconnect();
-          await go.promise;
-          await next();
+          if (attempts === 1) ctx.disconnect();
+          else {
+            await go.promise;
+            await next();
+          }
         },
       },
     });

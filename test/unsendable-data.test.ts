@@ -18,7 +18,7 @@ import { type RedisServer, startRedis } from './support/redis';
 import { until, within } from './support/wait';
 
 /** In ms. */
-const BRIEF = 200;
+const BRIEF = 1000;
 /** More levels than a stack of Node has frames. */
 const ENDLESS = 100_000;
 

@@ -152,6 +152,7 @@ export function sessionAccessorOf(app: Application): PropertyDescriptor | undefi
 export interface EggLoader {
   readonly FileLoader: {
     new (options: object): { load(): unknown };
+    readonly prototype: { load(): unknown };
     /** The symbol under which Egg keeps the path of what it has loaded. */
     readonly FULLPATH: symbol;
   };
@@ -167,25 +168,18 @@ export function loaderOf(app: Application): EggLoader {
 
 /** Whether Egg loads files asynchronously: Egg 4 does, Egg 3 does not. */
 export function loadsAsynchronously(app: { loader: object }): boolean {
-  return types.isAsyncFunction((app.loader as EggLoader).loadRouter);
+  return types.isAsyncFunction((app.loader as EggLoader).FileLoader.prototype.load);
 }
 
 /** Calls a function before Egg loads `app/router`, and after it has loaded everything else. Egg 4 awaits the promise that it returns. */
 export function beforeRouter(app: Application, fn: () => unknown): void {
   const loader = loaderOf(app);
   const { loadRouter } = loader;
-  const isAsync = loadsAsynchronously(app);
-  const load = (args: unknown[]) => loadRouter.apply(loader, args);
-  // Whether it is async is how `loadsAsynchronously` recognizes Egg 4.
-  loader.loadRouter = isAsync
-    ? async (...args) => {
-        await fn();
-        return load(args);
-      }
-    : (...args) => {
-        fn();
-        return load(args);
-      };
+  loader.loadRouter = (...args) => {
+    const result = fn();
+    if (!types.isPromise(result)) return loadRouter.apply(loader, args);
+    return result.then(() => loadRouter.apply(loader, args));
+  };
 }
 
 /** Registers a function that Egg calls when the application closes, before those that were registered earlier. */
