@@ -357,6 +357,10 @@ describe('config.io.compat with several workers', () => {
       await until('the workers reach each other', async () => (await a.app.io.of('/').adapter.serverCount()) === 2);
       const one = a.client();
       assert.deepEqual(await next(one, 'ids'), [[one.id]]);
+      // What the first client has received arrives at the other worker before this.
+      const arrived = next(b.app.io as never, 'arrived');
+      a.app.io.serverSideEmit('arrived');
+      await arrived;
       const both = next(one, 'ids');
       const two = b.client();
       const [ids] = await next(two, 'ids');
