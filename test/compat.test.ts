@@ -95,6 +95,43 @@ parity('config.io.compat', (kind) => {
     assert.equal(JSON.stringify(lobby), JSON.stringify({ sockets: { [ids[0]]: true, [ids[1]]: true }, length: 2 }));
   });
 
+  it('should give back rooms whose names are numbers, and the methods of plain objects', async () => {
+    const { connect, app } = await startInline({
+      io: { compat: true },
+      router: ({ io }) => {
+        io.route('join', async (ctx) => {
+          await ctx.join(42 as never);
+          ctx.args[0](ctx.rooms);
+        });
+      },
+    });
+    const client = await connect();
+    const rooms = await client.emitWithAck('join');
+    const nsp = ioOf({ app }).sockets;
+    const [id] = nsp.sockets.keys();
+    const { adapter } = nsp;
+    // As in Socket.IO 2.5.
+    assert.deepEqual(rooms, { 42: 42, [id]: id });
+    assert.deepEqual({ ...adapter.sids[id] }, { 42: true, [id]: true });
+    assert.equal(adapter.rooms[42].length, 1);
+    assert.deepEqual(await called((done) => adapter.clients(['42'], done)), [null, [id]]);
+    assert.deepEqual(await called((done) => adapter.clients([42], done)), [null, [id]]);
+    assert.deepEqual((await called((done) => adapter.allRooms(done)))[1].sort(), ['42', id].sort());
+    for (const object of [nsp.connected, nsp.sockets, adapter.rooms[42].sockets]) {
+      // biome-ignore lint/suspicious/noPrototypeBuiltins: as applications call it
+      assert.deepEqual([object.hasOwnProperty(id), object.hasOwnProperty('nobody')], [true, false]);
+    }
+  });
+
+  it('should pass an error to the callback if no client has the id', async () => {
+    const { app } = await startInline({ io: { compat: true } });
+    const { adapter } = ioOf({ app }).sockets;
+    for (const name of ['remoteJoin', 'remoteLeave', 'remoteDisconnect']) {
+      const [err] = await called((done) => adapter[name]('nobody', true, done));
+      assert.match(String(err), new RegExp(`adapter\\.${name}\\(\\): no client has the id nobody`));
+    }
+  });
+
   it('should list a client that is being admitted, and disconnect it', async () => {
     const listed: unknown[] = [];
     const { client, app } = await startInline({

@@ -144,17 +144,19 @@ export class Compat {
       name: RemovedName,
       act: (socket: Socket, arg: never) => unknown,
       actRemote: (sockets: Operator, arg: never) => void,
-    ) =>
-      method(function (this: Adapter, id: string, arg: unknown, callback?: Callback) {
-        compat.use(name);
-        const nsp = this.nsp as Namespace;
+    ) => {
+      const perform = async (nsp: Namespace, id: string, arg: unknown): Promise<void> => {
         const socket = socketWithId(nsp, id);
-        const done = socket ? act(socket, arg as never) : actRemote(nsp.in(id), arg as never);
-        answer(
-          callback,
-          Promise.resolve(done).then(() => undefined),
-        );
+        if (socket) await act(socket, arg as never);
+        // As socket.io-redis, which passes an error after 5 s.
+        else if ((await nsp.in(id).fetchSockets()).length === 0) throw new Error(`${name}: no client has the id ${id}`);
+        else actRemote(nsp.in(id), arg as never);
+      };
+      return method(function (this: Adapter, id: string, arg: unknown, callback?: Callback) {
+        compat.use(name);
+        answer(callback, perform(this.nsp as Namespace, id, arg));
       });
+    };
     return {
       clients: method(function (this: Adapter, ...args: [Callback<string[]>] | [Room[], Callback<string[]>]) {
         compat.use('adapter.clients()');
@@ -181,7 +183,7 @@ export class Compat {
         compat.use('adapter.allRooms(callback)');
         answer(
           callback,
-          allRooms(this).then((rooms) => [...rooms]),
+          allRooms(this).then((rooms) => [...new Set(Array.from(rooms, String))]),
         );
         return undefined;
       }),
@@ -239,9 +241,10 @@ function answer<T>(callback: Callback<T> | undefined, result: Promise<T>): void 
 async function clientsOf(
   nsp: Namespace,
   rooms: Room[] = [],
-  operator: Pick<Namespace, 'fetchSockets'> = rooms.length > 0 ? nsp.in(rooms) : nsp,
+  operator: Pick<Namespace, 'fetchSockets'> = rooms.length > 0 ? nsp.in(rooms.flatMap(sameNames)) : nsp,
 ): Promise<string[]> {
-  const isIn = ({ id }: Socket) => rooms.length === 0 || rooms.some((room) => nsp.adapter.rooms.get(room)?.has(id));
+  const named = rooms.flatMap(sameNames);
+  const isIn = ({ id }: Socket) => rooms.length === 0 || named.some((room) => nsp.adapter.rooms.get(room)?.has(id));
   const connecting = () => Array.from(connectingSockets(nsp)).filter(isIn);
   // The callback comes late enough for `clients(callback); await next()`: what it emits to the room reaches the client. A chain that waits
   // for the callback before it calls `next()` gets it at once.
@@ -249,6 +252,12 @@ async function clientsOf(
   await Promise.all(connecting().map((socket) => stateOf(socket)?.admission?.end()));
   const ids = (await operator.fetchSockets()).map(({ id }) => id);
   return [...new Set([...ids, ...connecting().map(({ id }) => id)])];
+}
+
+/** Socket.IO 2 converts the names of rooms to strings: a client that has joined the room 42 is in '42'. */
+function sameNames(room: Room): Room[] {
+  const number = Number(room);
+  return String(number) === String(room) ? [String(room), number as unknown as Room] : [room];
 }
 
 /** Returns the rooms of all workers. Only the adapter 'redis' has a method for that. */

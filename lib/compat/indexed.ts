@@ -13,8 +13,7 @@ type Collection = ReadonlyMap<unknown, unknown> | ReadonlySet<unknown>;
 export function indexed<T extends Collection>(collection: T, entry: (key: unknown) => unknown, used: () => void): T {
   const own = new Map<PropertyKey, unknown>();
   const find = (name: PropertyKey): { value: unknown } | undefined => {
-    const keys = typeof name === 'string' ? [name, Number(name)] : [];
-    const key = keys.find((each) => collection.has(each));
+    const key = keyOf(collection, name);
     return key === undefined ? undefined : { value: entry(key) };
   };
   return new Proxy(collection, {
@@ -44,19 +43,33 @@ export function indexed<T extends Collection>(collection: T, entry: (key: unknow
   });
 }
 
+/** Returns the key of a collection that has a name. The name of a room may be a number: 42 and '42' are the same name. */
+export function keyOf(collection: Pick<Collection, 'has'>, name: unknown): unknown {
+  if (typeof name === 'symbol') return undefined;
+  return [name, String(name), Number(name)].find((key) => String(key) === String(name) && collection.has(key));
+}
+
+/** The methods of every object that applications call: `for (const id in sockets) if (sockets.hasOwnProperty(id)) …`. */
+const METHODS: ReadonlyMap<PropertyKey, unknown> = new Map(
+  (['hasOwnProperty', 'propertyIsEnumerable', 'toString', 'valueOf'] as const).map((name) => [
+    name,
+    Object.prototype[name],
+  ]),
+);
+
 /**
- * Returns an object whose properties are the entries of a collection, and nothing else: any name may be an id or a room. It is created in
+ * Returns an object whose properties are the entries of a collection, and a few methods: any name may be an id or a room. It is created in
  * constant time, and later entries are properties as well: as the plain objects of Socket.IO 2.
  *
  * @param entry - returns the value of the property of a key
  */
 export function objectOf<T>(collection: Collection, entry: (key: string) => T): Record<string, T> {
   const find = (name: PropertyKey): { value: T } | undefined =>
-    typeof name === 'string' && collection.has(name) ? { value: entry(name) } : undefined;
+    keyOf(collection, name) === undefined ? undefined : { value: entry(name as string) };
   const object: object = new Proxy(collection, {
-    get: (_collection, name) => find(name)?.value,
+    get: (_collection, name) => find(name)?.value ?? METHODS.get(name),
     has: (_collection, name) => find(name) !== undefined,
-    ownKeys: () => Array.from(collection.keys(), String),
+    ownKeys: () => [...new Set(Array.from(collection.keys(), String))],
     getOwnPropertyDescriptor(_collection, name) {
       const found = find(name);
       return found && { ...found, enumerable: true, configurable: true, writable: false };
