@@ -179,6 +179,16 @@ export class IoServer extends NamespaceServer<
     return value === undefined ? origins : this;
   }
 
+  /**
+   * Socket.IO 2's `io.clients()`: passes the ids of all clients of `/` to a callback.
+   *
+   * @deprecated it needs `config.io.compat`. Write `await app.io.fetchSockets()`
+   */
+  clients(callback: (err: unknown, ids?: string[]) => void): void {
+    if (this.compat === undefined) throw removed('nsp.clients()');
+    this.compat.listClients(this.sockets, callback);
+  }
+
   /** Returns the names of the namespaces. Children of parent namespaces are not listed, but what their parents stand for. */
   names(): string[] {
     const namespaces = [...namespacesOf(this).values()] as IoNamespace[];

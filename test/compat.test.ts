@@ -34,6 +34,7 @@ parity('config.io.compat', (kind) => {
     assert.deepEqual(Object.keys(chat.sockets), ids);
     assert.equal(chat.sockets.size, 2);
     assert.deepEqual(await called((done) => chat.clients(done)), [null, ids]);
+    assert.deepEqual(await called((done) => ioOf({ app }).clients(done)), [null, [...app.io.sockets.sockets.keys()]]);
     const main = await connect();
     assert(ioOf({ app }).sockets.sockets[main.id!] ?? ioOf({ app }).sockets.connected[main.id!]);
   });
@@ -239,6 +240,9 @@ parity('config.io.compat', (kind) => {
           ctx.emit('n', 'broadcast');
           ctx.to('a').to('b').emit('n', 'both');
           ctx.to('a').except('b').emit('n', 'a alone');
+          (ctx.to('a') as any).broadcast.json.emit('n', 'with flags');
+          ctx.to('a');
+          assert.throws(() => ctx.emit('n', () => {}), /Callbacks are not supported when broadcasting/);
           ctx.to('a');
           throw new Error('a bug');
         });
@@ -256,11 +260,11 @@ parity('config.io.compat', (kind) => {
     me.emit('tell');
     await until(
       'all have arrived',
-      () => received[0]?.length === 3 && received[1]?.length === 5 && received[2]?.length === 3,
+      () => received[0]?.length === 3 && received[1]?.length === 6 && received[2]?.length === 3,
     );
     assert.deepEqual(received, [
       ['own', 'own again', 'a bug'],
-      ['kept', 'at once', 'broadcast', 'both', 'a alone'],
+      ['kept', 'at once', 'broadcast', 'both', 'a alone', 'with flags'],
       ['kept', 'broadcast', 'both'],
     ]);
   });
@@ -290,11 +294,24 @@ parity('config.io.compat', (kind) => {
     assert(!(await attempt()));
     assert.equal(await cors('https://a.example'), 'https://a.example');
     assert.equal(await cors('https://c.example'), null);
-    ioOf({ app }).origins((origin: string, done: (err: unknown, ok: boolean) => void) =>
-      done(null, origin === 'https://c.example'),
-    );
+    const checked: string[] = [];
+    ioOf({ app }).origins((origin: string, done: (err: unknown, ok: boolean) => void) => {
+      checked.push(origin);
+      done(`no ${origin}`.replace('no https://c.example', ''), origin === 'https://c.example');
+    });
     assert(await attempt('https://c.example'));
     assert(!(await attempt('https://a.example')));
+    checked.length = 0;
+    const poll = () => fetch(`${url}/socket.io/?EIO=4&transport=polling`, { headers: { origin: 'https://b.example' } });
+    // As in Socket.IO 2.5: the function is called once, and its message is sent.
+    assert.deepEqual(await (await poll()).json(), { code: 4, message: 'no https://b.example' });
+    assert.deepEqual(checked, ['https://b.example']);
+    assert.equal(await cors('https://c.example'), 'https://c.example');
+    // A client without an origin is one of port 80.
+    ioOf({ app }).origins(['*:80']);
+    assert(await attempt());
+    assert(await attempt('http://b.example'));
+    assert(!(await attempt('https://b.example')));
   });
 
   it('should log each name once with its cure, count it, and not count what Socket.IO itself reads', async () => {

@@ -63,6 +63,12 @@ export class Compat {
     return this.origins.value ?? '*:*';
   }
 
+  /** `nsp.clients()`, and that of `/` as `io.clients()`. */
+  listClients(nsp: Namespace, callback: Callback<string[]>): void {
+    this.use('nsp.clients()');
+    answer(callback, clientsOf(nsp));
+  }
+
   /** Counts the use of a name, and logs the first one. */
   use(name: RemovedName): void {
     const count = this.#counts.get(name) ?? 0;
@@ -102,8 +108,7 @@ export class Compat {
         },
       },
       clients: method(function (this: Namespace, callback: Callback<string[]>) {
-        compat.use('nsp.clients()');
-        answer(callback, clientsOf(this));
+        compat.listClients(this, callback);
         return this;
       }),
       ...withAdapters((adapter) => compat.#addToAdapter(adapter)),

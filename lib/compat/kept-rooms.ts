@@ -32,7 +32,14 @@ export function keptRooms(used: () => void): PropertyDescriptorMap {
   /** All members of an operator stop keeping its rooms, but `to()` and `in()`, which add rooms. */
   function operatorMembers(sample: Operator): PropertyDescriptorMap {
     const prototype: object = Object.getPrototypeOf(sample);
-    const result: PropertyDescriptorMap = {};
+    // Flags of Socket.IO 2 that change nothing: socket.to('room').broadcast.emit().
+    const itself = {
+      configurable: true,
+      get(this: Operator) {
+        return this;
+      },
+    };
+    const result: PropertyDescriptorMap = { broadcast: itself, json: itself };
     for (const [name, { get, value }] of Object.entries(Object.getOwnPropertyDescriptors(prototype))) {
       if (name === 'constructor') continue;
       const member: unknown = get ?? value;
@@ -74,6 +81,11 @@ export function keptRooms(used: () => void): PropertyDescriptorMap {
         const operator = this[KEPT];
         if (operator === undefined) return emit.call(this, event, ...args);
         used();
+        if (typeof args.at(-1) === 'function') {
+          this[KEPT] = undefined;
+          // The error of Socket.IO 2.
+          throw new Error('Callbacks are not supported when broadcasting');
+        }
         return operator.emit(event, ...args);
       },
     },

@@ -34,16 +34,19 @@ export class Origins {
 function allows(value: string | string[], origin: string): boolean {
   const allowed = (Array.isArray(value) ? value : value.split(' ')).map(String);
   if (allowed.includes('*:*')) return true;
-  let url: URL;
-  try {
-    url = new URL(origin);
-  } catch {
-    return false;
-  }
-  const { protocol, hostname } = url;
-  const port = url.port || (protocol === 'https:' ? '443' : '80');
+  const { protocol, hostname, port } = parse(origin);
   const forms = [`${protocol}//${hostname}:${port}`, `${hostname}:${port}`, `${hostname}:*`, `*:${port}`];
   return forms.some((form) => allowed.includes(form));
+}
+
+function parse(origin: string): { protocol: string; hostname: string; port: string } {
+  try {
+    const { protocol, hostname, port } = new URL(origin);
+    return { protocol, hostname, port: port || (protocol === 'https:' ? '443' : '80') };
+  } catch {
+    // `*`: the request has no origin. Socket.IO 2 takes it for port 80 of no host.
+    return { protocol: '', hostname: '', port: '80' };
+  }
 }
 
 type AllowRequest = (
@@ -55,20 +58,30 @@ type AllowRequest = (
 export function allowRequest(origins: Origins, next: AllowRequest | undefined): AllowRequest {
   return (req, callback) => {
     origins.check(req, (err, isAllowed) => {
-      if (err || !isAllowed) callback('the origin is not allowed by origins', false);
+      if (err || !isAllowed) callback(reasonOf(err), false);
       else if (next) next(req, callback);
       else callback(null, true);
     });
   };
 }
 
-/** Returns an `init.cors` that sends the headers to the allowed origins, once origins are set. */
+/** The client receives what the application's function has passed, as in Socket.IO 2. */
+function reasonOf(err: unknown): string {
+  if (err instanceof Error) return err.message;
+  return typeof err === 'string' ? err : 'the origin is not allowed by origins';
+}
+
+/**
+ * Returns an `init.cors` that sends the headers to the allowed origins, once origins are set. A function of the application is not called:
+ * it has decided about the handshake, and this runs for each request of polling.
+ */
 export function corsOf(origins: Origins) {
   return (
     req: Headers,
     callback: (err: Error | null, options: { origin: boolean; credentials: boolean }) => void,
   ): void => {
     if (origins.value === undefined) callback(null, { origin: false, credentials: false });
+    else if (typeof origins.value === 'function') callback(null, { origin: true, credentials: true });
     else origins.check(req, (err, isAllowed) => callback(null, { origin: !err && isAllowed, credentials: true }));
   };
 }
