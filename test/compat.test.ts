@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
 import type { Context } from 'egg';
 import { CURES } from '../lib/compat/removed';
-import { connected, logs, type Running, refused, track } from './support/app';
+import { connected, logs, mm, type Running, refused, track } from './support/app';
 import { parity } from './support/clients';
 import { bootError, startInline } from './support/inline';
 import { type RedisServer, startRedis, startWorker } from './support/redis';
@@ -122,6 +122,32 @@ parity('config.io.compat', (kind) => {
       // biome-ignore lint/suspicious/noPrototypeBuiltins: as applications call it
       assert.deepEqual([object.hasOwnProperty(id), object.hasOwnProperty('nobody')], [true, false]);
     }
+  });
+
+  it('should give back the members of sockets without a route, and of mocked contexts', async () => {
+    mm.env('unittest');
+    const rooms: unknown[] = [];
+    const { client, app } = await startInline({
+      io: { compat: true },
+      router: ({ io }) =>
+        void io.of('/plain').on('connection', (socket) => {
+          rooms.push(JSON.parse(JSON.stringify(socket.rooms)), socket.id);
+          socket.to('nobody');
+          socket.emit('kept');
+          socket.emit('own');
+        }),
+    });
+    const events: string[] = [];
+    client('/plain').onAny((event) => events.push(event));
+    await until('the event has arrived', () => events.length > 0);
+    assert.deepEqual(events, ['own']);
+    assert.deepEqual(rooms[0], { [rooms[1] as string]: rooms[1] });
+    const ctx = app.mockIoContext({ namespace: '/plain' });
+    assert.deepEqual(JSON.parse(JSON.stringify(ctx.rooms)), { [ctx.id]: ctx.id });
+    ctx.to('nobody');
+    ctx.emit('kept');
+    ctx.emit('own');
+    assert.deepEqual(ctx.emitted, [['own']]);
   });
 
   it('should pass an error to the callback if no client has the id', async () => {

@@ -54,6 +54,16 @@ export class Compat {
       ),
     );
     this.#addToAdapter(nsp.adapter);
+    // The sockets of a namespace without chains and routes, which is not bound, have no members yet.
+    nsp.use((socket, next) => {
+      this.addToSocket(socket);
+      next();
+    });
+  }
+
+  /** Adds the members to a socket that is not connected yet, unless it has them. */
+  addToSocket(socket: Socket): void {
+    if (!('json' in socket)) Object.defineProperties(socket, this.socketMembers);
   }
 
   /** `io.origins()`: sets which origins may connect, or returns them. */

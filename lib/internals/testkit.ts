@@ -64,8 +64,14 @@ export function withoutOffset(nsp: Namespace | undefined, args: unknown[]): unkn
  * Socket.IO's `Namespace._doConnect()`.
  *
  * @param request - the handshake request
+ * @param prepare - called with the socket before it is connected
  */
-export function connectMockSocket(nsp: Namespace, request: IncomingMessage, auth: Record<string, unknown>): Socket {
+export function connectMockSocket(
+  nsp: Namespace,
+  request: IncomingMessage,
+  auth: Record<string, unknown>,
+  prepare?: (socket: Socket) => void,
+): Socket {
   // Engine.IO parses the query string into `_query`, and Socket.IO makes `handshake.query` of it.
   const { searchParams } = new URL(request.url ?? '/', `http://${ADDRESS}`);
   Object.assign(request, { _query: Object.fromEntries(searchParams) });
@@ -76,6 +82,7 @@ export function connectMockSocket(nsp: Namespace, request: IncomingMessage, auth
   client._disconnect = () => socket.disconnect();
   // koa reads the client's address and TLS from the request's socket, which is this one.
   Object.assign(socket, { remoteAddress: ADDRESS, encrypted: false });
+  prepare?.(socket);
   nsp.sockets.set(socket.id, socket);
   socket._onconnect();
   return socket;

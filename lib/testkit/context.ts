@@ -25,7 +25,8 @@ export class ContextMocks {
     onlyKeys('app.mockIoContext() options', options, OPTIONS);
     const { packet = ['mock'], session, namespace = '/', params, auth = {} } = options;
     const nsp = this.#namespace(namespace);
-    const socket = connectMockSocket(nsp, mockRequest(options), auth);
+    const { compat } = this.app.io;
+    const socket = connectMockSocket(nsp, mockRequest(options), auth, (socket) => compat?.addToSocket(socket));
     const emitted: unknown[][] = [];
     socket.onAnyOutgoing((...sent) => emitted.push(withoutAck(withoutOffset(nsp, sent))));
     const ctx = this.#contexts.forPacket({ socket, request: this.#contexts.requestOf(socket) }, [...packet]);
