@@ -102,6 +102,7 @@ parity('config.io.compat', (kind) => {
       router: ({ io }) => {
         io.route('join', async (ctx) => {
           await ctx.join(42 as never);
+          assert.equal(ctx.rooms, ctx.socket.rooms);
           ctx.args[0](ctx.rooms);
         });
       },

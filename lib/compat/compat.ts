@@ -17,6 +17,10 @@ const SELECTED = Symbol('egg-socket.io:selected');
 /** What `nsp.in(room)` returns, with the rooms of all calls of `in()` and `to()`. */
 type Operator = ReturnType<Namespace['in']> & { [SELECTED]?: { nsp: Namespace; rooms: Room[] } };
 
+const ROOMS = Symbol('egg-socket.io:rooms');
+/** The rooms of a socket, and the object that `socket.rooms` is. */
+type SocketWithRooms = Socket & { [ROOMS]?: { set: Set<Room>; object: Set<Room> } };
+
 /** Socket.IO 2's server API of one application. */
 export class Compat {
   /** The members of sockets: `rooms`, `json`, and `to()` whose rooms are kept. */
@@ -212,13 +216,13 @@ export class Compat {
       ...holdsPackets(),
       rooms: {
         configurable: true,
-        get(this: Socket) {
-          const rooms = this.nsp.adapter.socketRooms(this.id) ?? new Set();
-          return indexed(
-            rooms,
-            (room) => room,
-            () => compat.use('socket.rooms[room]'),
-          );
+        get(this: SocketWithRooms) {
+          const set = this.nsp.adapter.socketRooms(this.id) ?? new Set();
+          if (this[ROOMS]?.set !== set) {
+            const use = () => compat.use('socket.rooms[room]');
+            this[ROOMS] = { set, object: indexed(set, (room) => room, use) };
+          }
+          return this[ROOMS].object;
         },
       },
       json: {
