@@ -25,7 +25,7 @@ const MAX_LENGTH = 16_384;
 const INVALID_NAMESPACE = { message: 'Invalid namespace' };
 
 /** Why a client is refused whose middleware of `/` has called `ctx.disconnect()`. In Socket.IO 2 it would wait for ever. */
-const TURNED_AWAY = 'disconnected from /';
+const DISCONNECTED = 'disconnected from /';
 
 const LEGACY_CLIENT = Symbol('egg-socket.io:legacy-client');
 
@@ -68,7 +68,7 @@ class LegacyClient implements PacketHandler {
    */
   readonly #pending = new Map<string, ParsedUrlQuery | undefined>([['/', undefined]]);
   /** Whether the connection chain of `/` has disconnected the client. */
-  #isTurnedAway = false;
+  #isDisconnected = false;
   readonly #original: OriginalHandler;
 
   constructor(private readonly client: Client) {
@@ -83,10 +83,10 @@ class LegacyClient implements PacketHandler {
     if (this.#pending.has(name)) {
       this.#refuse(name, `already connecting to ${name}`);
     } else if (name === '/' || this.#isConnected) {
-      this.#isTurnedAway = false;
+      this.#isDisconnected = false;
       this.#connectNow(name, query);
-    } else if (this.#isTurnedAway) {
-      this.#refuse(name, TURNED_AWAY);
+    } else if (this.#isDisconnected) {
+      this.#refuse(name, DISCONNECTED);
     } else if (this.#pending.size < MAX_PENDING && JSON.stringify([name, query]).length < MAX_LENGTH) {
       debug('%s waits for /', name);
       this.#pending.set(name, query);
@@ -97,14 +97,14 @@ class LegacyClient implements PacketHandler {
 
   /** Connects the client to the namespaces that it has asked for meanwhile. Refuses it there if the chain of `/` has disconnected it. */
   connectToPending(): void {
-    this.#isTurnedAway = !this.#isConnected;
+    this.#isDisconnected = !this.#isConnected;
     for (const [name, query] of this.#pending) {
       if (query === undefined) continue;
       if (this.#isConnected) {
         this.#connectNow(name, query);
       } else {
         this.#pending.delete(name);
-        this.#refuse(name, TURNED_AWAY);
+        this.#refuse(name, DISCONNECTED);
       }
     }
   }

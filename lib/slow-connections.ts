@@ -7,7 +7,7 @@ const WARNING_PERIOD = 60_000;
 /** A client whose connection chain is running. */
 interface WaitingClient {
   readonly ctx: Context;
-  /** What the admission waits for, such as the name of a middleware. */
+  /** The step of the admission that has begun last, such as a middleware. */
   readonly step: string;
 }
 
@@ -41,7 +41,7 @@ export class SlowConnections {
     const others = last?.omitted ? `; ${last.omitted} other clients since the last warning` : '';
     this.#warned.set(key, { until: performance.now() + WARNING_PERIOD, omitted: 0 });
     this.log.warn(
-      `[egg-socket.io] a client of ${namespace} is neither admitted nor refused after ${this.limit} ms: its connection chain waits in ${step} (client ${ctx.ip}${others}). Middleware must call next(), return or throw. config.io.slowConnection sets the limit`,
+      `[egg-socket.io] a client of ${namespace} is neither admitted nor refused after ${this.limit} ms: the last step of its connection chain that has begun is ${step} (client ${ctx.ip}${others}). Middleware must call next(), return or throw. config.io.slowConnection sets the limit`,
     );
   }
 }

@@ -38,7 +38,7 @@ export interface PendingAdmission {
   disconnect: { close: boolean } | undefined;
   /** Stops to wait for the close of the connection. */
   stopWatching: (() => void) | undefined;
-  /** What the admission waits for, for messages. */
+  /** The step that has begun last, for messages. */
   step: string;
   /** Undefined while the chain decides. After that, resolves when the client is connected or its socket is released. */
   end(): Promise<void> | undefined;

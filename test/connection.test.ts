@@ -655,7 +655,7 @@ parity('config.io.slowConnection', () => {
     await until('the first is logged', () => warn.length === 1);
     assert.match(
       warn[0],
-      /a client of \/chat is neither admitted nor refused after 10 ms: .* waits in the middleware b \(client 127\.0\.0\.1\)/,
+      /a client of \/chat is neither admitted nor refused after 10 ms: .* has begun is the middleware b \(client 127\.0\.0\.1\)/,
     );
     const second = client('/chat');
     await until('the second waits', () => runs === 2);
@@ -679,7 +679,7 @@ parity('config.io.slowConnection', () => {
     const { warn } = logs(slow.app);
     const waiting = slow.client();
     await until('it is logged', () => warn.length === 1);
-    assert.match(warn[0], /a client of \/ is .* waits in config\.io\.user/);
+    assert.match(warn[0], /a client of \/ is .* has begun is config\.io\.user/);
     gate.resolve();
     await connected(waiting);
   });

@@ -21,7 +21,7 @@ export interface InstalledAdapter {
   join(): Promise<void>;
   /** Releases connections. Called when the adapters of the namespaces are closed. */
   close(): Promise<void>;
-  /** Called in place of `close` if the application installs an adapter. Not of links: peers consider a worker without them dead. */
+  /** Called in place of `close` if the application installs an adapter. Links stay open, because a worker without links counts as dead. */
   release?(): Promise<void>;
 }
 

@@ -172,6 +172,8 @@ export function commandSender(agent: Agent): Send {
   const leaving = new Set<string>();
   messenger.on('egg-pids', (pids: Array<number | string>) => {
     workers = pids.map(String);
+    // Another worker may get the same process id.
+    for (const id of leaving) if (!workers.includes(id)) leaving.delete(id);
   });
   messenger.on(LEAVING, (id: string) => {
     leaving.add(id);

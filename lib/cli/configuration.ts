@@ -12,7 +12,7 @@ export interface Entry {
   value: Node | undefined;
 }
 
-/** What all files say together. Egg merges the files of config/ by environment, which is not known here. */
+/** The settings of all files of config/ together. Egg merges them by environment, which is not known here. */
 export class Configuration {
   allowsOldClients = false;
   /** `config.io.generateId` makes the ids of sockets. */

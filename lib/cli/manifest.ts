@@ -7,7 +7,7 @@ import { type Node, text } from './syntax';
 
 const SECTIONS = ['dependencies', 'devDependencies', 'optionalDependencies', 'peerDependencies'];
 
-/** Packages of which older majors are a problem: the first major that is none. */
+/** Packages whose older major versions must be upgraded, and the first version that need not. */
 const SINCE: Readonly<Record<string, [major: number, rule: RuleName]>> = {
   'egg-socket.io': [5, 'upgrade'],
   egg: [3, 'egg'],

@@ -12,7 +12,7 @@ const LONGEST_FILE = 500_000;
 /** In characters, on average. A single line may be longer, such as one with a key. */
 const LONGEST_LINE = 500;
 
-/** If a directory holds an application of Egg. */
+/** Whether a directory contains an Egg application. */
 export function isApplication(directory: string): boolean {
   return ['app', 'config'].some((name) =>
     fs.statSync(path.join(directory, name), { throwIfNoEntry: false })?.isDirectory(),
@@ -39,7 +39,7 @@ export function sourceFiles(directory: string): string[] {
   return files.filter((file) => !/\.[cm]?js$/.test(file) || !all.has(file.replace(/js$/, 'ts'))).sort();
 }
 
-/** If nobody has written a text by hand: it is minified or generated. */
+/** Whether a file is minified or generated. */
 export function isGenerated(text: string): boolean {
   return text.length > LONGEST_FILE || text.length > LONGEST_LINE * text.split('\n').length;
 }

@@ -7,8 +7,8 @@ import { extend, holdsPackets, isParent, replaceCollection, withAdapters } from 
 import { connectingSockets, socketWithId } from '../internals/namespaces';
 import { stateOf } from '../socket-state';
 import { indexed, objectOf } from './indexed';
-import { keptRooms } from './kept-rooms';
 import type { Origins, OriginsValue } from './origins';
+import { pendingRooms } from './pending-rooms';
 import { CURES, DOCS, type RemovedName } from './removed';
 
 type Callback<T = void> = (err: unknown, result?: T) => void;
@@ -23,7 +23,7 @@ type SocketWithRooms = Socket & { [ROOMS]?: { set: Set<Room>; object: Set<Room> 
 
 /** Socket.IO 2's server API of one application. */
 export class Compat {
-  /** The members of sockets: `rooms`, `json`, and `to()` whose rooms are kept. */
+  /** The members of sockets: `rooms`, `json`, and `to()` whose rooms are pending. */
   readonly socketMembers: PropertyDescriptorMap;
   readonly #counts = new Map<RemovedName, number>();
   readonly #ofNamespace: PropertyDescriptorMap;
@@ -212,7 +212,7 @@ export class Compat {
   #socketMembers(): PropertyDescriptorMap {
     const compat = this;
     return {
-      ...keptRooms(() => this.use('socket.to(room); socket.emit()')),
+      ...pendingRooms(() => this.use('socket.to(room); socket.emit()')),
       ...holdsPackets(),
       rooms: {
         configurable: true,

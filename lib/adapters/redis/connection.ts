@@ -120,7 +120,7 @@ export class RedisConnection {
     return this.#sides.every(({ up }) => up);
   }
 
-  /** Returns whether messages are sent and received. If that is unknown, it is found out, and `log.recovered` called again. */
+  /** Returns whether messages are sent and received. If that is unknown, a probe is sent, which calls `log.recovered` when it comes back. */
   #confirmUp(): boolean {
     if (this.#isConnected && !this.#probe.isHealthy) this.#probe.send();
     return this.up;

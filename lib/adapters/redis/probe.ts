@@ -1,5 +1,5 @@
-// A probe of the whole way of a message: the worker publishes a message on a channel of its own, and must receive it. It finds a
-// connection that is open, and answers commands maybe, but delivers nothing.
+// A probe of a connection: the worker publishes a message on a channel of its own, and must receive it. The probe finds a connection that is
+// open and may answer commands, but delivers no messages.
 import { randomUUID } from 'node:crypto';
 import { debug } from './outage-log';
 import type { Publisher } from './publisher';
@@ -28,9 +28,9 @@ interface Watched {
   recovered(): void;
 }
 
-/** A channel of the probe. */
-interface Way {
-  /** How often no message has come back between two of them. */
+/** A channel on which messages are published and expected. */
+interface ProbedChannel {
+  /** How many messages in a row have not come back. */
   missed: number;
   isReceived: boolean;
   /** Whether Redis has answered that it has published a message since one came back. */
@@ -41,7 +41,7 @@ interface Way {
 export class Probe {
   readonly #prefix: string;
   readonly #subscription: Subscription;
-  readonly #ways = new Map<string, Way>();
+  readonly #channels = new Map<string, ProbedChannel>();
   /** The channels on which messages are missing. */
   readonly #failed = new Set<string>();
   readonly #timer: NodeJS.Timeout;
@@ -70,11 +70,11 @@ export class Probe {
   /** Publishes a message on each channel. */
   send(): void {
     if (this.#isSpread) this.#spread();
-    for (const [channel, way] of this.#ways) {
+    for (const [channel, state] of this.#channels) {
       this.publisher.probe(channel, this.options.sharded).then(
         () => {
           // The message may have come back before the answer.
-          way.isPublished ||= !way.isReceived;
+          state.isPublished ||= !state.isReceived;
         },
         (err) => debug('the probe was not published: %s', err.message),
       );
@@ -83,7 +83,7 @@ export class Probe {
 
   /** The connection is lost, and messages with it. */
   reset(): void {
-    for (const way of this.#ways.values()) Object.assign(way, newWay());
+    for (const state of this.#channels.values()) Object.assign(state, newState());
   }
 
   stop(): void {
@@ -95,7 +95,7 @@ export class Probe {
     return this.options.sharded === true && this.subscriber.isCluster;
   }
 
-  /** Has a channel at each node of a Redis Cluster that has a channel of an adapter. A node that is not used may hang. */
+  /** Subscribes to a channel in each part of the slots that contains a channel of an adapter. Nodes without one are not probed. */
   #spread(): void {
     const parts = new Set<number>();
     for (const channel of this.subscriber.sharded) {
@@ -103,18 +103,18 @@ export class Probe {
       if (parts.size === PARTS) break;
     }
     const used = new Set(Array.from(parts, (part) => this.#prefix + tagOf(part)));
-    for (const channel of used) if (!this.#ways.has(channel)) this.#add(channel);
-    for (const channel of this.#ways.keys()) if (!used.has(channel)) this.#remove(channel);
+    for (const channel of used) if (!this.#channels.has(channel)) this.#add(channel);
+    for (const channel of this.#channels.keys()) if (!used.has(channel)) this.#remove(channel);
   }
 
   #add(channel: string): void {
-    this.#ways.set(channel, newWay());
+    this.#channels.set(channel, newState());
     if (this.options.sharded) this.#subscription.ssubscribe(channel);
     else this.#subscription.subscribe([channel]);
   }
 
   #remove(channel: string): void {
-    this.#ways.delete(channel);
+    this.#channels.delete(channel);
     this.#failed.delete(channel);
     this.#subscription.sunsubscribe(channel);
   }
@@ -125,12 +125,12 @@ export class Probe {
       this.reset();
       return;
     }
-    for (const way of this.#ways.values()) {
-      way.missed = way.isReceived ? 0 : way.missed + 1;
-      way.isReceived = false;
+    for (const state of this.#channels.values()) {
+      state.missed = state.isReceived ? 0 : state.missed + 1;
+      state.isReceived = false;
     }
     // Unanswered commands are watched by the publisher.
-    const missing = Array.from(this.#ways).filter(([, way]) => way.missed >= MESSAGES && way.isPublished);
+    const missing = Array.from(this.#channels).filter(([, state]) => state.missed >= MESSAGES && state.isPublished);
     if (missing.length === 0) {
       this.send();
       return;
@@ -141,14 +141,14 @@ export class Probe {
   }
 
   #received(channel: string): void {
-    const way = this.#ways.get(channel);
-    if (way === undefined) return;
-    Object.assign(way, newWay());
+    const state = this.#channels.get(channel);
+    if (state === undefined) return;
+    Object.assign(state, newState());
     if (this.#failed.delete(channel) && this.isHealthy) this.watched.recovered();
   }
 }
 
-function newWay(): Way {
+function newState(): ProbedChannel {
   return { missed: 0, isReceived: true, isPublished: false };
 }
 
@@ -162,7 +162,7 @@ function partOf(channel: string): number {
   return Math.floor((crc16(tag) % SLOTS) / (SLOTS / PARTS));
 }
 
-/** A part of a name that has the slot of the channel in a part of the slots. */
+/** Returns a hash tag whose slot is in a given part of the slots. */
 function tagOf(part: number): string {
   for (let n = 0; ; n++) if (partOf(`${n}`) === part) return `{${n}}`;
 }

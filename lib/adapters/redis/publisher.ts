@@ -107,7 +107,7 @@ function nameOf({ options }: Redis): string {
 
 const CONNECTION_LOST = new Error('Connection is closed.');
 
-/** The patience with a command is spent in so many steps. */
+/** Into how many steps the timeout of a command is divided. */
 const STEPS = 3;
 
 /** The commands of one client that Redis has not answered, oldest first. */

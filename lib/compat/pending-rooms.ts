@@ -1,35 +1,35 @@
-// `socket.to('room')` as a statement of its own: in Socket.IO 2 the room is kept for the next `socket.emit()`. Socket.IO 4 returns an object
-// that emits, and keeps nothing.
+// `socket.to('room')` as a statement of its own: in Socket.IO 2, the next `socket.emit()` is sent to the room. Socket.IO 4 returns an object
+// that emits to the room, and `socket.emit()` is always sent to the client.
 import { Socket } from 'socket.io';
 import { extend } from '../internals/compat';
 
-const KEPT = Symbol('egg-socket.io:kept-rooms');
+const PENDING = Symbol('egg-socket.io:pending-rooms');
 const SOCKET = Symbol('egg-socket.io:socket');
 
 /** Emits to rooms: what `socket.to()` returns. */
-type Operator = ReturnType<Socket['to']> & { [SOCKET]?: KeepingSocket };
-type KeepingSocket = Socket & { [KEPT]?: Operator | undefined };
+type Operator = ReturnType<Socket['to']> & { [SOCKET]?: PendingSocket };
+type PendingSocket = Socket & { [PENDING]?: Operator | undefined };
 
 /**
- * Returns members of sockets that keep the rooms of `to()`, `in()` and `broadcast` for the next `emit()`. The rooms are not kept if the
+ * Returns members of sockets: `emit()` sends to the pending rooms, those of `to()`, `in()` and `broadcast`. No rooms are pending if the
  * returned object is used, as in Socket.IO 4: `socket.to('room').emit()`.
  *
- * @param used - called if `emit()` uses rooms that were kept
+ * @param used - called if `emit()` sends to pending rooms
  */
-export function keptRooms(used: () => void): PropertyDescriptorMap {
+export function pendingRooms(used: () => void): PropertyDescriptorMap {
   const { to, emit } = Socket.prototype;
   const broadcast = Object.getOwnPropertyDescriptor(Socket.prototype, 'broadcast')?.get;
   let members: PropertyDescriptorMap | undefined;
 
-  function keep(socket: KeepingSocket, operator: Operator): Operator {
+  function setPending(socket: PendingSocket, operator: Operator): Operator {
     members ??= operatorMembers(operator);
     extend(operator, members);
     operator[SOCKET] = socket;
-    socket[KEPT] = operator;
+    socket[PENDING] = operator;
     return operator;
   }
 
-  /** All members of an operator stop keeping its rooms, but `to()` and `in()`, which add rooms. */
+  /** If a member of an operator is used, its rooms are no longer pending. `to()` and `in()` add rooms. */
   function operatorMembers(sample: Operator): PropertyDescriptorMap {
     const prototype: object = Object.getPrototypeOf(sample);
     // Flags of Socket.IO 2 that change nothing: socket.to('room').broadcast.emit().
@@ -47,8 +47,8 @@ export function keptRooms(used: () => void): PropertyDescriptorMap {
       const isRoom = name === 'to' || name === 'in';
       const wrapped = function (this: Operator, ...args: unknown[]): unknown {
         const socket = this[SOCKET];
-        if (isRoom && socket) return keep(socket, member.apply(this, args));
-        if (socket?.[KEPT] === this) socket[KEPT] = undefined;
+        if (isRoom && socket) return setPending(socket, member.apply(this, args));
+        if (socket?.[PENDING] === this) socket[PENDING] = undefined;
         return member.apply(this, args);
       };
       result[name] = get
@@ -61,8 +61,8 @@ export function keptRooms(used: () => void): PropertyDescriptorMap {
   const addRoom = {
     configurable: true,
     writable: true,
-    value(this: KeepingSocket, room: string | string[]): Operator {
-      return this[KEPT] === undefined ? keep(this, to.call(this, room)) : this[KEPT].to(room);
+    value(this: PendingSocket, room: string | string[]): Operator {
+      return this[PENDING] === undefined ? setPending(this, to.call(this, room)) : this[PENDING].to(room);
     },
   };
   return {
@@ -70,19 +70,19 @@ export function keptRooms(used: () => void): PropertyDescriptorMap {
     in: addRoom,
     broadcast: {
       configurable: true,
-      get(this: KeepingSocket): Operator {
-        return keep(this, broadcast?.call(this));
+      get(this: PendingSocket): Operator {
+        return setPending(this, broadcast?.call(this));
       },
     },
     emit: {
       configurable: true,
       writable: true,
-      value(this: KeepingSocket, event: string, ...args: unknown[]): boolean {
-        const operator = this[KEPT];
+      value(this: PendingSocket, event: string, ...args: unknown[]): boolean {
+        const operator = this[PENDING];
         if (operator === undefined) return emit.call(this, event, ...args);
         used();
         if (typeof args.at(-1) === 'function') {
-          this[KEPT] = undefined;
+          this[PENDING] = undefined;
           // The error of Socket.IO 2.
           throw new Error('Callbacks are not supported when broadcasting');
         }
