@@ -39,8 +39,10 @@ describe('config.io.redis as a function', () => {
 
   it('should be accepted without a promise, with each Redis adapter', async () => {
     for (const adapter of ['redis-sharded', 'redis-streams'] as const) {
-      const workers = await Promise.all([1, 2].map(() => startInline({ io: { adapter, redis: () => redis.config } })));
-      await flows(workers[0]!, workers[1]!);
+      const worker = () => startInline({ io: { adapter, redis: () => redis.config } });
+      // One after the other: an inline application reads its definition from a global while it boots.
+      const [a, b] = [await worker(), await worker()];
+      await flows(a, b);
     }
   });
 
