@@ -1,5 +1,5 @@
-// Mocha's spec reporter, which also writes the counts of the run where test/run.cjs reads them, and names the files that a dead worker
-// process has taken with it.
+// Mocha's spec reporter, which also writes the counts and the failures of the run where test/run.cjs reads them, and names the files that a
+// dead worker process has taken with it.
 const fs = require('node:fs');
 const path = require('node:path');
 const { Spec } = require('mocha').reporters;
@@ -12,13 +12,15 @@ module.exports = class CountingReporter extends Spec {
     super(runner, options);
     const reported = new Set();
     let failed = false;
+    const errors = [];
     runner.on('test end', ({ file }) => reported.add(path.basename(file ?? '')));
-    runner.on('fail', ({ title }) => {
-      failed ||= title === OUTSIDE;
+    runner.on('fail', (test, err) => {
+      failed ||= test.title === OUTSIDE;
+      errors.push(`${path.basename(test.file ?? '')}: ${test.fullTitle()}\n${err?.stack ?? err?.message ?? err}`);
     });
     runner.once('end', () => {
       const { passes, failures, pending } = this.stats;
-      fs.writeFileSync(process.env.TEST_COUNTS, JSON.stringify({ passes, failures, pending }));
+      fs.writeFileSync(process.env.TEST_COUNTS, JSON.stringify({ passes, failures, pending, errors }));
       if (!failed) return;
       const files = process.argv.filter((arg) => arg.endsWith('.test.ts')).map((file) => path.basename(file));
       console.log(`no test was reported of: ${files.filter((file) => !reported.has(file)).join(', ')}`);

@@ -46,11 +46,15 @@ const LONGEST = [
   'namespace-children',
 ];
 
+/** How much of a failure is printed again at the end, in characters. */
+const MAX_FAILURE = 3_000;
+
 const total = { passed: 0, failed: 0, skipped: 0 };
+/** What has failed. Printed again at the end, where it is found in a long log. */
+const failed = [];
 
 main().then(finish, (err) => {
-  console.error(err);
-  total.failed++;
+  fail(String(err?.stack ?? err));
   finish();
 });
 
@@ -70,6 +74,7 @@ async function main() {
 }
 
 function finish() {
+  if (failed.length > 0) console.log(`\n== failed\n${failed.map((each) => each.slice(0, MAX_FAILURE)).join('\n\n')}\n`);
   const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : '';
   console.log(`${total.passed} passed, ${total.failed} failed${skipped}`);
   process.exitCode = total.failed > 0 ? 1 : 0;
@@ -124,10 +129,11 @@ async function mocha(major, files) {
     });
     if (fs.existsSync(stray)) fail(`errors outside of all tests on Egg ${major}:\n${fs.readFileSync(stray, 'utf8')}`);
     if (!fs.existsSync(counts)) return fail(`the tests on Egg ${major} stopped before their end, with ${end}`);
-    const { passes, failures, pending } = JSON.parse(fs.readFileSync(counts, 'utf8'));
+    const { passes, failures, pending, errors } = JSON.parse(fs.readFileSync(counts, 'utf8'));
     total.passed += passes;
     total.failed += failures;
     total.skipped += pending;
+    failed.push(...errors.map((error) => `Egg ${major}, ${error}`));
     if (failures === 0 && end !== SUCCESS) fail(`the tests on Egg ${major} passed, but ended with ${end}`);
     if (files.length === 0 && passes + failures === 0) fail(`no test ran on Egg ${major}`);
   } finally {
@@ -181,6 +187,7 @@ function run(command, args, env, write) {
 function fail(why) {
   console.error(why);
   total.failed++;
+  failed.push(why);
 }
 
 function stop(why) {
