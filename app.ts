@@ -3,6 +3,7 @@ import type { Application } from 'egg';
 import { type InstalledAdapter, loadRedis, useAdapter } from './lib/adapters/select';
 import { listenToAgent } from './lib/agent/relay';
 import { bindNamespaces, summary } from './lib/boot';
+import { clientLogOf } from './lib/client-log';
 import { configOf } from './lib/config/config';
 import { hidePassword } from './lib/config/redis';
 import { adapterOf, drainWarnings, hostWarnings } from './lib/config/topology';
@@ -88,5 +89,6 @@ export default class IoBoot {
   async beforeClose(): Promise<void> {
     await detach(this.app);
     await Promise.all([this.#adapter?.close(), this.#workers?.close()]);
+    clientLogOf(this.app).close();
   }
 }

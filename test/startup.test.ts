@@ -27,7 +27,7 @@ describe('requiring app.ts', () => {
     const own = modulesOf(path.join(ROOT, 'app.ts')).filter((file) => file.startsWith(path.join(ROOT, 'lib')));
     const names = own.map((file) => path.relative(path.join(ROOT, 'lib'), file));
     assert(names.includes('boot.ts'), names.join());
-    const forbidden = /^(adapters\/(redis|links)|workers\/(forwarding|proxy|internal-server)|testkit|agent\/io|cli)/;
+    const forbidden = /^(adapters\/(redis|links)|workers\/(forwarding|proxy|internal-server)|testkit|agent\/io|cli\/)/;
     assert.deepEqual(
       names.filter((name) => forbidden.test(name)),
       [],
