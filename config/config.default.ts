@@ -61,6 +61,12 @@ const config: { io: IoConfig } = {
     /** After how many ms a connection chain that has neither admitted nor refused its client is logged. Default: 10000. false: never. */
     slowConnection: undefined,
 
+    /**
+     * What one client may take of a worker. On by default: `namespaces` (100), `unsentBytes` (16777216) and `packetsPerTurn` (50). Off:
+     * `events`, `concurrency`, `argumentBytes`, `connectionsPerAddress` and `connectionsPerUser`. false turns a limit, or all of them, off.
+     */
+    limits: undefined,
+
     /** Returns what a client receives of an error, `(err, ctx) => response`. Default: err.data || err.message. */
     onerror: undefined,
   },

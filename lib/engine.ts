@@ -1,11 +1,12 @@
 // The Engine.IO servers of app.io: attached to the HTTP servers that Egg announces, and closed with the application.
-import { type Server as HttpServer, type IncomingMessage, ServerResponse } from 'node:http';
+import { type Server as HttpServer, type IncomingMessage, ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { debuglog } from 'node:util';
 import type { Application } from 'egg';
 import { configOf } from './config/config';
 import { type ConnectionError, type Engine, engineOf, queryOf, replaceGenerateId } from './internals/engineio';
 import { namespacesOf } from './internals/namespaces';
+import { limitConnections } from './limits/engine-limits';
 import { statsOf } from './stats';
 
 const debug = debuglog('egg-socket.io:engine');
@@ -39,6 +40,7 @@ export function attach(app: Application, server: HttpServer, generateSessionId?:
   useSessionIds(app, engine, generateSessionId);
   engine.on('connection_error', (err) => logRefused(app, err));
   statsOf(io).watch(engine);
+  limitConnections(app, engine, configOf(app).limits, TOO_MANY_CONNECTIONS);
   return engine;
 }
 
@@ -79,28 +81,34 @@ function logRefused(app: Application, { req, code, message, context }: Connectio
 
 const CLOSING = 'the server is closing';
 
+/** How handshakes are refused by `config.io.limits.connectionsPerAddress`. */
+const TOO_MANY_CONNECTIONS = {
+  request: (req: IncomingMessage, res: ServerResponse) => refuse(req, res, 'too many connections', 429),
+  upgrade: (_req: IncomingMessage, socket: Duplex) => refuseUpgrade(socket, 'too many connections', 429),
+};
+
 /**
  * Refuses a request. The client tries again on a new connection, which may reach another worker.
  *
  * @param message - the reason, for the client
  */
-export function refuse({ socket }: IncomingMessage, res: ServerResponse, message = CLOSING): void {
+export function refuse({ socket }: IncomingMessage, res: ServerResponse, message = CLOSING, status = 503): void {
   // Engine.IO passes a response that writes nothing for an upgrade.
   if (!(res instanceof ServerResponse)) {
-    refuseUpgrade(socket, message);
+    refuseUpgrade(socket, message, status);
     return;
   }
   const { headers, body } = refusalOf(message);
-  res.writeHead(503, headers).end(body);
+  res.writeHead(status, headers).end(body);
 }
 
 /** The same for an upgrade. */
-export function refuseUpgrade(socket: Duplex, message = CLOSING): void {
+export function refuseUpgrade(socket: Duplex, message = CLOSING, status = 503): void {
   debug('refuse an upgrade: %s', message);
   const { headers, body } = refusalOf(message);
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   socket.on('error', () => {});
-  socket.end(`HTTP/1.1 503 Service Unavailable\r\n${lines.join('')}\r\n${body}`, () => socket.destroy());
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${body}`, () => socket.destroy());
 }
 
 function refusalOf(message: string) {

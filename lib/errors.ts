@@ -39,6 +39,30 @@ export class NoRouteError extends Error {
   readonly expose = true;
 }
 
+/** The codes of `LimitError`. */
+export type LimitCode =
+  | 'ARGUMENTS_TOO_LARGE'
+  | 'RATE_LIMITED'
+  | 'TOO_MANY_CONNECTIONS'
+  | 'TOO_MANY_EVENTS'
+  | 'TOO_MANY_NAMESPACES';
+
+/** A client has exceeded a limit of `config.io.limits` or of `app.io.limit()`. */
+export class LimitError extends Error {
+  override name = 'LimitError';
+  /** Clients may read the message, as that of an error of `ctx.throw` with a status below 500. */
+  readonly expose = true;
+
+  /** @param data - `retryAfter` in ms, or the `limit` */
+  constructor(
+    message: string,
+    readonly code: LimitCode,
+    readonly data: { readonly [key: string]: unknown },
+  ) {
+    super(message);
+  }
+}
+
 const CONTROLLER_PREFIX = '[egg-socket.io] controller execute error: ';
 
 /** Adds the prefix of egg-socket.io 4 to the message of a controller's error. A value that is no error stays as it is. */

@@ -7,11 +7,12 @@ export type {
   DrainConfig,
   InitConfig,
   IoConfig,
+  LimitsConfig,
   NamespaceConfig,
   RedisConfig,
 } from './config/config';
 export type { AckError, OnError, ThrownError } from './error-response';
-export { AckTimeoutError, ConfigError, NoRouteError } from './errors';
+export { AckTimeoutError, ConfigError, LimitError, NoRouteError } from './errors';
 export type { Routed, RouteTail } from './router';
 export type { IoServer } from './server';
 export type { ConnectionStats, IoStats, NamespaceStats, Protocol } from './stats';

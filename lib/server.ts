@@ -39,6 +39,8 @@ interface NamespaceOptions extends Pick<ResolvedConfig, 'generateId' | 'maxNames
   /** The names of the configured namespaces. */
   names: string[];
   users: Users;
+  /** Limits the namespaces of each client. Undefined without `config.io.limits.namespaces`. */
+  limitClients: ((server: IoServer) => (nsp: IoNamespace) => void) | undefined;
   /** Undefined if `config.io.compat` is not set. */
   compat: Compat | undefined;
 }
@@ -84,6 +86,7 @@ export class IoServer extends NamespaceServer<
   constructor(init: ResolvedConfig['init'], reporting: ErrorReporting, options: NamespaceOptions) {
     super(init as Partial<ServerOptions>);
     const { compat, generateId, maxNamespaces, names, users } = options;
+    const limitClients = options.limitClients?.(this);
     this.compat = compat;
     this.recoveryDuration = recoveryDurationOf(this, Boolean(init.connectionStateRecovery));
     this.#children = new ChildNamespaces(maxNamespaces, this.recoveryDuration, reporting.log, (name) => this.of(name));
@@ -97,7 +100,10 @@ export class IoServer extends NamespaceServer<
     });
     const lookup = this.#lookup;
     const allowsEio3 = init.allowEIO3 === true;
-    this.#setup = new NamespaceSetup({ reporting, generateId, users, allowsEio3, lookup, addRemoved }, this.#parents);
+    this.#setup = new NamespaceSetup(
+      { reporting, generateId, limitClients, users, allowsEio3, lookup, addRemoved },
+      this.#parents,
+    );
     // Socket.IO's constructor has created `/`.
     this.#setup.setUp(this.sockets as IoNamespace);
     this.#configured = names.filter((name) => !isPattern(name));

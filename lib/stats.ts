@@ -33,6 +33,27 @@ export interface NamespaceStats {
   errors: number;
 }
 
+/** How often each limit has held back or refused something since the worker has started. */
+export interface LimitedStats {
+  /** CONNECTs that were refused. */
+  namespaces: number;
+  /** Connections that were closed since too much was unsent. */
+  unsentBytes: number;
+  /** Packets that have waited for a later turn of the event loop. */
+  packetsPerTurn: number;
+  /** Events that were refused by `config.io.limits.events`. */
+  events: number;
+  /** Events that were refused since too many others of their socket wait. */
+  concurrency: number;
+  /** Events that were refused since their arguments are too large. */
+  argumentBytes: number;
+  /** Connections that were refused. */
+  connectionsPerAddress: number;
+  connectionsPerUser: number;
+  /** Events that were refused by a middleware of `app.io.limit()`. */
+  routes: number;
+}
+
 /** The statistics of one worker: `app.io.stats()`. It can be encoded as JSON. */
 export interface IoStats {
   /** The process id of the worker. */
@@ -45,6 +66,8 @@ export interface IoStats {
    * every few seconds, and each attempt is counted.
    */
   refusedOld: number;
+  /** What `config.io.limits` and `app.io.limit()` have held back or refused. */
+  limited: LimitedStats;
   /**
    * By the name of the namespace. The children of a parent namespace are counted under the name of their parent. A namespace that is
    * neither configured nor routed has only `now`.
@@ -64,6 +87,17 @@ export class Stats {
   readonly #connections = { 3: { total: 0, last: 0 }, 4: { total: 0, last: 0 } };
   readonly #namespaces = new Map<string, Counts>();
   #refusedOld = 0;
+  readonly limited: LimitedStats = {
+    namespaces: 0,
+    unsentBytes: 0,
+    packetsPerTurn: 0,
+    events: 0,
+    concurrency: 0,
+    argumentBytes: 0,
+    connectionsPerAddress: 0,
+    connectionsPerUser: 0,
+    routes: 0,
+  };
 
   /** Counts the connections of an engine from now on. */
   watch(engine: Engine): void {
@@ -108,6 +142,7 @@ export class Stats {
       since: this.#since.toISOString(),
       connections: this.#readConnections(),
       refusedOld: this.#refusedOld,
+      limited: { ...this.limited },
       namespaces: Object.fromEntries(all),
     };
   }

@@ -5,6 +5,8 @@ import type { Compat } from '../../lib/compat/compat';
 import type { Origins } from '../../lib/compat/origins';
 import { configOf } from '../../lib/config/config';
 import { loadWsEngine } from '../../lib/config/server-options';
+import { namespacesLimit } from '../../lib/limits/namespaces';
+import { LimitReport } from '../../lib/limits/report';
 import { IoServer } from '../../lib/server';
 import { Users } from '../../lib/users';
 
@@ -26,7 +28,10 @@ function create(app: App): IoServer {
     const reporting = { log: app.coreLogger, onerror };
     const users = new Users(app, user);
     const compat = compatOf(app, config.origins);
-    const options = { generateId, maxNamespaces, names: [...namespace.keys()], users, compat };
+    const max = config.limits.namespaces;
+    const limitClients =
+      max === undefined ? undefined : (io: IoServer) => namespacesLimit(max, LimitReport.of(app, io));
+    const options = { generateId, limitClients, maxNamespaces, names: [...namespace.keys()], users, compat };
     app[IO] = new IoServer(loadWsEngine(init, app.baseDir), reporting, options);
     rejectOwnAdapter(app[IO], config);
   }

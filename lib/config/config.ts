@@ -10,6 +10,7 @@ import type { OnError } from '../error-response';
 import { ConfigError } from '../errors';
 import { isPattern, Pattern } from '../namespaces/path-pattern';
 import type { FindUser, FoundUser } from '../users';
+import { type LimitsConfig, type ResolvedLimits, resolveLimits } from './limits';
 import {
   type FindRedis,
   type LoadRedis,
@@ -21,7 +22,7 @@ import {
 import { type InitConfig, resolveInit } from './server-options';
 import { LONGEST_TIMER, list, milliseconds, object, onlyKeys } from './validate';
 
-export type { InitConfig, RedisConfig };
+export type { InitConfig, LimitsConfig, RedisConfig };
 
 /** The type of `config.io`. */
 export interface IoConfig {
@@ -105,6 +106,8 @@ export interface IoConfig {
    * @default 10000
    */
   slowConnection?: number | false;
+  /** What one client may take of a worker. false turns all limits off. */
+  limits?: LimitsConfig | false;
   /**
    * Returns what a client receives of an error. Default: `err.data || err.message`.
    *
@@ -167,6 +170,7 @@ export interface ResolvedConfig {
   ack: AckConfig;
   /** In ms. Undefined: no warning. */
   slowConnection: number | undefined;
+  limits: ResolvedLimits;
   onerror: OnError | undefined;
   /** Warnings of settings that have no effect. */
   warnings: string[];
@@ -203,6 +207,7 @@ export const KEYS = [
   'ack',
   'ackTimeout',
   'slowConnection',
+  'limits',
   'onerror',
 ];
 
@@ -215,6 +220,7 @@ export function resolveConfig(config: IoConfig | undefined): ResolvedConfig {
   const rest = { init, adapter: raw.adapter, requestsTimeout: raw.requestsTimeout };
   const loadRedis = typeof raw.redis === 'function' ? redisLoader(raw.redis, rest) : undefined;
   const redis = loadRedis ? undefined : resolveRedis(raw.redis, rest, warnings);
+  const user = resolveUser(raw.user, init, warnings);
   return {
     init,
     namespace: resolveNamespaces(raw.namespace),
@@ -225,11 +231,12 @@ export function resolveConfig(config: IoConfig | undefined): ResolvedConfig {
     requestsTimeout: resolveRequestsTimeout(raw.requestsTimeout, redis?.adapter.requestsTimeout),
     loadRedis,
     generateId: resolveGenerateId(raw.generateId, warnings),
-    user: resolveUser(raw.user, init, warnings),
+    user,
     origins,
     drain: resolveDrain(raw.drain),
     ack: resolveAck(raw.ack, raw.ackTimeout),
     slowConnection: timeoutOf('config.io.slowConnection', raw.slowConnection ?? SLOW_CONNECTION),
+    limits: resolveLimits(raw.limits, user !== undefined),
     onerror: resolveOnError(raw.onerror),
     warnings,
   };

@@ -75,6 +75,7 @@ export function createSample(app: object): Sample {
   conn.emit('close', 'sample');
   const { engine } = server;
   const transport = createSampleTransport(engine);
+  const webSocket = createSampleTransport(engine, 'websocket');
   return {
     app,
     server,
@@ -84,6 +85,7 @@ export function createSample(app: object): Sample {
     socket,
     engine,
     transport,
+    webSocket,
     ...createSampleAdapters(namespace),
   };
 }

@@ -47,6 +47,8 @@ interface PrivateClient {
   ondecoded: (packet: Packet) => void;
   connect: (name: string, auth?: ParsedUrlQuery) => void;
   _parseNamespace: (packet: Packet) => ParsedNamespace;
+  /** Is called with the data of each packet that the connection receives. */
+  ondata: (data: unknown) => void;
   /** Encodes a packet and sends it. */
   _packet: (packet: Packet, opts?: object) => void;
 }
@@ -58,6 +60,7 @@ export const CLIENT_MEMBERS: readonly Member[] = [
   required('connect', 'function'),
   required('_parseNamespace', 'function'),
   required('_packet', 'function'),
+  { ...required('ondata', 'function'), fallback: 'config.io.limits.packetsPerTurn has no effect' },
 ];
 
 function required(name: keyof PrivateClient, type: Member['type']): Member {
@@ -74,9 +77,14 @@ export function socketsOf(client: Client): ReadonlyMap<string, Socket> {
   return privateOf(client).nsps;
 }
 
-/** Sends CONNECT_ERROR, as Socket.IO does if a namespace middleware refuses the client. */
-export function sendConnectError(client: Client, nsp: string, message: string): void {
-  const data = client.conn.protocol === 3 ? message : { message };
+/**
+ * Sends CONNECT_ERROR, as Socket.IO does if a namespace middleware refuses the client.
+ *
+ * @param details - `err.data` of the client
+ */
+export function sendConnectError(client: Client, nsp: string, message: string, details?: object): void {
+  // A client of Socket.IO 2 receives one value.
+  const data = client.conn.protocol !== 3 ? { message, data: details } : details ? { message, ...details } : message;
   privateOf(client)._packet({ type: PacketType.CONNECT_ERROR, nsp, data });
 }
 
@@ -99,6 +107,59 @@ export function replacePacketHandler(client: Client, handler: PacketHandler): Or
   decoder.on('decoded', target.ondecoded);
   return {
     connect: (name, query) => connect.call(target, name, query),
-    send: (packet) => _packet.call(target, packet),
+    send: (packet) => {
+      // A refusal of a request that was not passed to `connect`.
+      changePending(target, 1);
+      _packet.call(target, packet);
+    },
   };
+}
+
+const PENDING = Symbol('egg-socket.io:pending');
+
+/** A client whose namespaces are limited. */
+type LimitedClient = PrivateClient & {
+  /** How many requests to connect to a namespace are neither admitted nor refused. */
+  [PENDING]?: number;
+};
+
+/**
+ * Returns a function that limits the namespaces of a client, from its second one on. It must be called when the client connects to its
+ * first one. The methods that it installs are the same for all clients.
+ *
+ * @param max - how many namespaces a client may be connected to, or connecting to
+ * @param refuse - refuses a client that asks for one more
+ */
+export function namespaceLimiter(max: number, refuse: (client: Client, nsp: string) => void): (client: Client) => void {
+  let methods: Pick<PrivateClient, 'connect' | '_packet'> | undefined;
+  return (client) => {
+    const limited = client as unknown as LimitedClient;
+    if (limited[PENDING] !== undefined) return;
+    methods ??= limitedMethods(limited, max, refuse);
+    Object.assign(limited, methods, { [PENDING]: 1 });
+  };
+}
+
+function limitedMethods(
+  { connect, _packet }: PrivateClient,
+  max: number,
+  refuse: (client: Client, nsp: string) => void,
+): Pick<PrivateClient, 'connect' | '_packet'> {
+  return {
+    connect(this: LimitedClient, name, auth) {
+      const isTooMany = this.nsps.size + changePending(this, 1) > max;
+      if (isTooMany) refuse(this as unknown as Client, name);
+      else connect.call(this, name, auth);
+    },
+    // Each request to connect is answered once.
+    _packet(this: LimitedClient, packet, opts) {
+      if (packet.type === PacketType.CONNECT || packet.type === PacketType.CONNECT_ERROR) changePending(this, -1);
+      _packet.call(this, packet, opts);
+    },
+  };
+}
+
+function changePending(client: LimitedClient, by: 1 | -1): number {
+  client[PENDING] = Math.max(0, (client[PENDING] ?? 0) + by);
+  return client[PENDING];
 }

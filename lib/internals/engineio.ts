@@ -1,12 +1,23 @@
 // The private and undocumented members of Engine.IO that the plugin uses, and the members that it overrides.
+import { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Server } from 'socket.io';
 import { type Member, property } from './members';
 
+/** A WebSocket of ws. Other engines lack some members. */
+interface RawWebSocket {
+  readonly bufferedAmount: number;
+  pause(): void;
+  resume(): void;
+  terminate(): void;
+}
+
 /** A low-level connection: long-polling, a WebSocket or WebTransport. */
 interface Transport {
   readonly name: string;
+  /** Of a WebSocket: the object of ws, or of another engine. */
+  readonly socket?: Partial<RawWebSocket>;
   readonly readyState: string;
   /** Of long-polling: how long a closing transport waits for the next request of the client, in ms. */
   closeTimeout?: number;
@@ -14,12 +25,15 @@ interface Transport {
 }
 
 /** An Engine.IO connection. */
-export interface Connection {
+export interface Connection extends EventEmitter {
+  readonly id: string;
   /** The version of Engine.IO's protocol: 3 for clients of Socket.IO 1 and 2, 4 for later ones. */
   readonly protocol: number;
   readonly readyState: string;
   readonly transport: Transport;
-  once(event: 'close', listener: () => void): void;
+  readonly request: IncomingMessage;
+  /** The packets that wait until the transport can send. Another array as soon as they are passed to it. */
+  readonly writeBuffer?: ReadonlyArray<{ readonly data?: string | ArrayBufferView | ArrayBuffer }>;
   /** @param discard - drops what is still to be sent */
   close(discard?: boolean): void;
 }
@@ -59,10 +73,19 @@ export interface Engine extends RequestHandlers {
 }
 
 /**
- * What the boot checks. `_query` is not listed: it is a member of requests, and without it the URL is parsed. `transport` and `close()` of
+ * What the boot checks. `_query` is not listed: it is a member of requests, and without it the URL is parsed. Nor is `writeBuffer`, a member
+ * of connections: without it, `config.io.limits.unsentBytes` counts what the WebSocket itself holds. `transport` and `close()` of
  * connections are documented.
  */
 export const ENGINE_MEMBERS: readonly Member[] = [
+  {
+    library: 'engine.io',
+    path: 'WebSocket.prototype.socket',
+    type: 'object',
+    find: ({ webSocket }) => property(webSocket, 'socket'),
+    fallback:
+      'config.io.limits.packetsPerTurn has no effect on WebSockets, and unsentBytes does not count what the WebSocket itself holds',
+  },
   memberOf('clients', 'object'),
   memberOf('generateId', 'function'),
   memberOf('handleRequest', 'function'),
@@ -81,9 +104,9 @@ function memberOf(name: string, type: Member['type']): Member {
 }
 
 /** Creates a transport for the check at boot. */
-export function createSampleTransport(engine: object): object {
+export function createSampleTransport(engine: object, name: 'polling' | 'websocket' = 'polling'): object {
   const { createTransport } = engine as { createTransport?(name: string, req: object): object };
-  return createTransport?.call(engine, 'polling', { _query: {} }) ?? {};
+  return createTransport?.call(engine, name, { _query: {}, websocket: new EventEmitter() }) ?? {};
 }
 
 /** Returns the engine of the HTTP server that a Socket.IO server was attached to last. */
@@ -143,4 +166,80 @@ export function sessionIdOf(req: IncomingMessage): string | undefined {
   if (!url.includes('sid=')) return undefined;
   const query = url.indexOf('?');
   return query < 0 ? undefined : new URLSearchParams(url.slice(query)).getAll('sid').at(-1);
+}
+
+/** A packet that waits to be sent. */
+export type UnsentPacket = NonNullable<Connection['writeBuffer']>[number];
+
+/** Returns how many bytes a WebSocket has been given and has not sent. 0 for other transports. */
+export function bufferedBytesOf({ transport }: Connection): number {
+  return transport.socket?.bufferedAmount ?? 0;
+}
+
+/** Closes a connection whose client does not read, and drops what is still to be sent. */
+export function terminate(conn: Connection): void {
+  const { socket } = conn.transport;
+  conn.close(true);
+  // The closing handshake of a WebSocket would wait behind what is unsent.
+  socket?.terminate?.();
+}
+
+/**
+ * Stops to read from a WebSocket.
+ *
+ * @returns a function that reads again, or undefined if the transport cannot stop
+ */
+export function pauseReading({ transport }: Connection): (() => void) | undefined {
+  const { socket } = transport;
+  if (typeof socket?.pause !== 'function' || typeof socket.resume !== 'function') return undefined;
+  socket.pause();
+  return () => socket.resume?.();
+}
+
+/** Whether the transport of a connection can stop to read. Of long-polling, the next request waits. */
+export function canPauseReading({ transport }: Connection): boolean {
+  return transport.name === 'polling' || typeof transport.socket?.pause === 'function';
+}
+
+/** What a connection passes on of what it receives: the data of each packet, a text or binary. */
+export type Receive = (this: Connection, data: unknown) => void;
+
+/**
+ * Replaces the listener by which Socket.IO receives the packets of a connection.
+ *
+ * @param receive - the new listener
+ * @returns Socket.IO's own, or undefined if there is not exactly one, in which case nothing is replaced
+ */
+export function replaceReceiver(conn: Connection, receive: Receive): Receive | undefined {
+  const [own, ...others] = conn.listeners('data') as Receive[];
+  if (own === undefined || others.length > 0) return undefined;
+  conn.off('data', own);
+  conn.on('data', receive);
+  return own;
+}
+
+/** Engine.IO's reason for a connection that the server itself closes. */
+const CLOSED_BY_SERVER = 'forced close';
+
+/**
+ * Holds back the event `close` of a connection that its client, or an error, closes.
+ *
+ * @param closed - called when the connection closes. `isHeld`: whether the event is held back
+ * @returns a function that ends that, and emits the event if it was held back
+ */
+export function holdClose(conn: Connection, closed: (isHeld: boolean) => void): () => void {
+  const { emit } = conn;
+  let held: unknown[] | undefined;
+  conn.emit = (event, ...args) => {
+    if (event !== 'close') return emit.call(conn, event, ...args);
+    const isHeld = args[0] !== CLOSED_BY_SERVER;
+    if (isHeld) held = args;
+    closed(isHeld);
+    return isHeld || emit.call(conn, event, ...args);
+  };
+  return () => {
+    // The method of the class.
+    if (Object.hasOwn(conn, 'emit')) delete (conn as Partial<Connection>).emit;
+    if (held !== undefined) conn.emit('close', ...held);
+  };
 }

@@ -19,6 +19,8 @@ export interface Sample {
   readonly engine: object;
   /** A transport for long-polling. */
   readonly transport: object;
+  /** A transport for WebSocket. */
+  readonly webSocket: object;
   /** A ClusterAdapter. */
   readonly clusterAdapter: object;
   /** A SessionAwareAdapter. */

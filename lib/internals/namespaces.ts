@@ -215,6 +215,26 @@ export function removeChild(child: Namespace, parent: Namespace, adapter: () => 
   Object.defineProperty(child, 'adapter', { get: adapter });
 }
 
+/**
+ * Calls a function with each client that connects to a namespace, before Socket.IO creates its socket. Must be called before `hookClients`.
+ *
+ * @param add - what `addWith` has returned
+ */
+export function onAdd(nsp: Namespace, add: AddClient): void {
+  (nsp as unknown as PrivateNamespace)._add = add;
+}
+
+type AddClient = PrivateNamespace['_add'];
+
+/** Returns the method for `onAdd`: one for all namespaces. */
+export function addWith(called: (client: Client) => void): AddClient {
+  const { _add } = Namespace.prototype as unknown as PrivateNamespace;
+  return function (this: unknown, client, ...args) {
+    called(client);
+    return _add.call(this as never, client, ...args);
+  };
+}
+
 /** Functions that are called when clients connect to a namespace and leave it. */
 export interface ClientHooks {
   /** Called with a client that connects, and with Socket.IO's own function, which creates its socket and runs the middleware. */
@@ -228,7 +248,8 @@ export interface ClientHooks {
  * removes a namespace without connected sockets, although clients may be connecting to it.
  */
 export function hookClients(nsp: Namespace, hooks: ClientHooks): void {
-  const { _add, _remove } = Namespace.prototype as unknown as PrivateNamespace;
+  const { _add } = nsp as unknown as PrivateNamespace;
+  const { _remove } = Namespace.prototype as unknown as PrivateNamespace;
   const own: Pick<PrivateNamespace, '_add' | '_remove'> = {
     _add: (client, ...args) => hooks.add(client, () => _add.call(nsp as never, client, ...args)),
     _remove: (socket) => {
@@ -236,13 +257,16 @@ export function hookClients(nsp: Namespace, hooks: ClientHooks): void {
       hooks.removed();
     },
   };
-  Object.assign(nsp, own);
+  Object.assign(nsp, own, { [UNHOOKED]: _add });
 }
+
+/** Under which a namespace has the `_add` that its hooks have replaced. */
+const UNHOOKED = Symbol('egg-socket.io:unhooked');
 
 /** Removes the hooks. */
 export function unhookClients(nsp: Namespace): void {
-  const own: Partial<PrivateNamespace> = nsp as never;
-  delete own._add;
+  const own = nsp as unknown as Partial<PrivateNamespace> & { [UNHOOKED]: PrivateNamespace['_add'] };
+  own._add = own[UNHOOKED];
   delete own._remove;
 }
 

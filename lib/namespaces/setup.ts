@@ -19,6 +19,8 @@ interface SetupOptions {
   readonly users: Users;
   /** `init.allowEIO3` */
   readonly allowsEio3: boolean;
+  /** Limits the namespaces of each client. Undefined without `config.io.limits.namespaces`. */
+  readonly limitClients: ((nsp: IoNamespace) => void) | undefined;
   /** Adds Socket.IO 2's API to a namespace, or makes its names throw. */
   readonly addRemoved: (nsp: IoNamespace) => void;
   /** Finds the handlers and middleware that routes name. */
@@ -63,7 +65,9 @@ export class NamespaceSetup {
 
   /** Sets up a namespace, unless it is. A child namespace is configured by its parent. */
   setUp(nsp: IoNamespace): void {
-    if (routerOf(nsp) || this.parents.configure(nsp)) return;
+    if (routerOf(nsp)) return;
+    this.options.limitClients?.(nsp);
+    if (this.parents.configure(nsp)) return;
     this.options.addRemoved(nsp);
     debug('set up %s', this.parents.nameOf(nsp));
     const { allowsEio3, generateId, reporting, lookup } = this.options;

@@ -1,0 +1,36 @@
+// How many connections one client may have to a worker: `config.io.limits.connectionsPerAddress` and `connectionsPerUser`.
+import type { EventEmitter } from 'node:events';
+import { onClose } from '../on-close';
+
+/** A connection of Engine.IO. */
+type Conn = EventEmitter;
+
+/** The open connections by a key, such as the address of their client. */
+export class ConnectionsBy {
+  readonly #connections = new Map<string, Set<Conn>>();
+
+  /** @param max - how many connections one key may have */
+  constructor(readonly max: number) {}
+
+  /** Whether a key has as many connections as it may have. */
+  isFull(key: string): boolean {
+    return (this.#connections.get(key)?.size ?? 0) >= this.max;
+  }
+
+  /**
+   * Adds a connection until it closes.
+   *
+   * @returns false if there are too many. Then it is not added
+   */
+  add(key: string, conn: Conn): boolean {
+    const connections = this.#connections.get(key) ?? new Set();
+    if (connections.has(conn)) return true;
+    if (connections.size >= this.max) return false;
+    this.#connections.set(key, connections.add(conn));
+    onClose(conn, () => {
+      connections.delete(conn);
+      if (connections.size === 0) this.#connections.delete(key);
+    });
+    return true;
+  }
+}

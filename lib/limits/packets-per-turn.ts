@@ -1,0 +1,148 @@
+// Fairness between connections: at most so many packets of one connection are handled in one turn of the event loop, which is
+// `config.io.limits.packetsPerTurn`. One read of a socket, or one request of long-polling, may contain thousands of packets. Socket.IO
+// handles all of them before it reads from any other connection.
+import { debuglog } from 'node:util';
+import {
+  type Connection,
+  canPauseReading,
+  holdClose,
+  pauseReading,
+  type Receive,
+  replaceReceiver,
+} from '../internals/engineio';
+
+const debug = debuglog('egg-socket.io:limits');
+
+const RECEIVED = Symbol('egg-socket.io:received');
+
+type WithReceived = Connection & { [RECEIVED]?: Received };
+
+/** What was received on one connection. */
+class Received {
+  /** How many packets were handled since the count was reset, which is in each turn in which it reaches the limit. */
+  count = 0;
+  /** Undefined if no packet waits. */
+  backlog: Backlog | undefined = undefined;
+
+  constructor(
+    readonly turns: PacketsPerTurn,
+    readonly handle: Receive,
+  ) {}
+}
+
+/** The packets of one connection that wait for a later turn. Meanwhile nothing is read from it, and it does not emit `close`. */
+class Backlog {
+  readonly packets: unknown[] = [];
+  #next = 0;
+  #resume: (() => void) | undefined = undefined;
+  readonly #release: () => void;
+  /** The requests of long-polling that wait. */
+  readonly #waiting: Array<() => void> = [];
+
+  constructor(private readonly conn: Connection) {
+    this.#release = holdClose(conn, (isHeld) => {
+      if (!isHeld) this.#drop();
+    });
+  }
+
+  add(data: unknown): void {
+    this.packets.push(data);
+    // The transport may be another one since the last packet.
+    this.#resume ??= pauseReading(this.conn);
+  }
+
+  /** Calls a function when no packet waits any more. */
+  onceEmpty(callback: () => void): void {
+    this.#waiting.push(callback);
+  }
+
+  /** Handles up to so many packets. */
+  handle(max: number, handle: Receive): void {
+    // The server is closing the connection.
+    if (this.conn.readyState === 'closing') this.#drop();
+    const end = this.#next + max;
+    // A packet that cannot be decoded closes the connection.
+    while (this.#next < end && !this.isEmpty) handle.call(this.conn, this.packets[this.#next++]);
+  }
+
+  get isEmpty(): boolean {
+    return this.#next >= this.packets.length;
+  }
+
+  end(): void {
+    this.#release();
+    this.#resume?.();
+    for (const callback of this.#waiting) callback();
+  }
+
+  #drop(): void {
+    this.packets.length = 0;
+  }
+}
+
+/** The limit of one application. */
+export class PacketsPerTurn {
+  /**
+   * @param max - how many packets of one connection are handled in one turn
+   * @param waits - called for each packet that has to wait
+   */
+  constructor(
+    readonly max: number,
+    private readonly waits: () => void,
+  ) {}
+
+  /** Limits the packets of a connection. Must be called when Socket.IO has begun to listen to it. */
+  limit(conn: Connection): void {
+    const own = replaceReceiver(conn, receive);
+    if (own !== undefined) (conn as WithReceived)[RECEIVED] = new Received(this, own);
+  }
+
+  /** Must be called when the count of a connection reaches the limit. */
+  reached(conn: Connection, received: Received): void {
+    setImmediate(() => this.#nextTurn(conn, received));
+  }
+
+  /** Keeps a packet for a later turn. */
+  hold(conn: Connection, received: Received, data: unknown): void {
+    this.waits();
+    if (received.backlog === undefined) debug('%s has sent more than %d packets in one turn', conn.id, this.max);
+    received.backlog ??= new Backlog(conn);
+    received.backlog.add(data);
+  }
+
+  #nextTurn(conn: Connection, received: Received): void {
+    const { backlog } = received;
+    received.count = 0;
+    if (backlog === undefined) return;
+    if (backlog.isEmpty) {
+      received.backlog = undefined;
+      backlog.end();
+      return;
+    }
+    // Socket.IO handles packets in a later tick: the backlog ends in a later turn.
+    backlog.handle(this.max, received.handle);
+    this.reached(conn, received);
+  }
+}
+
+/** The listener of all connections: there is no function for each of them. */
+function receive(this: WithReceived, data: unknown): void {
+  const received = this[RECEIVED] as Received;
+  const { turns } = received;
+  if (received.backlog !== undefined || (received.count >= turns.max && canPauseReading(this))) {
+    turns.hold(this, received, data);
+    return;
+  }
+  if (++received.count === turns.max) turns.reached(this, received);
+  received.handle.call(this, data);
+}
+
+/**
+ * Calls a function at once, or when the packets of a connection that wait for a later turn are handled. A request of long-polling with
+ * further packets waits for that.
+ */
+export function afterBacklog(conn: Connection, callback: () => void): void {
+  const backlog = (conn as WithReceived)[RECEIVED]?.backlog;
+  if (backlog === undefined) callback();
+  else backlog.onceEmpty(callback);
+}

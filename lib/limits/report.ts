@@ -1,0 +1,42 @@
+// Reports what a limit has refused: a counter of `app.io.stats().limited`, and a log line that repeats are summed up in.
+import type { IncomingMessage } from 'node:http';
+import { debuglog } from 'node:util';
+import type { Application } from 'egg';
+import { type ClientLog, clientLogOf } from '../client-log';
+import { type LimitedStats, statsOf } from '../stats';
+import { addressOf } from './address';
+
+const debug = debuglog('egg-socket.io:limits');
+
+export class LimitReport {
+  constructor(
+    private readonly app: Application,
+    private readonly counts: LimitedStats,
+    private readonly log: Pick<ClientLog, 'warn'>,
+  ) {}
+
+  /** @param io - `app.io`, which may not be readable yet */
+  static of(app: Application, io: object): LimitReport {
+    return new LimitReport(app, statsOf(io).limited, clientLogOf(app));
+  }
+
+  /** Counts without a log line. */
+  count(limit: keyof LimitedStats): void {
+    this.counts[limit]++;
+  }
+
+  /**
+   * Counts and logs.
+   *
+   * @param request - the handshake of the client
+   * @param what - what the limit allows, such as `100 namespaces of one connection`
+   */
+  limited(limit: keyof LimitedStats, request: IncomingMessage, what: string): void {
+    this.count(limit);
+    debug('%s: a client has exceeded %s', limit, what);
+    this.log.warn(
+      `limit ${limit}`,
+      `a client has exceeded ${what} (client ${addressOf(this.app, request)}). config.io.limits.${limit} sets the limit`,
+    );
+  }
+}
