@@ -89,6 +89,7 @@ export default class IoBoot {
   async beforeClose(): Promise<void> {
     await detach(this.app);
     await Promise.all([this.#adapter?.close(), this.#workers?.close()]);
+    this.app.io.rateLimits.close();
     clientLogOf(this.app).close();
   }
 }

@@ -2,11 +2,15 @@
 import type { Application } from 'egg';
 import { composeAround, composeChain, lookUp } from './compose';
 import { configOf, type NamespaceConfig, type ResolvedConfig, resolveConfig } from './config/config';
+import type { ResolvedLimits } from './config/limits';
 import { adapterOf, hostOf, needsForwarding } from './config/topology';
 import { named } from './connection-handler';
 import { ContextFactory } from './context';
 import { ConfigError } from './errors';
 import { inFlightOf } from './in-flight';
+import { UserConnections } from './limits/connections';
+import { EventLimits } from './limits/event-limits';
+import { LimitReport } from './limits/report';
 import { NamespaceBinder } from './namespaces/bind';
 import { type Router, routerOf } from './router';
 import { NO_SESSION, sessionMembers, sessionOf } from './session';
@@ -75,7 +79,7 @@ function chainComposer(app: Application, { everywhere, namespace }: ResolvedConf
 type Common = Omit<NamespaceRuntime, keyof ComposedChains | 'router' | 'counts'>;
 
 /** What all namespaces of an application share. */
-function commonRuntime(app: Application, { ack, onerror, slowConnection, user }: ResolvedConfig): Common {
+function commonRuntime(app: Application, { ack, limits, onerror, slowConnection, user }: ResolvedConfig): Common {
   const session = sessionOf(app);
   if (session === undefined) {
     app.coreLogger.warn(
@@ -94,7 +98,22 @@ function commonRuntime(app: Application, { ack, onerror, slowConnection, user }:
     session: session ?? NO_SESSION,
     slowConnections: slowConnection === undefined ? undefined : new SlowConnections(slowConnection, app.coreLogger),
     users,
+    eventLimits: eventLimitsOf(app, limits),
+    userConnections:
+      limits.connectionsPerUser === undefined
+        ? undefined
+        : new UserConnections(limits.connectionsPerUser, LimitReport.of(app, app.io)),
   };
+}
+
+/** @throws {ConfigError} if `config.io.limits.events` is set and rate-limiter-flexible is not installed */
+function eventLimitsOf(
+  app: Application,
+  { events, concurrency, argumentBytes }: ResolvedLimits,
+): EventLimits | undefined {
+  if (events === undefined && concurrency === undefined && argumentBytes === undefined) return undefined;
+  const count = events && app.io.rateLimits.create('config.io.limits.events', events, 'events');
+  return new EventLimits({ count, concurrency, argumentBytes }, LimitReport.of(app, app.io));
 }
 
 /** A client of Socket.IO 2 connects to `/` before any other namespace; one of Socket.IO 4 connects to the other directly. */

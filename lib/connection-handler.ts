@@ -104,6 +104,7 @@ class Admission implements PendingAdmission {
     if (runtime.users !== undefined) {
       this.step = 'config.io.user';
       await runtime.users.join(this.ctx, socket, runtime.log);
+      runtime.userConnections?.add(socket);
     }
     this.step = SESSION;
   }

@@ -8,6 +8,7 @@ import {
   type ErrorLog,
   isError,
   isPromise,
+  LimitError,
   messageOf,
   NoRouteError,
   toError,
@@ -68,7 +69,7 @@ export function packetError(reporting: ErrorReporting, socket: Socket, thrown: u
   const { log, onerror } = reporting;
   log.error(toError(thrown));
   const { message, data } = messageOf(thrown);
-  const payload = onerror ? decide(reporting, thrown, ctx).payload : data || message;
+  const payload = onerror ? decide(reporting, thrown, ctx).payload : (limitErrorOf(thrown) ?? (data || message));
   try {
     emitToClient(socket, 'error', payload);
   } catch (err) {
@@ -92,6 +93,11 @@ export function ackError(reporting: ErrorReporting, ack: Ack, thrown: unknown, c
     log.error(toError(err));
     ack.send([{ error: { message: error.message } }], cause);
   }
+}
+
+/** The payload of the event `error` for an exceeded limit: as the content of an acknowledgement, with the code. */
+function limitErrorOf(thrown: unknown): AckError | undefined {
+  return thrown instanceof LimitError ? ackErrorOf(thrown) : undefined;
 }
 
 /** Reports an error of a connection chain. Returns the error for Socket.IO, which the client receives as `connect_error`. */

@@ -13,9 +13,10 @@ export type {
 } from './config/config';
 export type { AckError, OnError, ThrownError } from './error-response';
 export { AckTimeoutError, ConfigError, LimitError, NoRouteError } from './errors';
+export type { RateLimit, RateLimitKey } from './limits/rate-limit';
 export type { Routed, RouteTail } from './router';
 export type { IoServer } from './server';
-export type { ConnectionStats, IoStats, NamespaceStats, Protocol } from './stats';
+export type { ConnectionStats, IoStats, LimitedStats, NamespaceStats, Protocol } from './stats';
 export type {
   IoClientFactory,
   IoClientOptions,

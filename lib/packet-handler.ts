@@ -63,13 +63,15 @@ async function runPacket(state: SocketState, ctx: Context, packet: unknown[]): P
 
 /** Runs the chain, then settles the acknowledgement or reports the error. */
 async function handle(state: SocketState, ctx: Context, packet: unknown[], ack: Ack | undefined): Promise<void> {
-  const { packetChain, session } = state.runtime;
+  const { packetChain, session, eventLimits } = state.runtime;
   const innermost = () => dispatch(state, ctx, packet, ack);
   let result: unknown;
   try {
+    if (eventLimits !== undefined) await eventLimits.enter(state, ctx, packet);
     try {
       result = await session.around(ctx, () => (packetChain === undefined ? innermost() : packetChain(ctx, innermost)));
     } finally {
+      eventLimits?.leave(state);
       keepCookies(ctx, state);
     }
     ack?.settle(result);

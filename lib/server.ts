@@ -7,12 +7,14 @@ import { refuseRemoved, removed } from './compat/removed';
 import type { ResolvedConfig } from './config/config';
 import type { ErrorReporting } from './error-response';
 import { childrenOf, NamespaceServer, namespacesOf, recoveryDurationOf } from './internals/namespaces';
+import type { RateLimit, RateLimits } from './limits/rate-limit';
 import { ChildNamespaces } from './namespaces/child-namespaces';
 import { type ParentName, ParentNamespaces } from './namespaces/parent-namespaces';
 import { isPattern, Pattern } from './namespaces/path-pattern';
 import { type Binding, NamespaceSetup } from './namespaces/setup';
 import { RouteLookup, routerOf } from './router';
 import { type IoStats, statsOf } from './stats';
+import type { Middleware } from './types/context';
 import type {
   ClientEventsOf,
   DataOf,
@@ -39,8 +41,9 @@ interface NamespaceOptions extends Pick<ResolvedConfig, 'generateId' | 'maxNames
   /** The names of the configured namespaces. */
   names: string[];
   users: Users;
-  /** Limits the namespaces of each client. Undefined without `config.io.limits.namespaces`. */
-  limitClients: ((server: IoServer) => (nsp: IoNamespace) => void) | undefined;
+  rateLimits: RateLimits;
+  /** Creates what limits the namespaces of each client. Undefined without `config.io.limits.namespaces`. */
+  limitClients: ((io: IoServer) => (nsp: IoNamespace) => void) | undefined;
   /** Undefined if `config.io.compat` is not set. */
   compat: Compat | undefined;
 }
@@ -68,6 +71,9 @@ export class IoServer extends NamespaceServer<
   /** Socket.IO 2's API. Undefined if `config.io.compat` is not set. */
   readonly compat: Compat | undefined;
 
+  /** The limits of `config.io.limits.events` and `limit()`. */
+  readonly rateLimits: RateLimits;
+
   /** How long a client may be disconnected and still be recovered, in ms. Undefined without connectionStateRecovery. */
   readonly recoveryDuration: number | undefined;
 
@@ -88,6 +94,7 @@ export class IoServer extends NamespaceServer<
     const { compat, generateId, maxNamespaces, names, users } = options;
     const limitClients = options.limitClients?.(this);
     this.compat = compat;
+    this.rateLimits = options.rateLimits;
     this.recoveryDuration = recoveryDurationOf(this, Boolean(init.connectionStateRecovery));
     this.#children = new ChildNamespaces(maxNamespaces, this.recoveryDuration, reporting.log, (name) => this.of(name));
     const removesIdle = init.cleanupEmptyChildNamespaces === true;
@@ -171,6 +178,21 @@ export class IoServer extends NamespaceServer<
   stats(): IoStats {
     const stats = statsOf(this).read(namespacesOf(this).values(), (nsp) => routerOf(nsp)?.name ?? nsp.name);
     return this.compat === undefined ? stats : { ...stats, compat: this.compat.counts() };
+  }
+
+  /**
+   * Returns a middleware that limits how many events clients may send: for a route, or for a chain as a file of `app/io/middleware`. All
+   * events that pass it are counted together. It needs the package rate-limiter-flexible.
+   *
+   * @param limit - `{ points, duration, by }`: how many events may be sent in how many ms (1000) by a `'socket'`, a `'user'` or an
+   *   `'address'`
+   * @throws {ConfigError} if an option is wrong, or if the package is not installed
+   *
+   * @example
+   * app.io.route('say', app.io.limit({ points: 5, duration: 1000, by: 'user' }), 'chat.say');
+   */
+  limit(limit: RateLimit): Middleware {
+    return this.rateLimits.middleware(limit);
   }
 
   /**

@@ -6,6 +6,8 @@ import type { Onion } from './compose';
 import type { ContextFactory, ContextOwner } from './context';
 import type { ErrorReporting } from './error-response';
 import type { ConnectionInFlight, ServerInFlight } from './in-flight';
+import type { UserConnections } from './limits/connections';
+import type { EventLimits, EventQueue } from './limits/event-limits';
 import type { Router } from './router';
 import type { Session } from './session';
 import type { SlowConnections } from './slow-connections';
@@ -26,6 +28,10 @@ export interface NamespaceRuntime extends ErrorReporting {
   readonly slowConnections: SlowConnections | undefined;
   /** Undefined if `config.io.user` is unset. */
   readonly users: Users | undefined;
+  /** Undefined if `config.io.limits` limits no events. */
+  readonly eventLimits: EventLimits | undefined;
+  /** Undefined without `config.io.limits.connectionsPerUser`. */
+  readonly userConnections: UserConnections | undefined;
   /** Undefined if the namespace has no connection middleware. */
   readonly connectionChain: Onion | undefined;
   /** Undefined if the namespace has no packet middleware. */
@@ -57,6 +63,8 @@ export class SocketState implements ContextOwner {
   admission: PendingAdmission | undefined = undefined;
   /** Resolves the innermost `next()` of the connection chain. Undefined if the chain did not call it. */
   leave: (() => void) | undefined = undefined;
+  /** Undefined without `config.io.limits.concurrency`, and until the first event. */
+  queue: EventQueue | undefined = undefined;
   #request: IncomingMessage | undefined = undefined;
 
   constructor(

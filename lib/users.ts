@@ -124,6 +124,13 @@ export class Users {
   }
 }
 
+/** Returns what distinguishes the user of a socket from other users, or undefined if it has none. The name of a room: it is secret. */
+export function userRoomOf(socket: Socket): string | undefined {
+  // The room of the user is one of the first.
+  for (const room of socket.rooms) if (String(room).startsWith(PREFIX)) return room;
+  return undefined;
+}
+
 function hasNoUser(id: unknown): id is undefined | null | false | '' {
   return id === undefined || id === null || id === false || id === '';
 }

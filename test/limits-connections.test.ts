@@ -5,10 +5,13 @@ import { WebSocket } from 'ws';
 import type { IoConfig, LimitsConfig } from '../lib';
 import { resolveConfig } from '../lib/config/config';
 import { ConfigError } from '../lib/errors';
-import { connected, logs, mm, type Running, refused } from './support/app';
+import type { Connection } from '../lib/internals/engineio';
+import { networkOf } from '../lib/limits/address';
+import { UnsentBytes } from '../lib/limits/unsent-bytes';
+import { connected, logs, type Running, refused } from './support/app';
 import { type Kind, kind, NEW, OLD, parityOf } from './support/clients';
 import { startInline } from './support/inline';
-import { next, signal, until } from './support/wait';
+import { next, signal, until, within } from './support/wait';
 
 const KINDS = [NEW, OLD[0] as Kind];
 
@@ -149,5 +152,212 @@ describe('config.io.limits.namespaces of a hostile client', () => {
     assert.equal(running, 10);
     assert.equal(app.io.stats().limited.namespaces, 90);
     ws.terminate();
+  });
+});
+
+describe('config.io.limits.unsentBytes', () => {
+  let interval: number;
+
+  before(() => {
+    interval = UnsentBytes.interval;
+    UnsentBytes.interval = 10;
+  });
+
+  after(() => {
+    UnsentBytes.interval = interval;
+  });
+
+  const MB = 1024 * 1024;
+
+  /** Opens a WebSocket that has joined `/`, answers pings and does not read what the server sends. */
+  async function deaf(url: string): Promise<WebSocket> {
+    const ws = new WebSocket(`${url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`);
+    const joined = signal();
+    ws.on('error', () => {});
+    ws.on('message', (data) => {
+      if (String(data).startsWith('0')) ws.send('40');
+      if (String(data).startsWith('40')) joined.resolve();
+    });
+    await within('a raw connection', joined.promise);
+    ws.pause();
+    return ws;
+  }
+
+  it('should close the connection of a client that does not read, release what is unsent, and keep the others', async () => {
+    const { url, connect, app } = await startInline({ io: { limits: { unsentBytes: 4 * MB } } });
+    const { warn } = logs(app);
+    const reading = await connect();
+    let received = 0;
+    reading.on('news', () => received++);
+    const ws = await deaf(url);
+    const [socket] = Array.from(app.io.of('/').sockets.values()).filter(({ id }) => id !== reading.id);
+    assert(socket);
+    const disconnected = next(socket, 'disconnect');
+    const conn = socket.conn as unknown as { writeBuffer: unknown[]; transport: { socket: WebSocket } };
+    const news = 'x'.repeat(MB);
+    let sent = 0;
+    let isClosed = false;
+    void disconnected.then(() => {
+      isClosed = true;
+    });
+    while (!isClosed) {
+      app.io.emit('news', news);
+      sent++;
+      await until('the other client has received it', () => received === sent);
+    }
+    assert.deepEqual((await disconnected)[0], 'forced close');
+    assert.deepEqual(conn.writeBuffer, []);
+    await until('the WebSocket is closed', () => conn.transport.socket.readyState === WebSocket.CLOSED);
+    assert.equal(app.io.stats().limited.unsentBytes, 1);
+    assert.equal(warn.length, 1);
+    assert.match(
+      warn[0],
+      /exceeded 4194304 bytes that wait for one connection: .* closed \(client 127\.0\.0\.1\)\. config\.io\.limits\.unsentBytes/,
+    );
+    assert(reading.connected);
+    ws.terminate();
+  });
+
+  it('should close a client of long-polling that does not poll', async () => {
+    const { url, app } = await startInline({ io: { limits: { unsentBytes: MB } } });
+    logs(app);
+    const endpoint = `${url}/socket.io/?EIO=4&transport=polling`;
+    const { sid } = JSON.parse((await (await fetch(endpoint)).text()).slice(1));
+    await fetch(`${endpoint}&sid=${sid}`, { method: 'POST', body: '40' });
+    await until('it has joined', () => app.io.of('/').sockets.size === 1);
+    for (let i = 0; i < 3; i++) app.io.emit('news', 'x'.repeat(MB));
+    await until('it is closed', () => app.io.of('/').sockets.size === 0);
+    assert.equal(app.io.stats().limited.unsentBytes, 1);
+  });
+
+  it('should count many small packets by what they take', async () => {
+    const { url, app } = await startInline({ io: { limits: { unsentBytes: MB } } });
+    logs(app);
+    const endpoint = `${url}/socket.io/?EIO=4&transport=polling`;
+    const { sid } = JSON.parse((await (await fetch(endpoint)).text()).slice(1));
+    await fetch(`${endpoint}&sid=${sid}`, { method: 'POST', body: '40' });
+    await until('it has joined', () => app.io.of('/').sockets.size === 1);
+    for (let i = 0; i < 12_000; i++) app.io.emit('n');
+    await until('it is closed', () => app.io.of('/').sockets.size === 0);
+  });
+
+  it('should count each packet once, however often it looks', () => {
+    const buffer: Array<{ data: string }> = [];
+    let reads = 0;
+    const writeBuffer = new Proxy(buffer, {
+      get: (target, key) => {
+        if (/^\d+$/.test(String(key))) reads++;
+        return Reflect.get(target, key);
+      },
+    });
+    const conn = { writeBuffer, transport: { name: 'polling' } } as unknown as Connection;
+    const exceeded: number[] = [];
+    const unsent = new UnsentBytes(
+      1000,
+      () => [conn],
+      (_conn, bytes) => exceeded.push(bytes),
+    );
+    buffer.push({ data: 'x'.repeat(300) }, { data: 'y'.repeat(100) });
+    for (let i = 0; i < 5; i++) unsent.check();
+    assert.equal(reads, 2);
+    buffer.push({ data: 'z'.repeat(400) });
+    unsent.check();
+    assert.deepEqual(exceeded, [1100]);
+  });
+});
+
+describe('config.io.limits.connectionsPerAddress', () => {
+  const forwardedFor = (address: string, transport: string) => ({
+    transports: [transport],
+    extraHeaders: { 'x-forwarded-for': address },
+  });
+
+  parityOf(KINDS, 'of clients behind a proxy', () => {
+    for (const transport of ['websocket', 'polling']) {
+      it(`should refuse further connections of an address over ${transport}`, async () => {
+        const { client, connect, app } = await startInline({
+          io: { limits: { connectionsPerAddress: 2 }, init: { allowEIO3: true } },
+          config: { proxy: true },
+        });
+        const { warn } = logs(app);
+        const options = forwardedFor('192.0.2.1', transport);
+        const first = await connect('/', options);
+        await connect('/', options);
+        const { message } = await refused(client('/', options));
+        assert.match(message, /xhr poll error|websocket error/);
+        assert.equal(app.io.stats().limited.connectionsPerAddress, 1);
+        assert.match(warn[0], /exceeded 2 connections of one address \(client 192\.0\.2\.1\)/);
+        await connect('/', forwardedFor('192.0.2.2', transport));
+        first.disconnect();
+        await until('the first one is closed', () => app.io.engine.clientsCount === 2);
+        await connect('/', options);
+      });
+    }
+  });
+
+  it('should answer 429', async () => {
+    const { url, connect, app } = await startInline({ io: { limits: { connectionsPerAddress: 1 } } });
+    logs(app);
+    await connect();
+    const response = await fetch(`${url}/socket.io/?EIO=4&transport=polling`);
+    assert.equal(response.status, 429);
+    assert.deepEqual(await response.json(), { message: 'too many connections' });
+    const ws = new WebSocket(`${url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`);
+    const [{ message }] = await next(ws, 'error');
+    assert.match(message, /429/);
+  });
+
+  it('should hold for handshakes at the same time', async () => {
+    const { client, app } = await startInline({ io: { limits: { connectionsPerAddress: 3 } } });
+    logs(app);
+    const clients = Array.from({ length: 10 }, () => client());
+    const ended = clients.map((each) => Promise.race(['connect', 'connect_error'].map((event) => next(each, event))));
+    await Promise.all(ended);
+    await until('three are left', () => app.io.of('/').sockets.size === 3);
+    assert.equal(app.io.stats().limited.connectionsPerAddress, 7);
+  });
+
+  it('should count the addresses of an IPv6 network as one', () => {
+    const networks = {
+      '192.0.2.1': '192.0.2.1',
+      '::ffff:192.0.2.1': '192.0.2.1',
+      '2001:db8::1': '2001:db8:0:0::/64',
+      '2001:0DB8:0:0:1:2:3:4': '2001:db8:0:0::/64',
+      '2001:db8:0:1::1': '2001:db8:0:1::/64',
+      'fe80::1%eth0': 'fe80:0:0:0::/64',
+      '::1': '0:0:0:0::/64',
+      '': '',
+    };
+    for (const [address, network] of Object.entries(networks)) assert.equal(networkOf(address), network);
+  });
+});
+
+parityOf(KINDS, 'config.io.limits.connectionsPerUser', () => {
+  it('should refuse further connections of a user, in any namespace, and admit one when another is closed', async () => {
+    const { client, connect, app } = await startInline({
+      io: {
+        namespace: { '/': {}, '/chat': {} },
+        limits: { connectionsPerUser: 2 },
+        user: (ctx: Context) => ctx.query.user,
+        init: { allowEIO3: true },
+      },
+    });
+    const { warn } = logs(app);
+    const ann = { query: { user: 'ann' } };
+    const first = await connect('/', ann);
+    // The same connection counts once.
+    await connected(first.io.socket('/chat'));
+    await connect('/', ann);
+    const err = await refused(client('/', ann));
+    const data = { code: 'TOO_MANY_CONNECTIONS', limit: 2 };
+    if (kind().protocol === 3) assert.deepEqual(err.data, data);
+    else assert.deepEqual({ message: err.message, data: err.data }, { message: 'too many connections', data });
+    assert.equal(app.io.stats().limited.connectionsPerUser, 1);
+    assert(warn.some((line) => /exceeded 2 connections of one user \(client 127\.0\.0\.1\)/.test(line)));
+    await connect('/', { query: { user: 'bob' } });
+    for (let i = 0; i < 3; i++) await connect();
+    first.io.engine.close();
+    await until('the first one is closed', () => app.io.of('/chat').sockets.size === 0);
+    await connect('/', ann);
   });
 });

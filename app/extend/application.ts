@@ -1,11 +1,13 @@
 // app.io, created when it is first read.
 import type { Application } from 'egg';
-import { rejectOwnAdapter } from '../../lib/adapters/select';
+import { connectCounter, rejectOwnAdapter } from '../../lib/adapters/select';
 import type { Compat } from '../../lib/compat/compat';
 import type { Origins } from '../../lib/compat/origins';
 import { configOf } from '../../lib/config/config';
+import { resolveRateLimit } from '../../lib/config/limits';
 import { loadWsEngine } from '../../lib/config/server-options';
 import { namespacesLimit } from '../../lib/limits/namespaces';
+import { RateLimits } from '../../lib/limits/rate-limit';
 import { LimitReport } from '../../lib/limits/report';
 import { IoServer } from '../../lib/server';
 import { Users } from '../../lib/users';
@@ -31,7 +33,17 @@ function create(app: App): IoServer {
     const max = config.limits.namespaces;
     const limitClients =
       max === undefined ? undefined : (io: IoServer) => namespacesLimit(max, LimitReport.of(app, io));
-    const options = { generateId, limitClients, maxNamespaces, names: [...namespace.keys()], users, compat };
+    const check = (where: string, limit: unknown) => resolveRateLimit(where, limit, user !== undefined);
+    const rateLimits = new RateLimits(app, () => connectCounter(app), check);
+    const options = {
+      generateId,
+      limitClients,
+      rateLimits,
+      maxNamespaces,
+      names: [...namespace.keys()],
+      users,
+      compat,
+    };
     app[IO] = new IoServer(loadWsEngine(init, app.baseDir), reporting, options);
     rejectOwnAdapter(app[IO], config);
   }

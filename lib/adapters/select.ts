@@ -8,6 +8,7 @@ import type { RedisKind } from '../config/redis';
 import { adapterOf } from '../config/topology';
 import { ConfigError } from '../errors';
 import type { AdapterConstructor } from '../internals/namespaces';
+import type { CountingRedis } from '../limits/rate-limit';
 import type { WorkerIdentity } from '../workers/run-directory';
 import { recoveryAdapter } from './memory-adapter';
 
@@ -51,6 +52,18 @@ export async function loadRedis(app: Application): Promise<void> {
   if (config.loadRedis === undefined || app.io.hasOwnAdapter || !adapterOf(app).startsWith('redis')) return;
   config.redis = await config.loadRedis(app);
   debug('the function config.io.redis has returned its options');
+}
+
+/**
+ * Creates the client of Redis that counts events for rate limits.
+ *
+ * @returns undefined if the adapter is not one of Redis
+ */
+export function connectCounter(app: Application): CountingRedis | undefined {
+  const { redis } = configOf(app);
+  if (redis === undefined || app.io.hasOwnAdapter || !adapterOf(app).startsWith('redis')) return undefined;
+  const { createCounter } = require('./redis/clients') as typeof import('./redis/clients');
+  return createCounter(app, redis);
 }
 
 /**

@@ -1,6 +1,10 @@
 // How many connections one client may have to a worker: `config.io.limits.connectionsPerAddress` and `connectionsPerUser`.
 import type { EventEmitter } from 'node:events';
+import type { Socket } from 'socket.io';
+import { LimitError } from '../errors';
 import { onClose } from '../on-close';
+import { userRoomOf } from '../users';
+import type { LimitReport } from './report';
 
 /** A connection of Engine.IO. */
 type Conn = EventEmitter;
@@ -32,5 +36,32 @@ export class ConnectionsBy {
       if (connections.size === 0) this.#connections.delete(key);
     });
     return true;
+  }
+}
+
+/** The connections of users. */
+export class UserConnections {
+  readonly #connections: ConnectionsBy;
+
+  /** @param max - `config.io.limits.connectionsPerUser` */
+  constructor(
+    private readonly max: number,
+    private readonly report: LimitReport,
+  ) {
+    this.#connections = new ConnectionsBy(max);
+  }
+
+  /**
+   * Adds the connection of a socket that has joined the rooms of its user.
+   *
+   * @throws {LimitError} if the user has too many connections
+   */
+  add(socket: Socket): void {
+    const user = userRoomOf(socket);
+    if (user === undefined || this.#connections.add(user, socket.conn)) return;
+    this.report.limited('connectionsPerUser', socket.request, `${this.max} connections of one user`);
+    // The client receives the data alone.
+    const code = 'TOO_MANY_CONNECTIONS';
+    throw new LimitError('too many connections', code, { code, limit: this.max });
   }
 }

@@ -1,5 +1,15 @@
 // How many events clients may send in a time: `config.io.limits.events` and `app.io.limit()`. The package rate-limiter-flexible counts, in
 // the memory of a worker or in Redis for all workers. It is loaded when a limit is configured.
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import type { Application, Context } from 'egg';
+import type { Socket } from 'socket.io';
+import { clientLogOf } from '../client-log';
+import { ConfigError, LimitError } from '../errors';
+import { statsOf } from '../stats';
+import type { Middleware } from '../types/context';
+import { userRoomOf } from '../users';
+import { networkOf } from './address';
 
 /** Whose events are counted together: those of a socket, of a user (`config.io.user`), or of an address. */
 export type RateLimitKey = 'socket' | 'user' | 'address';
@@ -20,4 +30,168 @@ export interface RateLimit {
    * @default 'socket'
    */
   by?: RateLimitKey;
+}
+
+/** A client of ioredis, and what stands before its keys. */
+export interface CountingRedis {
+  readonly client: {
+    on(event: 'error', listener: (err: Error) => void): unknown;
+    disconnect(): void;
+  };
+  readonly prefix: string;
+}
+
+/** A limiter of rate-limiter-flexible. */
+interface Counter {
+  /** Rejects with `{ msBeforeNext }` if the points are used up. */
+  consume(key: string): Promise<unknown>;
+}
+
+interface CounterOptions {
+  points: number;
+  /** In seconds. */
+  duration: number;
+  keyPrefix?: string;
+}
+
+/** What is used of rate-limiter-flexible. Its own types would be required for compiling any application. */
+interface Package {
+  readonly RateLimiterMemory: new (options: CounterOptions) => Counter;
+  readonly RateLimiterRedis: new (
+    options: CounterOptions & {
+      storeClient: object;
+      insuranceLimiter: Counter;
+      rejectIfRedisNotReady: boolean;
+      inMemoryBlockOnConsumed: number;
+    },
+  ) => Counter;
+}
+
+const PACKAGE = 'rate-limiter-flexible';
+
+/** The rate limits of one application. */
+export class RateLimits {
+  #package: Package | undefined;
+  /** Undefined until the first event is counted. */
+  #redis: { readonly found: CountingRedis | undefined } | undefined;
+  /** How many limits have no name of their own. */
+  #unnamed = 0;
+
+  /**
+   * @param connect - returns a client of Redis, or undefined if each worker counts for itself
+   * @param check - checks what is passed to `app.io.limit()`, and completes it
+   */
+  constructor(
+    private readonly app: Application,
+    private readonly connect: () => CountingRedis | undefined,
+    private readonly check: (where: string, limit: unknown) => Required<RateLimit>,
+  ) {}
+
+  /** `app.io.limit()` */
+  middleware(limit: RateLimit): Middleware {
+    const where = 'app.io.limit()';
+    const count = this.create(where, this.check(where, limit));
+    return async (ctx, next) => {
+      try {
+        await count(ctx, ctx.socket);
+      } catch (err) {
+        if (err instanceof LimitError) statsOf(this.app.io).limited.routes++;
+        throw err;
+      }
+      return next();
+    };
+  }
+
+  /**
+   * Returns a function that counts an event.
+   *
+   * @param where - the key or the call that sets the limit, for messages
+   * @param name - what distinguishes its keys in Redis. Default: a number, which is the same in all workers that run the same code
+   * @throws {ConfigError} if rate-limiter-flexible is not installed
+   */
+  create(where: string, limit: Required<RateLimit>, name?: string): CountEvent {
+    this.#package ??= loadPackage(where, limit, this.app.baseDir);
+    const { points, duration, by } = limit;
+    const id = `${name ?? `limit-${++this.#unnamed}`}:${by}:${points}:${duration}`;
+    let counter: Counter | undefined;
+    return async (ctx, socket) => {
+      // Not earlier: the function config.io.redis may not have been called.
+      counter ??= this.#counter(limit, id);
+      try {
+        await counter.consume(keyOf(by, ctx, socket));
+      } catch (rejected) {
+        throw rateLimited(rejected);
+      }
+    };
+  }
+
+  /** Closes the connection to Redis. */
+  close(): void {
+    this.#redis?.found?.client.disconnect();
+  }
+
+  #counter({ points, duration }: Required<RateLimit>, id: string): Counter {
+    const { RateLimiterMemory, RateLimiterRedis } = this.#package as Package;
+    const memory = new RateLimiterMemory({ points, duration: duration / 1000 });
+    this.#redis ??= { found: this.#connect() };
+    const { found } = this.#redis;
+    if (found === undefined) return memory;
+    return new RateLimiterRedis({
+      points,
+      duration: Math.ceil(duration / 1000),
+      keyPrefix: `${found.prefix}:limit:${id}`,
+      storeClient: found.client,
+      rejectIfRedisNotReady: true,
+      // While Redis is unreachable, each worker counts for itself.
+      insuranceLimiter: memory,
+      // A client that goes on sending causes no more commands.
+      inMemoryBlockOnConsumed: points,
+    });
+  }
+
+  #connect(): CountingRedis | undefined {
+    const found = this.connect();
+    found?.client.on('error', ({ message }) => {
+      clientLogOf(this.app).warn(
+        'limits without Redis',
+        `Redis is unreachable: each worker counts events for itself (${message})`,
+      );
+    });
+    return found;
+  }
+}
+
+/**
+ * Counts an event of a socket.
+ *
+ * @throws {LimitError} if there were too many
+ */
+export type CountEvent = (ctx: Context, socket: Socket) => Promise<void>;
+
+/** Returns what the events are counted under. */
+function keyOf(by: RateLimitKey, ctx: Context, socket: Socket): string {
+  if (by === 'socket') return socket.id;
+  const user = by === 'user' ? userRoomOf(socket) : undefined;
+  return user ?? networkOf(ctx.ip);
+}
+
+function rateLimited(rejected: unknown): unknown {
+  const { msBeforeNext } = (rejected ?? {}) as { msBeforeNext?: unknown };
+  if (typeof msBeforeNext !== 'number') return rejected;
+  const retryAfter = Math.max(1, Math.ceil(msBeforeNext));
+  return new LimitError(`too many events: try again in ${retryAfter} ms`, 'RATE_LIMITED', { retryAfter });
+}
+
+/** Loads the package from the dependencies of the application, or from those of the plugin. */
+function loadPackage(where: string, limit: object, baseDir: string): Package {
+  const failures: string[] = [];
+  for (const file of [path.join(baseDir, 'package.json'), __filename]) {
+    try {
+      return createRequire(file)(PACKAGE);
+    } catch (err) {
+      failures.push((err as Error).message.split('\n', 1)[0] as string);
+    }
+  }
+  const problem = `${where} needs the package ${PACKAGE}: run "npm install ${PACKAGE}". ${failures[0]}`;
+  throw new ConfigError(where, limit, 'a limit if the package is installed', problem);
 }

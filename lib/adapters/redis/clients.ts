@@ -52,6 +52,27 @@ export function createClients(
   };
 }
 
+/** How long the client of rate limits waits for an answer, in ms: events wait for it. */
+const COUNT_TIMEOUT = 1000;
+
+/**
+ * Creates the client that counts for rate limits. Its commands fail at once while Redis is unreachable, and after a second if Redis hangs.
+ *
+ * @throws {ConfigError} if `config.io.redis.clientName` is no client of egg-redis
+ */
+export function createCounter(app: Application, config: ResolvedRedis): { client: Redis; prefix: string } {
+  const found = config.clientName ? findEggClient(app, config.clientName) : undefined;
+  const { options, cluster }: { options: RedisOptions; cluster?: ClusterTarget } = found ? optionsOf(found) : config;
+  const prefix = prefixOf(cluster ? cluster.options : options) + (config.adapter.key ?? 'socket.io');
+  const timeouts = { commandTimeout: COUNT_TIMEOUT, sentinelCommandTimeout: COUNT_TIMEOUT };
+  if (cluster === undefined) {
+    return { client: new Redis({ keepAlive: KEEP_ALIVE, ...options, ...MANAGED, ...NO_PREFIX, ...timeouts }), prefix };
+  }
+  const redisOptions = { ...cluster.options.redisOptions, ...timeouts };
+  const client = connectCluster({ nodes: cluster.nodes, options: { ...cluster.options, redisOptions } });
+  return { client, prefix };
+}
+
 /** Commands are queued: the queue is for nodes that are being connected. */
 function connectCluster({ nodes, options }: ClusterTarget, rest?: ClusterOptions): Redis {
   const redisOptions = { keepAlive: KEEP_ALIVE, ...options.redisOptions, ...NO_PREFIX };

@@ -1,0 +1,97 @@
+// The limits of an event, which are off by default: events, concurrency and argumentBytes of `config.io.limits`.
+import type { Context } from 'egg';
+import type { Socket } from 'socket.io';
+import { LimitError } from '../errors';
+import { hasMoreBytes } from './argument-bytes';
+import type { CountEvent } from './rate-limit';
+import type { LimitReport } from './report';
+
+/** How many events of one socket may wait. */
+const MAX_WAITING = 1000;
+
+/** The events of one socket that are handled, and that wait. */
+export class EventQueue {
+  #running = 0;
+  readonly #waiting: Array<() => void> = [];
+
+  /** @param max - how many events are handled at the same time */
+  constructor(private readonly max: number) {}
+
+  get isFull(): boolean {
+    return this.#waiting.length >= MAX_WAITING;
+  }
+
+  /** Returns a promise that resolves when the next event may be handled, or undefined if that is now. */
+  enter(): Promise<void> | undefined {
+    if (this.#running < this.max) {
+      this.#running++;
+      return undefined;
+    }
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  leave(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#running--;
+    else next();
+  }
+}
+
+/** A socket whose events are limited. */
+interface Limited {
+  readonly socket: Socket;
+  /** Undefined without `config.io.limits.concurrency`, and until the first event. */
+  queue: EventQueue | undefined;
+}
+
+/** Undefined: no limit. */
+interface EventLimitOptions {
+  readonly count: CountEvent | undefined;
+  readonly concurrency: number | undefined;
+  readonly argumentBytes: number | undefined;
+}
+
+export class EventLimits {
+  constructor(
+    private readonly options: EventLimitOptions,
+    private readonly report: LimitReport,
+  ) {}
+
+  /**
+   * Must be called before an event is handled. Resolves when it may be handled; then `leave` must be called.
+   *
+   * @param packet - the event and its arguments
+   * @throws {LimitError} if the event is refused
+   */
+  async enter(state: Limited, ctx: Context, packet: readonly unknown[]): Promise<void> {
+    const { argumentBytes, count, concurrency } = this.options;
+    const { socket } = state;
+    if (argumentBytes !== undefined && hasMoreBytes(argumentsOf(packet), argumentBytes)) {
+      this.report.limited('argumentBytes', socket.request, `${argumentBytes} bytes of the arguments of an event`);
+      throw new LimitError('the arguments are too large', 'ARGUMENTS_TOO_LARGE', { limit: argumentBytes });
+    }
+    try {
+      await count?.(ctx, socket);
+    } catch (err) {
+      if (err instanceof LimitError) this.report.limited('events', socket.request, 'its number of events');
+      throw err;
+    }
+    if (concurrency === undefined) return;
+    state.queue ??= new EventQueue(concurrency);
+    if (state.queue.isFull) {
+      this.report.limited('concurrency', socket.request, `${MAX_WAITING} events of one socket that wait for others`);
+      throw new LimitError('too many events wait', 'TOO_MANY_EVENTS', { limit: MAX_WAITING });
+    }
+    await state.queue.enter();
+  }
+
+  /** Must be called when an event is handled. */
+  leave({ queue }: Limited): void {
+    queue?.leave();
+  }
+}
+
+/** The arguments of an event without the acknowledgement function. */
+function argumentsOf(packet: readonly unknown[]): readonly unknown[] {
+  return packet.slice(1).filter((value) => typeof value !== 'function');
+}
