@@ -40,6 +40,17 @@ describe('app.io.stats()', () => {
       pid: process.pid,
       connections: { 3: none, 4: none },
       refusedOld: 0,
+      limited: {
+        namespaces: 0,
+        unsentBytes: 0,
+        packetsPerTurn: 0,
+        events: 0,
+        concurrency: 0,
+        argumentBytes: 0,
+        connectionsPerAddress: 0,
+        connectionsPerUser: 0,
+        routes: 0,
+      },
       namespaces: { '/': { 3: NONE, 4: NONE } },
     });
     assert(Date.parse(since) >= begin && Date.parse(since) <= Date.now(), since);
@@ -284,6 +295,7 @@ describe('app.io.stats()', () => {
     const { app } = await startInline({});
     const stats = app.io.stats();
     assert.deepEqual(Object.keys(shown), Object.keys(stats));
+    assert.deepEqual(shown.limited, stats.limited);
     for (const protocol of [3, 4] as const) {
       assert.deepEqual(Object.keys(shown.connections[protocol]), Object.keys(stats.connections[protocol]));
       const [one, other] = [shown.namespaces['/chat'], stats.namespaces['/']];

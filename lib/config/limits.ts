@@ -27,9 +27,10 @@ export interface LimitsConfig {
    */
   packetsPerTurn?: number | false;
   /**
-   * How many events clients may send: `{ points, duration, by }`. A further event is answered by
-   * `{ error: { message, code: 'RATE_LIMITED', data: { retryAfter } } }`, or by the event `error` with that content if the client does
-   * not ask for an acknowledgement. It needs the package rate-limiter-flexible. With a Redis adapter, Redis counts for all workers.
+   * How many events clients may send: `{ points, duration, by }`. A further event fails with
+   * `{ message, code: 'RATE_LIMITED', data: { retryAfter } }`, in ms. With `config.io.ack: 'auto'` it is the `error` of the
+   * acknowledgement. Without an acknowledgement the client receives it as the event `error`. It needs the package
+   * rate-limiter-flexible. With a Redis adapter, Redis counts for all workers.
    *
    * @default false
    *
@@ -39,14 +40,14 @@ export interface LimitsConfig {
   events?: RateLimit | false;
   /**
    * How many events of one socket are handled at the same time. The others wait, in order; 1 keeps the events of a socket in order.
-   * If 1,000 events wait, a further one is answered by an error with the code `'TOO_MANY_EVENTS'`.
+   * If 1,000 events wait, a further one fails with the code `'TOO_MANY_EVENTS'`.
    *
    * @default false
    */
   concurrency?: number | false;
   /**
-   * How many bytes the arguments of an event may have: strings in UTF-8, binary data, 8 for any other value. A larger event is
-   * answered by an error with the code `'ARGUMENTS_TOO_LARGE'`.
+   * How many bytes the arguments of an event may have: strings in UTF-8, binary data, 8 for any other value. A larger event
+   * fails with the code `'ARGUMENTS_TOO_LARGE'`.
    *
    * @default false
    */
