@@ -98,6 +98,15 @@ describe('config.io.limits.packetsPerTurn', () => {
     assert.equal(unlimited.waiting, 0);
   });
 
+  it('should not hold back a client that sends less than half of it at a time', async () => {
+    const { connect, app } = await recording({ packetsPerTurn: 8 });
+    const client = await connect();
+    for (let i = 0; i < 100; i++) {
+      await Promise.all([1, 2, 3].map(() => client.emitWithAck('polite')));
+    }
+    assert.equal(waited(app), 0);
+  });
+
   it('should handle no more packets of a connection in one turn of the event loop', async () => {
     const { url, order, app } = await recording({ packetsPerTurn: 7 });
     const ws = await raw(url);

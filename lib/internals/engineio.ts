@@ -238,8 +238,8 @@ export function holdClose(conn: Connection, closed: (isHeld: boolean) => void): 
     return isHeld || emit.call(conn, event, ...args);
   };
   return () => {
-    // The method of the class.
-    if (Object.hasOwn(conn, 'emit')) delete (conn as Partial<Connection>).emit;
+    // Not deleted: V8 accesses the properties of an object more slowly after one was deleted.
+    conn.emit = emit;
     if (held !== undefined) conn.emit('close', ...held);
   };
 }

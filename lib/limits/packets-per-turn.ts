@@ -19,7 +19,7 @@ type WithReceived = Connection & { [RECEIVED]?: Received };
 
 /** What was received on one connection. */
 class Received {
-  /** How many packets were handled since the count was reset, which is in each turn in which it reaches the limit. */
+  /** How many packets were handled since the count was reset. There may be several turns in between: a reset costs something. */
   count = 0;
   /** Undefined if no packet waits. */
   backlog: Backlog | undefined = undefined;
@@ -82,6 +82,9 @@ class Backlog {
 
 /** The limit of one application. */
 export class PacketsPerTurn {
+  /** The count at which it is reset in the next turn. With the half of the limit, a connection reaches the limit in one turn only. */
+  readonly resetAt: number;
+
   /**
    * @param max - how many packets of one connection are handled in one turn
    * @param waits - called for each packet that has to wait
@@ -89,7 +92,9 @@ export class PacketsPerTurn {
   constructor(
     readonly max: number,
     private readonly waits: () => void,
-  ) {}
+  ) {
+    this.resetAt = Math.ceil(max / 2);
+  }
 
   /** Limits the packets of a connection. Must be called when Socket.IO has begun to listen to it. */
   limit(conn: Connection): void {
@@ -97,8 +102,8 @@ export class PacketsPerTurn {
     if (own !== undefined) (conn as WithReceived)[RECEIVED] = new Received(this, own);
   }
 
-  /** Must be called when the count of a connection reaches the limit. */
-  reached(conn: Connection, received: Received): void {
+  /** Resets the count of a connection in the next turn, and handles packets that wait. */
+  reset(conn: Connection, received: Received): void {
     setImmediate(() => this.#nextTurn(conn, received));
   }
 
@@ -121,7 +126,7 @@ export class PacketsPerTurn {
     }
     // Socket.IO handles packets in a later tick: the backlog ends in a later turn.
     backlog.handle(this.max, received.handle);
-    this.reached(conn, received);
+    this.reset(conn, received);
   }
 }
 
@@ -133,7 +138,7 @@ function receive(this: WithReceived, data: unknown): void {
     turns.hold(this, received, data);
     return;
   }
-  if (++received.count === turns.max) turns.reached(this, received);
+  if (++received.count === turns.resetAt) turns.reset(this, received);
   received.handle.call(this, data);
 }
 
