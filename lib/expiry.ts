@@ -115,6 +115,8 @@ export class Expiry {
 
   /** Groups a socket with the others that are visited at this time. A time in the past is visited at the next period. */
   #schedule(deadline: Deadline, time: number): void {
+    // The clock of the host may have been set back.
+    this.#visited = Math.min(this.#visited, this.#current());
     deadline.period = Math.max(Math.ceil(time / this.#resolution), this.#visited + 1);
     const group = this.#periods.get(deadline.period);
     if (group === undefined) this.#periods.set(deadline.period, new Set([deadline]));
@@ -126,7 +128,7 @@ export class Expiry {
     this.#wait();
   }
 
-  /** The period that has begun last. The clock of the host may be changed at any time. */
+  /** The period that has begun last. */
   #current(): number {
     return Math.floor(Date.now() / this.#resolution);
   }
