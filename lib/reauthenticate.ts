@@ -30,7 +30,7 @@ async function reauthenticate(this: Context, { auth }: ReauthenticateOptions = {
   const state = stateOf(this.socket);
   if (state === undefined) {
     throw new Error(
-      '[egg-socket.io] ctx.reauthenticate(): the client of this context has no connection. A test mocks the function: mm(ctx, "reauthenticate", async () => {})',
+      "[egg-socket.io] ctx.reauthenticate(): the client of this context has no connection. A test mocks the function: mm(ctx, 'reauthenticate', async () => {})",
     );
   }
   // It would wait for itself.

@@ -321,6 +321,15 @@ describe('config.io.expires', () => {
     });
   }
 
+  it('should be seen by a client of the test kit', async () => {
+    mm.env('unittest');
+    const { app } = await startInline({ io: { expires: { at: () => Date.now() + 50, grace: 50 } } });
+    const client = await app.ioClient();
+    await client.expect('expired', ({ grace }: { grace: number }) => grace > 0);
+    await client.expect('expired', { grace: 0 });
+    await client.expect('disconnect', 'io server disconnect');
+  });
+
   it('should warn at boot if recovered clients skip their middleware', () => {
     const init = { connectionStateRecovery: { skipMiddlewares: true } };
     const { warnings } = resolveConfig({ init, expires: () => undefined });

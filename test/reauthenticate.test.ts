@@ -258,11 +258,14 @@ describe('ctx.reauthenticate()', () => {
     const { app, connect } = await startInline({
       io: { connectionMiddleware: ['a'], ack: 'auto' },
       boot: (app) => {
-        app.sessionStore = {
-          get: async (key: string) => sessions.get(key),
-          set: async (key: string, value: object) => void sessions.set(key, JSON.parse(JSON.stringify(value))),
-          destroy: async (key: string) => void sessions.delete(key),
-        };
+        // Egg has a setter.
+        Object.assign(app, {
+          sessionStore: {
+            get: async (key: string) => sessions.get(key),
+            set: async (key: string, value: object) => void sessions.set(key, JSON.parse(JSON.stringify(value))),
+            destroy: async (key: string) => void sessions.delete(key),
+          },
+        });
       },
       middleware: {
         a: async (ctx, go) => {
