@@ -447,6 +447,17 @@ describe('ctx.reauthenticate()', () => {
     assert.deepEqual(await client.emitWithAck('renew', 2), { token: 2 });
   });
 
+  it('should leave a member of that name to the application', async () => {
+    const { connect } = await startInline({
+      io: { ack: 'auto', expires: () => Date.now() + HOUR },
+      boot: (app) => {
+        Object.assign(app.context, { reauthenticate: () => 'own' });
+      },
+      router: ({ io }) => io.route('again', (ctx) => ctx.reauthenticate()),
+    });
+    assert.equal(await (await connect()).emitWithAck('again'), 'own');
+  });
+
   it('should log what a middleware throws that does not await next()', async () => {
     const { app, client } = await startWith({}, async (ctx, go) => {
       void go();
