@@ -146,7 +146,7 @@ export class Expiry {
     // After the host was suspended there are more periods than groups.
     const due =
       begun > this.#periods.size
-        ? [...this.#periods.keys()].filter((period) => period <= current)
+        ? [...this.#periods.keys()].filter((period) => period <= current).sort((a, b) => a - b)
         : Array.from({ length: Math.max(0, begun) }, (_, i) => current - i).reverse();
     for (const period of due) this.#visitGroup(period);
     if (this.#deadlines.size > 0 && this.#timer === undefined) this.#wait();

@@ -7,6 +7,7 @@ import { Expiry } from '../lib/expiry';
 import { Stats } from '../lib/stats';
 import { logs, mm, refused } from './support/app';
 import { NEW, OLD, parityOf } from './support/clients';
+import { controlClock } from './support/clock';
 import { bootError, startInline } from './support/inline';
 import { comeBack, cut } from './support/recovery';
 import { next, signal, until, within } from './support/wait';
@@ -38,17 +39,10 @@ parityOf([NEW, ...OLD], 'a client whose authentication ends', ({ protocol }) => 
   it('should receive expired, and be disconnected with the reason expired after the grace period', async () => {
     const reasons: unknown[] = [];
     const disconnected = signal();
-    let at = 0;
-    const { app, client } = await startInline({
-      io: {
-        expires: {
-          at: () => {
-            at = Date.now() + 100;
-            return at;
-          },
-          grace: 150,
-        },
-      },
+    const advance = controlClock();
+    const at = Date.now() + HOUR;
+    const { app, connect } = await startInline({
+      io: { expires: { at: () => at, grace: HOUR } },
       router: ({ io }) => {
         io.on('connection', (socket) =>
           socket.on('disconnect', (reason: string) => reasons.push(['listener', reason])),
@@ -60,13 +54,17 @@ parityOf([NEW, ...OLD], 'a client whose authentication ends', ({ protocol }) => 
         });
       },
     });
-    const socket = client();
+    const socket = await connect();
     const ended = ends(socket);
-    const [{ grace }] = await next(socket, 'expired');
+    const notice = next(socket, 'expired');
+    advance(at - Date.now() - 10);
+    const [{ grace }] = await notice;
     assert(Date.now() >= at);
-    assert(grace > 0 && grace <= 150, `${grace}`);
+    assert(grace > HOUR / 2 && grace <= HOUR, `${grace}`);
+    assert(socket.connected);
+    advance(at + HOUR - Date.now() - 10);
     assert.deepEqual(await ended, ENDED);
-    assert(Date.now() >= at + 150);
+    assert(Date.now() >= at + HOUR);
     await within('the route disconnect', disconnected.promise);
     assert.deepEqual(reasons.sort(), [
       ['disconnect', 'expired', false],
@@ -100,9 +98,13 @@ parityOf([NEW, ...OLD], 'a client whose authentication ends', ({ protocol }) => 
   });
 
   it('should be admitted for the rest of the grace period', async () => {
-    const { client } = await startInline({ io: { expires: { at: () => Date.now() - HOUR, grace: HOUR + 200 } } });
+    const advance = controlClock();
+    const { client } = await startInline({ io: { expires: { at: () => Date.now() - HOUR, grace: 2 * HOUR } } });
     const socket = client();
-    assert.deepEqual(await ends(socket), ENDED);
+    const ended = ends(socket);
+    await next(socket, 'expired');
+    advance(HOUR);
+    assert.deepEqual(await ended, ENDED);
   });
 });
 
@@ -126,7 +128,7 @@ describe('config.io.expires', () => {
       io: { connectionMiddleware: ['a'], expires: { at: (ctx) => ctx.data.end, grace: 0 } },
       middleware: {
         a: async (ctx, next) => {
-          ctx.data.end = Date.now() + 20;
+          ctx.data.end = Date.now() + 100;
           await next();
         },
       },
@@ -148,8 +150,7 @@ describe('config.io.expires', () => {
     const never = [undefined, null, Infinity];
     const { app, connect } = await startInline({ io: { expires: () => never.shift() } });
     for (const _each of [1, 2, 3]) await connect();
-    const { now } = Date;
-    mm(Date, 'now', () => now() + 100 * YEAR);
+    controlClock()(100 * YEAR);
     // A client whose authentication ends after that.
     never.push(Date.now() + 20);
     const client = await connect();
@@ -323,9 +324,11 @@ describe('config.io.expires', () => {
 
   it('should be seen by a client of the test kit', async () => {
     mm.env('unittest');
-    const { app } = await startInline({ io: { expires: { at: () => Date.now() + 50, grace: 50 } } });
+    const advance = controlClock();
+    const { app } = await startInline({ io: { expires: { at: () => Date.now() + 20, grace: HOUR } } });
     const client = await app.ioClient();
     await client.expect('expired', ({ grace }: { grace: number }) => grace > 0);
+    advance(HOUR);
     await client.expect('expired', { grace: 0 });
     await client.expect('disconnect', 'io server disconnect');
   });
@@ -363,15 +366,14 @@ describe('config.io.expires', () => {
 
 describe('the timer of all expiries', () => {
   it('should expire a client whose time is years away', async () => {
-    const { client, connect } = await startInline({ io: { expires: () => Date.now() + YEAR } });
-    const socket = client();
+    const advance = controlClock();
+    const { connect } = await startInline({ io: { expires: () => Date.now() + YEAR } });
+    const socket = await connect();
     const ended = ends(socket);
-    await connect();
-    await until('it is connected', () => socket.connected);
-    const { now } = Date;
-    mm(Date, 'now', () => now() + YEAR);
-    await next(socket, 'expired');
-    mm(Date, 'now', () => now() + YEAR + 30_000);
+    const notice = next(socket, 'expired');
+    advance(YEAR);
+    await notice;
+    advance(30_000);
     assert.deepEqual(await ended, ENDED);
   });
 
@@ -379,10 +381,10 @@ describe('the timer of all expiries', () => {
     const { connect } = await startInline({
       io: { expires: { at: (ctx) => Date.now() + Number(ctx.query.ms), grace: 0 } },
     });
-    const { now } = Date;
-    mm(Date, 'now', () => now() + YEAR);
+    const advance = controlClock();
+    advance(YEAR);
     await connect('/', { query: { ms: 2 * YEAR } });
-    mm.restore();
+    advance(-YEAR);
     const client = await connect('/', { query: { ms: 50 } });
     assert.equal((await next(client, 'disconnect'))[0], 'io server disconnect');
   });
@@ -412,12 +414,14 @@ describe('the timer of all expiries', () => {
   it('should expire many clients in the order of their times', async () => {
     let asked = 0;
     const order: unknown[] = [];
-    const base = Date.now() + 1_000;
+    const advance = controlClock();
+    const base = Date.now() + YEAR;
     const { app, connect } = await startInline({
-      io: { expires: { at: () => base - asked++ * 50, grace: 0 } },
+      io: { expires: { at: () => base - asked++ * HOUR, grace: 0 } },
       router: ({ io }) => io.route('disconnect', (ctx) => order.push(ctx.query.n)),
     });
     for (const n of ['0', '1', '2', '3', '4']) await connect('/', { query: { n } });
+    advance(YEAR);
     await until('all have gone', () => app.io.of('/').sockets.size === 0 && order.length === 5);
     assert.deepEqual(order, ['4', '3', '2', '1', '0']);
   });

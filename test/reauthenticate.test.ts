@@ -6,6 +6,7 @@ import type { IoConfig, Middleware } from '../lib';
 import { Expiry } from '../lib/expiry';
 import { logs } from './support/app';
 import { NEW, OLD, parityOf } from './support/clients';
+import { controlClock } from './support/clock';
 import { startInline } from './support/inline';
 import { next, signal, times, until, within } from './support/wait';
 
@@ -52,7 +53,7 @@ const failure = (code: string, message: string) => ({ error: { message, code } }
 parityOf([NEW, ...OLD], 'ctx.reauthenticate()', () => {
   it('should renew the authentication of a client in the grace period', async () => {
     const { app, client } = await startInline({
-      io: { ...IO, expires: { at: (ctx) => ctx.data.end, grace: 5_000 } },
+      io: IO,
       middleware: { a: authenticate },
       router: ({ io }) => {
         io.route('renew', renew);
@@ -90,8 +91,9 @@ parityOf([NEW, ...OLD], 'ctx.reauthenticate()', () => {
   });
 
   it('should reject with the error of the middleware, and leave the client as it was until its grace period ends', async () => {
+    const advance = controlClock();
     const { app, client } = await startInline({
-      io: { ...IO, expires: { at: (ctx) => ctx.data.end, grace: 300 } },
+      io: IO,
       middleware: { a: authenticate },
       router: ({ io }) => {
         io.route('renew', renew);
@@ -109,6 +111,7 @@ parityOf([NEW, ...OLD], 'ctx.reauthenticate()', () => {
     );
     assert.deepEqual(await socket.emitWithAck('auth'), [null, null]);
     assert.equal((await app.io.user('ann').fetchSockets()).length, 1);
+    advance(HOUR);
     assert.equal((await gone)[0], 'io server disconnect');
     assert.deepEqual((await notices)[1]?.[0], { grace: 0 });
   });
@@ -379,11 +382,16 @@ describe('ctx.reauthenticate()', () => {
 
   it('should be disconnected at the end of the grace period although the middleware is still running', async () => {
     const errors: Array<{ code: string }> = [];
+    const advance = controlClock();
+    const begun = signal();
     const { connect } = await startInline({
-      io: { connectionMiddleware: ['a'], expires: { at: () => Date.now() + 100, grace: 100 } },
+      io: { connectionMiddleware: ['a'], expires: { at: () => Date.now() + HOUR, grace: 0 } },
       middleware: {
         a: async (ctx, go) => {
-          if (ctx.reauthenticating) await new Promise(() => {});
+          if (ctx.reauthenticating) {
+            begun.resolve();
+            await new Promise(() => {});
+          }
           await go();
         },
       },
@@ -394,6 +402,8 @@ describe('ctx.reauthenticate()', () => {
     const client = await connect();
     const gone = next(client, 'disconnect');
     client.emit('again');
+    await within('the middleware', begun.promise);
+    advance(HOUR);
     assert.equal((await gone)[0], 'io server disconnect');
     await until('the call has ended', () => errors.length === 1);
     assert.equal(errors[0]?.code, 'DISCONNECTED');
@@ -473,14 +483,17 @@ describe('ctx.reauthenticate()', () => {
   });
 
   it('should end the expiry if config.io.expires returns undefined', async () => {
+    const advance = controlClock();
     const { client, connect } = await startWith(
-      { expires: { at: (ctx) => (ctx.reauthenticating ? undefined : Date.now() + 20), grace: 200 } },
+      { expires: { at: (ctx) => (ctx.reauthenticating ? undefined : Date.now() + HOUR), grace: 0 } },
       (_ctx, go) => go(),
     );
     await client.emitWithAck('again');
-    // Its grace period ends later.
+    // It expires later.
     const other = await connect();
-    await next(other, 'disconnect');
+    const gone = next(other, 'disconnect');
+    advance(HOUR);
+    await gone;
     assert.deepEqual(await client.emitWithAck('data'), {});
   });
 });

@@ -1,0 +1,12 @@
+// A clock that a test advances: Date.now(), until the end of the test. Timers still fire in real time.
+import { mm } from './app';
+
+/** Returns a function that advances the clock by so many ms. A negative number sets it back. */
+export function controlClock(): (ms: number) => void {
+  const { now } = Date;
+  let offset = 0;
+  mm(Date, 'now', () => now() + offset);
+  return (ms) => {
+    offset += ms;
+  };
+}
