@@ -494,6 +494,7 @@ describe('ctx.reauthenticate()', () => {
     const gone = next(other, 'disconnect');
     advance(HOUR);
     await gone;
+    advance(-HOUR);
     assert.deepEqual(await client.emitWithAck('data'), {});
   });
 });
