@@ -99,6 +99,8 @@ class Reauthentication {
     try {
       const identified = auth === undefined ? identify() : this.#withAuth(auth, identify);
       const expiresAt = await Promise.race([identified, disconnected]);
+      // The client may have disconnected in the same turn. A released socket must not be put into the timer wheel.
+      assertConnected(socket);
       expiry?.set(state, expiresAt);
       this.#hasSucceeded = true;
       if (auth !== undefined) socket.handshake.auth = auth;
