@@ -6,8 +6,10 @@ import { adapterOf, hostOf, needsForwarding } from './config/topology';
 import { named } from './connection-handler';
 import { ContextFactory } from './context';
 import { ConfigError } from './errors';
+import { Expiry } from './expiry';
 import { inFlightOf } from './in-flight';
 import { NamespaceBinder } from './namespaces/bind';
+import { reauthenticationMembers } from './reauthenticate';
 import { type Router, routerOf } from './router';
 import { NO_SESSION, sessionMembers, sessionOf } from './session';
 import { SlowConnections } from './slow-connections';
@@ -36,7 +38,10 @@ export function bindNamespaces(app: Application): void {
     binder.bind(nsp, { ...common, ...(chains.get(name) ?? compose(name)), router, counts });
   };
   const { connectionMiddleware, packetMiddleware } = config.everywhere;
-  const all = connectionMiddleware.length + packetMiddleware.length > 0 || config.user !== undefined;
+  const all =
+    connectionMiddleware.length + packetMiddleware.length > 0 ||
+    config.user !== undefined ||
+    config.expires !== undefined;
   app.io.startBinding({ bind, all }, config.namespace.keys());
   warnOfUnguarded(app, config);
 }
@@ -75,7 +80,7 @@ function chainComposer(app: Application, { everywhere, namespace }: ResolvedConf
 type Common = Omit<NamespaceRuntime, keyof ComposedChains | 'router' | 'counts'>;
 
 /** What all namespaces of an application share. */
-function commonRuntime(app: Application, { ack, onerror, slowConnection, user }: ResolvedConfig): Common {
+function commonRuntime(app: Application, { ack, expires, onerror, slowConnection, user }: ResolvedConfig): Common {
   const session = sessionOf(app);
   if (session === undefined) {
     app.coreLogger.warn(
@@ -89,7 +94,8 @@ function commonRuntime(app: Application, { ack, onerror, slowConnection, user }:
     log: app.coreLogger,
     onerror,
     acks: auto || timeout !== undefined ? { auto, timeout, log: app.coreLogger } : undefined,
-    contexts: new ContextFactory(app, sessionMembers(app)),
+    contexts: new ContextFactory(app, { ...sessionMembers(app), ...reauthenticationMembers(app.context) }),
+    expiry: expires && new Expiry(expires, app.coreLogger),
     inFlight: inFlightOf(app.io),
     session: session ?? NO_SESSION,
     slowConnections: slowConnection === undefined ? undefined : new SlowConnections(slowConnection, app.coreLogger),
