@@ -7,11 +7,13 @@ import { adapterOf, hostOf, needsForwarding } from './config/topology';
 import { named } from './connection-handler';
 import { ContextFactory } from './context';
 import { ConfigError } from './errors';
+import { Expiry } from './expiry';
 import { inFlightOf } from './in-flight';
 import { UserConnections } from './limits/connections';
 import { EventLimits } from './limits/event-limits';
 import { LimitReport } from './limits/report';
 import { NamespaceBinder } from './namespaces/bind';
+import { reauthenticationMembers } from './reauthenticate';
 import { type Router, routerOf } from './router';
 import { NO_SESSION, sessionMembers, sessionOf } from './session';
 import { SlowConnections } from './slow-connections';
@@ -40,7 +42,10 @@ export function bindNamespaces(app: Application): void {
     binder.bind(nsp, { ...common, ...(chains.get(name) ?? compose(name)), router, counts });
   };
   const { connectionMiddleware, packetMiddleware } = config.everywhere;
-  const all = connectionMiddleware.length + packetMiddleware.length > 0 || config.user !== undefined;
+  const all =
+    connectionMiddleware.length + packetMiddleware.length > 0 ||
+    config.user !== undefined ||
+    config.expires !== undefined;
   app.io.startBinding({ bind, all }, config.namespace.keys());
   warnOfUnguarded(app, config);
 }
@@ -79,7 +84,10 @@ function chainComposer(app: Application, { everywhere, namespace }: ResolvedConf
 type Common = Omit<NamespaceRuntime, keyof ComposedChains | 'router' | 'counts'>;
 
 /** What all namespaces of an application share. */
-function commonRuntime(app: Application, { ack, limits, onerror, slowConnection, user }: ResolvedConfig): Common {
+function commonRuntime(
+  app: Application,
+  { ack, expires, limits, onerror, slowConnection, user }: ResolvedConfig,
+): Common {
   const session = sessionOf(app);
   if (session === undefined) {
     app.coreLogger.warn(
@@ -93,7 +101,8 @@ function commonRuntime(app: Application, { ack, limits, onerror, slowConnection,
     log: app.coreLogger,
     onerror,
     acks: auto || timeout !== undefined ? { auto, timeout, log: app.coreLogger } : undefined,
-    contexts: new ContextFactory(app, sessionMembers(app)),
+    contexts: new ContextFactory(app, { ...sessionMembers(app), ...reauthenticationMembers(app.context) }),
+    expiry: expires && new Expiry(expires, app.coreLogger),
     inFlight: inFlightOf(app.io),
     session: session ?? NO_SESSION,
     slowConnections: slowConnection === undefined ? undefined : new SlowConnections(slowConnection, app.coreLogger),

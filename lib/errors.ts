@@ -63,6 +63,24 @@ export class LimitError extends Error {
   }
 }
 
+/** The authentication of a client has ended: it was refused, or `ctx.reauthenticate()` has failed. See `config.io.expires`. */
+export class ExpiredError extends Error {
+  override name = 'ExpiredError';
+  readonly code = 'EXPIRED';
+  /** `connect_error` has only `message` and `data`. */
+  readonly data = { code: 'EXPIRED' };
+  /** Clients may read the message, as that of an error of `ctx.throw` with a status below 500. */
+  readonly expose = true;
+}
+
+/** The client has disconnected before `ctx.reauthenticate()` has ended. */
+export class DisconnectedError extends Error {
+  override name = 'DisconnectedError';
+  readonly code = 'DISCONNECTED';
+  /** It is no failure of the application, as an error of `ctx.throw` with a status below 500. */
+  readonly expose = true;
+}
+
 const CONTROLLER_PREFIX = '[egg-socket.io] controller execute error: ';
 
 /** Adds the prefix of egg-socket.io 4 to the message of a controller's error. A value that is no error stays as it is. */

@@ -5,6 +5,7 @@ export type {
   AdapterConstructor,
   AdapterName,
   DrainConfig,
+  ExpiresConfig,
   InitConfig,
   IoConfig,
   LimitsConfig,
@@ -12,7 +13,8 @@ export type {
   RedisConfig,
 } from './config/config';
 export type { AckError, OnError, ThrownError } from './error-response';
-export { AckTimeoutError, ConfigError, LimitError, NoRouteError } from './errors';
+export { AckTimeoutError, ConfigError, DisconnectedError, ExpiredError, LimitError, NoRouteError } from './errors';
+export type { FindExpiry, FoundExpiry } from './expiry';
 export type { RateLimit, RateLimitKey } from './limits/rate-limit';
 export type { Routed, RouteTail } from './router';
 export type { IoServer } from './server';
@@ -25,7 +27,7 @@ export type {
   MockIoContext,
   MockIoContextOptions,
 } from './testkit/types';
-export type { Handler, IoContext, IoSocket, Middleware } from './types/context';
+export type { ExpiryEvents, Handler, IoContext, IoSocket, Middleware, ReauthenticateOptions } from './types/context';
 export type {} from './types/egg';
 export type {
   ControllerPath,

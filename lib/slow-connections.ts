@@ -9,6 +9,8 @@ interface WaitingClient {
   readonly ctx: Context;
   /** The step of the admission that has begun last, such as a middleware. */
   readonly step: string;
+  /** Whether the client is connected, and its chain runs for `ctx.reauthenticate()`. */
+  readonly isReauthentication?: boolean;
 }
 
 /** The slow connection chains of an application. */
@@ -31,7 +33,7 @@ export class SlowConnections {
     return setTimeout(() => this.#warn(namespace, client), this.limit).unref();
   }
 
-  #warn(namespace: string, { ctx, step }: WaitingClient): void {
+  #warn(namespace: string, { ctx, step, isReauthentication }: WaitingClient): void {
     const key = `${namespace} ${step}`;
     const last = this.#warned.get(key);
     if (last !== undefined && performance.now() < last.until) {
@@ -40,8 +42,11 @@ export class SlowConnections {
     }
     const others = last?.omitted ? `; ${last.omitted} other clients since the last warning` : '';
     this.#warned.set(key, { until: performance.now() + WARNING_PERIOD, omitted: 0 });
+    const problem = isReauthentication
+      ? `ctx.reauthenticate() of a client of ${namespace} has not ended`
+      : `a client of ${namespace} is neither admitted nor refused`;
     this.log.warn(
-      `[egg-socket.io] a client of ${namespace} is neither admitted nor refused after ${this.limit} ms: the last step of its connection chain that has begun is ${step} (client ${ctx.ip}${others}). Middleware must call next(), return or throw. config.io.slowConnection sets the limit`,
+      `[egg-socket.io] ${problem} after ${this.limit} ms: the last step of its connection chain that has begun is ${step} (client ${ctx.ip}${others}). Middleware must call next(), return or throw. config.io.slowConnection sets the limit`,
     );
   }
 }

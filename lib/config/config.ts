@@ -8,6 +8,7 @@ import type { AckConfig } from '../ack';
 import type { Origins } from '../compat/origins';
 import type { OnError } from '../error-response';
 import { ConfigError } from '../errors';
+import type { ExpiryConfig, FindExpiry } from '../expiry';
 import { isPattern, Pattern } from '../namespaces/path-pattern';
 import type { FindUser, FoundUser } from '../users';
 import { type LimitsConfig, type ResolvedLimits, resolveLimits } from './limits';
@@ -82,6 +83,17 @@ export interface IoConfig {
    */
   user?: FindUser | boolean;
   /**
+   * Returns when the authentication of a client ends, or a promise of it: a Date, or a number of ms since 1970 as `Date.now()` has it. The `exp`
+   * of a JWT is in seconds: multiply it by 1000. undefined, null and Infinity mean that it does not end. Called once for each connection to a
+   * namespace, after its connection middleware, and again by `ctx.reauthenticate()`. At that time the client receives the event `expired` with
+   * `{ grace }`. After the grace period it is disconnected from the namespace, with the reason `expired` on the server. An object sets the
+   * grace period as well: see `ExpiresConfig`. Default: off.
+   *
+   * @example
+   * expires: (ctx) => ctx.data.claims.exp * 1000
+   */
+  expires?: FindExpiry | ExpiresConfig | false;
+  /**
    * Gives back Socket.IO 2's server API, which applications of egg-socket.io 4 use: `nsp.connected`, `adapter.clients()` and others. Each
    * name is logged when it is first used, and counted in `app.io.stats().compat`.
    *
@@ -125,6 +137,19 @@ export interface NamespaceConfig {
   packetMiddleware?: string[];
 }
 
+/** `config.io.expires` with a grace period. */
+export interface ExpiresConfig {
+  /** Returns when the authentication of a client ends. */
+  at: FindExpiry;
+  /**
+   * How long a client stays connected after that, in ms: time to renew its authentication by an event whose handler calls
+   * `ctx.reauthenticate()`. 0: it is disconnected at once.
+   *
+   * @default 30000
+   */
+  grace?: number;
+}
+
 /** `config.io.drain`. */
 export interface DrainConfig {
   /** How long a closing worker waits for running handlers, in ms. Default: 80 % of the time that Egg gives it. */
@@ -163,6 +188,7 @@ export interface ResolvedConfig {
   loadRedis: LoadRedis | undefined;
   generateId: ((request: IncomingMessage) => string) | undefined;
   user: FindUser | undefined;
+  expires: ExpiryConfig | undefined;
   /** `init.origins` of Socket.IO 2. Undefined if `compat` is not set. */
   origins: Origins | undefined;
   /** Undefined if connections are closed at once. */
@@ -202,6 +228,7 @@ export const KEYS = [
   'requestsTimeout',
   'generateId',
   'user',
+  'expires',
   'compat',
   'drain',
   'ack',
@@ -232,6 +259,7 @@ export function resolveConfig(config: IoConfig | undefined): ResolvedConfig {
     loadRedis,
     generateId: resolveGenerateId(raw.generateId, warnings),
     user,
+    expires: resolveExpires(raw.expires, init, warnings),
     origins,
     drain: resolveDrain(raw.drain),
     ack: resolveAck(raw.ack, raw.ackTimeout),
@@ -351,6 +379,33 @@ function resolveUser(
     value,
     'a function (ctx) => the id of its user, true for ctx.userId, or false',
   );
+}
+
+const EXPIRES_GRACE = 30_000;
+
+function resolveExpires(
+  value: unknown,
+  { connectionStateRecovery: recovery }: InitConfig,
+  warnings: string[],
+): ExpiryConfig | undefined {
+  const key = 'config.io.expires';
+  if (value === undefined || value === null || value === false) return undefined;
+  const given = typeof value === 'object' && !Array.isArray(value) ? (value as Record<string, unknown>) : { at: value };
+  onlyKeys(key, given, ['at', 'grace']);
+  const { at, grace } = given;
+  if (typeof at !== 'function' || types.isGeneratorFunction(at)) {
+    throw new ConfigError(
+      given === value ? `${key}.at` : key,
+      at,
+      'a function (ctx) => the time at which the authentication of its client ends; { at, grace } with such a function; or false',
+    );
+  }
+  if (typeof recovery === 'object' && recovery?.skipMiddlewares) {
+    warnings.push(
+      'config.io.expires is called for a recovered client although its connection middleware is not, since config.io.init.connectionStateRecovery has skipMiddlewares: it must read ctx.data, which is recovered, or the handshake',
+    );
+  }
+  return { at: at as FindExpiry, grace: milliseconds(`${key}.grace`, grace) ?? EXPIRES_GRACE };
 }
 
 function resolveDrain(raw: unknown): DrainConfig | undefined {

@@ -24,6 +24,8 @@ interface PrivateSocket {
   dispatch(packet: unknown[]): void;
   /** Leaves all rooms and the namespace. */
   _cleanup(): void;
+  /** Leaves all rooms, and emits `disconnecting` and `disconnect` with the reason. */
+  _onclose(reason: string, description?: unknown): unknown;
   /** Emits `error`. */
   _onerror(err: unknown): void;
   /** The middlewares of `socket.use()`. */
@@ -60,6 +62,12 @@ export const SOCKET_MEMBERS: readonly Member[] = [
     'Socket.prototype._cleanup',
     'function',
     'the chain of a client that a later namespace middleware refuses ends with the connection',
+  ),
+  member(
+    'socket',
+    'Socket.prototype._onclose',
+    'function',
+    'the reason of the disconnect of an expired client is "server namespace disconnect"',
   ),
   member(
     'socket',
@@ -275,4 +283,19 @@ export function disconnectClient(socket: Socket): void {
   const { client } = socket as unknown as PrivateSocket;
   if (typeof client._disconnect === 'function') client._disconnect();
   else socket.conn.close();
+}
+
+/**
+ * Disconnects a client from the namespace of a socket, as `socket.disconnect()` does.
+ *
+ * @param reason - the reason that `disconnecting` and `disconnect` have on the server, in place of "server namespace disconnect"
+ */
+export function disconnectFor(socket: Socket, reason: string): void {
+  const { _onclose } = original;
+  if (typeof _onclose === 'function') {
+    const value = (_reason: string, description?: unknown) =>
+      _onclose.call(socket as unknown as PrivateSocket, reason, description);
+    Object.defineProperty(socket, '_onclose', method(value));
+  }
+  socket.disconnect();
 }
