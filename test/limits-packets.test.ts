@@ -231,6 +231,22 @@ describe('config.io.limits.packetsPerTurn', () => {
     await until('all are handled', () => order.length === 201);
   });
 
+  it('should close a connection of long-polling that sends overlapping requests meanwhile', async () => {
+    const { url, order, app } = await recording({ packetsPerTurn: 1 });
+    logs(app);
+    const endpoint = `${url}/socket.io/?EIO=4&transport=polling`;
+    const { sid } = JSON.parse((await (await fetch(endpoint)).text()).slice(1));
+    const post = (body: string) => fetch(`${endpoint}&sid=${sid}`, { method: 'POST', body });
+    await post('40');
+    await until('it has joined', () => app.io.of('/').sockets.size === 1);
+    // Answered at once. Its packets are handled in 2,000 turns of the event loop.
+    await post(flood(0, 2000).join('\x1e'));
+    const overlapping = await Promise.all(Array.from({ length: 5 }, () => post('42["flood",0]')));
+    assert(overlapping.every(({ status }) => status === 400));
+    await until('the socket is released', () => app.io.of('/').sockets.size === 0);
+    assert(order.length < 2000, String(order.length));
+  });
+
   it('should stop to read from a WebSocket while packets wait', async () => {
     const { url, order, app } = await recording({ packetsPerTurn: 1 });
     const ws = await raw(url);

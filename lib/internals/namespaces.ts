@@ -243,6 +243,9 @@ export interface ClientHooks {
   removed(): void;
 }
 
+/** Under which a namespace has the `_add` that its hooks have replaced. */
+const UNHOOKED = Symbol('egg-socket.io:unhooked');
+
 /**
  * Installs hooks for the clients of a child namespace. They replace the `_remove` of Socket.IO's option cleanupEmptyChildNamespaces, which
  * removes a namespace without connected sockets, although clients may be connecting to it.
@@ -259,9 +262,6 @@ export function hookClients(nsp: Namespace, hooks: ClientHooks): void {
   };
   Object.assign(nsp, own, { [UNHOOKED]: _add });
 }
-
-/** Under which a namespace has the `_add` that its hooks have replaced. */
-const UNHOOKED = Symbol('egg-socket.io:unhooked');
 
 /** Removes the hooks. */
 export function unhookClients(nsp: Namespace): void {

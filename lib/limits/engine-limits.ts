@@ -52,8 +52,13 @@ function limitPackets(engine: Engine, max: number, report: LimitReport): void {
     handleUpgrade: own.handleUpgrade,
     handleRequest: (req, res) => {
       const conn = req.method === 'POST' ? connectionOf(engine, sessionIdOf(req) ?? '') : undefined;
-      if (conn === undefined) own.handleRequest(req, res);
-      else afterBacklog(conn, () => own.handleRequest(req, res));
+      const handle = () => own.handleRequest(req, res);
+      if (conn === undefined) handle();
+      else if (!afterBacklog(conn, handle)) {
+        // As Engine.IO does with overlapping requests: a client sends one after the other.
+        conn.close(true);
+        handle();
+      }
     },
   }));
 }

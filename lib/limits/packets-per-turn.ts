@@ -36,8 +36,8 @@ class Backlog {
   #next = 0;
   #resume: (() => void) | undefined = undefined;
   readonly #release: () => void;
-  /** The requests of long-polling that wait. */
-  readonly #waiting: Array<() => void> = [];
+  /** Continues the request of long-polling that waits. */
+  #continue: (() => void) | undefined = undefined;
 
   constructor(private readonly conn: Connection) {
     this.#release = holdClose(conn, (isHeld) => {
@@ -51,9 +51,11 @@ class Backlog {
     this.#resume ??= pauseReading(this.conn);
   }
 
-  /** Calls a function when no packet waits any more. */
-  onceEmpty(callback: () => void): void {
-    this.#waiting.push(callback);
+  /** Calls a function when no packet waits any more. Returns false if another one is to be called then. */
+  onceEmpty(callback: () => void): boolean {
+    if (this.#continue !== undefined) return false;
+    this.#continue = callback;
+    return true;
   }
 
   /** Handles up to so many packets. */
@@ -72,7 +74,7 @@ class Backlog {
   end(): void {
     this.#release();
     this.#resume?.();
-    for (const callback of this.#waiting) callback();
+    this.#continue?.();
   }
 
   #drop(): void {
@@ -145,9 +147,12 @@ function receive(this: WithReceived, data: unknown): void {
 /**
  * Calls a function at once, or when the packets of a connection that wait for a later turn are handled. A request of long-polling with
  * further packets waits for that.
+ *
+ * @returns false if another request waits already. Then the function is not called
  */
-export function afterBacklog(conn: Connection, callback: () => void): void {
+export function afterBacklog(conn: Connection, callback: () => void): boolean {
   const backlog = (conn as WithReceived)[RECEIVED]?.backlog;
-  if (backlog === undefined) callback();
-  else backlog.onceEmpty(callback);
+  if (backlog !== undefined) return backlog.onceEmpty(callback);
+  callback();
+  return true;
 }
