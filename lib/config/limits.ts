@@ -13,7 +13,7 @@ export interface LimitsConfig {
    */
   namespaces?: number | false;
   /**
-   * How many bytes may wait to be sent to one connection. Each packet counts 100 bytes more than its data. It is checked once a second:
+   * How many bytes may wait to be sent to one connection. Each packet counts 100 bytes more than its data. It is checked every two seconds:
    * the connection of a client that has stopped reading is closed, and the client reconnects.
    *
    * @default 16777216

@@ -15,8 +15,8 @@ interface Counted {
 
 /** Looks at all connections from time to time, since a look at each packet would cost more. */
 export class UnsentBytes {
-  /** How many ms are between two looks. */
-  static interval = 1000;
+  /** How many ms are between two looks. Each takes 4 ms of CPU time for 10,000 connections. */
+  static interval = 2000;
 
   /** The connections to which packets waited at the last look: a packet is counted once. */
   #counted = new Map<Connection, Counted>();
