@@ -18,6 +18,8 @@ export default class IoBoot {
   #drained: Promise<unknown> | undefined;
   #workers: Workers | undefined;
   #adapter: InstalledAdapter | undefined;
+  /** Loads app/io, unless it is loaded. */
+  #load: (() => unknown) | undefined;
 
   constructor(private readonly app: Application) {}
 
@@ -35,7 +37,7 @@ export default class IoBoot {
       warn(`[egg-socket.io] ${warning}`);
     const workers = new Workers(app, (sid) => drainConnection(app, sid));
     this.#workers = workers;
-    loadIo(app);
+    this.#load = loadIo(app);
     app.on('server', (server) => {
       const engine = attach(app, server, workers.generateSessionId);
       if (engine) workers.attach(engine);
@@ -48,6 +50,7 @@ export default class IoBoot {
 
   // Not in didLoad: an application of ES modules on Egg 4 is still loading its middleware and its router then.
   async willReady(): Promise<void> {
+    await this.#load?.();
     // Not earlier: the application may install an adapter of its own.
     this.#adapter = useAdapter(this.app, this.#workers as Workers);
     bindNamespaces(this.app);

@@ -24,9 +24,13 @@ export interface Inline {
 const starting = new AsyncLocalStorage<Inline>();
 Object.defineProperty(globalThis, 'inlineApp', { configurable: true, get: () => starting.getStore() });
 
-/** Starts an inline application. */
-export function startInline(inline: Inline): Promise<Running> {
-  return starting.run(inline, () => start('inline'));
+/**
+ * Starts an inline application.
+ *
+ * @param options - options of egg-mock
+ */
+export function startInline(inline: Inline, options: Record<string, unknown> = {}): Promise<Running> {
+  return starting.run(inline, () => start('inline', options));
 }
 
 /** Returns a middleware that records when it begins and when it ends. */
