@@ -4,7 +4,7 @@ import { type InstalledAdapter, loadRedis, useAdapter } from './lib/adapters/sel
 import { listenToAgent } from './lib/agent/relay';
 import { bindNamespaces, summary } from './lib/boot';
 import { clientLogOf } from './lib/client-log';
-import { configOf } from './lib/config/config';
+import { configOf, namingFile } from './lib/config/config';
 import { hidePassword } from './lib/config/redis';
 import { adapterOf, drainWarnings, hostWarnings } from './lib/config/topology';
 import { drain, drainConnection, drainOnDisconnect } from './lib/drain';
@@ -32,7 +32,7 @@ export default class IoBoot {
     const warn = (warning: string) => app.coreLogger.warn(warning);
     assertSupported(app, warn);
     const { warnings } = configOf(app);
-    adapterOf(app);
+    namingFile(app, () => adapterOf(app));
     for (const warning of [...warnings, ...drainWarnings(app), ...hostWarnings(app)])
       warn(`[egg-socket.io] ${warning}`);
     const workers = new Workers(app, (sid) => drainConnection(app, sid));
@@ -53,7 +53,7 @@ export default class IoBoot {
     await this.#load?.();
     // Not earlier: the application may install an adapter of its own.
     this.#adapter = useAdapter(this.app, this.#workers as Workers);
-    bindNamespaces(this.app);
+    namingFile(this.app, () => bindNamespaces(this.app));
     listenToAgent(this.app);
     await this.#adapter.ready;
     await this.#workers?.open();
