@@ -16,10 +16,25 @@ export class ConfigError extends Error {
    * @param allowed - the values that are allowed
    * @param problem - the first sentence of the message
    */
-  constructor(key: string, value: unknown, allowed: string, problem = `${key} is invalid`) {
+  constructor(
+    readonly key: string,
+    value: unknown,
+    allowed: string,
+    problem = `${key} is invalid`,
+  ) {
     super(
       `[egg-socket.io] ${problem} (${key} is ${inspect(value, { depth: 1, breakLength: Infinity })}; allowed: ${allowed})`,
     );
+    // Egg logs the members of an error.
+    Object.defineProperty(this, 'key', { enumerable: false });
+  }
+
+  /** Adds the files that set the key to the message. */
+  setIn(files: readonly string[]): void {
+    const { message, stack = '' } = this;
+    if (files.length === 0 || message.includes('; set in ')) return;
+    this.message = `${message.slice(0, -1)}; set in ${files.join(' and ')})`;
+    this.stack = stack.replace(message, () => this.message);
   }
 }
 

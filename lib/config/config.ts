@@ -1,5 +1,6 @@
 // The configuration `config.io`: its types, its checks, and the resolved form that the plugin works with.
 import type { IncomingMessage } from 'node:http';
+import path from 'node:path';
 import { types } from 'node:util';
 import type { Application, Context } from 'egg';
 import type { Namespace } from 'socket.io';
@@ -9,6 +10,7 @@ import type { Origins } from '../compat/origins';
 import type { OnError } from '../error-response';
 import { ConfigError } from '../errors';
 import type { ExpiryConfig, FindExpiry } from '../expiry';
+import { configFilesOf } from '../internals/egg';
 import { isPattern, Pattern } from '../namespaces/path-pattern';
 import type { FindUser, FoundUser } from '../users';
 import {
@@ -208,8 +210,25 @@ const CONFIG = Symbol('egg-socket.io:config');
  */
 export function configOf(app: { config: { io: IoConfig } }): ResolvedConfig {
   const holder: { config: { io: IoConfig }; [CONFIG]?: ResolvedConfig } = app;
-  holder[CONFIG] ??= resolveConfig(holder.config.io);
+  holder[CONFIG] ??= namingFile(app, () => resolveConfig(holder.config.io));
   return holder[CONFIG];
+}
+
+/** The configuration of this plugin. */
+const OWN_FILE = path.join(__dirname, '../../config/config.default');
+
+/** Calls a function. If it throws a ConfigError, adds the files that set the key to the message. */
+export function namingFile<T>(app: object, fn: () => T): T {
+  try {
+    return fn();
+  } catch (err) {
+    if (!(err instanceof ConfigError) || err.key === 'config.io') throw err;
+    const { baseDir = '' } = app as { baseDir?: string };
+    const files = configFilesOf(app, err.key).filter((file) => !file.startsWith(OWN_FILE));
+    // Egg names an environment variable in the place of a file.
+    err.setIn(files.map((file) => (path.isAbsolute(file) ? path.relative(baseDir, file) : file)));
+    throw err;
+  }
 }
 
 /** The keys of `config.io`. */
