@@ -5,6 +5,7 @@ import { listenToAgent } from './lib/agent/relay';
 import { bindNamespaces, summary } from './lib/boot';
 import { clientLogOf } from './lib/client-log';
 import { configOf } from './lib/config/config';
+import { eggCorsWarnings } from './lib/config/origins';
 import { hidePassword } from './lib/config/redis';
 import { adapterOf, drainWarnings, hostWarnings } from './lib/config/topology';
 import { drain, drainConnection, drainOnDisconnect } from './lib/drain';
@@ -29,9 +30,10 @@ export default class IoBoot {
     const { app } = this;
     const warn = (warning: string) => app.coreLogger.warn(warning);
     assertSupported(app, warn);
-    const { warnings } = configOf(app);
+    const { warnings, cors, allowedOrigins } = configOf(app);
     adapterOf(app);
-    for (const warning of [...warnings, ...drainWarnings(app), ...hostWarnings(app)])
+    const ofCors = eggCorsWarnings(app.config.cors, cors, allowedOrigins);
+    for (const warning of [...warnings, ...ofCors, ...drainWarnings(app), ...hostWarnings(app)])
       warn(`[egg-socket.io] ${warning}`);
     const workers = new Workers(app, (sid) => drainConnection(app, sid));
     this.#workers = workers;

@@ -10,6 +10,7 @@ import type { OnError } from '../error-response';
 import { ConfigError } from '../errors';
 import { isPattern, Pattern } from '../namespaces/path-pattern';
 import type { FindUser, FoundUser } from '../users';
+import { type AllowedOrigins, resolveAllowedOrigins } from './origins';
 import {
   type FindRedis,
   type LoadRedis,
@@ -21,12 +22,25 @@ import {
 import { type InitConfig, resolveInit } from './server-options';
 import { LONGEST_TIMER, list, milliseconds, object, onlyKeys } from './validate';
 
-export type { InitConfig, RedisConfig };
+export type { AllowedOrigins, InitConfig, RedisConfig };
 
 /** The type of `config.io`. */
 export interface IoConfig {
   /** Options of Socket.IO and Engine.IO. */
   init?: InitConfig;
+  /**
+   * Which origins may open a connection, by polling and by WebSocket. The origin of the request's host may always, and so may those of
+   * `init.cors.origin` and of `config.security.domainWhiteList`, and requests without the header `Origin`, which apps and servers send.
+   * This key adds others: an origin, a RegExp, an array of them, `'*'`, or a function, which may return a promise. The function is called
+   * for each handshake and each upgrade of an origin that nothing else allows. false: all origins may connect.
+   *
+   * It sends no CORS headers: without `init.cors`, a browser lets pages of other origins connect by WebSocket alone.
+   *
+   * @default 'same-host'
+   * @example
+   * allowedOrigins: ['https://example.com', /^https:\/\/[a-z-]+\.example\.org$/]
+   */
+  allowedOrigins?: AllowedOrigins;
   /** The namespaces and their chains. `/room/:id` configures all namespaces that match it, as in Egg's router; see `ctx.params`. */
   namespace?: Record<string, NamespaceConfig>;
   /**
@@ -145,6 +159,9 @@ export type Chains = Required<NamespaceConfig>;
 /** `config.io`, checked and complete. */
 export interface ResolvedConfig {
   init: InitConfig;
+  allowedOrigins: AllowedOrigins;
+  /** `init.cors` of the application. With `compat`, `init` may have another one. */
+  cors: InitConfig['cors'];
   /** By the name of the namespace with its leading slash. */
   namespace: Map<string, Chains>;
   maxNamespaces: number;
@@ -198,6 +215,7 @@ export const KEYS = [
   'requestsTimeout',
   'generateId',
   'user',
+  'allowedOrigins',
   'compat',
   'drain',
   'ack',
@@ -211,12 +229,14 @@ export function resolveConfig(config: IoConfig | undefined): ResolvedConfig {
   const warnings: string[] = [];
   const raw = object('config.io', config) ?? {};
   onlyKeys('config.io', raw, KEYS);
-  const { init, origins } = resolveInit(raw.init, raw.compat, warnings);
+  const { init, cors, origins } = resolveInit(raw.init, raw.compat, warnings);
   const rest = { init, adapter: raw.adapter, requestsTimeout: raw.requestsTimeout };
   const loadRedis = typeof raw.redis === 'function' ? redisLoader(raw.redis, rest) : undefined;
   const redis = loadRedis ? undefined : resolveRedis(raw.redis, rest, warnings);
   return {
     init,
+    allowedOrigins: resolveAllowedOrigins(raw.allowedOrigins, warnings),
+    cors,
     namespace: resolveNamespaces(raw.namespace),
     maxNamespaces: resolveMaxNamespaces(raw.maxNamespaces),
     everywhere: resolveChains('config.io', raw),
