@@ -5,7 +5,6 @@ import { listenToAgent } from './lib/agent/relay';
 import { bindNamespaces, summary } from './lib/boot';
 import { clientLogOf } from './lib/client-log';
 import { configOf } from './lib/config/config';
-import { eggCorsWarnings } from './lib/config/origins';
 import { hidePassword } from './lib/config/redis';
 import { adapterOf, drainWarnings, hostWarnings } from './lib/config/topology';
 import { drain, drainConnection, drainOnDisconnect } from './lib/drain';
@@ -13,6 +12,7 @@ import { attach, detach } from './lib/engine';
 import { assertSupported } from './lib/internals/assert-supported';
 import { registerBeforeClose } from './lib/internals/egg';
 import { loadIo } from './lib/loader';
+import { originWarnings } from './lib/origins';
 import { Workers } from './lib/workers/workers';
 
 export default class IoBoot {
@@ -30,10 +30,9 @@ export default class IoBoot {
     const { app } = this;
     const warn = (warning: string) => app.coreLogger.warn(warning);
     assertSupported(app, warn);
-    const { warnings, cors, allowedOrigins } = configOf(app);
+    const { warnings } = configOf(app);
     adapterOf(app);
-    const ofCors = eggCorsWarnings(app.config.cors, cors, allowedOrigins);
-    for (const warning of [...warnings, ...ofCors, ...drainWarnings(app), ...hostWarnings(app)])
+    for (const warning of [...warnings, ...originWarnings(app), ...drainWarnings(app), ...hostWarnings(app)])
       warn(`[egg-socket.io] ${warning}`);
     const workers = new Workers(app, (sid) => drainConnection(app, sid));
     this.#workers = workers;

@@ -4,8 +4,8 @@ import type { IncomingMessage } from 'node:http';
 import type { Application } from 'egg';
 import { type ClientLog, clientLogOf } from './client-log';
 import type { Origins } from './compat/origins';
-import { configOf } from './config/config';
-import { ALL, type AllowedOrigins } from './config/origins';
+import { configOf, type IoConfig } from './config/config';
+import { ALL, type AllowedOrigins, SAME_HOST } from './config/origins';
 import type { InitConfig } from './config/server-options';
 
 /** The longest origin, in characters: a scheme, a host of 253 and a port. */
@@ -13,7 +13,7 @@ const MAX_LENGTH = 300;
 /** The form of an origin. Sandboxed frames send `null`, and files `file://`. */
 const FORM = /^(null|[a-z][a-z\d+.-]*:\/\/[^\s/\\?#@,]*)$/;
 /** An origin of the web: scheme, host, port. */
-const WEB_ORIGIN = /^(https?):\/\/(\[[\da-f:.]+\]|[^:[\]]+)(?::(\d+))?$/;
+const WEB_ORIGIN = /^(https?):\/\/(\[[\da-f:.]+\]|[^:[\]]+)(?::(\d{1,5}))?$/;
 /** The header `Host`: host, port. */
 const HOST = /^(\[[\da-f:.]+\]|[^:[\]]+)(?::(\d+))?$/;
 const LOOPBACK = /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/;
@@ -151,6 +151,15 @@ export function originCheckOf(app: Application): OriginCheck | undefined {
   const { allowedOrigins, cors, origins } = configOf(app);
   if (allowedOrigins === false && origins === undefined) return undefined;
   return new OriginCheck(app, { allowed: allowedOrigins, cors, compat: origins });
+}
+
+/** Returns a warning if `config.cors` of egg-cors is set, and nothing lets pages of other origins connect to Socket.IO. */
+export function originWarnings(app: { config: { io: IoConfig; cors?: unknown } }): string[] {
+  const { allowedOrigins, cors } = configOf(app);
+  if (!app.config.cors || cors !== undefined || allowedOrigins !== SAME_HOST) return [];
+  return [
+    "config.cors of egg-cors has no effect on Socket.IO: a page of another origin can connect if config.io.init.cors = { origin: ['https://example.com'], credentials: true } names it. If there is none, set config.io.allowedOrigins = []",
+  ];
 }
 
 function from({ socket }: IncomingMessage): string {

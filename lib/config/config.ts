@@ -29,12 +29,10 @@ export interface IoConfig {
   /** Options of Socket.IO and Engine.IO. */
   init?: InitConfig;
   /**
-   * Which origins may open a connection, by polling and by WebSocket. The origin of the request's host may always, and so may those of
-   * `init.cors.origin` and of `config.security.domainWhiteList`, and requests without the header `Origin`, which apps and servers send.
-   * This key adds others: an origin, a RegExp, an array of them, `'*'`, or a function, which may return a promise. The function is called
-   * for each handshake and each upgrade of an origin that nothing else allows. false: all origins may connect.
-   *
-   * It sends no CORS headers: without `init.cors`, a browser lets pages of other origins connect by WebSocket alone.
+   * Which origins may open a connection, besides that of the request's host, those of `init.cors.origin` and of
+   * `config.security.domainWhiteList`: an origin, a RegExp, an array of them, `'*'`, or a function. false: all origins may. Requests without
+   * the header `Origin` may always: apps and servers send none. The key sends no CORS headers: with it alone, a page of another origin can
+   * connect by WebSocket, not by polling.
    *
    * @default 'same-host'
    * @example

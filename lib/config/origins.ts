@@ -54,14 +54,6 @@ export function corsMistakes(cors: ServerOptions['cors'] | undefined): string[] 
   return found;
 }
 
-/** Returns a warning if `config.cors` is set for HTTP, and nothing lets pages of other origins connect to Socket.IO. */
-export function eggCorsWarnings(eggCors: unknown, cors: unknown, allowedOrigins: AllowedOrigins): string[] {
-  if (!eggCors || cors !== undefined || allowedOrigins !== SAME_HOST) return [];
-  return [
-    `config.cors of egg-cors has no effect on Socket.IO: a page of another origin can connect if config.io.init.cors = { origin: ['https://example.com'], credentials: true } names it. If there is none, set ${KEY} = []`,
-  ];
-}
-
 /** Browsers send an origin in one form alone: another form of it matches nothing. */
 function mistakes(key: string, value: unknown): string[] {
   const isList = Array.isArray(value);
