@@ -103,7 +103,7 @@ export class OriginCheck {
     const proxied = this.#hostHeaders.length > 1 ? `Host or ${this.#hostHeaders[0]}` : 'Host';
     this.#warn(
       origin,
-      `refused a page of ${origin}, since the host of its request is ${host || 'empty'}. If it is a page of yours, add '${origin}' to config.io.init.cors.origin (or to config.io.allowedOrigins, for WebSocket alone). If the page is of this host, a proxy has replaced the header: it must send ${proxied} as the client does (nginx: proxy_set_header Host $host)${from(req)}`,
+      `refused a page of ${origin}, since the host of its request is ${host.slice(0, MAX_LENGTH) || 'empty'}. If it is a page of yours, add '${origin}' to config.io.init.cors.origin (or to config.io.allowedOrigins, for WebSocket alone). If the page is of this host, a proxy has replaced the header: it must send ${proxied} as the client does (nginx: proxy_set_header Host $host)${from(req)}`,
     );
     return `the origin ${origin} is not allowed`;
   }

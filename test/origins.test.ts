@@ -7,10 +7,12 @@ import type { Page } from 'playwright-core';
 import type { IoConfig } from '../lib';
 import { resolveConfig } from '../lib/config/config';
 import { originWarnings } from '../lib/origins';
+import type { TestKitMembers } from '../lib/testkit/types';
 import { connected, logs, mm, type Running, refused, track } from './support/app';
 import { closeBrowser, closePages, openPage } from './support/browser';
 import { startCluster } from './support/cluster';
 import { bootError, type Inline, startInline } from './support/inline';
+import { examples, startNginx } from './support/nginx';
 import { sendRaw } from './support/raw';
 import { signal, until } from './support/wait';
 
@@ -448,9 +450,41 @@ describe('config.io.allowedOrigins', () => {
   it('should be named at boot if config.cors is set alone', () => {
     const warnings = (io: IoConfig, cors: unknown = { origin: '*' }) => originWarnings({ config: { io, cors } });
     assert.match(warnings({})[0] ?? '', /^config\.cors of egg-cors has no effect.*config\.io\.init\.cors = /);
-    assert.deepEqual(warnings({}, undefined), []);
+    assert.deepEqual(warnings({}, null), []);
     assert.deepEqual(warnings({ init: { cors: { origin: 'https://example.com' } } }), []);
     assert.deepEqual(warnings({ allowedOrigins: [] }), []);
+  });
+
+  it('should be compared with the host that nginx sends', async () => {
+    const running = await launch({});
+    const page = examples().get('One host') ?? '';
+    // As in docs/cluster.md, without the port, and without the line.
+    for (const [host, isAllowed] of [
+      ['$http_host', true],
+      ['$host', true],
+      ['$proxy_host', false],
+    ] as const) {
+      const nginx = await startNginx(page.replace('$http_host', host), [running.url]);
+      try {
+        const { host: Host, port, protocol } = new URL(nginx.url);
+        assert.equal(await accepts(Number(port), { Host, Origin: `${protocol}//${Host}` }), isAllowed, host);
+        assert(!(await accepts(Number(port), { Host, Origin: 'http://evil.example' })));
+      } finally {
+        await nginx.close();
+      }
+    }
+  });
+
+  it('should be testable with app.ioClient()', async () => {
+    const { app } = await launch({ io: { allowedOrigins: 'https://a.example' } });
+    const { ioClient } = app as unknown as TestKitMembers;
+    const headers = { origin: 'https://evil.example' };
+    assert((await ioClient('/')).connected);
+    assert((await ioClient('/', { headers: { origin: 'https://a.example' } })).connected);
+    assert((await ioClient('/', { headers: { origin: await ioClient.url() } })).connected);
+    await ioClient.expectRefused('/', /403/, { headers });
+    await ioClient.expectRefused('/', /403/, { headers, transports: ['polling'] });
+    await assert.rejects(ioClient('/', { headers }), /refused the client: websocket error .*403/);
   });
 
   describe('with 2 workers', () => {
