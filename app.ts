@@ -12,6 +12,7 @@ import { attach, detach } from './lib/engine';
 import { assertSupported } from './lib/internals/assert-supported';
 import { registerBeforeClose } from './lib/internals/egg';
 import { loadIo } from './lib/loader';
+import { originWarnings } from './lib/origins';
 import { Workers } from './lib/workers/workers';
 
 export default class IoBoot {
@@ -33,7 +34,7 @@ export default class IoBoot {
     assertSupported(app, warn);
     const { warnings } = configOf(app);
     namingFile(app, () => adapterOf(app));
-    for (const warning of [...warnings, ...drainWarnings(app), ...hostWarnings(app)])
+    for (const warning of [...warnings, ...originWarnings(app), ...drainWarnings(app), ...hostWarnings(app)])
       warn(`[egg-socket.io] ${warning}`);
     const workers = new Workers(app, (sid) => drainConnection(app, sid));
     this.#workers = workers;

@@ -4,8 +4,17 @@ import type { Duplex } from 'node:stream';
 import { debuglog } from 'node:util';
 import type { Application } from 'egg';
 import { configOf } from './config/config';
-import { type ConnectionError, type Engine, engineOf, queryOf, replaceGenerateId } from './internals/engineio';
+import {
+  type ConnectionError,
+  type Engine,
+  engineOf,
+  queryOf,
+  replaceGenerateId,
+  replaceHandlers,
+  sessionIdOf,
+} from './internals/engineio';
 import { namespacesOf } from './internals/namespaces';
+import { originCheckOf } from './origins';
 import { statsOf } from './stats';
 
 const debug = debuglog('egg-socket.io:engine');
@@ -37,6 +46,7 @@ export function attach(app: Application, server: HttpServer, generateSessionId?:
   attached.set(server, engine);
   debug('attached to an HTTP server, path %s', io.path());
   useSessionIds(app, engine, generateSessionId);
+  checkOrigins(app, engine);
   engine.on('connection_error', (err) => logRefused(app, err));
   statsOf(io).watch(engine);
   return engine;
@@ -68,7 +78,65 @@ function useSessionIds(app: Application, engine: Engine, generateSessionId: (() 
   if (generateId) replaceGenerateId(engine, (own) => (req) => (queryOf(req).EIO === '4' ? own(req) : generateId(req)));
 }
 
+/** Engine.IO's code for a request that is not allowed. */
+const FORBIDDEN = 4;
+/** The name of refusals that are logged where they are decided. */
+const FOREIGN_ORIGIN = 'FOREIGN_ORIGIN';
+
+/**
+ * Refuses handshakes and upgrades of origins that may not connect, before Engine.IO reads them. Other requests have a session id, which is
+ * secret, or are refused by Engine.IO, or are preflights, which `init.cors` answers.
+ */
+function checkOrigins(app: Application, engine: Engine): void {
+  const check = originCheckOf(app);
+  if (check === undefined) return;
+  const report = (req: IncomingMessage, message: string) => {
+    debug('refused: %s', message);
+    const context = { name: FOREIGN_ORIGIN, message };
+    engine.emit('connection_error', { req, code: FORBIDDEN, message: 'Forbidden', context });
+  };
+  replaceHandlers(engine, (own) => ({
+    handleRequest: (req, res) => {
+      if (req.method !== 'GET' || sessionIdOf(req)) {
+        own.handleRequest(req, res);
+        return;
+      }
+      decide(check.refusal(req), (reason) => {
+        if (reason === undefined) {
+          own.handleRequest(req, res);
+          return;
+        }
+        report(req, reason);
+        const { headers, body } = responseOf({ code: FORBIDDEN, message: reason });
+        res.writeHead(403, headers).end(body);
+      });
+    },
+    handleUpgrade: (req, socket, head) => {
+      // An error while the application checks the origin is followed by `close`.
+      socket.on('error', ignore);
+      decide(check.refusal(req), (reason) => {
+        socket.off('error', ignore);
+        if (reason === undefined) {
+          own.handleUpgrade(req, socket, head);
+          return;
+        }
+        report(req, reason);
+        endUpgrade(socket, '403 Forbidden', { code: FORBIDDEN, message: reason });
+      });
+    },
+  }));
+}
+
+function ignore(): void {}
+
+/** Calls `callback` with a value, at once unless it is a promise. */
+function decide<T>(value: T | Promise<T>, callback: (value: T) => void): void {
+  if (value instanceof Promise) void value.then(callback);
+  else callback(value);
+}
+
 function logRefused(app: Application, { req, code, message, context }: ConnectionError): void {
+  if (context?.name === FOREIGN_ORIGIN) return;
   const address = req?.socket?.remoteAddress ?? 'another worker';
   const reason = context?.error instanceof Error ? ` ${context.error.message}` : '';
   const request = `${req?.method} ${req?.url?.split('?')[0]} from ${address}`;
@@ -90,21 +158,25 @@ export function refuse({ socket }: IncomingMessage, res: ServerResponse, message
     refuseUpgrade(socket, message);
     return;
   }
-  const { headers, body } = refusalOf(message);
+  const { headers, body } = responseOf({ message });
   res.writeHead(503, headers).end(body);
 }
 
 /** The same for an upgrade. */
 export function refuseUpgrade(socket: Duplex, message = CLOSING): void {
   debug('refuse an upgrade: %s', message);
-  const { headers, body } = refusalOf(message);
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-  socket.on('error', () => {});
-  socket.end(`HTTP/1.1 503 Service Unavailable\r\n${lines.join('')}\r\n${body}`, () => socket.destroy());
+  endUpgrade(socket, '503 Service Unavailable', { message });
 }
 
-function refusalOf(message: string) {
-  const body = JSON.stringify({ message });
-  const headers = { connection: 'close', 'content-type': 'application/json', 'content-length': body.length };
-  return { headers, body };
+function endUpgrade(socket: Duplex, status: string, content: object): void {
+  const { headers, body } = responseOf(content);
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.on('error', ignore);
+  socket.end(`HTTP/1.1 ${status}\r\n${lines.join('')}\r\n${body}`, () => socket.destroy());
+}
+
+function responseOf(content: object) {
+  const body = JSON.stringify(content);
+  const length = Buffer.byteLength(body);
+  return { headers: { connection: 'close', 'content-type': 'application/json', 'content-length': length }, body };
 }

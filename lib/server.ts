@@ -170,7 +170,7 @@ export class IoServer extends NamespaceServer<
   /**
    * Socket.IO 2's `io.origins()`: sets which origins may connect.
    *
-   * @deprecated it needs `config.io.compat`. Write `config.io.init.cors` and `config.io.init.allowRequest`
+   * @deprecated it needs `config.io.compat`. Write `config.io.init.cors`
    * @returns the server, or the origins if it is called without a value
    */
   origins(value?: OriginsValue): this | OriginsValue {

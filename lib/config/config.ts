@@ -13,6 +13,7 @@ import type { ExpiryConfig, FindExpiry } from '../expiry';
 import { configFilesOf } from '../internals/egg';
 import { isPattern, Pattern } from '../namespaces/path-pattern';
 import type { FindUser, FoundUser } from '../users';
+import { type AllowedOrigins, resolveAllowedOrigins } from './origins';
 import {
   type FindRedis,
   type LoadRedis,
@@ -24,12 +25,23 @@ import {
 import { type InitConfig, resolveInit } from './server-options';
 import { LONGEST_TIMER, list, milliseconds, object, onlyKeys } from './validate';
 
-export type { InitConfig, RedisConfig };
+export type { AllowedOrigins, InitConfig, RedisConfig };
 
 /** The type of `config.io`. */
 export interface IoConfig {
   /** Options of Socket.IO and Engine.IO. */
   init?: InitConfig;
+  /**
+   * Which origins may open a connection, besides that of the request's host, those of `init.cors.origin` and of
+   * `config.security.domainWhiteList`: an origin, a RegExp, an array of them, `'*'`, or a function. false: all origins may. Requests without
+   * the header `Origin` may always: apps and servers send none. The key sends no CORS headers: with it alone, a page of another origin can
+   * connect by WebSocket, not by polling.
+   *
+   * @default 'same-host'
+   * @example
+   * allowedOrigins: ['https://example.com', /^https:\/\/[a-z-]+\.example\.org$/]
+   */
+  allowedOrigins?: AllowedOrigins;
   /** The namespaces and their chains. `/room/:id` configures all namespaces that match it, as in Egg's router; see `ctx.params`. */
   namespace?: Record<string, NamespaceConfig>;
   /**
@@ -172,6 +184,9 @@ export type Chains = Required<NamespaceConfig>;
 /** `config.io`, checked and complete. */
 export interface ResolvedConfig {
   init: InitConfig;
+  allowedOrigins: AllowedOrigins;
+  /** `init.cors` of the application. With `compat`, `init` may have another one. */
+  cors: InitConfig['cors'];
   /** By the name of the namespace with its leading slash. */
   namespace: Map<string, Chains>;
   maxNamespaces: number;
@@ -244,6 +259,7 @@ export const KEYS = [
   'generateId',
   'user',
   'expires',
+  'allowedOrigins',
   'compat',
   'drain',
   'ack',
@@ -257,12 +273,14 @@ export function resolveConfig(config: IoConfig | undefined): ResolvedConfig {
   const warnings: string[] = [];
   const raw = object('config.io', config) ?? {};
   onlyKeys('config.io', raw, KEYS);
-  const { init, origins } = resolveInit(raw.init, raw.compat, warnings);
+  const { init, cors, origins } = resolveInit(raw.init, raw.compat, warnings);
   const rest = { init, adapter: raw.adapter, requestsTimeout: raw.requestsTimeout };
   const loadRedis = typeof raw.redis === 'function' ? redisLoader(raw.redis, rest) : undefined;
   const redis = loadRedis ? undefined : resolveRedis(raw.redis, rest, warnings);
   return {
     init,
+    allowedOrigins: resolveAllowedOrigins(raw.allowedOrigins, warnings),
+    cors,
     namespace: resolveNamespaces(raw.namespace),
     maxNamespaces: resolveMaxNamespaces(raw.maxNamespaces),
     everywhere: resolveChains('config.io', raw),

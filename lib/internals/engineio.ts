@@ -32,7 +32,7 @@ interface EngineRequest extends IncomingMessage {
 
 /** A refused handshake or request. */
 export interface ConnectionError {
-  readonly req: EngineRequest | undefined;
+  readonly req: IncomingMessage | undefined;
   readonly code: number;
   readonly message: string;
   readonly context?: Record<string, unknown>;
@@ -55,6 +55,7 @@ export interface Engine extends RequestHandlers {
   use(middleware: (req: EngineRequest, res: ServerResponse, next: (err?: Error) => void) => void): void;
   on(event: 'connection', listener: (conn: Connection) => void): void;
   on(event: 'connection_error', listener: (err: ConnectionError) => void): void;
+  emit(event: 'connection_error', err: ConnectionError): void;
   close(): void;
 }
 
@@ -138,9 +139,9 @@ export function queryOf(req: IncomingMessage): Record<string, string> {
 export function sessionIdOf(req: IncomingMessage): string | undefined {
   const parsed = (req as EngineRequest)._query;
   if (parsed) return parsed.sid;
-  const { url = '' } = req;
   // Called before Engine.IO has parsed the request. A handshake has no session id and is not parsed twice.
-  if (!url.includes('sid=')) return undefined;
+  if (!req.url?.includes('sid=')) return undefined;
+  const [url = ''] = req.url.split('#', 1);
   const query = url.indexOf('?');
   return query < 0 ? undefined : new URLSearchParams(url.slice(query)).getAll('sid').at(-1);
 }
