@@ -1,10 +1,12 @@
 // Composes the chains and binds the namespaces, once Egg has loaded the application. Describes in one log line what was chosen.
 import type { Application } from 'egg';
+import type { AckOptions } from './ack';
 import { composeAround, composeChain, lookUp } from './compose';
 import { configOf, type NamespaceConfig, type ResolvedConfig, resolveConfig } from './config/config';
 import { adapterOf, hostOf, needsForwarding } from './config/topology';
 import { named } from './connection-handler';
 import { ContextFactory } from './context';
+import { reportingOf } from './error-response';
 import { ConfigError } from './errors';
 import { inFlightOf } from './in-flight';
 import { NamespaceBinder } from './namespaces/bind';
@@ -33,7 +35,8 @@ export function bindNamespaces(app: Application): void {
   const bind = (nsp: IoNamespace, name: string) => {
     const router = routerOf(nsp) as Router;
     const counts = statsOf(app.io).countsOf(router.name);
-    binder.bind(nsp, { ...common, ...(chains.get(name) ?? compose(name)), router, counts });
+    const acks = common.acks && { ...common.acks, namespace: router.name };
+    binder.bind(nsp, { ...common, ...(chains.get(name) ?? compose(name)), acks, router, counts });
   };
   const { connectionMiddleware, packetMiddleware } = config.everywhere;
   const all = connectionMiddleware.length + packetMiddleware.length > 0 || config.user !== undefined;
@@ -72,7 +75,9 @@ function chainComposer(app: Application, { everywhere, namespace }: ResolvedConf
   });
 }
 
-type Common = Omit<NamespaceRuntime, keyof ComposedChains | 'router' | 'counts'>;
+interface Common extends Omit<NamespaceRuntime, keyof ComposedChains | 'router' | 'counts' | 'acks'> {
+  readonly acks: Omit<AckOptions, 'namespace'> | undefined;
+}
 
 /** What all namespaces of an application share. */
 function commonRuntime(app: Application, { ack, onerror, slowConnection, user }: ResolvedConfig): Common {
@@ -85,10 +90,10 @@ function commonRuntime(app: Application, { ack, onerror, slowConnection, user }:
   const users = user && new Users(app, user);
   users?.check();
   const { auto, timeout } = ack;
+  const reporting = reportingOf(app, onerror);
   return {
-    log: app.coreLogger,
-    onerror,
-    acks: auto || timeout !== undefined ? { auto, timeout, log: app.coreLogger } : undefined,
+    ...reporting,
+    acks: auto || timeout !== undefined ? { auto, timeout, ...reporting } : undefined,
     contexts: new ContextFactory(app, sessionMembers(app)),
     inFlight: inFlightOf(app.io),
     session: session ?? NO_SESSION,
