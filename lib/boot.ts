@@ -97,7 +97,8 @@ function commonRuntime(app: Application, { ack, onerror, slowConnection, user }:
     contexts: new ContextFactory(app, sessionMembers(app)),
     inFlight: inFlightOf(app.io),
     session: session ?? NO_SESSION,
-    slowConnections: slowConnection === undefined ? undefined : new SlowConnections(slowConnection, app.coreLogger),
+    slowConnections:
+      slowConnection === undefined ? undefined : new SlowConnections(slowConnection, reporting.clientLog),
     users,
   };
 }

@@ -15,6 +15,8 @@ const MAX_STACKS = 20;
 const MAX_MESSAGE = 1_000;
 /** How many characters of a name that a client has chosen are logged. */
 export const MAX_NAME = 100;
+/** How many characters of the message of an error are logged in a line without a stack. The line ends with the address of the client. */
+export const MAX_TEXT = 500;
 /** The property of a logged error that says where it comes from. Egg's logger prints it below the stack. */
 const WHERE = 'egg-socket.io';
 /** A line break would begin a line of the log that the client has written. */
@@ -161,7 +163,7 @@ function framesOf(err: Error): string {
 
 function textOf(err: Error): string {
   try {
-    return String(err);
+    return String(err).slice(0, MAX_TEXT);
   } catch {
     return "an error that can't be read";
   }

@@ -4,17 +4,12 @@ import type { Duplex } from 'node:stream';
 import { debuglog } from 'node:util';
 import type { Application } from 'egg';
 import { configOf } from './config/config';
-import { type ConnectionError, type Engine, engineOf, queryOf, replaceGenerateId } from './internals/engineio';
+import { type Engine, engineOf, queryOf, replaceGenerateId } from './internals/engineio';
 import { namespacesOf } from './internals/namespaces';
+import { logRefusals } from './refused-requests';
 import { statsOf } from './stats';
 
 const debug = debuglog('egg-socket.io:engine');
-
-/** What is logged for a refused request, by Engine.IO's code. */
-const ADVICE: Record<number, string> = {
-  1: 'The connection or its worker has closed, and the client reconnects. If its worker is on another host, the load balancer must send all requests of a client to one host: see docs/cluster.md',
-  5: 'It is a client of Socket.IO 2 or older: set config.io.init.allowEIO3 = true to accept it',
-};
 
 const ENGINES = Symbol('egg-socket.io:engines');
 
@@ -37,7 +32,7 @@ export function attach(app: Application, server: HttpServer, generateSessionId?:
   attached.set(server, engine);
   debug('attached to an HTTP server, path %s', io.path());
   useSessionIds(app, engine, generateSessionId);
-  engine.on('connection_error', (err) => logRefused(app, err));
+  logRefusals(app, engine);
   statsOf(io).watch(engine);
   return engine;
 }
@@ -66,15 +61,6 @@ function useSessionIds(app: Application, engine: Engine, generateSessionId: (() 
   const { generateId } = configOf(app);
   if (generateSessionId) replaceGenerateId(engine, () => generateSessionId);
   if (generateId) replaceGenerateId(engine, (own) => (req) => (queryOf(req).EIO === '4' ? own(req) : generateId(req)));
-}
-
-function logRefused(app: Application, { req, code, message, context }: ConnectionError): void {
-  const address = req?.socket?.remoteAddress ?? 'another worker';
-  const reason = context?.error instanceof Error ? ` ${context.error.message}` : '';
-  const request = `${req?.method} ${req?.url?.split('?')[0]} from ${address}`;
-  const advice = ADVICE[code] ? `. ${ADVICE[code]}` : '';
-  debug('refused with code %d: %s (%s)', code, message, request);
-  app.coreLogger.warn(`[egg-socket.io] refused: ${message}${reason} (${request})${advice}`);
 }
 
 const CLOSING = 'the server is closing';

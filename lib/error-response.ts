@@ -6,7 +6,7 @@ import type { Application, Context } from 'egg';
 import type { Socket } from 'socket.io';
 import type { Ack } from './ack';
 import { clientAddress } from './client-address';
-import { type ClientLog, clientLogOf, MAX_NAME, shown } from './client-log';
+import { type ClientLog, clientLogOf, MAX_NAME, MAX_TEXT, shown } from './client-log';
 import {
   AckTimeoutError,
   ConfigError,
@@ -169,7 +169,11 @@ export function logFailure({ clientLog, addressOf }: ErrorReporting, source: Err
   const where = `${event === undefined ? 'connection to' : `event ${shown(event)} in`} ${name}, client ${address}`;
   const kind = kindForClients(originalOf(err));
   if (kind === undefined) clientLog.error(cause, err, where);
-  else clientLog.info(`${cause} ${kind}`, `${kind}: ${plainMessage(err)}${invalidOf(err)} (${where})`);
+  else
+    clientLog.info(
+      `${cause} ${kind}`,
+      `${kind}: ${(plainMessage(err) + invalidOf(err)).slice(0, MAX_TEXT)} (${where})`,
+    );
 }
 
 /** Returns status, code or name of an error that is meant for clients. Undefined for any other error. */
@@ -186,6 +190,23 @@ function kindForClients(thrown: object): string | undefined {
 function invalidOf(err: Error): string {
   const { errors } = readDetails(err);
   return errors === undefined ? '' : ` ${inspect(errors, BRIEF)}`;
+}
+
+/**
+ * Logs that a client is refused in a namespace that does not exist.
+ *
+ * @param cause - fixed words, which are part of the message
+ * @param by - the parent namespace, if there is one
+ */
+export function reportRefused(
+  { clientLog, addressOf }: ErrorReporting,
+  client: Socket['client'],
+  name: string,
+  cause: string,
+  by?: string,
+): void {
+  const address = addressOf(client.request, client.conn.remoteAddress);
+  clientLog.warn(`refused ${by} ${cause}`, `refused: ${cause} (namespace ${shown(name)}, client ${address})`);
 }
 
 /** The same, after an error that the log itself may have thrown. */

@@ -4,7 +4,9 @@ import { debuglog } from 'node:util';
 import type { Context } from 'egg';
 import type { Socket } from 'socket.io';
 import { Ack } from './ack';
+import { MAX_NAME, MAX_TEXT } from './client-log';
 import { ackError, logFailure, logLastFailure, packetError } from './error-response';
+import { messageOf } from './errors';
 import { dispatchToListeners, hasListeners } from './internals/socketio';
 import { isReserved } from './router';
 import { keepCookies } from './session';
@@ -161,7 +163,22 @@ export function handleConnectionError(socket: Socket, err: unknown): void {
   const state = stateOf(socket) as SocketState;
   if (handleSystemEvent(state, 'error', err)) return;
   state.runtime.counts.of(socket).errors++;
-  logFailure(state.runtime, { socket }, err);
+  // Socket.IO closes the connection right after an error of its decoder, and not after one of a function of `socket.use()`.
+  if (socket.conn.readyState === 'open') process.nextTick(reportConnectionError, state, err);
+  else logFailure(state.runtime, { socket }, err);
+}
+
+function reportConnectionError({ runtime, socket }: SocketState, err: unknown): void {
+  if (socket.conn.readyState === 'open') {
+    logFailure(runtime, { socket }, err);
+    return;
+  }
+  const address = runtime.addressOf(socket.request, socket.handshake.address);
+  const reason = messageOf(err).message.slice(0, MAX_TEXT);
+  runtime.clientLog.warn(
+    `broken packet ${runtime.router.name}`,
+    `closed a connection, since a packet cannot be decoded: ${reason} (namespace ${socket.nsp.name.slice(0, MAX_NAME)}, client ${address})`,
+  );
 }
 
 /** Runs the route of a system event. Returns whether there is one. */

@@ -15,11 +15,17 @@ interface Transport {
 
 /** An Engine.IO connection. */
 export interface Connection {
+  /** The session id. */
+  readonly id: string;
+  /** The request of the handshake. */
+  readonly request: IncomingMessage;
+  readonly remoteAddress: string;
   /** The version of Engine.IO's protocol: 3 for clients of Socket.IO 1 and 2, 4 for later ones. */
   readonly protocol: number;
   readonly readyState: string;
   readonly transport: Transport;
   once(event: 'close', listener: () => void): void;
+  on(event: 'close', listener: (this: Connection, reason: string, description?: unknown) => void): void;
   /** @param discard - drops what is still to be sent */
   close(discard?: boolean): void;
 }
@@ -29,6 +35,16 @@ interface EngineRequest extends IncomingMessage {
   /** The parameters of the query. Set by Engine.IO before its middleware runs. */
   _query: Record<string, string>;
 }
+
+/** Why a request is refused. */
+export const RefusalCode = {
+  UNKNOWN_TRANSPORT: 0,
+  UNKNOWN_SESSION: 1,
+  BAD_METHOD: 2,
+  BAD_REQUEST: 3,
+  FORBIDDEN: 4,
+  UNSUPPORTED_PROTOCOL: 5,
+} as const;
 
 /** A refused handshake or request. */
 export interface ConnectionError {
@@ -126,6 +142,12 @@ export function replaceGenerateId(engine: Engine, replace: (own: GenerateId) => 
 /** Sets how long a closing connection waits for the next request of a client that uses long-polling, in ms. Default: 30 s. */
 export function setCloseTimeout({ transport }: Connection, timeout: number): void {
   if (transport.closeTimeout !== undefined) transport.closeTimeout = timeout;
+}
+
+/** Whether a connection was closed because of a message longer than `maxHttpBufferSize`, by the description of the close. */
+export function isTooLong(description: unknown): boolean {
+  // Engine.IO makes an error of the text of the WebSocket's.
+  return description instanceof Error && description.message.includes('Max payload size exceeded');
 }
 
 /** Returns the parameters of a request's query. Of several values of a parameter, the last one counts. */
