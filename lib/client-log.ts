@@ -84,7 +84,7 @@ export class ClientLog {
     }
   }
 
-  /** Sums up what was counted. Must be called when the application closes. */
+  /** Sums up what was counted, and forgets all causes. Must be called when the application closes. */
   close(): void {
     this.#sumUp();
     this.#repeats.clear();

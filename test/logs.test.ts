@@ -5,7 +5,7 @@ import { connect as connectTcp } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Writable } from 'node:stream';
-import type { Context } from 'egg';
+import type { Application, Context } from 'egg';
 import { WebSocket } from 'ws';
 
 import { ClosedSessions } from '../lib/refused-requests';
@@ -352,6 +352,31 @@ describe('the log', () => {
     const lines = texts(web);
     assert.equal(lines.length, 4, lines.join('\n'));
     for (const line of lines) assert.match(line, /203\.0\.113\.7/);
+  });
+
+  it('should have the same lines in each test of an application', async () => {
+    mm.env('unittest');
+    const { app } = await startInline({
+      io: { ack: 'auto', namespace: { '/closed': { connectionMiddleware: ['guard'] } } },
+      middleware: { guard: (ctx) => ctx.throw(401, 'log in first') },
+      router: (app) =>
+        app.io.route('fail', () => {
+          throw new Error('broken');
+        }),
+    });
+    const tested = app as Application & Record<'mockLog' | 'expectLog' | 'notExpectLog', (...args: unknown[]) => void>;
+    for (let test = 0; test < 2; test++) {
+      tested.mockLog('coreLogger');
+      tested.notExpectLog('log in first', 'coreLogger');
+      await app.ioClient.expectRefused('/closed', /log in first/);
+      tested.expectLog('401: log in first (connection to /closed, client 127.0.0.1)', 'coreLogger');
+      const client = await app.ioClient('/');
+      await client.emitWithAck('fail');
+      tested.expectLog(/nodejs\.Error: .*broken\n.*event 'fail' in \//s, 'coreLogger');
+      await client.emitWithAck('nobody');
+      tested.expectLog("no route for 'nobody' in /", 'coreLogger');
+      await mm.restore();
+    }
   });
 
   it('should not send to clients what is logged of an error', async () => {
