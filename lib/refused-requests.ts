@@ -78,7 +78,7 @@ function logTooLong({ io }: Application, clientLog: ClientLog, address: string):
 }
 
 const PLAIN =
-  'Only clients of Socket.IO can connect. A plain WebSocket client connects with ?EIO=4&transport=websocket';
+  'Only clients of Socket.IO can connect. A plain WebSocket client connects with ?EIO=4&transport=websocket, see docs/errors.md';
 
 /** Returns what to do about a refused request. */
 function adviceOn(code: number, req: IncomingMessage | undefined, context: ConnectionError['context']): string {
