@@ -3,7 +3,7 @@
 import type { IncomingMessage } from 'node:http';
 import { inspect } from 'node:util';
 import type { Application, Context } from 'egg';
-import type { Socket } from 'socket.io';
+import type { Server, Socket } from 'socket.io';
 import type { Ack } from './ack';
 import { clientAddress } from './client-address';
 import { type ClientLog, clientLogOf, MAX_NAME, MAX_TEXT, shown } from './client-log';
@@ -207,6 +207,14 @@ export function reportRefused(
 ): void {
   const address = addressOf(client.request, client.conn.remoteAddress);
   clientLog.warn(`refused ${by} ${cause}`, `refused: ${cause} (namespace ${shown(name)}, client ${address})`);
+}
+
+/** Logs that a client has sent a message longer than `config.io.init.maxHttpBufferSize`. */
+export function reportTooLong(clientLog: ClientLog, { engine }: Server, address: string): void {
+  clientLog.warn(
+    'maxHttpBufferSize',
+    `refused: a message is longer than ${engine.opts.maxHttpBufferSize} bytes (from ${address}). config.io.init.maxHttpBufferSize sets the limit`,
+  );
 }
 
 /** The same, after an error that the log itself may have thrown. */

@@ -5,8 +5,9 @@ import type { Context } from 'egg';
 import type { Socket } from 'socket.io';
 import { Ack } from './ack';
 import { MAX_NAME, MAX_TEXT } from './client-log';
-import { ackError, logFailure, logLastFailure, packetError } from './error-response';
+import { ackError, logFailure, logLastFailure, packetError, reportTooLong } from './error-response';
 import { messageOf } from './errors';
+import { isTooLong } from './internals/engineio';
 import { dispatchToListeners, hasListeners } from './internals/socketio';
 import { isReserved } from './router';
 import { keepCookies } from './session';
@@ -179,6 +180,13 @@ function reportConnectionError({ runtime, socket }: SocketState, err: unknown): 
     `broken packet ${runtime.router.name}`,
     `closed a connection, since a packet cannot be decoded: ${reason} (namespace ${socket.nsp.name.slice(0, MAX_NAME)}, client ${address})`,
   );
+}
+
+/** Logs that a connection was closed because of a message over WebSocket that is too long. */
+export function handleConnectionClosed(socket: Socket, description: unknown): void {
+  if (!isTooLong(description)) return;
+  const { clientLog, addressOf } = (stateOf(socket) as SocketState).runtime;
+  reportTooLong(clientLog, socket.nsp.server, addressOf(socket.request, socket.handshake.address));
 }
 
 /** Runs the route of a system event. Returns whether there is one. */

@@ -4,11 +4,11 @@ import { debuglog } from 'node:util';
 import type { Application } from 'egg';
 import { clientAddress } from './client-address';
 import { type ClientLog, clientLogOf, shown } from './client-log';
+import { reportTooLong } from './error-response';
 import {
-  type Connection,
   type ConnectionError,
   type Engine,
-  isTooLong,
+  onSessionClosed,
   queryOf,
   RefusalCode,
   replaceHandlers,
@@ -27,7 +27,6 @@ export function logRefusals(app: Application, engine: Engine): void {
   const io: Application['io'] & { [CLOSED]?: ClosedSessions } = app.io;
   io[CLOSED] ??= new ClosedSessions();
   const closed = io[CLOSED];
-  const tooLong = (req: IncomingMessage, peer?: string) => logTooLong(app, clientLog, clientAddress(app, req, peer));
   engine.on('connection_error', (error) => {
     const { code, message, req } = error;
     // A request of a client whose connection has just closed was under way. With several workers it may overtake other requests.
@@ -38,14 +37,10 @@ export function logRefusals(app: Application, engine: Engine): void {
     debug('refused with code %d: %s', code, message);
     logRefused(app, clientLog, error);
   });
-  // One function for all connections.
-  const onClose = function (this: Connection, _reason: string, description: unknown) {
-    closed.add(this.id);
-    if (isTooLong(description)) tooLong(this.request, this.remoteAddress);
-  };
-  engine.on('connection', (conn) => conn.on('close', onClose));
+  onSessionClosed(engine, (sessionId) => closed.add(sessionId));
+  // One function for all responses.
   const onResponse = function (this: ServerResponse) {
-    if (this.statusCode === 413) tooLong(this.req);
+    if (this.statusCode === 413) reportTooLong(clientLog, app.io, clientAddress(app, this.req));
   };
   replaceHandlers(engine, ({ handleRequest, handleUpgrade }) => ({
     handleUpgrade,
@@ -67,14 +62,6 @@ function logRefused(app: Application, clientLog: ClientLog, { req, code, message
   const reason = typeof context?.message === 'string' ? ` ${context.message}` : '';
   const advice = adviceOn(code, req, context);
   clientLog.warn(`${cause} ${advice}`, `refused: ${message}${reason} (${request})${advice && `. ${advice}`}`);
-}
-
-function logTooLong({ io }: Application, clientLog: ClientLog, address: string): void {
-  const limit = io.engine.opts.maxHttpBufferSize;
-  clientLog.warn(
-    'maxHttpBufferSize',
-    `refused: a message is longer than ${limit} bytes (from ${address}). config.io.init.maxHttpBufferSize sets the limit`,
-  );
 }
 
 const PLAIN =
