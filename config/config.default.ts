@@ -43,6 +43,12 @@ const config: { io: IoConfig } = {
     /** Returns the user id of a client, `(ctx) => id`, or `true` for `ctx.userId`. Enables `app.io.user(id)`. Default: off. */
     user: undefined,
 
+    /**
+     * Returns when the authentication of a client ends, `(ctx) => Date` or ms since 1970, or `{ at, grace }` with that function and a grace
+     * period in ms (default: 30000). The client is then disconnected unless `ctx.reauthenticate()` renews it. Default: off.
+     */
+    expires: undefined,
+
     /** Whether Socket.IO 2's server API (nsp.connected, adapter.clients() and others) is given back. Default: false. */
     compat: undefined,
 

@@ -6,10 +6,12 @@ import { configOf, type NamespaceConfig, type ResolvedConfig, resolveConfig } fr
 import { adapterOf, hostOf, needsForwarding } from './config/topology';
 import { named } from './connection-handler';
 import { ContextFactory } from './context';
-import { reportingOf } from './error-response';
+import { logFailure, reportingOf } from './error-response';
 import { ConfigError } from './errors';
+import { Expiry } from './expiry';
 import { inFlightOf } from './in-flight';
 import { NamespaceBinder } from './namespaces/bind';
+import { reauthenticationMembers } from './reauthenticate';
 import { type Router, routerOf } from './router';
 import { NO_SESSION, sessionMembers, sessionOf } from './session';
 import { SlowConnections } from './slow-connections';
@@ -39,7 +41,10 @@ export function bindNamespaces(app: Application): void {
     binder.bind(nsp, { ...common, ...(chains.get(name) ?? compose(name)), acks, router, counts });
   };
   const { connectionMiddleware, packetMiddleware } = config.everywhere;
-  const all = connectionMiddleware.length + packetMiddleware.length > 0 || config.user !== undefined;
+  const all =
+    connectionMiddleware.length + packetMiddleware.length > 0 ||
+    config.user !== undefined ||
+    config.expires !== undefined;
   app.io.startBinding({ bind, all }, config.namespace.keys());
   warnOfUnguarded(app, config);
 }
@@ -80,7 +85,7 @@ interface Common extends Omit<NamespaceRuntime, keyof ComposedChains | 'router' 
 }
 
 /** What all namespaces of an application share. */
-function commonRuntime(app: Application, { ack, onerror, slowConnection, user }: ResolvedConfig): Common {
+function commonRuntime(app: Application, { ack, expires, onerror, slowConnection, user }: ResolvedConfig): Common {
   const session = sessionOf(app);
   if (session === undefined) {
     app.coreLogger.warn(
@@ -94,7 +99,8 @@ function commonRuntime(app: Application, { ack, onerror, slowConnection, user }:
   return {
     ...reporting,
     acks: auto || timeout !== undefined ? { auto, timeout, ...reporting } : undefined,
-    contexts: new ContextFactory(app, sessionMembers(app)),
+    contexts: new ContextFactory(app, { ...sessionMembers(app), ...reauthenticationMembers(app.context) }),
+    expiry: expires && new Expiry(expires, (source, thrown) => logFailure(reporting, source, thrown)),
     inFlight: inFlightOf(app.io),
     session: session ?? NO_SESSION,
     slowConnections:

@@ -5,13 +5,15 @@ export type {
   AdapterConstructor,
   AdapterName,
   DrainConfig,
+  ExpiresConfig,
   InitConfig,
   IoConfig,
   NamespaceConfig,
   RedisConfig,
 } from './config/config';
 export type { AckError, OnError, ThrownError } from './error-response';
-export { AckTimeoutError, ConfigError, NoRouteError } from './errors';
+export { AckTimeoutError, ConfigError, DisconnectedError, ExpiredError, NoRouteError } from './errors';
+export type { FindExpiry, FoundExpiry } from './expiry';
 export type { Routed, RouteTail } from './router';
 export type { IoServer } from './server';
 export type { ConnectionStats, IoStats, NamespaceStats, Protocol } from './stats';
@@ -23,7 +25,7 @@ export type {
   MockIoContext,
   MockIoContextOptions,
 } from './testkit/types';
-export type { Handler, IoContext, IoSocket, Middleware } from './types/context';
+export type { ExpiryEvents, Handler, IoContext, IoSocket, Middleware, ReauthenticateOptions } from './types/context';
 export type {} from './types/egg';
 export type {
   ControllerPath,

@@ -7,6 +7,8 @@ interface WaitingClient {
   readonly ctx: Context;
   /** The step of the admission that has begun last, such as a middleware. */
   readonly step: string;
+  /** Whether the client is connected, and its chain runs for `ctx.reauthenticate()`. */
+  readonly isReauthentication?: boolean;
 }
 
 /** The slow connection chains of an application. */
@@ -26,10 +28,13 @@ export class SlowConnections {
     return setTimeout(() => this.#warn(namespace, client), this.limit).unref();
   }
 
-  #warn(namespace: string, { ctx, step }: WaitingClient): void {
+  #warn(namespace: string, { ctx, step, isReauthentication }: WaitingClient): void {
+    const problem = isReauthentication
+      ? `ctx.reauthenticate() of a client of ${namespace} has not ended`
+      : `a client of ${namespace} is neither admitted nor refused`;
     this.clientLog.warn(
-      `slow connection ${namespace} ${step}`,
-      `a client of ${namespace} is neither admitted nor refused after ${this.limit} ms: the last step of its connection chain that has begun is ${step} (client ${ctx.ip}). Middleware must call next(), return or throw. config.io.slowConnection sets the limit`,
+      `slow connection ${namespace} ${step} ${isReauthentication}`,
+      `${problem} after ${this.limit} ms: the last step of its connection chain that has begun is ${step} (client ${ctx.ip}). Middleware must call next(), return or throw. config.io.slowConnection sets the limit`,
     );
   }
 }

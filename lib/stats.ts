@@ -29,6 +29,8 @@ export interface NamespaceStats {
   refused: number;
   /** How many events have reached the packet chain. */
   events: number;
+  /** How many clients were disconnected since their authentication had ended: see `config.io.expires`. */
+  expired: number;
   /** How many errors were logged, other than refusals: of packets, of system events, and of connection chains after the admission. */
   errors: number;
 }
@@ -131,8 +133,8 @@ type Counted = Omit<NamespaceStats, 'now'>;
 /** The counters of one namespace. */
 export class Counts {
   readonly #counts: Record<Protocol, Counted> = {
-    3: { total: 0, refused: 0, events: 0, errors: 0 },
-    4: { total: 0, refused: 0, events: 0, errors: 0 },
+    3: { total: 0, refused: 0, events: 0, expired: 0, errors: 0 },
+    4: { total: 0, refused: 0, events: 0, expired: 0, errors: 0 },
   };
 
   /** Returns the counters for the clients with the protocol of this socket. */

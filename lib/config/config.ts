@@ -1,5 +1,6 @@
 // The configuration `config.io`: its types, its checks, and the resolved form that the plugin works with.
 import type { IncomingMessage } from 'node:http';
+import path from 'node:path';
 import { types } from 'node:util';
 import type { Application, Context } from 'egg';
 import type { Namespace } from 'socket.io';
@@ -8,6 +9,8 @@ import type { AckConfig } from '../ack';
 import type { Origins } from '../compat/origins';
 import type { OnError } from '../error-response';
 import { ConfigError } from '../errors';
+import type { ExpiryConfig, FindExpiry } from '../expiry';
+import { configFilesOf } from '../internals/egg';
 import { isPattern, Pattern } from '../namespaces/path-pattern';
 import type { FindUser, FoundUser } from '../users';
 import {
@@ -81,6 +84,17 @@ export interface IoConfig {
    */
   user?: FindUser | boolean;
   /**
+   * Returns when the authentication of a client ends, or a promise of it: a Date, or a number of ms since 1970 as `Date.now()` has it. The `exp`
+   * of a JWT is in seconds: multiply it by 1000. undefined, null and Infinity mean that it does not end. Called once for each connection to a
+   * namespace, after its connection middleware, and again by `ctx.reauthenticate()`. At that time the client receives the event `expired` with
+   * `{ grace }`. After the grace period it is disconnected from the namespace, with the reason `expired` on the server. An object sets the
+   * grace period as well: see `ExpiresConfig`. Default: off.
+   *
+   * @example
+   * expires: (ctx) => ctx.data.claims.exp * 1000
+   */
+  expires?: FindExpiry | ExpiresConfig | false;
+  /**
    * Gives back Socket.IO 2's server API, which applications of egg-socket.io 4 use: `nsp.connected`, `adapter.clients()` and others. Each
    * name is logged when it is first used, and counted in `app.io.stats().compat`.
    *
@@ -122,6 +136,19 @@ export interface NamespaceConfig {
   packetMiddleware?: string[];
 }
 
+/** `config.io.expires` with a grace period. */
+export interface ExpiresConfig {
+  /** Returns when the authentication of a client ends. */
+  at: FindExpiry;
+  /**
+   * How long a client stays connected after that, in ms: time to renew its authentication by an event whose handler calls
+   * `ctx.reauthenticate()`. 0: it is disconnected at once.
+   *
+   * @default 30000
+   */
+  grace?: number;
+}
+
 /** `config.io.drain`. */
 export interface DrainConfig {
   /** How long a closing worker waits for running handlers, in ms. Default: 80 % of the time that Egg gives it. */
@@ -160,6 +187,7 @@ export interface ResolvedConfig {
   loadRedis: LoadRedis | undefined;
   generateId: ((request: IncomingMessage) => string) | undefined;
   user: FindUser | undefined;
+  expires: ExpiryConfig | undefined;
   /** `init.origins` of Socket.IO 2. Undefined if `compat` is not set. */
   origins: Origins | undefined;
   /** Undefined if connections are closed at once. */
@@ -182,8 +210,25 @@ const CONFIG = Symbol('egg-socket.io:config');
  */
 export function configOf(app: { config: { io: IoConfig } }): ResolvedConfig {
   const holder: { config: { io: IoConfig }; [CONFIG]?: ResolvedConfig } = app;
-  holder[CONFIG] ??= resolveConfig(holder.config.io);
+  holder[CONFIG] ??= namingFile(app, () => resolveConfig(holder.config.io));
   return holder[CONFIG];
+}
+
+/** The configuration of this plugin. */
+const OWN_FILE = path.join(__dirname, '../../config/config.default');
+
+/** Calls a function. If it throws a ConfigError, adds the files that set the key to the message. */
+export function namingFile<T>(app: object, fn: () => T): T {
+  try {
+    return fn();
+  } catch (err) {
+    if (!(err instanceof ConfigError) || err.key === 'config.io') throw err;
+    const { baseDir = '' } = app as { baseDir?: string };
+    const files = configFilesOf(app, err.key).filter((file) => !file.startsWith(OWN_FILE));
+    // Egg names an environment variable in the place of a file.
+    err.setIn(files.map((file) => (path.isAbsolute(file) ? path.relative(baseDir, file) : file)));
+    throw err;
+  }
 }
 
 /** The keys of `config.io`. */
@@ -198,6 +243,7 @@ export const KEYS = [
   'requestsTimeout',
   'generateId',
   'user',
+  'expires',
   'compat',
   'drain',
   'ack',
@@ -226,6 +272,7 @@ export function resolveConfig(config: IoConfig | undefined): ResolvedConfig {
     loadRedis,
     generateId: resolveGenerateId(raw.generateId, warnings),
     user: resolveUser(raw.user, init, warnings),
+    expires: resolveExpires(raw.expires, init, warnings),
     origins,
     drain: resolveDrain(raw.drain),
     ack: resolveAck(raw.ack, raw.ackTimeout),
@@ -344,6 +391,33 @@ function resolveUser(
     value,
     'a function (ctx) => the id of its user, true for ctx.userId, or false',
   );
+}
+
+const EXPIRES_GRACE = 30_000;
+
+function resolveExpires(
+  value: unknown,
+  { connectionStateRecovery: recovery }: InitConfig,
+  warnings: string[],
+): ExpiryConfig | undefined {
+  const key = 'config.io.expires';
+  if (value === undefined || value === null || value === false) return undefined;
+  const given = typeof value === 'object' && !Array.isArray(value) ? (value as Record<string, unknown>) : { at: value };
+  onlyKeys(key, given, ['at', 'grace']);
+  const { at, grace } = given;
+  if (typeof at !== 'function' || types.isGeneratorFunction(at)) {
+    throw new ConfigError(
+      given === value ? `${key}.at` : key,
+      at,
+      'a function (ctx) => the time at which the authentication of its client ends; { at, grace } with such a function; or false',
+    );
+  }
+  if (typeof recovery === 'object' && recovery?.skipMiddlewares) {
+    warnings.push(
+      'config.io.expires is called for a recovered client although its connection middleware is not, since config.io.init.connectionStateRecovery has skipMiddlewares: it must read ctx.data, which is recovered, or the handshake',
+    );
+  }
+  return { at: at as FindExpiry, grace: milliseconds(`${key}.grace`, grace) ?? EXPIRES_GRACE };
 }
 
 function resolveDrain(raw: unknown): DrainConfig | undefined {

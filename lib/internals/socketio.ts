@@ -26,10 +26,10 @@ interface PrivateSocket {
   dispatch(packet: unknown[]): void;
   /** Leaves all rooms and the namespace. */
   _cleanup(): void;
+  /** Leaves all rooms, and emits `disconnecting` and `disconnect` with the reason. */
+  _onclose(reason: string, description?: unknown): unknown;
   /** Emits `error`. */
   _onerror(err: unknown): void;
-  /** Emits `disconnecting` and `disconnect`. */
-  _onclose(reason: string, description?: unknown): unknown;
   /** The middlewares of `socket.use()`. */
   readonly fns: readonly unknown[];
   /** The callbacks of emitted events whose acknowledgement has not arrived. */
@@ -67,15 +67,15 @@ export const SOCKET_MEMBERS: readonly Member[] = [
   ),
   member(
     'socket',
-    'Socket.prototype._onerror',
+    'Socket.prototype._onclose',
     'function',
-    'the system event error is emitted for errors of the transport alone',
+    'the reason of the disconnect of an expired client is "server namespace disconnect", and a message over WebSocket that is longer than config.io.init.maxHttpBufferSize is not logged',
   ),
   member(
     'socket',
-    'Socket.prototype._onclose',
+    'Socket.prototype._onerror',
     'function',
-    'a message over WebSocket that is longer than config.io.init.maxHttpBufferSize is not logged',
+    'the system event error is emitted for errors of the transport alone',
   ),
   member(
     'socket',
@@ -291,4 +291,19 @@ export function disconnectClient(socket: Socket): void {
   const { client } = socket as unknown as PrivateSocket;
   if (typeof client._disconnect === 'function') client._disconnect();
   else socket.conn.close();
+}
+
+/**
+ * Disconnects a client from the namespace of a socket, as `socket.disconnect()` does.
+ *
+ * @param reason - the reason that `disconnecting` and `disconnect` have on the server, in place of "server namespace disconnect"
+ */
+export function disconnectFor(socket: Socket, reason: string): void {
+  const { _onclose } = original;
+  if (typeof _onclose === 'function') {
+    const value = (_reason: string, description?: unknown) =>
+      _onclose.call(socket as unknown as PrivateSocket, reason, description);
+    Object.defineProperty(socket, '_onclose', method(value));
+  }
+  socket.disconnect();
 }

@@ -9,6 +9,7 @@ import {
   handlePacket,
   listenToSystemEvents,
 } from '../packet-handler';
+import { handleRecovered } from '../reauthenticate';
 import { type NamespaceRuntime, SocketState, stateOf } from '../socket-state';
 
 const HOOKS: SocketHooks = {
@@ -51,7 +52,8 @@ export class NamespaceBinder {
 
     nsp.on('connection', (socket: Socket) => {
       // A recovered socket may have skipped the middleware of the namespace.
-      const state = stateOf(socket) ?? createState(socket);
+      const known = stateOf(socket);
+      const state = known ?? createState(socket);
       const counts = runtime.counts.of(socket);
       if (state.admission !== undefined) {
         // The chain has disconnected it.
@@ -61,6 +63,7 @@ export class NamespaceBinder {
       counts.total++;
       listenToSystemEvents(state);
       handleConnected(state);
+      if (known === undefined) handleRecovered(state);
     });
   }
 }

@@ -55,6 +55,13 @@ export function wrong(config: PowerPartial<EggAppConfig>, app: Application): voi
   config.io = { user: () => ({ id: 1 }) };
   // @ts-expect-error a string is not a function
   config.io = { user: 'userId' };
+  config.io = { expires: (ctx) => ctx.data.claims.exp * 1000 };
+  config.io = { expires: { at: async () => new Date(), grace: 5_000 } };
+  config.io = { expires: false };
+  // @ts-expect-error a time is a Date or a number
+  config.io = { expires: () => '2030-01-01' };
+  // @ts-expect-error the function is missing
+  config.io = { expires: { grace: 5_000 } };
   // @ts-expect-error the size is a number
   config.io = { init: { maxHttpBufferSize: '1mb' } };
   // @ts-expect-error the option does not exist in the merged configuration
