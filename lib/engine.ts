@@ -5,25 +5,20 @@ import { debuglog } from 'node:util';
 import type { Application } from 'egg';
 import { configOf } from './config/config';
 import {
-  type ConnectionError,
   type Engine,
   engineOf,
   queryOf,
+  RefusalCode,
   replaceGenerateId,
   replaceHandlers,
   sessionIdOf,
 } from './internals/engineio';
 import { namespacesOf } from './internals/namespaces';
-import { originCheckOf } from './origins';
+import { FOREIGN_ORIGIN, originCheckOf } from './origins';
+import { logRefusals } from './refused-requests';
 import { statsOf } from './stats';
 
 const debug = debuglog('egg-socket.io:engine');
-
-/** What is logged for a refused request, by Engine.IO's code. */
-const ADVICE: Record<number, string> = {
-  1: 'The connection or its worker has closed, and the client reconnects. If its worker is on another host, the load balancer must send all requests of a client to one host: see docs/cluster.md',
-  5: 'It is a client of Socket.IO 2 or older: set config.io.init.allowEIO3 = true to accept it',
-};
 
 const ENGINES = Symbol('egg-socket.io:engines');
 
@@ -47,7 +42,7 @@ export function attach(app: Application, server: HttpServer, generateSessionId?:
   debug('attached to an HTTP server, path %s', io.path());
   useSessionIds(app, engine, generateSessionId);
   checkOrigins(app, engine);
-  engine.on('connection_error', (err) => logRefused(app, err));
+  logRefusals(app, engine);
   statsOf(io).watch(engine);
   return engine;
 }
@@ -78,11 +73,6 @@ function useSessionIds(app: Application, engine: Engine, generateSessionId: (() 
   if (generateId) replaceGenerateId(engine, (own) => (req) => (queryOf(req).EIO === '4' ? own(req) : generateId(req)));
 }
 
-/** Engine.IO's code for a request that is not allowed. */
-const FORBIDDEN = 4;
-/** The name of refusals that are logged where they are decided. */
-const FOREIGN_ORIGIN = 'FOREIGN_ORIGIN';
-
 /**
  * Refuses handshakes and upgrades of origins that may not connect, before Engine.IO reads them. Other requests have a session id, which is
  * secret, or are refused by Engine.IO, or are preflights, which `init.cors` answers.
@@ -93,7 +83,7 @@ function checkOrigins(app: Application, engine: Engine): void {
   const report = (req: IncomingMessage, message: string) => {
     debug('refused: %s', message);
     const context = { name: FOREIGN_ORIGIN, message };
-    engine.emit('connection_error', { req, code: FORBIDDEN, message: 'Forbidden', context });
+    engine.emit('connection_error', { req, code: RefusalCode.FORBIDDEN, message: 'Forbidden', context });
   };
   replaceHandlers(engine, (own) => ({
     handleRequest: (req, res) => {
@@ -107,7 +97,7 @@ function checkOrigins(app: Application, engine: Engine): void {
           return;
         }
         report(req, reason);
-        const { headers, body } = responseOf({ code: FORBIDDEN, message: reason });
+        const { headers, body } = responseOf({ code: RefusalCode.FORBIDDEN, message: reason });
         res.writeHead(403, headers).end(body);
       });
     },
@@ -121,7 +111,7 @@ function checkOrigins(app: Application, engine: Engine): void {
           return;
         }
         report(req, reason);
-        endUpgrade(socket, '403 Forbidden', { code: FORBIDDEN, message: reason });
+        endUpgrade(socket, '403 Forbidden', { code: RefusalCode.FORBIDDEN, message: reason });
       });
     },
   }));
@@ -133,16 +123,6 @@ function ignore(): void {}
 function decide<T>(value: T | Promise<T>, callback: (value: T) => void): void {
   if (value instanceof Promise) void value.then(callback);
   else callback(value);
-}
-
-function logRefused(app: Application, { req, code, message, context }: ConnectionError): void {
-  if (context?.name === FOREIGN_ORIGIN) return;
-  const address = req?.socket?.remoteAddress ?? 'another worker';
-  const reason = context?.error instanceof Error ? ` ${context.error.message}` : '';
-  const request = `${req?.method} ${req?.url?.split('?')[0]} from ${address}`;
-  const advice = ADVICE[code] ? `. ${ADVICE[code]}` : '';
-  debug('refused with code %d: %s (%s)', code, message, request);
-  app.coreLogger.warn(`[egg-socket.io] refused: ${message}${reason} (${request})${advice}`);
 }
 
 const CLOSING = 'the server is closing';

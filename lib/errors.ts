@@ -100,6 +100,19 @@ export function withoutPrefix(err: Error): Error {
   return err;
 }
 
+/** Returns what a controller has thrown: the cause, if the error is the copy of a frozen one, or the thrown object, if that was no error. */
+export function originalOf(err: Error): object {
+  const { cause, thrown } = err as { cause?: unknown; thrown?: unknown };
+  if (typeof thrown === 'object' && thrown !== null) return thrown;
+  return isError(cause) && CONTROLLER_PREFIX + cause.message === err.message ? cause : err;
+}
+
+/** Returns the message of an error without the prefix that `controllerError` has added. The error stays as it is. */
+export function plainMessage(err: Error): string {
+  const { message } = messageOf(err);
+  return message.startsWith(CONTROLLER_PREFIX) ? message.slice(CONTROLLER_PREFIX.length) : message;
+}
+
 /** Returns a thrown value as an Error with a stack. */
 export function toError(thrown: unknown): Error {
   if (isError(thrown)) return thrown;

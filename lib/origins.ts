@@ -2,6 +2,7 @@
 // with the cookies, and so with the session, of its visitor.
 import type { IncomingMessage } from 'node:http';
 import type { Application } from 'egg';
+import { clientAddress } from './client-address';
 import { type ClientLog, clientLogOf } from './client-log';
 import type { Origins } from './compat/origins';
 import { configOf, type IoConfig } from './config/config';
@@ -20,6 +21,9 @@ const LOOPBACK = /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/;
 const DEFAULT_PORTS: Record<string, string> = { http: '80', https: '443' };
 /** How many refused origins have log lines of their own. The others share one. */
 const MAX_LOGGED = 20;
+
+/** The name of these refusals among those of Engine.IO. They are logged here. */
+export const FOREIGN_ORIGIN = 'FOREIGN_ORIGIN';
 
 /** The host and the port of a page. */
 interface Page {
@@ -66,7 +70,7 @@ export class OriginCheck {
     if (origin.length > MAX_LENGTH || !FORM.test(origin)) {
       this.#log.warn(
         'malformed origin',
-        `refused a malformed Origin header: ${origin.slice(0, MAX_LENGTH)}${from(req)}`,
+        `refused a malformed Origin header: ${origin.slice(0, MAX_LENGTH)} (client ${clientAddress(this.app, req)})`,
       );
       return 'the origin is malformed';
     }
@@ -84,7 +88,7 @@ export class OriginCheck {
     const origin = req.headers.origin ?? 'no origin';
     this.#warn(
       origin,
-      `refused ${origin}, which init.origins or io.origins() of Socket.IO 2 does not allow${from(req)}`,
+      `refused ${origin}, which init.origins or io.origins() of Socket.IO 2 does not allow (client ${clientAddress(this.app, req)})`,
     );
     return reason;
   }
@@ -103,7 +107,7 @@ export class OriginCheck {
     const proxied = this.#hostHeaders.length > 1 ? `Host or ${this.#hostHeaders[0]}` : 'Host';
     this.#warn(
       origin,
-      `refused a page of ${origin}, since the host of its request is ${host.slice(0, MAX_LENGTH) || 'empty'}. If it is a page of yours, add '${origin}' to config.io.init.cors.origin (or to config.io.allowedOrigins, for WebSocket alone). If the page is of this host, a proxy has replaced the header: it must send ${proxied} as the client does (nginx: proxy_set_header Host $host)${from(req)}`,
+      `refused a page of ${origin}, since the host of its request is ${host.slice(0, MAX_LENGTH) || 'empty'}. If it is a page of yours, add '${origin}' to config.io.init.cors.origin (or to config.io.allowedOrigins, for WebSocket alone). If the page is of this host, a proxy has replaced the header: it must send ${proxied} as the client does (nginx: proxy_set_header Host $host) (client ${clientAddress(this.app, req)})`,
     );
     return `the origin ${origin} is not allowed`;
   }
@@ -160,10 +164,6 @@ export function originWarnings(app: { config: { io: IoConfig; cors?: unknown } }
   return [
     "config.cors of egg-cors has no effect on Socket.IO: a page of another origin can connect if config.io.init.cors = { origin: ['https://example.com'], credentials: true } names it. If there is none, set config.io.allowedOrigins = []",
   ];
-}
-
-function from({ socket }: IncomingMessage): string {
-  return ` (client ${socket?.remoteAddress ?? 'unknown'})`;
 }
 
 /** Returns the page of an origin, or undefined if the origin is not one of the web. */

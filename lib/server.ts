@@ -5,7 +5,8 @@ import type { Compat } from './compat/compat';
 import type { OriginsValue } from './compat/origins';
 import { refuseRemoved, removed } from './compat/removed';
 import type { ResolvedConfig } from './config/config';
-import type { ErrorReporting } from './error-response';
+import { type ErrorReporting, reportRefused } from './error-response';
+import type { Client } from './internals/client';
 import { childrenOf, NamespaceServer, namespacesOf, recoveryDurationOf } from './internals/namespaces';
 import { ChildNamespaces } from './namespaces/child-namespaces';
 import { type ParentName, ParentNamespaces } from './namespaces/parent-namespaces';
@@ -69,6 +70,7 @@ export class IoServer extends NamespaceServer<
   /** How long a client may be disconnected and still be recovered, in ms. Undefined without connectionStateRecovery. */
   readonly recoveryDuration: number | undefined;
 
+  readonly #reporting: ErrorReporting;
   readonly #lookup = new RouteLookup(this);
   readonly #children: ChildNamespaces;
   readonly #parents: ParentNamespaces;
@@ -85,13 +87,15 @@ export class IoServer extends NamespaceServer<
     super(init as Partial<ServerOptions>);
     const { compat, generateId, maxNamespaces, names, users } = options;
     this.compat = compat;
+    this.#reporting = reporting;
     this.recoveryDuration = recoveryDurationOf(this, Boolean(init.connectionStateRecovery));
-    this.#children = new ChildNamespaces(maxNamespaces, this.recoveryDuration, reporting.log, (name) => this.of(name));
+    this.#children = new ChildNamespaces(maxNamespaces, this.recoveryDuration, reporting, (name) => this.of(name));
     const removesIdle = init.cleanupEmptyChildNamespaces === true;
     const addRemoved = (nsp: IoNamespace) => (compat === undefined ? refuseRemoved(nsp) : compat.addTo(nsp));
     this.#parents = new ParentNamespaces({
       addRemoved,
       children: this.#children,
+      reporting,
       adapter: (parent) => new ParentAdapter(parent, childrenOf(parent)),
       removesIdle,
     });
@@ -225,6 +229,15 @@ export class IoServer extends NamespaceServer<
   /** A name with parameters would be taken for a parent namespace. */
   protected override mayCreate(name: string): boolean {
     return name.length <= MAX_NAME_LENGTH && !CONTROL_CHARACTER.test(name) && !isPattern(name);
+  }
+
+  protected override namespaceUnknown(client: Client, name: string): void {
+    reportRefused(
+      this.#reporting,
+      client,
+      name,
+      'there is no such namespace. app.io.of() and config.io.namespace create it',
+    );
   }
 
   #find(name: string): IoNamespace {

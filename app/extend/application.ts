@@ -4,6 +4,7 @@ import { rejectOwnAdapter } from '../../lib/adapters/select';
 import type { Compat } from '../../lib/compat/compat';
 import { configOf, type ResolvedConfig } from '../../lib/config/config';
 import { loadWsEngine } from '../../lib/config/server-options';
+import { reportingOf } from '../../lib/error-response';
 import { IoServer } from '../../lib/server';
 import { Users } from '../../lib/users';
 
@@ -22,7 +23,7 @@ function create(app: App): IoServer {
   if (app[IO] === undefined) {
     const config = configOf(app);
     const { init, onerror, namespace, user, generateId, maxNamespaces } = config;
-    const reporting = { log: app.coreLogger, onerror };
+    const reporting = reportingOf(app, onerror);
     const users = new Users(app, user);
     const compat = compatOf(app, config);
     const options = { generateId, maxNamespaces, names: [...namespace.keys()], users, compat };

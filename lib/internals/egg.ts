@@ -54,6 +54,17 @@ function adopt(ctx: Context, { context, request, response }: ContextPrototypes):
   Object.setPrototypeOf(ctx.response, response);
 }
 
+/** Returns `ctx.ip` of a request without its context. Undefined if it is unknown. */
+export function ipOf(app: Application, req: IncomingMessage): string | undefined {
+  try {
+    const request = Object.create(prototypesOf(app).request) as { ip?: string };
+    return Object.assign(request, { app, req }).ip;
+  } catch {
+    // An `ip` of the application may need more.
+    return req.socket?.remoteAddress;
+  }
+}
+
 /** The members that the createContext of Egg 3 and of Egg 4 sets on a context, and on its request and response. */
 const KNOWN_MEMBERS: ReadonlySet<PropertyKey> = new Set<PropertyKey>([
   ...['app', 'req', 'request', 'response', 'ctx', 'onerror', 'originalUrl', 'starttime', 'performanceStarttime'],
