@@ -1,6 +1,6 @@
 // The boot hooks of the agent. It starts before the workers: a mistake in config.io is reported once, and not by each worker.
 import type { Agent } from 'egg';
-import { configOf } from './lib/config/config';
+import { configOf, namingFile } from './lib/config/config';
 import { hidePassword } from './lib/config/redis';
 import { loadWsEngine } from './lib/config/server-options';
 import { adapterOf } from './lib/config/topology';
@@ -14,9 +14,9 @@ export default class IoAgentBoot {
   }
 
   configDidLoad(): void {
-    adapterOf(this.agent);
+    namingFile(this.agent, () => adapterOf(this.agent));
     // Throws if the package cannot be loaded.
-    loadWsEngine(configOf(this.agent).init, this.agent.baseDir);
+    namingFile(this.agent, () => loadWsEngine(configOf(this.agent).init, this.agent.baseDir));
   }
 
   async didLoad(): Promise<void> {

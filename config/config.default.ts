@@ -7,6 +7,12 @@ const config: { io: IoConfig } = {
     init: {},
 
     /**
+     * Which origins may connect, besides those of init.cors.origin: 'same-host' adds none to that of the request's host. An origin, a
+     * RegExp, an array of them, '*', or a function (origin, request) => boolean. false: all origins.
+     */
+    allowedOrigins: 'same-host',
+
+    /**
      * The namespaces and their chains: names of files of app/io/middleware, in the order in which they run. A namespace that has
      * routes (`app.io.of(name).route()`) needs no entry. '/room/:id' configures all namespaces that match it; their contexts have
      * `ctx.params.id`.

@@ -1,7 +1,9 @@
 // The acknowledgement of a packet if config.io.ack or config.io.ackTimeout asks for more than Socket.IO's own: it is sent once, with
 // what the controller returns, with an error, or with a timeout.
-import { debuglog, inspect } from 'node:util';
+import type { IncomingMessage } from 'node:http';
+import { debuglog } from 'node:util';
 import type { Socket } from 'socket.io';
+import { type ClientLog, shown } from './client-log';
 import { AckTimeoutError, NoRouteError, toError } from './errors';
 
 const debug = debuglog('egg-socket.io:ack');
@@ -16,7 +18,11 @@ export interface AckConfig {
 
 /** The settings that all acknowledgements of a namespace share. */
 export interface AckOptions extends AckConfig {
-  readonly log: { warn(message: string): void };
+  /** The name of the namespace, or its pattern. */
+  readonly namespace: string;
+  readonly clientLog: ClientLog;
+  /** Returns the address of the client that has sent a request. */
+  readonly addressOf: (req: IncomingMessage, peer?: string) => string;
 }
 
 type Send = (...args: unknown[]) => void;
@@ -80,9 +86,7 @@ export class Ack {
   /** The event and its namespace, for messages. A client may send any name; with some parsers, any value. */
   get #name(): string {
     const { event } = this;
-    const name =
-      typeof event === 'string' ? inspect(event.slice(0, 100)) : `an event that is no string (${typeof event})`;
-    return `${name} in ${this.socket.nsp.name}`;
+    return `${typeof event === 'string' ? shown(event) : `an event that is ${shown(event)}`} in ${this.socket.nsp.name}`;
   }
 
   /** Must be called when the packet has passed all middleware and its event has a route. */
@@ -156,8 +160,12 @@ export class Ack {
    */
   send(args: unknown[], by: string): void {
     if (this.#answeredBy !== undefined) {
-      this.options.log.warn(
-        `[egg-socket.io] a second answer to ${this.#name} is dropped: ${by}, but the first answer was sent when ${this.#answeredBy}. An acknowledgement is sent once`,
+      const { clientLog, namespace, addressOf } = this.options;
+      const reason = `${by}, but the first answer was sent when ${this.#answeredBy}`;
+      const address = addressOf(this.socket.request, this.socket.handshake.address);
+      clientLog.warn(
+        `second answer ${namespace} ${reason}`,
+        `a second answer to ${this.#name} is dropped: ${reason}. An acknowledgement is sent once (client ${address})`,
       );
       return;
     }

@@ -1,11 +1,13 @@
 // Composes the chains and binds the namespaces, once Egg has loaded the application. Describes in one log line what was chosen.
 import type { Application } from 'egg';
+import type { AckOptions } from './ack';
 import { composeAround, composeChain, lookUp } from './compose';
 import { configOf, type NamespaceConfig, type ResolvedConfig, resolveConfig } from './config/config';
 import type { ResolvedLimits } from './config/limits';
 import { adapterOf, hostOf, needsForwarding } from './config/topology';
 import { named } from './connection-handler';
 import { ContextFactory } from './context';
+import { logFailure, reportingOf } from './error-response';
 import { ConfigError } from './errors';
 import { Expiry } from './expiry';
 import { inFlightOf } from './in-flight';
@@ -39,7 +41,8 @@ export function bindNamespaces(app: Application): void {
   const bind = (nsp: IoNamespace, name: string) => {
     const router = routerOf(nsp) as Router;
     const counts = statsOf(app.io).countsOf(router.name);
-    binder.bind(nsp, { ...common, ...(chains.get(name) ?? compose(name)), router, counts });
+    const acks = common.acks && { ...common.acks, namespace: router.name };
+    binder.bind(nsp, { ...common, ...(chains.get(name) ?? compose(name)), acks, router, counts });
   };
   const { connectionMiddleware, packetMiddleware } = config.everywhere;
   const all =
@@ -81,7 +84,9 @@ function chainComposer(app: Application, { everywhere, namespace }: ResolvedConf
   });
 }
 
-type Common = Omit<NamespaceRuntime, keyof ComposedChains | 'router' | 'counts'>;
+interface Common extends Omit<NamespaceRuntime, keyof ComposedChains | 'router' | 'counts' | 'acks'> {
+  readonly acks: Omit<AckOptions, 'namespace'> | undefined;
+}
 
 /** What all namespaces of an application share. */
 function commonRuntime(
@@ -97,15 +102,16 @@ function commonRuntime(
   const users = user && new Users(app, user);
   users?.check();
   const { auto, timeout } = ack;
+  const reporting = reportingOf(app, onerror);
   return {
-    log: app.coreLogger,
-    onerror,
-    acks: auto || timeout !== undefined ? { auto, timeout, log: app.coreLogger } : undefined,
+    ...reporting,
+    acks: auto || timeout !== undefined ? { auto, timeout, ...reporting } : undefined,
     contexts: new ContextFactory(app, { ...sessionMembers(app), ...reauthenticationMembers(app.context) }),
-    expiry: expires && new Expiry(expires, app.coreLogger),
+    expiry: expires && new Expiry(expires, (source, thrown) => logFailure(reporting, source, thrown)),
     inFlight: inFlightOf(app.io),
     session: session ?? NO_SESSION,
-    slowConnections: slowConnection === undefined ? undefined : new SlowConnections(slowConnection, app.coreLogger),
+    slowConnections:
+      slowConnection === undefined ? undefined : new SlowConnections(slowConnection, reporting.clientLog),
     users,
     eventLimits: eventLimitsOf(app, limits),
     userConnections:

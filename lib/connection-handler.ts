@@ -24,7 +24,7 @@ export function handleConnection(state: SocketState, decide: Decide): void {
   } catch (thrown) {
     // The application's own createContext has failed. Socket.IO does not catch what a namespace middleware throws.
     runtime.counts.of(socket).refused++;
-    decide(connectError(runtime, thrown));
+    decide(connectError(runtime, socket, thrown));
     return;
   }
   const admission = new Admission(state, ctx, decide);
@@ -108,7 +108,7 @@ class Admission implements PendingAdmission {
     }
     if (runtime.users !== undefined) {
       this.step = 'config.io.user';
-      await runtime.users.join(this.ctx, socket, runtime.log);
+      await runtime.users.join(this.ctx, socket, (thrown) => logFailure(runtime, { socket }, thrown));
       runtime.userConnections?.add(socket);
     }
     this.step = SESSION;
@@ -158,7 +158,7 @@ class Admission implements PendingAdmission {
       this.#proceed?.();
     } else if (!this.#isRefused) {
       runtime.counts.of(socket).errors++;
-      logFailure(runtime.log, thrown);
+      logFailure(runtime, { socket }, thrown);
     }
   }
 
@@ -179,10 +179,10 @@ class Admission implements PendingAdmission {
   #refuse(thrown: unknown): void {
     const { runtime, socket } = this.state;
     debug('refuse %s in %s: %s', socket.id, socket.nsp.name, thrown);
-    if (this.#failure && this.#failure.thrown !== thrown) logFailure(runtime.log, this.#failure.thrown);
+    if (this.#failure && this.#failure.thrown !== thrown) logFailure(runtime, { socket }, this.#failure.thrown);
     this.#isRefused = true;
     runtime.counts.of(socket).refused++;
-    this.#settle(connectError(runtime, thrown, this.ctx));
+    this.#settle(connectError(runtime, socket, thrown, this.ctx));
     // After the client has received the error.
     if (this.disconnect?.close) process.nextTick(disconnectClient, socket);
     // A middleware that does not await next() does not handle its rejection.

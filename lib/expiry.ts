@@ -3,7 +3,8 @@
 import { debuglog } from 'node:util';
 import type { Context } from 'egg';
 import type { Socket } from 'socket.io';
-import { ConfigError, type ErrorLog, ExpiredError, isPromise, toError } from './errors';
+import type { ErrorSource } from './error-response';
+import { ConfigError, ExpiredError, isPromise } from './errors';
 import { disconnectFor, emitToClient } from './internals/socketio';
 import { hasClosed, unlessClosed } from './on-close';
 import type { Counts } from './stats';
@@ -67,7 +68,7 @@ export class Expiry {
 
   constructor(
     private readonly config: ExpiryConfig,
-    private readonly log: ErrorLog,
+    private readonly report: (source: ErrorSource, thrown: unknown) => void,
   ) {}
 
   /**
@@ -77,12 +78,13 @@ export class Expiry {
    * @throws {ConfigError} if the function does not return a time
    * @throws {ExpiredError} if the grace period has ended already
    */
-  async find(ctx: Context, { conn, nsp }: Socket): Promise<number> {
+  async find(ctx: Context, socket: Socket): Promise<number> {
+    const { conn, nsp } = socket;
     const { at: find, grace } = this.config;
     if (hasClosed(conn)) return Infinity;
     const returned = find(ctx);
     const found = isPromise(returned)
-      ? await unlessClosed(conn, returned, (thrown) => this.log.error(toError(thrown)))
+      ? await unlessClosed(conn, returned, (thrown) => this.report({ socket }, thrown))
       : returned;
     const at = timeOf(found, find, nsp.name);
     if (at + grace <= Date.now()) throw new ExpiredError('the authentication has expired');
@@ -163,7 +165,7 @@ export class Expiry {
         this.#expire(deadline);
       } catch (thrown) {
         // A listener of the application has thrown.
-        this.log.error(toError(thrown));
+        this.report(deadline.owner, thrown);
       }
     }
   }

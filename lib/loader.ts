@@ -12,8 +12,10 @@ import type { Handler } from './types/context';
  * Fills `app.io.middleware` and `app.io.controller` before `app/router` runs: after the boot hooks and the app.js of all plugins and of
  * the application. If one of them reads a controller before, Egg 3 loads them all at once. Egg 4 loads asynchronously: the reader gets a
  * placeholder, which can be named in a route.
+ *
+ * @returns a function that loads the files if they are not loaded yet: a framework may have no app/router. It returns a promise on Egg 4
  */
-export function loadIo(app: Application): void {
+export function loadIo(app: Application): () => unknown {
   const { io } = app;
   const files = new IoFiles(app);
   const isAsync = loadsAsynchronously(app);
@@ -46,6 +48,7 @@ export function loadIo(app: Application): void {
     deprecate(app, `${name}s`, name);
   }
   beforeRouter(app, load);
+  return load;
 }
 
 /** What Egg's file loader passes with the exports of a file. */

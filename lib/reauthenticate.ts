@@ -146,7 +146,7 @@ class Reauthentication {
   async #identify(): Promise<number> {
     const { all, ctx, state } = this;
     const { runtime, socket } = state;
-    const { connectionChain, expiry, log, session, users } = runtime;
+    const { connectionChain, expiry, session, users } = runtime;
     let expiresAt = Infinity;
     all.step = 'the session';
     await session.around(ctx, async () => {
@@ -158,7 +158,7 @@ class Reauthentication {
       }
       if (users !== undefined) {
         all.step = 'config.io.user';
-        await users.join(ctx, socket, log);
+        await users.join(ctx, socket, (thrown) => logFailure(runtime, { socket }, thrown));
       }
       if (this.#failure) throw this.#failure.thrown;
       all.step = 'the session';
@@ -196,7 +196,7 @@ class Reauthentication {
   #failLate(thrown: unknown): void {
     const { runtime, socket } = this.state;
     runtime.counts.of(socket).errors++;
-    logFailure(runtime.log, thrown);
+    logFailure(runtime, { socket }, thrown);
   }
 }
 
@@ -210,7 +210,7 @@ function assertConnected(socket: Socket): void {
  */
 export function handleRecovered(state: SocketState): void {
   const { runtime, socket } = state;
-  const { contexts, expiry, log, session } = runtime;
+  const { contexts, expiry, session } = runtime;
   if (expiry === undefined) return;
   const find = async () => {
     const ctx = contexts.forConnection(state);
@@ -223,7 +223,7 @@ export function handleRecovered(state: SocketState): void {
       return;
     }
     runtime.counts.of(socket).errors++;
-    logFailure(log, thrown);
+    logFailure(runtime, { socket }, thrown);
     socket.disconnect();
   });
 }

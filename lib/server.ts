@@ -5,7 +5,8 @@ import type { Compat } from './compat/compat';
 import type { OriginsValue } from './compat/origins';
 import { refuseRemoved, removed } from './compat/removed';
 import type { ResolvedConfig } from './config/config';
-import type { ErrorReporting } from './error-response';
+import { type ErrorReporting, reportRefused } from './error-response';
+import type { Client } from './internals/client';
 import { childrenOf, NamespaceServer, namespacesOf, recoveryDurationOf } from './internals/namespaces';
 import type { RateLimit, RateLimits } from './limits/rate-limit';
 import { ChildNamespaces } from './namespaces/child-namespaces';
@@ -77,6 +78,7 @@ export class IoServer extends NamespaceServer<
   /** How long a client may be disconnected and still be recovered, in ms. Undefined without connectionStateRecovery. */
   readonly recoveryDuration: number | undefined;
 
+  readonly #reporting: ErrorReporting;
   readonly #lookup = new RouteLookup(this);
   readonly #children: ChildNamespaces;
   readonly #parents: ParentNamespaces;
@@ -95,13 +97,15 @@ export class IoServer extends NamespaceServer<
     const limitClients = options.limitClients?.(this);
     this.compat = compat;
     this.rateLimits = options.rateLimits;
+    this.#reporting = reporting;
     this.recoveryDuration = recoveryDurationOf(this, Boolean(init.connectionStateRecovery));
-    this.#children = new ChildNamespaces(maxNamespaces, this.recoveryDuration, reporting.log, (name) => this.of(name));
+    this.#children = new ChildNamespaces(maxNamespaces, this.recoveryDuration, reporting, (name) => this.of(name));
     const removesIdle = init.cleanupEmptyChildNamespaces === true;
     const addRemoved = (nsp: IoNamespace) => (compat === undefined ? refuseRemoved(nsp) : compat.addTo(nsp));
     this.#parents = new ParentNamespaces({
       addRemoved,
       children: this.#children,
+      reporting,
       adapter: (parent) => new ParentAdapter(parent, childrenOf(parent)),
       removesIdle,
     });
@@ -198,7 +202,7 @@ export class IoServer extends NamespaceServer<
   /**
    * Socket.IO 2's `io.origins()`: sets which origins may connect.
    *
-   * @deprecated it needs `config.io.compat`. Write `config.io.init.cors` and `config.io.init.allowRequest`
+   * @deprecated it needs `config.io.compat`. Write `config.io.init.cors`
    * @returns the server, or the origins if it is called without a value
    */
   origins(value?: OriginsValue): this | OriginsValue {
@@ -253,6 +257,15 @@ export class IoServer extends NamespaceServer<
   /** A name with parameters would be taken for a parent namespace. */
   protected override mayCreate(name: string): boolean {
     return name.length <= MAX_NAME_LENGTH && !CONTROL_CHARACTER.test(name) && !isPattern(name);
+  }
+
+  protected override namespaceUnknown(client: Client, name: string): void {
+    reportRefused(
+      this.#reporting,
+      client,
+      name,
+      'there is no such namespace. app.io.of() and config.io.namespace create it',
+    );
   }
 
   #find(name: string): IoNamespace {

@@ -1,6 +1,6 @@
 // Statistics of a worker: how many clients of which protocol are connected, and what they did in each namespace.
 import type { Namespace, Socket } from 'socket.io';
-import { connectionsOf, type Engine, queryOf } from './internals/engineio';
+import { connectionsOf, type Engine, queryOf, RefusalCode } from './internals/engineio';
 
 /** The version of the Engine.IO protocol: 3 for clients of Socket.IO 1 and 2, 4 for clients of Socket.IO 3 and 4. */
 export type Protocol = 3 | 4;
@@ -79,9 +79,6 @@ export interface IoStats {
   compat?: Record<string, number>;
 }
 
-/** Engine.IO's code for a handshake with an unsupported version of the protocol. */
-const UNSUPPORTED_PROTOCOL = 5;
-
 /** Counts the clients of a worker. */
 export class Stats {
   readonly #since = new Date();
@@ -110,7 +107,8 @@ export class Stats {
       counts.last = Date.now();
     });
     engine.on('connection_error', ({ code, req }) => {
-      if (code === UNSUPPORTED_PROTOCOL && req !== undefined && queryOf(req).EIO === '3') this.#refusedOld++;
+      if (code === RefusalCode.UNSUPPORTED_PROTOCOL && req !== undefined && queryOf(req).EIO === '3')
+        this.#refusedOld++;
     });
   }
 

@@ -397,7 +397,7 @@ describe('the timer of all expiries', () => {
       timers.push(timer);
       return timer;
     });
-    const expiry = new Expiry({ at: () => undefined, grace: 0 }, { error: assert.fail });
+    const expiry = new Expiry({ at: () => undefined, grace: 0 }, assert.fail);
     const counts = new Stats().countsOf('/');
     const socket = (id: string) => ({ id, nsp: { name: '/' }, connected: true, conn: { readyState: 'open' } }) as never;
     const owners = Array.from({ length: 10_000 }, (_, i) => ({ socket: socket(`${i}`), runtime: { counts } }));

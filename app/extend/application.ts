@@ -2,10 +2,10 @@
 import type { Application } from 'egg';
 import { connectCounter, rejectOwnAdapter } from '../../lib/adapters/select';
 import type { Compat } from '../../lib/compat/compat';
-import type { Origins } from '../../lib/compat/origins';
-import { configOf } from '../../lib/config/config';
+import { configOf, type ResolvedConfig } from '../../lib/config/config';
 import { resolveRateLimit } from '../../lib/config/limits';
 import { loadWsEngine } from '../../lib/config/server-options';
+import { reportingOf } from '../../lib/error-response';
 import { namespacesLimit } from '../../lib/limits/namespaces';
 import { RateLimits } from '../../lib/limits/rate-limit';
 import { LimitReport } from '../../lib/limits/report';
@@ -27,9 +27,9 @@ function create(app: App): IoServer {
   if (app[IO] === undefined) {
     const config = configOf(app);
     const { init, onerror, namespace, user, generateId, maxNamespaces } = config;
-    const reporting = { log: app.coreLogger, onerror };
+    const reporting = reportingOf(app, onerror);
     const users = new Users(app, user);
-    const compat = compatOf(app, config.origins);
+    const compat = compatOf(app, config);
     const max = config.limits.namespaces;
     const limitClients =
       max === undefined ? undefined : (io: IoServer) => namespacesLimit(max, LimitReport.of(app, io));
@@ -51,8 +51,8 @@ function create(app: App): IoServer {
 }
 
 /** Creates Socket.IO 2's API, which is loaded only if `config.io.compat` is set. */
-function compatOf(app: Application, origins: Origins | undefined): Compat | undefined {
+function compatOf(app: Application, { origins, requestsTimeout }: ResolvedConfig): Compat | undefined {
   if (origins === undefined) return undefined;
   const { Compat } = require('../../lib/compat/compat') as typeof import('../../lib/compat/compat');
-  return new Compat(app.coreLogger, origins);
+  return new Compat(app.coreLogger, origins, requestsTimeout);
 }

@@ -1,5 +1,6 @@
 // The configuration `config.io`: its types, its checks, and the resolved form that the plugin works with.
 import type { IncomingMessage } from 'node:http';
+import path from 'node:path';
 import { types } from 'node:util';
 import type { Application, Context } from 'egg';
 import type { Namespace } from 'socket.io';
@@ -9,9 +10,11 @@ import type { Origins } from '../compat/origins';
 import type { OnError } from '../error-response';
 import { ConfigError } from '../errors';
 import type { ExpiryConfig, FindExpiry } from '../expiry';
+import { configFilesOf } from '../internals/egg';
 import { isPattern, Pattern } from '../namespaces/path-pattern';
 import type { FindUser, FoundUser } from '../users';
 import { type LimitsConfig, type ResolvedLimits, resolveLimits } from './limits';
+import { type AllowedOrigins, resolveAllowedOrigins } from './origins';
 import {
   type FindRedis,
   type LoadRedis,
@@ -23,12 +26,23 @@ import {
 import { type InitConfig, resolveInit } from './server-options';
 import { LONGEST_TIMER, list, milliseconds, object, onlyKeys } from './validate';
 
-export type { InitConfig, LimitsConfig, RedisConfig };
+export type { AllowedOrigins, InitConfig, LimitsConfig, RedisConfig };
 
 /** The type of `config.io`. */
 export interface IoConfig {
   /** Options of Socket.IO and Engine.IO. */
   init?: InitConfig;
+  /**
+   * Which origins may open a connection, besides that of the request's host, those of `init.cors.origin` and of
+   * `config.security.domainWhiteList`: an origin, a RegExp, an array of them, `'*'`, or a function. false: all origins may. Requests without
+   * the header `Origin` may always: apps and servers send none. The key sends no CORS headers: with it alone, a page of another origin can
+   * connect by WebSocket, not by polling.
+   *
+   * @default 'same-host'
+   * @example
+   * allowedOrigins: ['https://example.com', /^https:\/\/[a-z-]+\.example\.org$/]
+   */
+  allowedOrigins?: AllowedOrigins;
   /** The namespaces and their chains. `/room/:id` configures all namespaces that match it, as in Egg's router; see `ctx.params`. */
   namespace?: Record<string, NamespaceConfig>;
   /**
@@ -173,6 +187,9 @@ export type Chains = Required<NamespaceConfig>;
 /** `config.io`, checked and complete. */
 export interface ResolvedConfig {
   init: InitConfig;
+  allowedOrigins: AllowedOrigins;
+  /** `init.cors` of the application. With `compat`, `init` may have another one. */
+  cors: InitConfig['cors'];
   /** By the name of the namespace with its leading slash. */
   namespace: Map<string, Chains>;
   maxNamespaces: number;
@@ -212,8 +229,25 @@ const CONFIG = Symbol('egg-socket.io:config');
  */
 export function configOf(app: { config: { io: IoConfig } }): ResolvedConfig {
   const holder: { config: { io: IoConfig }; [CONFIG]?: ResolvedConfig } = app;
-  holder[CONFIG] ??= resolveConfig(holder.config.io);
+  holder[CONFIG] ??= namingFile(app, () => resolveConfig(holder.config.io));
   return holder[CONFIG];
+}
+
+/** The configuration of this plugin. */
+const OWN_FILE = path.join(__dirname, '../../config/config.default');
+
+/** Calls a function. If it throws a ConfigError, adds the files that set the key to the message. */
+export function namingFile<T>(app: object, fn: () => T): T {
+  try {
+    return fn();
+  } catch (err) {
+    if (!(err instanceof ConfigError) || err.key === 'config.io') throw err;
+    const { baseDir = '' } = app as { baseDir?: string };
+    const files = configFilesOf(app, err.key).filter((file) => !file.startsWith(OWN_FILE));
+    // Egg names an environment variable in the place of a file.
+    err.setIn(files.map((file) => (path.isAbsolute(file) ? path.relative(baseDir, file) : file)));
+    throw err;
+  }
 }
 
 /** The keys of `config.io`. */
@@ -229,6 +263,7 @@ export const KEYS = [
   'generateId',
   'user',
   'expires',
+  'allowedOrigins',
   'compat',
   'drain',
   'ack',
@@ -243,13 +278,15 @@ export function resolveConfig(config: IoConfig | undefined): ResolvedConfig {
   const warnings: string[] = [];
   const raw = object('config.io', config) ?? {};
   onlyKeys('config.io', raw, KEYS);
-  const { init, origins } = resolveInit(raw.init, raw.compat, warnings);
+  const { init, cors, origins } = resolveInit(raw.init, raw.compat, warnings);
   const rest = { init, adapter: raw.adapter, requestsTimeout: raw.requestsTimeout };
   const loadRedis = typeof raw.redis === 'function' ? redisLoader(raw.redis, rest) : undefined;
   const redis = loadRedis ? undefined : resolveRedis(raw.redis, rest, warnings);
   const user = resolveUser(raw.user, init, warnings);
   return {
     init,
+    allowedOrigins: resolveAllowedOrigins(raw.allowedOrigins, warnings),
+    cors,
     namespace: resolveNamespaces(raw.namespace),
     maxNamespaces: resolveMaxNamespaces(raw.maxNamespaces),
     everywhere: resolveChains('config.io', raw),

@@ -14,6 +14,8 @@ export interface SocketHooks {
    * called twice.
    */
   released(socket: Socket): void;
+  /** Called when the connection of a connected socket has closed, with Engine.IO's description of the reason. */
+  closed(socket: Socket, description: unknown): void;
   /** Called with an error of the connection, such as a packet that cannot be decoded. */
   error(socket: Socket, err: unknown): void;
 }
@@ -67,7 +69,7 @@ export const SOCKET_MEMBERS: readonly Member[] = [
     'socket',
     'Socket.prototype._onclose',
     'function',
-    'the reason of the disconnect of an expired client is "server namespace disconnect"',
+    'the reason of the disconnect of an expired client is "server namespace disconnect", and a message over WebSocket that is longer than config.io.init.maxHttpBufferSize is not logged',
   ),
   member(
     'socket',
@@ -194,7 +196,7 @@ function setAcks(socket: PrivateSocket, value: PrivateSocket['acks']): void {
 }
 
 function hookProperties(hooks: SocketHooks): PropertyDescriptorMap {
-  const { dispatch, _cleanup, _onerror } = original;
+  const { dispatch, _cleanup, _onclose, _onerror } = original;
   const { disconnect, join, leave } = Socket.prototype;
   const properties: PropertyDescriptorMap = {
     // Read by koa and Egg through `request.socket`: ctx.ip, ctx.secure, ctx.protocol.
@@ -219,6 +221,12 @@ function hookProperties(hooks: SocketHooks): PropertyDescriptorMap {
     properties._cleanup = method(function (this: Socket) {
       _cleanup.call(this as unknown as PrivateSocket);
       hooks.released(this);
+    });
+  }
+  if (typeof _onclose === 'function') {
+    properties._onclose = method(function (this: Socket, reason: string, description?: unknown) {
+      hooks.closed(this, description);
+      return _onclose.call(this as unknown as PrivateSocket, reason, description);
     });
   }
   if (typeof _onerror === 'function') {

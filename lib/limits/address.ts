@@ -1,13 +1,5 @@
-// The address of a client, as Egg's `ctx.ip` has it: with `config.proxy`, the one that the reverse proxy has added.
-import type { IncomingMessage } from 'node:http';
+// What stands for all addresses of one client when a limit counts by address.
 import { isIPv6 } from 'node:net';
-import type { Application } from 'egg';
-
-/** Returns the address of the client of a request. */
-export function addressOf(app: Application, req: IncomingMessage): string {
-  const request = Object.create(app.request) as { ip?: string };
-  return Object.assign(request, { app, req }).ip ?? '';
-}
 
 /** How many of the eight groups of an IPv6 address are the network: a provider gives each customer all addresses of such a network. */
 const NETWORK_GROUPS = 4;

@@ -2,6 +2,7 @@
 // connectionsPerAddress of `config.io.limits`.
 import type { IncomingMessage } from 'node:http';
 import type { Application } from 'egg';
+import { clientAddress } from '../client-address';
 import {
   type Connection,
   connectionOf,
@@ -12,7 +13,7 @@ import {
   sessionIdOf,
   terminate,
 } from '../internals/engineio';
-import { addressOf, networkOf } from './address';
+import { networkOf } from './address';
 import { ConnectionsBy } from './connections';
 import { afterBacklog, PacketsPerTurn } from './packets-per-turn';
 import { LimitReport } from './report';
@@ -78,7 +79,7 @@ function limitUnsent(engine: Engine, max: number, report: LimitReport): void {
 
 function limitAddresses(app: Application, engine: Engine, max: number, report: LimitReport, refusals: Refusals): void {
   const connections = new ConnectionsBy(max);
-  const keyOf = (req: IncomingMessage) => networkOf(addressOf(app, req));
+  const keyOf = (req: IncomingMessage) => networkOf(clientAddress(app, req));
   const limited = (req: IncomingMessage) =>
     report.limited('connectionsPerAddress', req, `${max} connections of one address`);
   const isRefused = (req: IncomingMessage) => {

@@ -2,9 +2,9 @@
 import type { IncomingMessage } from 'node:http';
 import { debuglog } from 'node:util';
 import type { Application } from 'egg';
+import { clientAddress } from '../client-address';
 import { type ClientLog, clientLogOf } from '../client-log';
 import { type LimitedStats, statsOf } from '../stats';
-import { addressOf } from './address';
 
 const debug = debuglog('egg-socket.io:limits');
 
@@ -36,7 +36,7 @@ export class LimitReport {
     debug('%s: a client has exceeded %s', limit, what);
     this.log.warn(
       `limit ${limit}`,
-      `a client has exceeded ${what} (client ${addressOf(this.app, request)}). config.io.limits.${limit} sets the limit`,
+      `a client has exceeded ${what} (client ${clientAddress(this.app, request)}). config.io.limits.${limit} sets the limit`,
     );
   }
 }

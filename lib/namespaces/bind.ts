@@ -2,7 +2,13 @@
 import type { Namespace, Socket } from 'socket.io';
 import { clientConnected, deferDisconnect, handleConnection, releaseSocket } from '../connection-handler';
 import { SocketHookInstaller, type SocketHooks } from '../internals/socketio';
-import { handleConnected, handleConnectionError, handlePacket, listenToSystemEvents } from '../packet-handler';
+import {
+  handleConnected,
+  handleConnectionClosed,
+  handleConnectionError,
+  handlePacket,
+  listenToSystemEvents,
+} from '../packet-handler';
 import { handleRecovered } from '../reauthenticate';
 import { type NamespaceRuntime, SocketState, stateOf } from '../socket-state';
 
@@ -10,6 +16,7 @@ const HOOKS: SocketHooks = {
   packet: handlePacket,
   defersDisconnect: deferDisconnect,
   released: releaseSocket,
+  closed: handleConnectionClosed,
   error: handleConnectionError,
 };
 

@@ -2,7 +2,9 @@
 // a child when a client, or code, asks for such a name. The child has the chains and routes of its parent.
 import type { Namespace, Server } from 'socket.io';
 import type { Adapter } from 'socket.io-adapter';
+import { type ErrorReporting, reportRefused } from '../error-response';
 import { ConfigError } from '../errors';
+import type { Client } from '../internals/client';
 import { namespacesOf, onCreateChild, rejectedNamespace, setAdapter } from '../internals/namespaces';
 import { inheritSocketHooks } from '../internals/socketio';
 import { type Router, routerOf, setRouter } from '../router';
@@ -31,6 +33,7 @@ interface ParentOptions {
   /** Adds Socket.IO 2's API to a child, or makes its names throw. */
   readonly addRemoved: (child: IoNamespace) => void;
   readonly children: ChildNamespaces;
+  readonly reporting: ErrorReporting;
   /** Creates the adapter of a parent, which calls the adapters of its children. */
   readonly adapter: (parent: Namespace) => Adapter;
   /** `init.cleanupEmptyChildNamespaces` */
@@ -124,7 +127,9 @@ export class ParentNamespaces {
       params = parent.params(name);
     } catch (err) {
       if (isForCode) throw err;
-      return rejectedNamespace(name, `Invalid namespace: ${(err as Error).message}`);
+      const reason = `Invalid namespace: ${(err as Error).message}`;
+      const report = (client: Client) => reportRefused(this.options.reporting, client, name, reason, parent.name);
+      return rejectedNamespace(name, reason, report);
     }
     // Code gets a namespace beyond the limit, since it may emit to clients of other workers. The limit applies to its first client.
     if (!children.ensureCapacity() && !isForCode) return children.reject(name);

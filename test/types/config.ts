@@ -50,6 +50,12 @@ export function wrong(config: PowerPartial<EggAppConfig>, app: Application): voi
   // @ts-expect-error generateId is not async
   config.io = { generateId: async () => 'id' };
   config.io = { user: true };
+  config.io = { allowedOrigins: 'same-host' };
+  config.io = { allowedOrigins: ['https://example.com', /^https:\/\/[a-z]+\.example\.com$/] };
+  config.io = { allowedOrigins: async (origin, request) => origin === request.headers['x-origin'] };
+  config.io = { allowedOrigins: false };
+  // @ts-expect-error false lets all origins in
+  config.io = { allowedOrigins: true };
   config.io = { user: (ctx) => ctx.session.userId };
   // @ts-expect-error an id is a string or a number
   config.io = { user: () => ({ id: 1 }) };
