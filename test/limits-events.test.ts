@@ -120,6 +120,19 @@ describe('config.io.limits.events before the chain', () => {
     assert.deepEqual(seen, ['say']);
   });
 
+  it('should log a flood in few lines, without a stack', async () => {
+    const { connect, app } = await limited({ events: { points: 1, duration: HOUR } });
+    const { error, warn } = logs(app);
+    await say(await connect(), 100);
+    assert.deepEqual(error, []);
+    assert.equal(warn.length, 1);
+    assert.match(
+      warn[0],
+      /a client has exceeded its number of events \(client 127\.0\.0\.1\)\. config\.io\.limits\.events sets/,
+    );
+    assert.equal(app.io.stats().limited.events, 99);
+  });
+
   it('should leave what the client receives to config.io.onerror', async () => {
     const onerror = (err: Error & { code?: unknown; expose?: boolean }) =>
       err.expose ? `${err.code}` : 'internal error';
