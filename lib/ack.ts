@@ -25,6 +25,11 @@ export interface AckOptions extends AckConfig {
   readonly addressOf: (req: IncomingMessage, peer?: string) => string;
 }
 
+/** Under which the acknowledgement function in a packet has its `Ack`. */
+const ACK = Symbol('egg-socket.io:ack');
+
+type Acknowledge = Send & { [ACK]?: Ack };
+
 type Send = (...args: unknown[]) => void;
 
 /** Reports an error after the chain has ended, or while it is running if the acknowledgement has timed out. */
@@ -57,8 +62,15 @@ export class Ack {
     const send = packet[last];
     if (last === 0 || typeof send !== 'function') return undefined;
     const ack = new Ack(options, socket, packet[0], send as Send, fail);
-    packet[last] = (...args: unknown[]) => ack.send(args, 'its acknowledgement was called');
+    const call: Acknowledge = (...args: unknown[]) => ack.send(args, 'its acknowledgement was called');
+    call[ACK] = ack;
+    packet[last] = call;
     return ack;
+  }
+
+  /** Returns the acknowledgement of a packet that `of` was called with. */
+  static in(packet: unknown[]): Ack | undefined {
+    return (packet.at(-1) as Acknowledge | undefined | null)?.[ACK];
   }
 
   private constructor(
@@ -115,6 +127,15 @@ export class Ack {
   /** Must be called with what the controller has thrown. Returns whether that is answered here, since the chain has ended. */
   failed(thrown: unknown): boolean {
     if (!this.#hasEnded || !this.isOpen) return false;
+    this.fail(thrown);
+    return true;
+  }
+
+  /**
+   * Must be called with what a listener of the event has thrown. Returns whether that is answered here, since nothing else would be.
+   */
+  listenerFailed(thrown: unknown): boolean {
+    if (this.#hasRoute || !this.isOpen) return false;
     this.fail(thrown);
     return true;
   }

@@ -87,6 +87,13 @@ export interface IoConfig {
    * @default false
    */
   compat?: boolean;
+  /**
+   * Whether an error of a listener that is added by hand (`socket.on()`, `nsp.on('connection')`, `nsp.use()` and others) is logged. If
+   * false, it ends the worker with all its clients, as in Socket.IO itself.
+   *
+   * @default true
+   */
+  containListeners?: boolean;
   /** How a closing worker drains its connections. false: it closes them at once. */
   drain?: DrainConfig | false;
   /**
@@ -162,6 +169,7 @@ export interface ResolvedConfig {
   user: FindUser | undefined;
   /** `init.origins` of Socket.IO 2. Undefined if `compat` is not set. */
   origins: Origins | undefined;
+  containListeners: boolean;
   /** Undefined if connections are closed at once. */
   drain: DrainConfig | undefined;
   ack: AckConfig;
@@ -199,6 +207,7 @@ export const KEYS = [
   'generateId',
   'user',
   'compat',
+  'containListeners',
   'drain',
   'ack',
   'ackTimeout',
@@ -227,6 +236,7 @@ export function resolveConfig(config: IoConfig | undefined): ResolvedConfig {
     generateId: resolveGenerateId(raw.generateId, warnings),
     user: resolveUser(raw.user, init, warnings),
     origins,
+    containListeners: resolveContainListeners(raw.containListeners),
     drain: resolveDrain(raw.drain),
     ack: resolveAck(raw.ack, raw.ackTimeout),
     slowConnection: timeoutOf('config.io.slowConnection', raw.slowConnection ?? SLOW_CONNECTION),
@@ -344,6 +354,12 @@ function resolveUser(
     value,
     'a function (ctx) => the id of its user, true for ctx.userId, or false',
   );
+}
+
+function resolveContainListeners(value: unknown): boolean {
+  if (value === undefined || value === null) return true;
+  if (typeof value === 'boolean') return value;
+  throw new ConfigError('config.io.containListeners', value, 'true or false');
 }
 
 function resolveDrain(raw: unknown): DrainConfig | undefined {
