@@ -9,6 +9,7 @@ import { type ErrorReporting, reportRefused } from './error-response';
 import type { Client } from './internals/client';
 import { ListenerContainment } from './internals/listeners';
 import { childrenOf, NamespaceServer, namespacesOf, recoveryDurationOf } from './internals/namespaces';
+import { strictParser } from './internals/parser';
 import { listenerErrors } from './listener-errors';
 import { ChildNamespaces } from './namespaces/child-namespaces';
 import { type ParentName, ParentNamespaces } from './namespaces/parent-namespaces';
@@ -89,7 +90,7 @@ export class IoServer extends NamespaceServer<
    * @param options - the configuration of namespaces
    */
   constructor(init: ResolvedConfig['init'], reporting: ErrorReporting, options: NamespaceOptions) {
-    super(init as Partial<ServerOptions>);
+    super({ ...init, parser: init.parser ?? strictParser } as Partial<ServerOptions>);
     const { compat, containListeners, generateId, maxNamespaces, names, users } = options;
     this.compat = compat;
     this.#reporting = reporting;

@@ -3,25 +3,22 @@ import { types } from 'node:util';
 import * as parser from 'socket.io-parser';
 import type { EncodedPacket } from './adapters';
 
-/** The first characters of encoded packets with attachments: the types BINARY_EVENT and BINARY_ACK. */
-const BINARY_TYPES = `${parser.PacketType.BINARY_EVENT}${parser.PacketType.BINARY_ACK}`;
-
 /** An encoder that throws a TypeError if a packet cannot be sent, to the code that emits it or answers with it. */
 class StrictEncoder extends parser.Encoder {
   override encode(packet: Parameters<parser.Encoder['encode']>[0]): ReturnType<parser.Encoder['encode']> {
     if (packet.type === parser.PacketType.EVENT) assertEvent(packet.data[0]);
     const encoded = super.encode(packet) as EncodedPacket;
     if (encoded.length > 1) assertAttachments(encoded);
-    // A packet with attachments, of which none was found: `toJSON()` of a value has returned binary data.
-    else if (BINARY_TYPES.includes((encoded[0] as string).charAt(0))) {
-      throw new TypeError('a value whose toJSON() returns binary data cannot be sent: send a Buffer');
-    }
     return encoded as ReturnType<parser.Encoder['encode']>;
   }
 }
 
-/** Clients accept a text or a number as the name of an event. */
-function assertEvent(event: unknown): void {
+/**
+ * Checks the name of an event. Clients accept a text or a number.
+ *
+ * @throws {TypeError} if it is encoded as another value
+ */
+export function assertEvent(event: unknown): void {
   if (typeof event === 'string') return;
   // Some values are encoded as a text, such as a Date.
   const sent: unknown = typeof event === 'object' ? JSON.parse(JSON.stringify([event]))[0] : event;
@@ -39,4 +36,3 @@ function assertAttachments(encoded: EncodedPacket): void {
 
 /** The option `parser` of Socket.IO's server. */
 export const strictParser = { ...parser, Encoder: StrictEncoder };
-
