@@ -157,6 +157,8 @@ export class Ack {
     if (this.#hasNoListener) throw new NoRouteError(`no route for ${this.#name}`);
     if (this.#result === undefined) return;
     const { value, by } = this.#result;
+    const mistake = mistakeOf(value);
+    if (mistake !== undefined) throw new TypeError(`the ${by} of ${this.#name} returned ${mistake}`);
     try {
       this.send(value === undefined ? [] : [value], `its ${by} returned`);
     } catch (err) {
@@ -194,4 +196,32 @@ export class Ack {
     this.#answeredBy = by;
     clearTimeout(this.#timer);
   }
+}
+
+/** What `mistakeOf` looks for in a value. */
+interface Unanswerable {
+  toJSON?: unknown;
+  subscribe?: unknown;
+  pipe?: unknown;
+  next?: unknown;
+  [Symbol.iterator]?: unknown;
+  [Symbol.asyncIterator]?: unknown;
+}
+
+/** Returns what is wrong with a value that would be sent as `{}`, and what to return in its place. Undefined for any other value. */
+function mistakeOf(value: unknown): string | undefined {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+  const object = value as Unanswerable;
+  if (typeof object.toJSON === 'function') return undefined;
+  if (typeof object.subscribe === 'function')
+    return 'an observable, which cannot be sent: return a promise of its value, such as firstValueFrom(observable) of rxjs';
+  if (typeof object.pipe === 'function')
+    return 'a stream, which cannot be sent: return a promise of its content, such as buffer(stream) of node:stream/consumers';
+  if (typeof object[Symbol.asyncIterator] === 'function')
+    return 'an async iterable, which cannot be sent: return an array of its values, or emit an event for each of them';
+  if (typeof object.next === 'function' && typeof object[Symbol.iterator] === 'function')
+    return 'an iterator, which cannot be sent: return an array of its values, such as [...values]';
+  if (value instanceof Map) return 'a Map, which JSON makes {} of: return Object.fromEntries(map) or [...map]';
+  if (value instanceof Set) return 'a Set, which JSON makes {} of: return [...set]';
+  return undefined;
 }

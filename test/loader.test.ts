@@ -1,7 +1,9 @@
 // The forms in which a file of app/io/controller may export its handlers, beside those of the legacy tests.
 import assert from 'node:assert/strict';
+import type { Application } from 'egg';
 import type { Socket } from 'socket.io-client';
 import { type Running, start } from './support/app';
+import { bootError, startInline } from './support/inline';
 
 describe('controllers', () => {
   let running: Running;
@@ -47,5 +49,35 @@ describe('controllers', () => {
     const ctx = { id: 'mock', app: running.app };
     assert.equal(await controllers().object.nested.arrow.call(ctx), 'mock');
     assert.deepEqual(await controllers().compiled.who.call(ctx), [true, 'mock']);
+  });
+});
+
+describe('a method of a controller that is named like a member of the base class', () => {
+  for (const name of ['app', 'config', 'ctx', 'logger', 'service']) {
+    it(`should fail the boot: ${name}`, async () => {
+      const controller = ({ Controller }: Application) => {
+        class Chat extends Controller {}
+        Object.defineProperty(Chat.prototype, name, { value: () => {} });
+        return Chat;
+      };
+      const { message } = await bootError({ controller });
+      assert.match(message, new RegExp(`Chat\\.${name}\\(\\) of \\S+chat\\.js can't be called: ${name} is a member`));
+    });
+  }
+
+  it('should be called if the class does not extend it', async () => {
+    const { connect } = await startInline({
+      controller: () =>
+        class {
+          service() {
+            return 'served';
+          }
+        },
+      router: (app) => {
+        app.io.route('service', 'chat.service' as never);
+      },
+      io: { ack: 'auto' },
+    });
+    assert.equal(await (await connect()).emitWithAck('service'), 'served');
   });
 });
