@@ -49,7 +49,7 @@ export function loadIo(app: Application): void {
   beforeRouter(app, load);
 }
 
-/** The members of Egg's base class of controllers. They hide a method of the same name. */
+/** The members of Egg's base class of controllers. A method of the same name hides the member, or is hidden by it. */
 const BASE_MEMBERS: ReadonlySet<string> = new Set(['app', 'config', 'ctx', 'logger', 'service']);
 
 /** What Egg's file loader passes with the exports of a file. */
@@ -154,7 +154,7 @@ class IoFiles {
         if (key === 'constructor' || typeof value !== 'function' || Object.hasOwn(handlers, key)) continue;
         const name = `${Controller.name}.${key}`;
         if (BASE_MEMBERS.has(key) && prototype instanceof this.app.Controller) {
-          const problem = `${name}() of ${file} can't be called: ${key} is a member of the base class Controller. Rename the method`;
+          const problem = `${name}() of ${file} has the name of a member of the base class Controller: one would hide the other. Rename the method`;
           throw new ConfigError('method of a controller', key, 'any other name', problem);
         }
         if (types.isGeneratorFunction(value)) this.#refuseGenerator(name, file);
