@@ -80,49 +80,54 @@ interface ContainedSocket extends PrivateSocket {
   rawListeners(event: unknown): Listener[];
 }
 
-/** Contains the errors of the listeners of namespaces and of their sockets. */
+/** Contains the errors of the listeners of namespaces and of their sockets. The members that it installs are the same for all of them. */
 export class ListenerContainment {
   /** The members of the sockets of bound namespaces, whose `dispatch` runs the packet chain. */
   readonly socketMembers: PropertyDescriptorMap;
   readonly #unboundMembers: PropertyDescriptorMap;
+  readonly #namespaceMembers: PropertyDescriptorMap;
 
-  constructor(private readonly errors: ListenerErrors) {
+  constructor(errors: ListenerErrors) {
     this.socketMembers = socketMembers(errors);
     this.#unboundMembers = { ...this.socketMembers, dispatch: method(dispatchContained) };
+    this.#namespaceMembers = namespaceMembers(errors, (socket) => {
+      if (!isContained(socket)) Object.defineProperties(socket, this.#unboundMembers);
+    });
   }
 
   /** Contains the errors of the listeners of a namespace, and of its sockets from their creation on. */
   contain(nsp: Namespace): void {
-    const { errors } = this;
-    const { run, emitReserved } = Namespace.prototype as unknown as Partial<PrivateNamespace>;
-    const { _fns } = nsp as unknown as PrivateNamespace;
-    const listenersOf = (event: unknown) => nsp.rawListeners(event as string) as Listener[];
-    if (typeof run === 'function' && Array.isArray(_fns)) {
-      define(nsp, 'run', (socket: Socket, fn: Decide) => {
-        this.#containSocket(socket);
-        runMiddleware(_fns.slice(), socket, errors, fn);
-      });
-    }
-    if (typeof emitReserved === 'function') {
-      define(nsp, 'emitReserved', (event: string, ...args: unknown[]) => {
-        const [subject] = args;
-        if (!(subject instanceof Socket)) return callListeners(nsp, listenersOf(event), args, failedInNamespace, event);
-        // A recovered socket may have skipped the functions of `use()`.
-        this.#containSocket(subject);
-        return callListeners(nsp, listenersOf(event), args, (thrown) => errors.ofSocket(subject, event, thrown));
-      });
-    }
-    define(nsp, '_onServerSideEmit', ([event, ...args]: unknown[]) => {
-      callListeners(nsp, listenersOf(event), args, failedInNamespace, event);
-    });
-    function failedInNamespace(thrown: unknown, _nsp: unknown, event: unknown): void {
-      errors.ofNamespace(nsp, event, thrown);
-    }
+    Object.defineProperties(nsp, this.#namespaceMembers);
   }
+}
 
-  #containSocket(socket: Socket): void {
-    if (!isContained(socket)) Object.defineProperties(socket, this.#unboundMembers);
+/** @param containSocket - contains the errors of the listeners of a socket, unless they are */
+function namespaceMembers(errors: ListenerErrors, containSocket: (socket: Socket) => void): PropertyDescriptorMap {
+  const { run, emitReserved } = Namespace.prototype as unknown as Partial<PrivateNamespace>;
+  const failed = (thrown: unknown, nsp: Namespace, event: unknown) => errors.ofNamespace(nsp, event, thrown);
+  const listenersOf = (nsp: Namespace, event: unknown) => nsp.rawListeners(event as string) as Listener[];
+  const members: PropertyDescriptorMap = {
+    _onServerSideEmit: method(function (this: Namespace, [event, ...args]: unknown[]) {
+      callListeners(this, listenersOf(this, event), args, failed, event);
+    }),
+  };
+  if (typeof run === 'function') {
+    members.run = method(function (this: PrivateNamespace, socket: Socket, fn: Decide) {
+      containSocket(socket);
+      if (Array.isArray(this._fns)) runMiddleware(this._fns.slice(), socket, errors, fn);
+      else run.call(this, socket, fn);
+    });
   }
+  if (typeof emitReserved === 'function') {
+    members.emitReserved = method(function (this: Namespace, event: string, ...args: unknown[]) {
+      const [subject] = args;
+      if (!(subject instanceof Socket)) return callListeners(this, listenersOf(this, event), args, failed, event);
+      // A recovered socket may have skipped the functions of `use()`.
+      containSocket(subject);
+      return callListeners(this, listenersOf(this, event), args, (thrown) => errors.ofSocket(subject, event, thrown));
+    });
+  }
+  return members;
 }
 
 function socketMembers(errors: ListenerErrors): PropertyDescriptorMap {
@@ -271,10 +276,6 @@ function callListeners<E extends object, S>(
     }
   }
   return listeners.length > 0;
-}
-
-function define(target: object, name: string, value: unknown): void {
-  Object.defineProperty(target, name, method(value));
 }
 
 function method(value: unknown): PropertyDescriptor {
