@@ -7,7 +7,10 @@ import { refuseRemoved, removed } from './compat/removed';
 import type { ResolvedConfig } from './config/config';
 import { type ErrorReporting, reportRefused } from './error-response';
 import type { Client } from './internals/client';
+import { ListenerContainment } from './internals/listeners';
 import { childrenOf, NamespaceServer, namespacesOf, recoveryDurationOf } from './internals/namespaces';
+import { strictParser } from './internals/parser';
+import { listenerErrors } from './listener-errors';
 import { ChildNamespaces } from './namespaces/child-namespaces';
 import { type ParentName, ParentNamespaces } from './namespaces/parent-namespaces';
 import { isPattern, Pattern } from './namespaces/path-pattern';
@@ -36,7 +39,7 @@ const MAX_NAME_LENGTH = 1024;
 const CONTROL_CHARACTER = /\p{Cc}/u;
 
 /** The configuration of namespaces. */
-interface NamespaceOptions extends Pick<ResolvedConfig, 'generateId' | 'maxNamespaces'> {
+interface NamespaceOptions extends Pick<ResolvedConfig, 'containListeners' | 'generateId' | 'maxNamespaces'> {
   /** The names of the configured namespaces. */
   names: string[];
   users: Users;
@@ -67,6 +70,9 @@ export class IoServer extends NamespaceServer<
   /** Socket.IO 2's API. Undefined if `config.io.compat` is not set. */
   readonly compat: Compat | undefined;
 
+  /** Contains the errors of listeners. Undefined if `config.io.containListeners` is false. */
+  readonly containment: ListenerContainment | undefined;
+
   /** How long a client may be disconnected and still be recovered, in ms. Undefined without connectionStateRecovery. */
   readonly recoveryDuration: number | undefined;
 
@@ -84,15 +90,18 @@ export class IoServer extends NamespaceServer<
    * @param options - the configuration of namespaces
    */
   constructor(init: ResolvedConfig['init'], reporting: ErrorReporting, options: NamespaceOptions) {
-    super(init as Partial<ServerOptions>);
-    const { compat, generateId, maxNamespaces, names, users } = options;
+    super({ ...init, parser: init.parser ?? strictParser } as Partial<ServerOptions>);
+    const { compat, containListeners, generateId, maxNamespaces, names, users } = options;
     this.compat = compat;
     this.#reporting = reporting;
     this.recoveryDuration = recoveryDurationOf(this, Boolean(init.connectionStateRecovery));
     this.#children = new ChildNamespaces(maxNamespaces, this.recoveryDuration, reporting, (name) => this.of(name));
     const removesIdle = init.cleanupEmptyChildNamespaces === true;
     const addRemoved = (nsp: IoNamespace) => (compat === undefined ? refuseRemoved(nsp) : compat.addTo(nsp));
+    this.containment = containListeners ? new ListenerContainment(listenerErrors(reporting)) : undefined;
+    const contain = this.containment && ((nsp: IoNamespace) => this.containment?.contain(nsp));
     this.#parents = new ParentNamespaces({
+      contain,
       addRemoved,
       children: this.#children,
       reporting,
@@ -101,7 +110,10 @@ export class IoServer extends NamespaceServer<
     });
     const lookup = this.#lookup;
     const allowsEio3 = init.allowEIO3 === true;
-    this.#setup = new NamespaceSetup({ reporting, generateId, users, allowsEio3, lookup, addRemoved }, this.#parents);
+    this.#setup = new NamespaceSetup(
+      { reporting, generateId, users, allowsEio3, lookup, contain, addRemoved },
+      this.#parents,
+    );
     // Socket.IO's constructor has created `/`.
     this.#setup.setUp(this.sockets as IoNamespace);
     this.#configured = names.filter((name) => !isPattern(name));

@@ -22,11 +22,11 @@ export default {
 function create(app: App): IoServer {
   if (app[IO] === undefined) {
     const config = configOf(app);
-    const { init, onerror, namespace, user, generateId, maxNamespaces } = config;
+    const { init, onerror, namespace, user, generateId, maxNamespaces, containListeners } = config;
     const reporting = reportingOf(app, onerror);
     const users = new Users(app, user);
     const compat = compatOf(app, config);
-    const options = { generateId, maxNamespaces, names: [...namespace.keys()], users, compat };
+    const options = { containListeners, generateId, maxNamespaces, names: [...namespace.keys()], users, compat };
     app[IO] = new IoServer(loadWsEngine(init, app.baseDir), reporting, options);
     rejectOwnAdapter(app[IO], config);
   }
