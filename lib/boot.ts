@@ -35,7 +35,7 @@ export function bindNamespaces(app: Application): void {
   assertUnchanged(app, config);
   const compose = chainComposer(app, config);
   const common = commonRuntime(app, config);
-  const binder = new NamespaceBinder(app.io.compat?.socketMembers);
+  const binder = new NamespaceBinder({ ...app.io.containment?.socketMembers, ...app.io.compat?.socketMembers });
   // All chains are composed before the first namespace is bound: a mistake in one leaves none half bound.
   const chains = new Map(Array.from(config.namespace.keys(), (name) => [name, compose(name)] as const));
   const bind = (nsp: IoNamespace, name: string) => {

@@ -310,7 +310,7 @@ function readDetails(thrown: unknown): Details {
 }
 
 /** Removes `data` that cannot be encoded. Socket.IO encodes it in a callback of its own: an exception there ends the process. */
-function encodable(
+export function encodable(
   reporting: ErrorReporting,
   source: ErrorSource,
   err: Error & { data?: unknown },

@@ -7,8 +7,11 @@ import { refuseRemoved, removed } from './compat/removed';
 import type { ResolvedConfig } from './config/config';
 import { type ErrorReporting, reportRefused } from './error-response';
 import type { Client } from './internals/client';
+import { ListenerContainment } from './internals/listeners';
 import { childrenOf, NamespaceServer, namespacesOf, recoveryDurationOf } from './internals/namespaces';
+import { strictParser } from './internals/parser';
 import type { RateLimit, RateLimits } from './limits/rate-limit';
+import { listenerErrors } from './listener-errors';
 import { ChildNamespaces } from './namespaces/child-namespaces';
 import { type ParentName, ParentNamespaces } from './namespaces/parent-namespaces';
 import { isPattern, Pattern } from './namespaces/path-pattern';
@@ -38,7 +41,7 @@ const MAX_NAME_LENGTH = 1024;
 const CONTROL_CHARACTER = /\p{Cc}/u;
 
 /** The configuration of namespaces. */
-interface NamespaceOptions extends Pick<ResolvedConfig, 'generateId' | 'maxNamespaces'> {
+interface NamespaceOptions extends Pick<ResolvedConfig, 'containListeners' | 'generateId' | 'maxNamespaces'> {
   /** The names of the configured namespaces. */
   names: string[];
   users: Users;
@@ -74,6 +77,8 @@ export class IoServer extends NamespaceServer<
 
   /** The limits of `config.io.limits.events` and `limit()`. */
   readonly rateLimits: RateLimits;
+  /** Contains the errors of listeners. Undefined if `config.io.containListeners` is false. */
+  readonly containment: ListenerContainment | undefined;
 
   /** How long a client may be disconnected and still be recovered, in ms. Undefined without connectionStateRecovery. */
   readonly recoveryDuration: number | undefined;
@@ -92,8 +97,8 @@ export class IoServer extends NamespaceServer<
    * @param options - the configuration of namespaces
    */
   constructor(init: ResolvedConfig['init'], reporting: ErrorReporting, options: NamespaceOptions) {
-    super(init as Partial<ServerOptions>);
-    const { compat, generateId, maxNamespaces, names, users } = options;
+    super({ ...init, parser: init.parser ?? strictParser } as Partial<ServerOptions>);
+    const { compat, containListeners, generateId, maxNamespaces, names, users } = options;
     const limitClients = options.limitClients?.(this);
     this.compat = compat;
     this.rateLimits = options.rateLimits;
@@ -102,7 +107,10 @@ export class IoServer extends NamespaceServer<
     this.#children = new ChildNamespaces(maxNamespaces, this.recoveryDuration, reporting, (name) => this.of(name));
     const removesIdle = init.cleanupEmptyChildNamespaces === true;
     const addRemoved = (nsp: IoNamespace) => (compat === undefined ? refuseRemoved(nsp) : compat.addTo(nsp));
+    this.containment = containListeners ? new ListenerContainment(listenerErrors(reporting)) : undefined;
+    const contain = this.containment && ((nsp: IoNamespace) => this.containment?.contain(nsp));
     this.#parents = new ParentNamespaces({
+      contain,
       addRemoved,
       children: this.#children,
       reporting,
@@ -112,7 +120,7 @@ export class IoServer extends NamespaceServer<
     const lookup = this.#lookup;
     const allowsEio3 = init.allowEIO3 === true;
     this.#setup = new NamespaceSetup(
-      { reporting, generateId, limitClients, users, allowsEio3, lookup, addRemoved },
+      { reporting, generateId, limitClients, users, allowsEio3, lookup, contain, addRemoved },
       this.#parents,
     );
     // Socket.IO's constructor has created `/`.

@@ -1,5 +1,6 @@
 // Automatic acknowledgements: config.io.ack and config.io.ackTimeout.
 import assert from 'node:assert/strict';
+import { Readable } from 'node:stream';
 import type { Context } from 'egg';
 import type { Socket } from 'socket.io-client';
 import type { IoConfig } from '../lib';
@@ -315,6 +316,46 @@ parity('ack: auto', (kind) => {
     assert.deepEqual(await client.emitWithAck('data'), { error: { message: 'with a circle' } });
     assert.equal(await client.emitWithAck('ok'), 'ok');
     assert.equal(error.length, 4);
+  });
+
+  it('should answer with an error that names what to return if the value would be sent as {}', async () => {
+    class Model extends Map {
+      toJSON() {
+        return { id: 1 };
+      }
+    }
+    const values: Record<string, [value: () => unknown, message: RegExp]> = {
+      generator: [() => [1].values(), /an iterator, .* \[\.\.\.values\]/],
+      'async generator': [
+        async function* () {
+          yield 1;
+        },
+        /an async iterable, .* array/,
+      ],
+      observable: [() => ({ subscribe() {} }), /an observable, .* promise/],
+      stream: [() => Readable.from(['x']), /a stream, .* node:stream\/consumers/],
+      'web stream': [() => new Blob(['x']).stream(), /an async iterable/],
+      map: [() => new Map([[1, 2]]), /a Map, .* Object\.fromEntries/],
+      set: [() => new Set([1]), /a Set, .* \[\.\.\.set\]/],
+    };
+    const routes = Object.entries(values).map(([event, [value]]) => [event, () => value()] as const);
+    const { connect } = await auto({
+      ...Object.fromEntries(routes),
+      model: () => new Model(),
+      array: () => [1],
+      bytes: () => Buffer.from('x'),
+      date: () => new Date(0),
+    });
+    const client = await connect();
+    for (const [event, [, message]] of Object.entries(values)) {
+      const { error } = await client.emitWithAck(event);
+      assert.match(error.message, message);
+      assert(error.message.includes(`the controller of '${event}' in / returned`), error.message);
+    }
+    assert.deepEqual(await client.emitWithAck('model'), { id: 1 });
+    assert.deepEqual(await client.emitWithAck('array'), [1]);
+    assert.equal(Buffer.from(await client.emitWithAck('bytes')).toString(), 'x');
+    assert.equal(await client.emitWithAck('date'), new Date(0).toJSON());
   });
 
   it('should answer an unrouted event with an error', async () => {

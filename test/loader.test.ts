@@ -4,7 +4,7 @@ import path from 'node:path';
 import type { Application, Context } from 'egg';
 import type { Socket } from 'socket.io-client';
 import { type Running, start } from './support/app';
-import { startInline } from './support/inline';
+import { bootError, startInline } from './support/inline';
 
 describe('controllers', () => {
   let running: Running;
@@ -84,5 +84,35 @@ describe('a framework that loads no app/router', () => {
       throw new Error('a bug in the controller');
     };
     await assert.rejects(startInline({ ...inline, controller }, { framework }), /a bug in the controller/);
+  });
+});
+
+describe('a method of a controller that is named like a member of the base class', () => {
+  for (const name of ['app', 'config', 'ctx', 'logger', 'service']) {
+    it(`should fail the boot: ${name}`, async () => {
+      const controller = ({ Controller }: Application) => {
+        class Chat extends Controller {}
+        Object.defineProperty(Chat.prototype, name, { value: () => {} });
+        return Chat;
+      };
+      const { message } = await bootError({ controller });
+      assert.match(message, new RegExp(`Chat\\.${name}\\(\\) of \\S+chat\\.js has the name of a member`));
+    });
+  }
+
+  it('should be called if the class does not extend it', async () => {
+    const { connect } = await startInline({
+      controller: () =>
+        class {
+          service() {
+            return 'served';
+          }
+        },
+      router: (app) => {
+        app.io.route('service', 'chat.service' as never);
+      },
+      io: { ack: 'auto' },
+    });
+    assert.equal(await (await connect()).emitWithAck('service'), 'served');
   });
 });

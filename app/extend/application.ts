@@ -26,7 +26,7 @@ export default {
 function create(app: App): IoServer {
   if (app[IO] === undefined) {
     const config = configOf(app);
-    const { init, onerror, namespace, user, generateId, maxNamespaces } = config;
+    const { init, onerror, namespace, user, generateId, maxNamespaces, containListeners } = config;
     const reporting = reportingOf(app, onerror);
     const users = new Users(app, user);
     const compat = compatOf(app, config);
@@ -36,6 +36,7 @@ function create(app: App): IoServer {
     const check = (where: string, limit: unknown) => resolveRateLimit(where, limit, user !== undefined);
     const rateLimits = new RateLimits(app, () => connectCounter(app), check);
     const options = {
+      containListeners,
       generateId,
       limitClients,
       rateLimits,

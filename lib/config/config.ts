@@ -114,6 +114,13 @@ export interface IoConfig {
    * @default false
    */
   compat?: boolean;
+  /**
+   * Whether an error of a listener that is added by hand (`socket.on()`, `nsp.on('connection')`, `nsp.use()` and others) is logged. If
+   * false, it ends the worker with all its clients, as in Socket.IO itself.
+   *
+   * @default true
+   */
+  containListeners?: boolean;
   /** How a closing worker drains its connections. false: it closes them at once. */
   drain?: DrainConfig | false;
   /**
@@ -208,6 +215,7 @@ export interface ResolvedConfig {
   expires: ExpiryConfig | undefined;
   /** `init.origins` of Socket.IO 2. Undefined if `compat` is not set. */
   origins: Origins | undefined;
+  containListeners: boolean;
   /** Undefined if connections are closed at once. */
   drain: DrainConfig | undefined;
   ack: AckConfig;
@@ -265,6 +273,7 @@ export const KEYS = [
   'expires',
   'allowedOrigins',
   'compat',
+  'containListeners',
   'drain',
   'ack',
   'ackTimeout',
@@ -298,6 +307,7 @@ export function resolveConfig(config: IoConfig | undefined): ResolvedConfig {
     user,
     expires: resolveExpires(raw.expires, init, warnings),
     origins,
+    containListeners: resolveContainListeners(raw.containListeners),
     drain: resolveDrain(raw.drain),
     ack: resolveAck(raw.ack, raw.ackTimeout),
     slowConnection: timeoutOf('config.io.slowConnection', raw.slowConnection ?? SLOW_CONNECTION),
@@ -443,6 +453,12 @@ function resolveExpires(
     );
   }
   return { at: at as FindExpiry, grace: milliseconds(`${key}.grace`, grace) ?? EXPIRES_GRACE };
+}
+
+function resolveContainListeners(value: unknown): boolean {
+  if (value === undefined || value === null) return true;
+  if (typeof value === 'boolean') return value;
+  throw new ConfigError('config.io.containListeners', value, 'true or false');
 }
 
 function resolveDrain(raw: unknown): DrainConfig | undefined {

@@ -1,6 +1,7 @@
 // The private members of Socket.IO's sockets, and of what creates them, that the plugin uses: it runs the packet chain in place of `dispatch`, and learns of the
 // end of a socket that never connected from `_cleanup`.
 import { type Namespace, Socket } from 'socket.io';
+import { dispatchContained, isContained } from './listeners';
 import { type Member, property } from './members';
 
 /** What the plugin does at the private methods of a socket. One object for all sockets. */
@@ -267,7 +268,8 @@ function fromHandshake(name: string, from: 'address' | 'secure'): PropertyDescri
 
 /** Passes an event packet on to the middlewares of `socket.use()` and to the listeners of the socket, in a later tick. */
 export function dispatchToListeners(socket: Socket, packet: unknown[]): void {
-  if (typeof original.dispatch === 'function') original.dispatch.call(socket as unknown as PrivateSocket, packet);
+  if (typeof original.dispatch === 'function' && isContained(socket)) dispatchContained.call(socket, packet);
+  else if (typeof original.dispatch === 'function') original.dispatch.call(socket as unknown as PrivateSocket, packet);
   else (packet as UsedPacket)[NEXT]?.();
 }
 

@@ -30,6 +30,8 @@ interface Parent {
 }
 
 interface ParentOptions {
+  /** Contains the errors of the listeners of a child. Undefined if `config.io.containListeners` is false. */
+  readonly contain: ((child: IoNamespace) => void) | undefined;
   /** Adds Socket.IO 2's API to a child, or makes its names throw. */
   readonly addRemoved: (child: IoNamespace) => void;
   readonly children: ChildNamespaces;
@@ -138,6 +140,7 @@ export class ParentNamespaces {
       inheritSocketHooks(child, nsp);
       child.route = (...args: unknown[]) => refuseRoute(name, parent, args[0]);
       child.user = nsp.user;
+      this.options.contain?.(child);
       this.options.addRemoved(child);
       if (params) setParams(child, params);
       children.add(child, nsp, removalOf(parent, removesIdle));

@@ -21,6 +21,8 @@ interface SetupOptions {
   readonly allowsEio3: boolean;
   /** Limits the namespaces of each client. Undefined without `config.io.limits.namespaces`. */
   readonly limitClients: ((nsp: IoNamespace) => void) | undefined;
+  /** Contains the errors of the listeners of a namespace. Undefined if `config.io.containListeners` is false. */
+  readonly contain: ((nsp: IoNamespace) => void) | undefined;
   /** Adds Socket.IO 2's API to a namespace, or makes its names throw. */
   readonly addRemoved: (nsp: IoNamespace) => void;
   /** Finds the handlers and middleware that routes name. */
@@ -68,6 +70,7 @@ export class NamespaceSetup {
     if (routerOf(nsp)) return;
     this.options.limitClients?.(nsp);
     if (this.parents.configure(nsp)) return;
+    this.options.contain?.(nsp);
     this.options.addRemoved(nsp);
     debug('set up %s', this.parents.nameOf(nsp));
     const { allowsEio3, generateId, reporting, lookup } = this.options;

@@ -16,6 +16,7 @@ export default (): PowerPartial<EggAppConfig> => {
       '/': {},
       '/chat': { connectionMiddleware: ['auth'], packetMiddleware: ['filter'] },
     },
+    containListeners: false,
     redis: { host: '127.0.0.1', port: 6379, auth_pass: 'password', db: 1, maxRetriesPerRequest: 3 },
     generateId: (request) => `${request.headers['x-id']}`,
     user: async (ctx) => (ctx.session.user ? Number(ctx.session.user.id) : undefined),
@@ -32,6 +33,8 @@ export function wrong(config: PowerPartial<EggAppConfig>, app: Application): voi
   config.io = { init: { transport: ['websocket'] } };
   // @ts-expect-error the chain does not exist
   config.io = { namespace: { '/': { connectionMiddlewares: [] } } };
+  // @ts-expect-error it is true or false
+  config.io = { containListeners: 'no' };
   // @ts-expect-error Redis has no such option
   config.io = { redis: { hostname: '127.0.0.1' } };
   // @ts-expect-error a chain is an array
