@@ -21,6 +21,7 @@ const CONFORMANCE = /^(conformance-|redis-(acl|health|reliability))/;
 /** Files that take more than 10 s run first, the longest ones at the beginning: at the end all jobs have something to do. */
 const LONGEST = [
   'leak',
+  'fuzz',
   'drain-cluster',
   'conformance-redis-streams',
   'links-failures',
