@@ -12,6 +12,7 @@ export type {
 } from './config/config';
 export type { AckError, OnError, ThrownError } from './error-response';
 export { AckTimeoutError, ConfigError, NoRouteError } from './errors';
+export type { AdapterHealth, IoHealth, LinksHealth } from './health';
 export type { Routed, RouteTail } from './router';
 export type { IoServer } from './server';
 export type { ConnectionStats, IoStats, NamespaceStats, Protocol } from './stats';

@@ -6,6 +6,7 @@ import type { OriginsValue } from './compat/origins';
 import { refuseRemoved, removed } from './compat/removed';
 import type { ResolvedConfig } from './config/config';
 import type { ErrorReporting } from './error-response';
+import { healthOf, type IoHealth } from './health';
 import { childrenOf, NamespaceServer, namespacesOf, recoveryDurationOf } from './internals/namespaces';
 import { ChildNamespaces } from './namespaces/child-namespaces';
 import { type ParentName, ParentNamespaces } from './namespaces/parent-namespaces';
@@ -165,6 +166,21 @@ export class IoServer extends NamespaceServer<
   stats(): IoStats {
     const stats = statsOf(this).read(namespacesOf(this).values(), (nsp) => routerOf(nsp)?.name ?? nsp.name);
     return this.compat === undefined ? stats : { ...stats, compat: this.compat.counts() };
+  }
+
+  /**
+   * Returns the health of this worker, for a readiness probe: whether new clients should connect to it, whether it drains, and the state
+   * of its adapter and of its links. It reads counters alone, so it can be called each second.
+   *
+   * @example
+   * app.router.get('/ready', (ctx) => {
+   *   const health = app.io.health();
+   *   ctx.status = health.ok ? 200 : 503;
+   *   ctx.body = health;
+   * });
+   */
+  health(): IoHealth {
+    return healthOf(this).read(statsOf(this).connectionCount);
   }
 
   /**

@@ -51,6 +51,8 @@ export type GenerateId = (req: IncomingMessage) => string | PromiseLike<string>;
 export interface Engine extends RequestHandlers {
   /** The open connections, by session id. */
   readonly clients: Record<string, Connection>;
+  /** How many there are. */
+  readonly clientsCount: number;
   generateId: GenerateId;
   use(middleware: (req: EngineRequest, res: ServerResponse, next: (err?: Error) => void) => void): void;
   on(event: 'connection', listener: (conn: Connection) => void): void;
