@@ -122,6 +122,15 @@ export function summary(app: Application): string {
     workers: `${workers}${sticky ? ' (sticky)' : ''}`,
     forwarding: needsForwarding(app) ? 'on' : 'off',
   };
-  const listed = Object.entries(parts).map(([name, value]) => `${name}: ${value}`);
-  return `[egg-socket.io] ${listed.join('; ')}`;
+  const listed = Object.entries(app.config.env === 'local' ? { ...parts, ...guide(app) } : parts);
+  return `[egg-socket.io] ${listed.map(([name, value]) => `${name}: ${value}`).join('; ')}`;
+}
+
+/** What a developer looks for. */
+function guide({ io }: Application): Record<string, string> {
+  const count = io.routes().reduce((sum, { routes }) => sum + routes.length, 0);
+  return {
+    routes: `${count} (npx egg-socket.io routes lists them)`,
+    docs: 'https://github.com/eggjs/egg-socket.io#readme',
+  };
 }

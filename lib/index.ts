@@ -13,6 +13,7 @@ export type {
 export type { AckError, OnError, ThrownError } from './error-response';
 export { AckTimeoutError, ConfigError, NoRouteError } from './errors';
 export type { AdapterHealth, IoHealth, LinksHealth } from './health';
+export type { IoRoute, IoRoutes, NamespaceRoutes } from './route-table';
 export type { Routed, RouteTail } from './router';
 export type { IoServer } from './server';
 export type { ConnectionStats, IoStats, NamespaceStats, Protocol } from './stats';

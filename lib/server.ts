@@ -12,6 +12,7 @@ import { ChildNamespaces } from './namespaces/child-namespaces';
 import { type ParentName, ParentNamespaces } from './namespaces/parent-namespaces';
 import { isPattern, Pattern } from './namespaces/path-pattern';
 import { type Binding, NamespaceSetup } from './namespaces/setup';
+import { type ChainNames, type IoRoutes, routesOf } from './route-table';
 import { RouteLookup, routerOf } from './router';
 import { type IoStats, statsOf } from './stats';
 import type {
@@ -36,9 +37,7 @@ const MAX_NAME_LENGTH = 1024;
 const CONTROL_CHARACTER = /\p{Cc}/u;
 
 /** The configuration of namespaces. */
-interface NamespaceOptions extends Pick<ResolvedConfig, 'generateId' | 'maxNamespaces'> {
-  /** The names of the configured namespaces. */
-  names: string[];
+interface NamespaceOptions extends Pick<ResolvedConfig, 'generateId' | 'maxNamespaces' | 'namespace' | 'everywhere'> {
   users: Users;
   /** Undefined if `config.io.compat` is not set. */
   compat: Compat | undefined;
@@ -76,6 +75,8 @@ export class IoServer extends NamespaceServer<
   readonly #setup: NamespaceSetup;
   /** The configured namespaces without parameters. */
   readonly #configured: string[];
+  /** Returns the names of the middleware of a namespace. */
+  readonly #chainsOf: (name: string) => ChainNames;
 
   /**
    * @param init - the checked `config.io.init`
@@ -84,7 +85,8 @@ export class IoServer extends NamespaceServer<
    */
   constructor(init: ResolvedConfig['init'], reporting: ErrorReporting, options: NamespaceOptions) {
     super(init as Partial<ServerOptions>);
-    const { compat, generateId, maxNamespaces, names, users } = options;
+    const { compat, everywhere, generateId, maxNamespaces, namespace, users } = options;
+    const names = [...namespace.keys()];
     this.compat = compat;
     this.recoveryDuration = recoveryDurationOf(this, Boolean(init.connectionStateRecovery));
     this.#children = new ChildNamespaces(maxNamespaces, this.recoveryDuration, reporting.log, (name) => this.of(name));
@@ -102,6 +104,10 @@ export class IoServer extends NamespaceServer<
     // Socket.IO's constructor has created `/`.
     this.#setup.setUp(this.sockets as IoNamespace);
     this.#configured = names.filter((name) => !isPattern(name));
+    this.#chainsOf = (name) => ({
+      connectionMiddleware: [...everywhere.connectionMiddleware, ...(namespace.get(name)?.connectionMiddleware ?? [])],
+      packetMiddleware: [...everywhere.packetMiddleware, ...(namespace.get(name)?.packetMiddleware ?? [])],
+    });
     for (const name of names) {
       if (isPattern(name)) this.#createParent(new Pattern(name, `config.io.namespace['${name}']`));
     }
@@ -169,6 +175,22 @@ export class IoServer extends NamespaceServer<
   }
 
   /**
+   * Returns the namespaces with the names of their middleware, their events and their controllers. `npx egg-socket.io routes` prints them.
+   * Children of parent namespaces are not listed, but what their parents stand for.
+   *
+   * @example
+   * const [{ namespace, routes }] = app.io.routes();
+   * routes[0]; // { event: 'say', system: false, middleware: [], controller: 'chat.say' }
+   */
+  routes(): IoRoutes {
+    const all = [...this.#permanent(), ...this.#parents.all()];
+    return all.map((nsp) => {
+      const name = this.#parents.nameOf(nsp);
+      return routesOf(nsp, name, this.#chainsOf(name), this);
+    });
+  }
+
+  /**
    * Returns the health of this worker, for a readiness probe: whether new clients should connect to it, whether it drains, and the state
    * of its adapter and of its links. It reads counters alone, so it can be called each second.
    *
@@ -207,9 +229,7 @@ export class IoServer extends NamespaceServer<
 
   /** Returns the names of the namespaces. Children of parent namespaces are not listed, but what their parents stand for. */
   names(): string[] {
-    const namespaces = [...namespacesOf(this).values()] as IoNamespace[];
-    const permanent = namespaces.filter((nsp) => !this.#children.has(nsp));
-    return [...permanent.map(({ name }) => name), ...this.#parents.names()];
+    return [...this.#permanent().map(({ name }) => name), ...this.#parents.names()];
   }
 
   /** Whether a name matches a namespace with parameters. */
@@ -241,6 +261,12 @@ export class IoServer extends NamespaceServer<
   /** A name with parameters would be taken for a parent namespace. */
   protected override mayCreate(name: string): boolean {
     return name.length <= MAX_NAME_LENGTH && !CONTROL_CHARACTER.test(name) && !isPattern(name);
+  }
+
+  /** Returns the namespaces that are neither parents nor children. */
+  #permanent(): IoNamespace[] {
+    const namespaces = [...namespacesOf(this).values()] as IoNamespace[];
+    return namespaces.filter((nsp) => !this.#children.has(nsp));
   }
 
   #find(name: string): IoNamespace {

@@ -22,12 +22,11 @@ export default {
 function create(app: App): IoServer {
   if (app[IO] === undefined) {
     const config = configOf(app);
-    const { init, onerror, namespace, user, generateId, maxNamespaces } = config;
+    const { init, onerror, user } = config;
     const reporting = { log: app.coreLogger, onerror };
     const users = new Users(app, user);
     const compat = compatOf(app, config.origins);
-    const options = { generateId, maxNamespaces, names: [...namespace.keys()], users, compat };
-    app[IO] = new IoServer(loadWsEngine(init, app.baseDir), reporting, options);
+    app[IO] = new IoServer(loadWsEngine(init, app.baseDir), reporting, { ...config, users, compat });
     rejectOwnAdapter(app[IO], config);
   }
   return app[IO];
