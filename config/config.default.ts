@@ -46,6 +46,9 @@ const config: { io: IoConfig } = {
     /** Whether Socket.IO 2's server API (nsp.connected, adapter.clients() and others) is given back. Default: false. */
     compat: undefined,
 
+    /** Lets the admin UI of Socket.IO connect: `{ auth: { username, password } }`, with the bcrypt hash of the password. Default: off. */
+    admin: undefined,
+
     /**
      * How a closing worker drains its connections: `{ timeout, spread }` in ms. Default: it waits for running handlers for at most
      * 80 % of the time that Egg gives it, and closes the connections over at most half of that. false: it closes them at once.

@@ -121,6 +121,7 @@ export function summary(app: Application): string {
     adapter: adapter === 'own' ? `the application's own (${app.io.of('/').adapter.constructor.name})` : adapter,
     workers: `${workers}${sticky ? ' (sticky)' : ''}`,
     forwarding: needsForwarding(app) ? 'on' : 'off',
+    ...(app.io.admin && { admin: app.io.admin.nsp.name }),
   };
   const listed = Object.entries(app.config.env === 'local' ? { ...parts, ...guide(app) } : parts);
   return `[egg-socket.io] ${listed.map(([name, value]) => `${name}: ${value}`).join('; ')}`;

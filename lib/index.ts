@@ -4,6 +4,7 @@ export type {
   AdapterConfig,
   AdapterConstructor,
   AdapterName,
+  AdminConfig,
   DrainConfig,
   InitConfig,
   IoConfig,

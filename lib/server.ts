@@ -8,6 +8,7 @@ import type { ResolvedConfig } from './config/config';
 import type { ErrorReporting } from './error-response';
 import { healthOf, type IoHealth } from './health';
 import { childrenOf, NamespaceServer, namespacesOf, recoveryDurationOf } from './internals/namespaces';
+import { AdminNamespace } from './namespaces/admin-namespace';
 import { ChildNamespaces } from './namespaces/child-namespaces';
 import { type ParentName, ParentNamespaces } from './namespaces/parent-namespaces';
 import { isPattern, Pattern } from './namespaces/path-pattern';
@@ -37,7 +38,8 @@ const MAX_NAME_LENGTH = 1024;
 const CONTROL_CHARACTER = /\p{Cc}/u;
 
 /** The configuration of namespaces. */
-interface NamespaceOptions extends Pick<ResolvedConfig, 'generateId' | 'maxNamespaces' | 'namespace' | 'everywhere'> {
+interface NamespaceOptions
+  extends Pick<ResolvedConfig, 'admin' | 'generateId' | 'maxNamespaces' | 'namespace' | 'everywhere'> {
   users: Users;
   /** Undefined if `config.io.compat` is not set. */
   compat: Compat | undefined;
@@ -69,6 +71,9 @@ export class IoServer extends NamespaceServer<
   /** How long a client may be disconnected and still be recovered, in ms. Undefined without connectionStateRecovery. */
   readonly recoveryDuration: number | undefined;
 
+  /** Undefined if `config.io.admin` is not set. */
+  readonly admin: AdminNamespace | undefined;
+
   readonly #lookup = new RouteLookup(this);
   readonly #children: ChildNamespaces;
   readonly #parents: ParentNamespaces;
@@ -85,7 +90,7 @@ export class IoServer extends NamespaceServer<
    */
   constructor(init: ResolvedConfig['init'], reporting: ErrorReporting, options: NamespaceOptions) {
     super(init as Partial<ServerOptions>);
-    const { compat, everywhere, generateId, maxNamespaces, namespace, users } = options;
+    const { admin, compat, everywhere, generateId, maxNamespaces, namespace, users } = options;
     const names = [...namespace.keys()];
     this.compat = compat;
     this.recoveryDuration = recoveryDurationOf(this, Boolean(init.connectionStateRecovery));
@@ -103,6 +108,7 @@ export class IoServer extends NamespaceServer<
     this.#setup = new NamespaceSetup({ reporting, generateId, users, allowsEio3, lookup, addRemoved }, this.#parents);
     // Socket.IO's constructor has created `/`.
     this.#setup.setUp(this.sockets as IoNamespace);
+    if (admin) this.admin = new AdminNamespace(super.of(admin.namespaceName) as IoNamespace);
     this.#configured = names.filter((name) => !isPattern(name));
     this.#chainsOf = (name) => ({
       connectionMiddleware: [...everywhere.connectionMiddleware, ...(namespace.get(name)?.connectionMiddleware ?? [])],
@@ -263,14 +269,15 @@ export class IoServer extends NamespaceServer<
     return name.length <= MAX_NAME_LENGTH && !CONTROL_CHARACTER.test(name) && !isPattern(name);
   }
 
-  /** Returns the namespaces that are neither parents nor children. */
+  /** Returns the namespaces that are neither parents nor children, and not that of the admin UI. */
   #permanent(): IoNamespace[] {
     const namespaces = [...namespacesOf(this).values()] as IoNamespace[];
-    return namespaces.filter((nsp) => !this.#children.has(nsp));
+    return namespaces.filter((nsp) => !this.#children.has(nsp) && nsp !== this.admin?.nsp);
   }
 
   #find(name: string): IoNamespace {
     const fullName = name.startsWith('/') ? name : `/${name}`;
+    if (fullName === this.admin?.nsp.name) return this.admin.nsp;
     const parent = this.#parents.withPattern(fullName);
     if (parent) return parent;
     if (!namespacesOf(this).has(fullName) && isPattern(fullName)) {

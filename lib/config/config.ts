@@ -10,6 +10,7 @@ import type { OnError } from '../error-response';
 import { ConfigError } from '../errors';
 import { isPattern, Pattern } from '../namespaces/path-pattern';
 import type { FindUser, FoundUser } from '../users';
+import { type AdminConfig, type ResolvedAdmin, resolveAdmin } from './admin';
 import {
   type FindRedis,
   type LoadRedis,
@@ -21,7 +22,7 @@ import {
 import { type InitConfig, resolveInit } from './server-options';
 import { LONGEST_TIMER, list, milliseconds, object, onlyKeys } from './validate';
 
-export type { InitConfig, RedisConfig };
+export type { AdminConfig, InitConfig, RedisConfig };
 
 /** The type of `config.io`. */
 export interface IoConfig {
@@ -87,6 +88,8 @@ export interface IoConfig {
    * @default false
    */
   compat?: boolean;
+  /** Lets the admin UI of Socket.IO connect. It needs the package `@socket.io/admin-ui`. false or unset: it can't. */
+  admin?: AdminConfig | false;
   /** How a closing worker drains its connections. false: it closes them at once. */
   drain?: DrainConfig | false;
   /**
@@ -162,6 +165,8 @@ export interface ResolvedConfig {
   user: FindUser | undefined;
   /** `init.origins` of Socket.IO 2. Undefined if `compat` is not set. */
   origins: Origins | undefined;
+  /** Undefined if the admin UI cannot connect. */
+  admin: ResolvedAdmin | undefined;
   /** Undefined if connections are closed at once. */
   drain: DrainConfig | undefined;
   ack: AckConfig;
@@ -199,6 +204,7 @@ export const KEYS = [
   'generateId',
   'user',
   'compat',
+  'admin',
   'drain',
   'ack',
   'ackTimeout',
@@ -215,9 +221,10 @@ export function resolveConfig(config: IoConfig | undefined): ResolvedConfig {
   const rest = { init, adapter: raw.adapter, requestsTimeout: raw.requestsTimeout };
   const loadRedis = typeof raw.redis === 'function' ? redisLoader(raw.redis, rest) : undefined;
   const redis = loadRedis ? undefined : resolveRedis(raw.redis, rest, warnings);
+  const namespace = resolveNamespaces(raw.namespace);
   return {
     init,
-    namespace: resolveNamespaces(raw.namespace),
+    namespace,
     maxNamespaces: resolveMaxNamespaces(raw.maxNamespaces),
     everywhere: resolveChains('config.io', raw),
     adapter: resolveAdapter(raw.adapter, init, (loadRedis ?? redis) !== undefined, warnings),
@@ -227,6 +234,7 @@ export function resolveConfig(config: IoConfig | undefined): ResolvedConfig {
     generateId: resolveGenerateId(raw.generateId, warnings),
     user: resolveUser(raw.user, init, warnings),
     origins,
+    admin: resolveAdmin(raw.admin, namespace.keys()),
     drain: resolveDrain(raw.drain),
     ack: resolveAck(raw.ack, raw.ackTimeout),
     slowConnection: timeoutOf('config.io.slowConnection', raw.slowConnection ?? SLOW_CONNECTION),

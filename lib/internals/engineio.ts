@@ -55,10 +55,14 @@ export interface Engine extends RequestHandlers {
   readonly clientsCount: number;
   generateId: GenerateId;
   use(middleware: (req: EngineRequest, res: ServerResponse, next: (err?: Error) => void) => void): void;
-  on(event: 'connection', listener: (conn: Connection) => void): void;
+  on(event: 'connection', listener: ConnectionListener): void;
   on(event: 'connection_error', listener: (err: ConnectionError) => void): void;
+  listeners(event: 'connection'): ConnectionListener[];
   close(): void;
 }
+
+/** Called with each new connection. */
+export type ConnectionListener = (conn: Connection) => void;
 
 /**
  * What the boot checks. `_query` is not listed: it is a member of requests, and without it the URL is parsed. `transport` and `close()` of
