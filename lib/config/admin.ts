@@ -14,9 +14,9 @@ export interface AdminConfig {
    * environments local and unittest.
    *
    * @example
-   * auth: { username: 'admin', password: process.env.ADMIN_PASSWORD_HASH } // npx bcryptjs-cli, htpasswd -nbB, …
+   * auth: { username: 'admin', password: process.env.ADMIN_PASSWORD_HASH }
    */
-  auth: { type?: 'basic'; username: string; password: string } | false;
+  auth: { type?: 'basic'; username: string; password: string | undefined } | false;
   /**
    * The namespace that the UI connects to. It has none of the application's middleware, and the application can't route events in it.
    *
