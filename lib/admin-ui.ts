@@ -40,6 +40,7 @@ export function useAdmin(app: Application, admin: ResolvedAdmin, namespace: Admi
     };
     instrumentOthers();
     app.on('server', instrumentOthers);
+    catchErrors(app, nsp);
     nsp.on('connection', (socket) => guard(app, socket));
     namespace.open();
     debug('the admin UI can connect to %s, mode %s', nsp.name, options.mode);
@@ -54,6 +55,22 @@ function listenersAdded({ io }: Application, add: () => void): ConnectionListene
   const before = engine.listeners('connection');
   add();
   return engine.listeners('connection').filter((listener) => !before.includes(listener));
+}
+
+/** admin-ui asks other workers for their sockets when its client connects. Nothing handles that they do not answer. */
+function catchErrors({ coreLogger }: Application, nsp: IoNamespace): void {
+  for (const listener of nsp.listeners('connection')) {
+    nsp.off('connection', listener);
+    nsp.on('connection', async (socket) => {
+      try {
+        await listener(socket);
+      } catch (err) {
+        coreLogger.warn(
+          `[egg-socket.io] the admin UI shows no sockets that were connected before it: ${(err as Error).message}`,
+        );
+      }
+    });
+  }
 }
 
 /** A command for a namespace that does not exist would create it, and what a listener throws would end the worker. */

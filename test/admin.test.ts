@@ -7,6 +7,7 @@ import { resolveConfig } from '../lib/config/config';
 import { type ClientOptions, connected, logs, mm, type Running, refused, track } from './support/app';
 import { startCluster } from './support/cluster';
 import { bootError, startInline } from './support/inline';
+import { flows, startRedis, startWorker } from './support/redis';
 import { next, until } from './support/wait';
 
 const HASH = '$2a$04$aH75L62Ll9wX1b2E3afpteYhLe6j7Jrpy6bpU0GyJl.j2tCTj5Myy';
@@ -268,6 +269,40 @@ describe('the admin UI', () => {
 });
 
 describe('the admin UI with several workers', () => {
+  it('should show the sockets of other hosts, and know its session there, with Redis', async () => {
+    const redis = await startRedis();
+    try {
+      const io = { admin: { auth: AUTH } };
+      const [one, other] = [await startWorker(redis.config, { io }), await startWorker(redis.config, { io })];
+      await flows(one, other);
+      const far = await other.connect();
+      const admin = track(`${one.url}/admin`, LOGIN);
+      const sessionId = next<[string]>(admin, 'session');
+      const all = next<[SeenSocket[]]>(admin, 'all_sockets');
+      assert((await all)[0].some(({ id }) => id === far.id));
+      const auth = { sessionId: (await sessionId)[0] };
+      // The session arrives after the client was admitted.
+      await until('the other worker knows the session', async () => {
+        const again = track(`${other.url}/admin`, { auth });
+        return await connected(again).then(
+          () => true,
+          () => false,
+        );
+      });
+
+      // The other workers cannot be asked.
+      const { warn } = logs(one.app);
+      await redis.kill();
+      await until('Redis is down', () => !one.app.io.health().adapter.up);
+      await connected(track(`${one.url}/admin`, LOGIN));
+      await until('that is logged', () =>
+        warn.some((line) => /admin UI shows no sockets that .*not connected/.test(line)),
+      );
+    } finally {
+      await redis.stop();
+    }
+  });
+
   it('should show the sockets of all workers, and know its session on all of them', async () => {
     const config = { io: { admin: { auth: AUTH, mode: 'development' } } };
     const cluster = await startCluster('cluster', { workers: 2 }, { EGG_APP_CONFIG: JSON.stringify(config) });
