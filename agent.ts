@@ -1,7 +1,7 @@
 // The boot hooks of the agent. It starts before the workers: a mistake in config.io is reported once, and not by each worker.
 import type { Agent } from 'egg';
 import { loadAdminUi } from './lib/config/admin';
-import { configOf } from './lib/config/config';
+import { configOf, namingFile } from './lib/config/config';
 import { hidePassword } from './lib/config/redis';
 import { loadWsEngine } from './lib/config/server-options';
 import { adapterOf } from './lib/config/topology';
@@ -15,11 +15,13 @@ export default class IoAgentBoot {
   }
 
   configDidLoad(): void {
-    adapterOf(this.agent);
-    const { admin, init } = configOf(this.agent);
+    namingFile(this.agent, () => adapterOf(this.agent));
     // Both throw if a package cannot be loaded.
-    loadWsEngine(init, this.agent.baseDir);
-    if (admin) loadAdminUi(this.agent, admin);
+    namingFile(this.agent, () => {
+      const { admin, init } = configOf(this.agent);
+      loadWsEngine(init, this.agent.baseDir);
+      if (admin) loadAdminUi(this.agent, admin);
+    });
   }
 
   async didLoad(): Promise<void> {

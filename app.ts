@@ -4,7 +4,7 @@ import { type InstalledAdapter, loadRedis, useAdapter } from './lib/adapters/sel
 import { listenToAgent } from './lib/agent/relay';
 import { bindNamespaces, summary } from './lib/boot';
 import { clientLogOf } from './lib/client-log';
-import { configOf } from './lib/config/config';
+import { configOf, namingFile } from './lib/config/config';
 import { hidePassword } from './lib/config/redis';
 import { adapterOf, drainWarnings, hostWarnings } from './lib/config/topology';
 import { drain, drainConnection, drainOnDisconnect } from './lib/drain';
@@ -12,12 +12,15 @@ import { attach, detach } from './lib/engine';
 import { assertSupported } from './lib/internals/assert-supported';
 import { registerBeforeClose } from './lib/internals/egg';
 import { loadIo } from './lib/loader';
+import { originWarnings } from './lib/origins';
 import { Workers } from './lib/workers/workers';
 
 export default class IoBoot {
   #drained: Promise<unknown> | undefined;
   #workers: Workers | undefined;
   #adapter: InstalledAdapter | undefined;
+  /** Loads app/io, unless it is loaded. */
+  #load: (() => unknown) | undefined;
 
   constructor(private readonly app: Application) {}
 
@@ -30,12 +33,12 @@ export default class IoBoot {
     const warn = (warning: string) => app.coreLogger.warn(warning);
     assertSupported(app, warn);
     const { warnings } = configOf(app);
-    adapterOf(app);
-    for (const warning of [...warnings, ...drainWarnings(app), ...hostWarnings(app)])
+    namingFile(app, () => adapterOf(app));
+    for (const warning of [...warnings, ...originWarnings(app), ...drainWarnings(app), ...hostWarnings(app)])
       warn(`[egg-socket.io] ${warning}`);
     const workers = new Workers(app, (sid) => drainConnection(app, sid));
     this.#workers = workers;
-    loadIo(app);
+    this.#load = loadIo(app);
     app.on('server', (server) => {
       const engine = attach(app, server, workers.generateSessionId);
       if (engine) workers.attach(engine);
@@ -48,10 +51,11 @@ export default class IoBoot {
 
   // Not in didLoad: an application of ES modules on Egg 4 is still loading its middleware and its router then.
   async willReady(): Promise<void> {
+    await this.#load?.();
     // Not earlier: the application may install an adapter of its own.
     this.#adapter = useAdapter(this.app, this.#workers as Workers);
-    bindNamespaces(this.app);
-    this.#useAdmin();
+    namingFile(this.app, () => bindNamespaces(this.app));
+    namingFile(this.app, () => this.#useAdmin());
     listenToAgent(this.app);
     await this.#adapter.ready;
     await this.#workers?.open();

@@ -7,6 +7,12 @@ const config: { io: IoConfig } = {
     init: {},
 
     /**
+     * Which origins may connect, besides those of init.cors.origin: 'same-host' adds none to that of the request's host. An origin, a
+     * RegExp, an array of them, '*', or a function (origin, request) => boolean. false: all origins.
+     */
+    allowedOrigins: 'same-host',
+
+    /**
      * The namespaces and their chains: names of files of app/io/middleware, in the order in which they run. A namespace that has
      * routes (`app.io.of(name).route()`) needs no entry. '/room/:id' configures all namespaces that match it; their contexts have
      * `ctx.params.id`.
@@ -43,11 +49,20 @@ const config: { io: IoConfig } = {
     /** Returns the user id of a client, `(ctx) => id`, or `true` for `ctx.userId`. Enables `app.io.user(id)`. Default: off. */
     user: undefined,
 
+    /**
+     * Returns when the authentication of a client ends, `(ctx) => Date` or ms since 1970, or `{ at, grace }` with that function and a grace
+     * period in ms (default: 30000). The client is then disconnected unless `ctx.reauthenticate()` renews it. Default: off.
+     */
+    expires: undefined,
+
     /** Whether Socket.IO 2's server API (nsp.connected, adapter.clients() and others) is given back. Default: false. */
     compat: undefined,
 
     /** Lets the admin UI of Socket.IO connect: `{ auth: { username, password } }`, with the bcrypt hash of the password. Default: off. */
     admin: undefined,
+
+    /** Whether errors of listeners that are added by hand are logged. false: they end the worker. Default: true. */
+    containListeners: undefined,
 
     /**
      * How a closing worker drains its connections: `{ timeout, spread }` in ms. Default: it waits for running handlers for at most

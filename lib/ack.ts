@@ -1,7 +1,9 @@
 // The acknowledgement of a packet if config.io.ack or config.io.ackTimeout asks for more than Socket.IO's own: it is sent once, with
 // what the controller returns, with an error, or with a timeout.
-import { debuglog, inspect } from 'node:util';
+import type { IncomingMessage } from 'node:http';
+import { debuglog } from 'node:util';
 import type { Socket } from 'socket.io';
+import { type ClientLog, shown } from './client-log';
 import { AckTimeoutError, NoRouteError, toError } from './errors';
 
 const debug = debuglog('egg-socket.io:ack');
@@ -16,8 +18,17 @@ export interface AckConfig {
 
 /** The settings that all acknowledgements of a namespace share. */
 export interface AckOptions extends AckConfig {
-  readonly log: { warn(message: string): void };
+  /** The name of the namespace, or its pattern. */
+  readonly namespace: string;
+  readonly clientLog: ClientLog;
+  /** Returns the address of the client that has sent a request. */
+  readonly addressOf: (req: IncomingMessage, peer?: string) => string;
 }
+
+/** Under which the acknowledgement function in a packet has its `Ack`. */
+const ACK = Symbol('egg-socket.io:ack');
+
+type Acknowledge = Send & { [ACK]?: Ack };
 
 type Send = (...args: unknown[]) => void;
 
@@ -51,8 +62,15 @@ export class Ack {
     const send = packet[last];
     if (last === 0 || typeof send !== 'function') return undefined;
     const ack = new Ack(options, socket, packet[0], send as Send, fail);
-    packet[last] = (...args: unknown[]) => ack.send(args, 'its acknowledgement was called');
+    const call: Acknowledge = (...args: unknown[]) => ack.send(args, 'its acknowledgement was called');
+    call[ACK] = ack;
+    packet[last] = call;
     return ack;
+  }
+
+  /** Returns the acknowledgement of a packet that `of` was called with. */
+  static in(packet: unknown[]): Ack | undefined {
+    return (packet.at(-1) as Acknowledge | undefined | null)?.[ACK];
   }
 
   private constructor(
@@ -80,9 +98,7 @@ export class Ack {
   /** The event and its namespace, for messages. A client may send any name; with some parsers, any value. */
   get #name(): string {
     const { event } = this;
-    const name =
-      typeof event === 'string' ? inspect(event.slice(0, 100)) : `an event that is no string (${typeof event})`;
-    return `${name} in ${this.socket.nsp.name}`;
+    return `${typeof event === 'string' ? shown(event) : `an event that is ${shown(event)}`} in ${this.socket.nsp.name}`;
   }
 
   /** Must be called when the packet has passed all middleware and its event has a route. */
@@ -116,6 +132,15 @@ export class Ack {
   }
 
   /**
+   * Must be called with what a listener of the event has thrown. Returns whether that is answered here, since nothing else would be.
+   */
+  listenerFailed(thrown: unknown): boolean {
+    if (this.#hasRoute || !this.isOpen) return false;
+    this.fail(thrown);
+    return true;
+  }
+
+  /**
    * Must be called when the chain has ended. Sends what the controller has returned, if nothing else was sent.
    *
    * @param result - what the chain has returned. If that is not what the controller has returned, it is sent in its place
@@ -132,6 +157,8 @@ export class Ack {
     if (this.#hasNoListener) throw new NoRouteError(`no route for ${this.#name}`);
     if (this.#result === undefined) return;
     const { value, by } = this.#result;
+    const mistake = mistakeOf(value);
+    if (mistake !== undefined) throw new TypeError(`the ${by} of ${this.#name} returned ${mistake}`);
     try {
       this.send(value === undefined ? [] : [value], `its ${by} returned`);
     } catch (err) {
@@ -156,8 +183,12 @@ export class Ack {
    */
   send(args: unknown[], by: string): void {
     if (this.#answeredBy !== undefined) {
-      this.options.log.warn(
-        `[egg-socket.io] a second answer to ${this.#name} is dropped: ${by}, but the first answer was sent when ${this.#answeredBy}. An acknowledgement is sent once`,
+      const { clientLog, namespace, addressOf } = this.options;
+      const reason = `${by}, but the first answer was sent when ${this.#answeredBy}`;
+      const address = addressOf(this.socket.request, this.socket.handshake.address);
+      clientLog.warn(
+        `second answer ${namespace} ${reason}`,
+        `a second answer to ${this.#name} is dropped: ${reason}. An acknowledgement is sent once (client ${address})`,
       );
       return;
     }
@@ -165,4 +196,32 @@ export class Ack {
     this.#answeredBy = by;
     clearTimeout(this.#timer);
   }
+}
+
+/** What `mistakeOf` looks for in a value. */
+interface Unanswerable {
+  toJSON?: unknown;
+  subscribe?: unknown;
+  pipe?: unknown;
+  next?: unknown;
+  [Symbol.iterator]?: unknown;
+  [Symbol.asyncIterator]?: unknown;
+}
+
+/** Returns what is wrong with a value that would be sent as `{}`, and what to return in its place. Undefined for any other value. */
+function mistakeOf(value: unknown): string | undefined {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+  const object = value as Unanswerable;
+  if (typeof object.toJSON === 'function') return undefined;
+  if (typeof object.subscribe === 'function')
+    return 'an observable, which cannot be sent: return a promise of its value, such as firstValueFrom(observable) of rxjs';
+  if (typeof object.pipe === 'function')
+    return 'a stream, which cannot be sent: return a promise of its content, such as buffer(stream) of node:stream/consumers';
+  if (typeof object[Symbol.asyncIterator] === 'function')
+    return 'an async iterable, which cannot be sent: return an array of its values, or emit an event for each of them';
+  if (typeof object.next === 'function' && typeof object[Symbol.iterator] === 'function')
+    return 'an iterator, which cannot be sent: return an array of its values, such as [...values]';
+  if (value instanceof Map) return 'a Map, which JSON makes {} of: return Object.fromEntries(map) or [...map]';
+  if (value instanceof Set) return 'a Set, which JSON makes {} of: return [...set]';
+  return undefined;
 }

@@ -1,13 +1,17 @@
 // Composes the chains and binds the namespaces, once Egg has loaded the application. Describes in one log line what was chosen.
 import type { Application } from 'egg';
+import type { AckOptions } from './ack';
 import { composeAround, composeChain, lookUp } from './compose';
 import { configOf, type NamespaceConfig, type ResolvedConfig, resolveConfig } from './config/config';
 import { adapterOf, hostOf, needsForwarding } from './config/topology';
 import { named } from './connection-handler';
 import { ContextFactory } from './context';
+import { logFailure, reportingOf } from './error-response';
 import { ConfigError } from './errors';
+import { Expiry } from './expiry';
 import { inFlightOf } from './in-flight';
 import { NamespaceBinder } from './namespaces/bind';
+import { reauthenticationMembers } from './reauthenticate';
 import { type Router, routerOf } from './router';
 import { NO_SESSION, sessionMembers, sessionOf } from './session';
 import { SlowConnections } from './slow-connections';
@@ -27,16 +31,20 @@ export function bindNamespaces(app: Application): void {
   assertUnchanged(app, config);
   const compose = chainComposer(app, config);
   const common = commonRuntime(app, config);
-  const binder = new NamespaceBinder(app.io.compat?.socketMembers);
+  const binder = new NamespaceBinder({ ...app.io.containment?.socketMembers, ...app.io.compat?.socketMembers });
   // All chains are composed before the first namespace is bound: a mistake in one leaves none half bound.
   const chains = new Map(Array.from(config.namespace.keys(), (name) => [name, compose(name)] as const));
   const bind = (nsp: IoNamespace, name: string) => {
     const router = routerOf(nsp) as Router;
     const counts = statsOf(app.io).countsOf(router.name);
-    binder.bind(nsp, { ...common, ...(chains.get(name) ?? compose(name)), router, counts });
+    const acks = common.acks && { ...common.acks, namespace: router.name };
+    binder.bind(nsp, { ...common, ...(chains.get(name) ?? compose(name)), acks, router, counts });
   };
   const { connectionMiddleware, packetMiddleware } = config.everywhere;
-  const all = connectionMiddleware.length + packetMiddleware.length > 0 || config.user !== undefined;
+  const all =
+    connectionMiddleware.length + packetMiddleware.length > 0 ||
+    config.user !== undefined ||
+    config.expires !== undefined;
   app.io.startBinding({ bind, all }, config.namespace.keys());
   warnOfUnguarded(app, config);
 }
@@ -72,10 +80,12 @@ function chainComposer(app: Application, { everywhere, namespace }: ResolvedConf
   });
 }
 
-type Common = Omit<NamespaceRuntime, keyof ComposedChains | 'router' | 'counts'>;
+interface Common extends Omit<NamespaceRuntime, keyof ComposedChains | 'router' | 'counts' | 'acks'> {
+  readonly acks: Omit<AckOptions, 'namespace'> | undefined;
+}
 
 /** What all namespaces of an application share. */
-function commonRuntime(app: Application, { ack, onerror, slowConnection, user }: ResolvedConfig): Common {
+function commonRuntime(app: Application, { ack, expires, onerror, slowConnection, user }: ResolvedConfig): Common {
   const session = sessionOf(app);
   if (session === undefined) {
     app.coreLogger.warn(
@@ -85,14 +95,16 @@ function commonRuntime(app: Application, { ack, onerror, slowConnection, user }:
   const users = user && new Users(app, user);
   users?.check();
   const { auto, timeout } = ack;
+  const reporting = reportingOf(app, onerror);
   return {
-    log: app.coreLogger,
-    onerror,
-    acks: auto || timeout !== undefined ? { auto, timeout, log: app.coreLogger } : undefined,
-    contexts: new ContextFactory(app, sessionMembers(app)),
+    ...reporting,
+    acks: auto || timeout !== undefined ? { auto, timeout, ...reporting } : undefined,
+    contexts: new ContextFactory(app, { ...sessionMembers(app), ...reauthenticationMembers(app.context) }),
+    expiry: expires && new Expiry(expires, (source, thrown) => logFailure(reporting, source, thrown)),
     inFlight: inFlightOf(app.io),
     session: session ?? NO_SESSION,
-    slowConnections: slowConnection === undefined ? undefined : new SlowConnections(slowConnection, app.coreLogger),
+    slowConnections:
+      slowConnection === undefined ? undefined : new SlowConnections(slowConnection, reporting.clientLog),
     users,
   };
 }

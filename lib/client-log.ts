@@ -1,25 +1,42 @@
 // Log lines that clients cause. A client may cause thousands of them a second: a cause is logged once, and its repeats are counted and
-// summed up in one line a minute.
+// summed up in one line a minute. Errors of the application that clients cause are logged with their stacks, up to a number in a minute.
+import { inspect } from 'node:util';
 import type { Application } from 'egg';
+import { plainMessage } from './errors';
 
 /** How many ms the repeats of a cause are counted before they are summed up. */
 const PERIOD = 60_000;
 /** How many causes have lines of their own. The others share one. */
 const MAX_CAUSES = 1_000;
 const OTHER_CAUSES = 'other causes';
+/** How many errors of one place are logged with their stacks before the period ends. */
+const MAX_STACKS = 20;
 /** How many characters of a message are logged. */
 const MAX_MESSAGE = 1_000;
+/** How many characters of a name that a client has chosen are logged. */
+export const MAX_NAME = 100;
+/** How many characters of the message of an error are logged in a line without a stack. The line ends with the address of the client. */
+export const MAX_TEXT = 500;
+/** The property of a logged error that says where it comes from. Egg's logger prints it below the stack. */
+const WHERE = 'egg-socket.io';
 /** A line break would begin a line of the log that the client has written. */
 const CONTROL_CHARACTERS = /[\p{Cc}\u2028\u2029]+/gu;
 
-type Level = 'info' | 'warn';
+type Level = 'info' | 'warn' | 'error';
 
 /** `app.coreLogger`. */
-type Log = Record<Level, (message: string) => void>;
+interface Log {
+  info(message: string): void;
+  warn(message: string): void;
+  error(err: unknown): void;
+}
 
 /** What has been caused since the last line about it. */
 interface Repeats {
+  /** How many were counted and not logged. */
   count: number;
+  /** How many are logged before the others are counted. */
+  left: number;
   level: Level;
   /** The message of the last repeat. */
   message: string;
@@ -55,7 +72,19 @@ export class ClientLog {
     this.#write('info', cause, message);
   }
 
-  /** Sums up what was counted. Must be called when the application closes. */
+  /**
+   * Logs an error of the application with its stack. Of errors with the same stack and cause, the first 20 of a minute are logged. The
+   * others are counted.
+   *
+   * @param where - where the error comes from. It is printed below the stack
+   */
+  error(cause: string, err: Error, where: string): void {
+    if (this.#isDue('error', cause + framesOf(err), `${textOf(err)} (${where})`, MAX_STACKS)) {
+      logWith(this.log, err, oneLine(where));
+    }
+  }
+
+  /** Sums up what was counted, and forgets all causes. Must be called when the application closes. */
   close(): void {
     this.#sumUp();
     this.#repeats.clear();
@@ -63,33 +92,80 @@ export class ClientLog {
     this.#timer = undefined;
   }
 
-  #write(level: Level, cause: string, message: string): void {
-    const key = this.#repeats.has(cause) || this.#repeats.size < MAX_CAUSES ? cause : OTHER_CAUSES;
-    const repeats = this.#repeats.get(key);
-    if (repeats !== undefined) {
-      repeats.count++;
-      repeats.level = level;
-      repeats.message = message;
-      return;
-    }
-    this.#repeats.set(key, { count: 0, level, message });
-    this.#timer ??= setInterval(() => this.#sumUp(), this.period).unref();
-    this.log[level](`[egg-socket.io] ${oneLine(message)}`);
+  #write(level: 'info' | 'warn', cause: string, message: string): void {
+    if (this.#isDue(level, cause, message, 1)) this.log[level](`[egg-socket.io] ${oneLine(message)}`);
   }
 
-  /** Logs how often each cause was repeated, and forgets those that were not. */
+  /** Whether a message is logged now. Otherwise it is counted. */
+  #isDue(level: Level, cause: string, message: string, limit: number): boolean {
+    const key = this.#repeats.has(cause) || this.#repeats.size < MAX_CAUSES ? cause : OTHER_CAUSES;
+    const repeats = this.#repeats.get(key);
+    if (repeats === undefined) {
+      this.#repeats.set(key, { count: 0, left: limit - 1, level, message });
+      this.#timer ??= setInterval(() => this.#sumUp(), this.period).unref();
+      return true;
+    }
+    if (repeats.left > 0) {
+      repeats.left--;
+      return true;
+    }
+    repeats.count++;
+    repeats.level = level;
+    repeats.message = message;
+    return false;
+  }
+
+  /** Logs how often each cause was repeated, and forgets those that were not. Stacks are logged again in the next minute. */
   #sumUp(): void {
     for (const [cause, { count, level, message }] of this.#repeats) {
-      if (count === 0) {
-        this.#repeats.delete(cause);
-        continue;
-      }
-      this.#repeats.set(cause, { count: 0, level, message });
+      if (count === 0 || level === 'error') this.#repeats.delete(cause);
+      else this.#repeats.set(cause, { count: 0, left: 0, level, message });
+      if (count === 0) continue;
       this.log[level](`[egg-socket.io] ${count} more in the last ${this.period / 1_000} s of: ${oneLine(message)}`);
     }
     if (this.#repeats.size > 0) return;
     clearInterval(this.#timer);
     this.#timer = undefined;
+  }
+}
+
+/** Returns a name that a client has chosen, such as that of an event, as a short text in quotes. With some parsers it may be any value. */
+export function shown(name: unknown): string {
+  return typeof name === 'string' ? inspect(name.slice(0, MAX_NAME)) : `no string (${typeof name})`;
+}
+
+/** Logs an error that has the property `where` during the call: `config.io.onerror` passes errors on to clients without it. */
+function logWith(log: Log, err: Error, where: string): void {
+  if (!Object.isExtensible(err)) {
+    log.error(Object.assign(new Error(textOf(err), { cause: err }), { [WHERE]: where }));
+    return;
+  }
+  Object.assign(err, { [WHERE]: where });
+  try {
+    log.error(err);
+  } finally {
+    delete (err as { [WHERE]?: string })[WHERE];
+  }
+}
+
+/** Returns the part of a stack below the message, which a client may have chosen. */
+function framesOf(err: Error): string {
+  try {
+    const message = plainMessage(err);
+    const stack = err.stack as string;
+    const start = stack.indexOf(message);
+    return start < 0 ? stack : stack.slice(start + message.length);
+  } catch {
+    // The stack cannot be read.
+    return '';
+  }
+}
+
+function textOf(err: Error): string {
+  try {
+    return String(err).slice(0, MAX_TEXT);
+  } catch {
+    return "an error that can't be read";
   }
 }
 

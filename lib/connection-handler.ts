@@ -24,11 +24,12 @@ export function handleConnection(state: SocketState, decide: Decide): void {
   } catch (thrown) {
     // The application's own createContext has failed. Socket.IO does not catch what a namespace middleware throws.
     runtime.counts.of(socket).refused++;
-    decide(connectError(runtime, thrown));
+    decide(connectError(runtime, socket, thrown));
     return;
   }
   const admission = new Admission(state, ctx, decide);
-  if (runtime.connectionChain !== undefined || runtime.users !== undefined) state.admission = admission;
+  const { connectionChain, expiry, users } = runtime;
+  if (connectionChain !== undefined || expiry !== undefined || users !== undefined) state.admission = admission;
   void runtime.contexts.run(ctx, () => admission.run());
 }
 
@@ -97,13 +98,17 @@ class Admission implements PendingAdmission {
     }
   }
 
-  /** Runs the connection chain up to its innermost `next()`, then finds the user of the client. */
+  /** Runs the connection chain up to its innermost `next()`, then finds the expiry and the user of the client. */
   async #identify(): Promise<void> {
     const { runtime, socket } = this.state;
     if (runtime.connectionChain !== undefined) await this.#runChain(runtime.connectionChain);
+    if (runtime.expiry !== undefined) {
+      this.step = 'config.io.expires';
+      runtime.expiry.set(this.state, await runtime.expiry.find(this.ctx, socket));
+    }
     if (runtime.users !== undefined) {
       this.step = 'config.io.user';
-      await runtime.users.join(this.ctx, socket, runtime.log);
+      await runtime.users.join(this.ctx, socket, (thrown) => logFailure(runtime, { socket }, thrown));
     }
     this.step = SESSION;
   }
@@ -152,7 +157,7 @@ class Admission implements PendingAdmission {
       this.#proceed?.();
     } else if (!this.#isRefused) {
       runtime.counts.of(socket).errors++;
-      logFailure(runtime.log, thrown);
+      logFailure(runtime, { socket }, thrown);
     }
   }
 
@@ -173,10 +178,10 @@ class Admission implements PendingAdmission {
   #refuse(thrown: unknown): void {
     const { runtime, socket } = this.state;
     debug('refuse %s in %s: %s', socket.id, socket.nsp.name, thrown);
-    if (this.#failure && this.#failure.thrown !== thrown) logFailure(runtime.log, this.#failure.thrown);
+    if (this.#failure && this.#failure.thrown !== thrown) logFailure(runtime, { socket }, this.#failure.thrown);
     this.#isRefused = true;
     runtime.counts.of(socket).refused++;
-    this.#settle(connectError(runtime, thrown, this.ctx));
+    this.#settle(connectError(runtime, socket, thrown, this.ctx));
     // After the client has received the error.
     if (this.disconnect?.close) process.nextTick(disconnectClient, socket);
     // A middleware that does not await next() does not handle its rejection.
@@ -196,8 +201,9 @@ class Admission implements PendingAdmission {
 /** Returns a middleware that names itself as the step of the admission. */
 export function named(name: string, middleware: Middleware): Middleware {
   return (ctx, next) => {
-    const admission = stateOf(ctx.socket)?.admission;
-    if (admission !== undefined) admission.step = `the middleware ${name}`;
+    const state = stateOf(ctx.socket);
+    const running = state?.admission ?? state?.reauthentications;
+    if (running !== undefined) running.step = `the middleware ${name}`;
     return middleware(ctx, next);
   };
 }
@@ -259,6 +265,7 @@ export function releaseSocket(socket: Socket): void {
   const state = stateOf(socket);
   if (state === undefined) return;
   debug('release %s of %s', socket.id, socket.nsp.name);
+  state.runtime.expiry?.delete(state);
   state.admission?.stopWatching?.();
   if (!socket.connected) endAdmission(state);
   state.leave?.();

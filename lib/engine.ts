@@ -4,17 +4,21 @@ import type { Duplex } from 'node:stream';
 import { debuglog } from 'node:util';
 import type { Application } from 'egg';
 import { configOf } from './config/config';
-import { type ConnectionError, type Engine, engineOf, queryOf, replaceGenerateId } from './internals/engineio';
+import {
+  type Engine,
+  engineOf,
+  queryOf,
+  RefusalCode,
+  replaceGenerateId,
+  replaceHandlers,
+  sessionIdOf,
+} from './internals/engineio';
 import { namespacesOf } from './internals/namespaces';
+import { FOREIGN_ORIGIN, originCheckOf } from './origins';
+import { logRefusals } from './refused-requests';
 import { statsOf } from './stats';
 
 const debug = debuglog('egg-socket.io:engine');
-
-/** What is logged for a refused request, by Engine.IO's code. */
-const ADVICE: Record<number, string> = {
-  1: 'The connection or its worker has closed, and the client reconnects. If its worker is on another host, the load balancer must send all requests of a client to one host: see docs/cluster.md',
-  5: 'It is a client of Socket.IO 2 or older: set config.io.init.allowEIO3 = true to accept it',
-};
 
 const ENGINES = Symbol('egg-socket.io:engines');
 
@@ -37,7 +41,8 @@ export function attach(app: Application, server: HttpServer, generateSessionId?:
   attached.set(server, engine);
   debug('attached to an HTTP server, path %s', io.path());
   useSessionIds(app, engine, generateSessionId);
-  engine.on('connection_error', (err) => logRefused(app, err));
+  checkOrigins(app, engine);
+  logRefusals(app, engine);
   statsOf(io).watch(engine);
   return engine;
 }
@@ -68,13 +73,56 @@ function useSessionIds(app: Application, engine: Engine, generateSessionId: (() 
   if (generateId) replaceGenerateId(engine, (own) => (req) => (queryOf(req).EIO === '4' ? own(req) : generateId(req)));
 }
 
-function logRefused(app: Application, { req, code, message, context }: ConnectionError): void {
-  const address = req?.socket?.remoteAddress ?? 'another worker';
-  const reason = context?.error instanceof Error ? ` ${context.error.message}` : '';
-  const request = `${req?.method} ${req?.url?.split('?')[0]} from ${address}`;
-  const advice = ADVICE[code] ? `. ${ADVICE[code]}` : '';
-  debug('refused with code %d: %s (%s)', code, message, request);
-  app.coreLogger.warn(`[egg-socket.io] refused: ${message}${reason} (${request})${advice}`);
+/**
+ * Refuses handshakes and upgrades of origins that may not connect, before Engine.IO reads them. Other requests have a session id, which is
+ * secret, or are refused by Engine.IO, or are preflights, which `init.cors` answers.
+ */
+function checkOrigins(app: Application, engine: Engine): void {
+  const check = originCheckOf(app);
+  if (check === undefined) return;
+  const report = (req: IncomingMessage, message: string) => {
+    debug('refused: %s', message);
+    const context = { name: FOREIGN_ORIGIN, message };
+    engine.emit('connection_error', { req, code: RefusalCode.FORBIDDEN, message: 'Forbidden', context });
+  };
+  replaceHandlers(engine, (own) => ({
+    handleRequest: (req, res) => {
+      if (req.method !== 'GET' || sessionIdOf(req)) {
+        own.handleRequest(req, res);
+        return;
+      }
+      decide(check.refusal(req), (reason) => {
+        if (reason === undefined) {
+          own.handleRequest(req, res);
+          return;
+        }
+        report(req, reason);
+        const { headers, body } = responseOf({ code: RefusalCode.FORBIDDEN, message: reason });
+        res.writeHead(403, headers).end(body);
+      });
+    },
+    handleUpgrade: (req, socket, head) => {
+      // An error while the application checks the origin is followed by `close`.
+      socket.on('error', ignore);
+      decide(check.refusal(req), (reason) => {
+        socket.off('error', ignore);
+        if (reason === undefined) {
+          own.handleUpgrade(req, socket, head);
+          return;
+        }
+        report(req, reason);
+        endUpgrade(socket, '403 Forbidden', { code: RefusalCode.FORBIDDEN, message: reason });
+      });
+    },
+  }));
+}
+
+function ignore(): void {}
+
+/** Calls `callback` with a value, at once unless it is a promise. */
+function decide<T>(value: T | Promise<T>, callback: (value: T) => void): void {
+  if (value instanceof Promise) void value.then(callback);
+  else callback(value);
 }
 
 const CLOSING = 'the server is closing';
@@ -90,21 +138,25 @@ export function refuse({ socket }: IncomingMessage, res: ServerResponse, message
     refuseUpgrade(socket, message);
     return;
   }
-  const { headers, body } = refusalOf(message);
+  const { headers, body } = responseOf({ message });
   res.writeHead(503, headers).end(body);
 }
 
 /** The same for an upgrade. */
 export function refuseUpgrade(socket: Duplex, message = CLOSING): void {
   debug('refuse an upgrade: %s', message);
-  const { headers, body } = refusalOf(message);
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-  socket.on('error', () => {});
-  socket.end(`HTTP/1.1 503 Service Unavailable\r\n${lines.join('')}\r\n${body}`, () => socket.destroy());
+  endUpgrade(socket, '503 Service Unavailable', { message });
 }
 
-function refusalOf(message: string) {
-  const body = JSON.stringify({ message });
-  const headers = { connection: 'close', 'content-type': 'application/json', 'content-length': body.length };
-  return { headers, body };
+function endUpgrade(socket: Duplex, status: string, content: object): void {
+  const { headers, body } = responseOf(content);
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.on('error', ignore);
+  socket.end(`HTTP/1.1 ${status}\r\n${lines.join('')}\r\n${body}`, () => socket.destroy());
+}
+
+function responseOf(content: object) {
+  const body = JSON.stringify(content);
+  const length = Buffer.byteLength(body);
+  return { headers: { connection: 'close', 'content-type': 'application/json', 'content-length': length }, body };
 }

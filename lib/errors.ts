@@ -16,10 +16,25 @@ export class ConfigError extends Error {
    * @param allowed - the values that are allowed
    * @param problem - the first sentence of the message
    */
-  constructor(key: string, value: unknown, allowed: string, problem = `${key} is invalid`) {
+  constructor(
+    readonly key: string,
+    value: unknown,
+    allowed: string,
+    problem = `${key} is invalid`,
+  ) {
     super(
       `[egg-socket.io] ${problem} (${key} is ${inspect(value, { depth: 1, breakLength: Infinity })}; allowed: ${allowed})`,
     );
+    // Egg logs the members of an error.
+    Object.defineProperty(this, 'key', { enumerable: false });
+  }
+
+  /** Adds the files that set the key to the message. */
+  setIn(files: readonly string[]): void {
+    const { message, stack = '' } = this;
+    if (files.length === 0 || message.includes('; set in ')) return;
+    this.message = `${message.slice(0, -1)}; set in ${files.join(' and ')})`;
+    this.stack = stack.replace(message, () => this.message);
   }
 }
 
@@ -36,6 +51,24 @@ export class NoRouteError extends Error {
   override name = 'NoRouteError';
   readonly code = 'NO_ROUTE';
   /** Clients may read the message, as that of an error of `ctx.throw` with a status below 500. */
+  readonly expose = true;
+}
+
+/** The authentication of a client has ended: it was refused, or `ctx.reauthenticate()` has failed. See `config.io.expires`. */
+export class ExpiredError extends Error {
+  override name = 'ExpiredError';
+  readonly code = 'EXPIRED';
+  /** `connect_error` has only `message` and `data`. */
+  readonly data = { code: 'EXPIRED' };
+  /** Clients may read the message, as that of an error of `ctx.throw` with a status below 500. */
+  readonly expose = true;
+}
+
+/** The client has disconnected before `ctx.reauthenticate()` has ended. */
+export class DisconnectedError extends Error {
+  override name = 'DisconnectedError';
+  readonly code = 'DISCONNECTED';
+  /** It is no failure of the application, as an error of `ctx.throw` with a status below 500. */
   readonly expose = true;
 }
 
@@ -65,6 +98,19 @@ export function withoutPrefix(err: Error): Error {
     // A message that cannot be read, or is not a string, has no prefix.
   }
   return err;
+}
+
+/** Returns what a controller has thrown: the cause, if the error is the copy of a frozen one, or the thrown object, if that was no error. */
+export function originalOf(err: Error): object {
+  const { cause, thrown } = err as { cause?: unknown; thrown?: unknown };
+  if (typeof thrown === 'object' && thrown !== null) return thrown;
+  return isError(cause) && CONTROLLER_PREFIX + cause.message === err.message ? cause : err;
+}
+
+/** Returns the message of an error without the prefix that `controllerError` has added. The error stays as it is. */
+export function plainMessage(err: Error): string {
+  const { message } = messageOf(err);
+  return message.startsWith(CONTROLLER_PREFIX) ? message.slice(CONTROLLER_PREFIX.length) : message;
 }
 
 /** Returns a thrown value as an Error with a stack. */

@@ -5,14 +5,17 @@ export type {
   AdapterConstructor,
   AdapterName,
   AdminConfig,
+  AllowedOrigins,
   DrainConfig,
+  ExpiresConfig,
   InitConfig,
   IoConfig,
   NamespaceConfig,
   RedisConfig,
 } from './config/config';
 export type { AckError, OnError, ThrownError } from './error-response';
-export { AckTimeoutError, ConfigError, NoRouteError } from './errors';
+export { AckTimeoutError, ConfigError, DisconnectedError, ExpiredError, NoRouteError } from './errors';
+export type { FindExpiry, FoundExpiry } from './expiry';
 export type { AdapterHealth, IoHealth, LinksHealth } from './health';
 export type { IoRoute, IoRoutes, NamespaceRoutes } from './route-table';
 export type { Routed, RouteTail } from './router';
@@ -26,7 +29,7 @@ export type {
   MockIoContext,
   MockIoContextOptions,
 } from './testkit/types';
-export type { Handler, IoContext, IoSocket, Middleware } from './types/context';
+export type { ExpiryEvents, Handler, IoContext, IoSocket, Middleware, ReauthenticateOptions } from './types/context';
 export type {} from './types/egg';
 export type {
   ControllerPath,

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { types } from 'node:util';
 import type { Application, Context } from 'egg';
 import { isClass } from './compose';
+import { ConfigError } from './errors';
 import { beforeRouter, type EggLoader, loaderOf, loadsAsynchronously } from './internals/egg';
 import { placeholders } from './placeholder';
 import { HANDLER_PATH } from './router';
@@ -12,8 +13,10 @@ import type { Handler } from './types/context';
  * Fills `app.io.middleware` and `app.io.controller` before `app/router` runs: after the boot hooks and the app.js of all plugins and of
  * the application. If one of them reads a controller before, Egg 3 loads them all at once. Egg 4 loads asynchronously: the reader gets a
  * placeholder, which can be named in a route.
+ *
+ * @returns a function that loads the files if they are not loaded yet: a framework may have no app/router. It returns a promise on Egg 4
  */
-export function loadIo(app: Application): void {
+export function loadIo(app: Application): () => unknown {
   const { io } = app;
   const files = new IoFiles(app);
   const isAsync = loadsAsynchronously(app);
@@ -46,7 +49,11 @@ export function loadIo(app: Application): void {
     deprecate(app, `${name}s`, name);
   }
   beforeRouter(app, load);
+  return load;
 }
+
+/** The members of Egg's base class of controllers. A method of the same name hides the member, or is hidden by it. */
+const BASE_MEMBERS: ReadonlySet<string> = new Set(['app', 'config', 'ctx', 'logger', 'service']);
 
 /** What Egg's file loader passes with the exports of a file. */
 interface ControllerFile {
@@ -149,6 +156,10 @@ class IoFiles {
       for (const [key, { value }] of Object.entries(Object.getOwnPropertyDescriptors(at))) {
         if (key === 'constructor' || typeof value !== 'function' || Object.hasOwn(handlers, key)) continue;
         const name = `${Controller.name}.${key}`;
+        if (BASE_MEMBERS.has(key) && prototype instanceof this.app.Controller) {
+          const problem = `${name}() of ${file} has the name of a member of the base class Controller: one would hide the other. Rename the method`;
+          throw new ConfigError('method of a controller', key, 'any other name', problem);
+        }
         if (types.isGeneratorFunction(value)) this.#refuseGenerator(name, file);
         const run = types.isGeneratorFunction(value) ? this.#toAsync(value as Method) : undefined;
         const { supportsParams } = this;

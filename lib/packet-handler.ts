@@ -4,7 +4,10 @@ import { debuglog } from 'node:util';
 import type { Context } from 'egg';
 import type { Socket } from 'socket.io';
 import { Ack } from './ack';
-import { ackError, logFailure, logLastFailure, packetError } from './error-response';
+import { MAX_NAME, MAX_TEXT } from './client-log';
+import { ackError, logFailure, logLastFailure, packetError, reportTooLong } from './error-response';
+import { messageOf } from './errors';
+import { isTooLong } from './internals/engineio';
 import { dispatchToListeners, hasListeners } from './internals/socketio';
 import { isReserved } from './router';
 import { keepCookies } from './session';
@@ -31,7 +34,7 @@ export function handlePacket(socket: Socket, packet: unknown[]): void {
   } catch (thrown) {
     // The application's own createContext has failed.
     runtime.counts.of(socket).errors++;
-    packetError(runtime, socket, thrown);
+    packetError(runtime, { socket, event: packet[0] }, thrown);
     return;
   }
   void contexts.run(ctx, () => runPacket(state, ctx, packet));
@@ -51,10 +54,10 @@ async function runPacket(state: SocketState, ctx: Context, packet: unknown[]): P
   runtime.inFlight.handlers.begin();
   let ack: Ack | undefined;
   try {
-    ack = runtime.acks && Ack.of(runtime.acks, socket, packet, (err) => failLate(state, ctx, ack, err));
+    ack = runtime.acks && Ack.of(runtime.acks, socket, packet, (err) => failLate(state, ctx, packet, ack, err));
     await handle(state, ctx, packet, ack);
   } catch (thrown) {
-    logLastFailure(runtime.log, thrown);
+    logLastFailure(runtime, { socket, event: packet[0] }, thrown);
   } finally {
     inFlight.end();
     runtime.inFlight.handlers.end();
@@ -74,7 +77,7 @@ async function handle(state: SocketState, ctx: Context, packet: unknown[], ack: 
     }
     ack?.settle(result);
   } catch (thrown) {
-    fail(state, ctx, ack, thrown);
+    fail(state, ctx, packet, ack, thrown);
   }
 }
 
@@ -100,22 +103,36 @@ async function dispatch(
 }
 
 /** Reports what a chain or a controller has thrown: to the client, by its acknowledgement or by the event `error`, and to the log. */
-function fail({ runtime, socket }: SocketState, ctx: Context, ack: Ack | undefined, thrown: unknown): void {
+function fail(
+  { runtime, socket }: SocketState,
+  ctx: Context,
+  [event]: unknown[],
+  ack: Ack | undefined,
+  thrown: unknown,
+): void {
   runtime.counts.of(socket).errors++;
-  if (ack?.isOpen) ackError(runtime, ack, thrown, ctx);
+  const source = { socket, event };
+  if (ack?.isOpen) ackError(runtime, source, ack, thrown, ctx);
   // The client has already received the timeout as its answer.
-  else if (ack?.isTooLate && runtime.acks?.auto) logFailure(runtime.log, thrown);
-  else packetError(runtime, socket, thrown, ctx);
+  else if (ack?.isTooLate && runtime.acks?.auto) logFailure(runtime, source, thrown);
+  else packetError(runtime, source, thrown, ctx);
 }
 
 /** Reports a timeout of an acknowledgement, or an error of a controller that its middleware did not await. */
-function failLate({ runtime, socket }: SocketState, ctx: Context, ack: Ack | undefined, err: unknown): void {
+function failLate(
+  { runtime, socket }: SocketState,
+  ctx: Context,
+  [event]: unknown[],
+  ack: Ack | undefined,
+  err: unknown,
+): void {
   if (!socket.connected || ack === undefined) return;
   runtime.counts.of(socket).errors++;
+  const source = { socket, event };
   try {
-    ackError(runtime, ack, err, ctx);
+    ackError(runtime, source, ack, err, ctx);
   } catch (thrown) {
-    logLastFailure(runtime.log, thrown);
+    logLastFailure(runtime, source, thrown);
   }
 }
 
@@ -147,7 +164,29 @@ export function handleConnectionError(socket: Socket, err: unknown): void {
   const state = stateOf(socket) as SocketState;
   if (handleSystemEvent(state, 'error', err)) return;
   state.runtime.counts.of(socket).errors++;
-  logFailure(state.runtime.log, err);
+  // Socket.IO closes the connection right after an error of its decoder, and not after one of a function of `socket.use()`.
+  if (socket.conn.readyState === 'open') process.nextTick(reportConnectionError, state, err);
+  else logFailure(state.runtime, { socket }, err);
+}
+
+function reportConnectionError({ runtime, socket }: SocketState, err: unknown): void {
+  if (socket.conn.readyState === 'open') {
+    logFailure(runtime, { socket }, err);
+    return;
+  }
+  const address = runtime.addressOf(socket.request, socket.handshake.address);
+  const reason = messageOf(err).message.slice(0, MAX_TEXT);
+  runtime.clientLog.warn(
+    `broken packet ${runtime.router.name}`,
+    `closed a connection, since a packet cannot be decoded: ${reason} (namespace ${socket.nsp.name.slice(0, MAX_NAME)}, client ${address})`,
+  );
+}
+
+/** Logs that a connection was closed because of a message over WebSocket that is too long. */
+export function handleConnectionClosed(socket: Socket, description: unknown): void {
+  if (!isTooLong(description)) return;
+  const { clientLog, addressOf } = (stateOf(socket) as SocketState).runtime;
+  reportTooLong(clientLog, socket.nsp.server, addressOf(socket.request, socket.handshake.address));
 }
 
 /** Runs the route of a system event. Returns whether there is one. */
@@ -166,7 +205,7 @@ function handleSystemEvent(state: SocketState | undefined, event: string, ...arg
   run()
     .catch((thrown) => {
       runtime.counts.of(socket).errors++;
-      logFailure(runtime.log, thrown);
+      logFailure(runtime, { socket, event }, thrown);
     })
     .finally(() => inFlight.handlers.end());
   return true;

@@ -5,9 +5,13 @@ import type { Compat } from './compat/compat';
 import type { OriginsValue } from './compat/origins';
 import { refuseRemoved, removed } from './compat/removed';
 import type { ResolvedConfig } from './config/config';
-import type { ErrorReporting } from './error-response';
+import { type ErrorReporting, reportRefused } from './error-response';
 import { healthOf, type IoHealth } from './health';
+import type { Client } from './internals/client';
+import { ListenerContainment } from './internals/listeners';
 import { childrenOf, NamespaceServer, namespacesOf, recoveryDurationOf } from './internals/namespaces';
+import { strictParser } from './internals/parser';
+import { listenerErrors } from './listener-errors';
 import { AdminNamespace } from './namespaces/admin-namespace';
 import { ChildNamespaces } from './namespaces/child-namespaces';
 import { type ParentName, ParentNamespaces } from './namespaces/parent-namespaces';
@@ -39,7 +43,10 @@ const CONTROL_CHARACTER = /\p{Cc}/u;
 
 /** The configuration of namespaces. */
 interface NamespaceOptions
-  extends Pick<ResolvedConfig, 'admin' | 'generateId' | 'maxNamespaces' | 'namespace' | 'everywhere'> {
+  extends Pick<
+    ResolvedConfig,
+    'admin' | 'containListeners' | 'everywhere' | 'generateId' | 'maxNamespaces' | 'namespace'
+  > {
   users: Users;
   /** Undefined if `config.io.compat` is not set. */
   compat: Compat | undefined;
@@ -68,12 +75,16 @@ export class IoServer extends NamespaceServer<
   /** Socket.IO 2's API. Undefined if `config.io.compat` is not set. */
   readonly compat: Compat | undefined;
 
+  /** Contains the errors of listeners. Undefined if `config.io.containListeners` is false. */
+  readonly containment: ListenerContainment | undefined;
+
   /** How long a client may be disconnected and still be recovered, in ms. Undefined without connectionStateRecovery. */
   readonly recoveryDuration: number | undefined;
 
   /** Undefined if `config.io.admin` is not set. */
   readonly admin: AdminNamespace | undefined;
 
+  readonly #reporting: ErrorReporting;
   readonly #lookup = new RouteLookup(this);
   readonly #children: ChildNamespaces;
   readonly #parents: ParentNamespaces;
@@ -89,23 +100,31 @@ export class IoServer extends NamespaceServer<
    * @param options - the configuration of namespaces
    */
   constructor(init: ResolvedConfig['init'], reporting: ErrorReporting, options: NamespaceOptions) {
-    super(init as Partial<ServerOptions>);
-    const { admin, compat, everywhere, generateId, maxNamespaces, namespace, users } = options;
+    super({ ...init, parser: init.parser ?? strictParser } as Partial<ServerOptions>);
+    const { admin, compat, containListeners, everywhere, generateId, maxNamespaces, namespace, users } = options;
     const names = [...namespace.keys()];
     this.compat = compat;
+    this.#reporting = reporting;
     this.recoveryDuration = recoveryDurationOf(this, Boolean(init.connectionStateRecovery));
-    this.#children = new ChildNamespaces(maxNamespaces, this.recoveryDuration, reporting.log, (name) => this.of(name));
+    this.#children = new ChildNamespaces(maxNamespaces, this.recoveryDuration, reporting, (name) => this.of(name));
     const removesIdle = init.cleanupEmptyChildNamespaces === true;
     const addRemoved = (nsp: IoNamespace) => (compat === undefined ? refuseRemoved(nsp) : compat.addTo(nsp));
+    this.containment = containListeners ? new ListenerContainment(listenerErrors(reporting)) : undefined;
+    const contain = this.containment && ((nsp: IoNamespace) => this.containment?.contain(nsp));
     this.#parents = new ParentNamespaces({
+      contain,
       addRemoved,
       children: this.#children,
+      reporting,
       adapter: (parent) => new ParentAdapter(parent, childrenOf(parent)),
       removesIdle,
     });
     const lookup = this.#lookup;
     const allowsEio3 = init.allowEIO3 === true;
-    this.#setup = new NamespaceSetup({ reporting, generateId, users, allowsEio3, lookup, addRemoved }, this.#parents);
+    this.#setup = new NamespaceSetup(
+      { reporting, generateId, users, allowsEio3, lookup, contain, addRemoved },
+      this.#parents,
+    );
     // Socket.IO's constructor has created `/`.
     this.#setup.setUp(this.sockets as IoNamespace);
     if (admin) this.admin = new AdminNamespace(super.of(admin.namespaceName) as IoNamespace);
@@ -214,7 +233,7 @@ export class IoServer extends NamespaceServer<
   /**
    * Socket.IO 2's `io.origins()`: sets which origins may connect.
    *
-   * @deprecated it needs `config.io.compat`. Write `config.io.init.cors` and `config.io.init.allowRequest`
+   * @deprecated it needs `config.io.compat`. Write `config.io.init.cors`
    * @returns the server, or the origins if it is called without a value
    */
   origins(value?: OriginsValue): this | OriginsValue {
@@ -267,6 +286,15 @@ export class IoServer extends NamespaceServer<
   /** A name with parameters would be taken for a parent namespace. */
   protected override mayCreate(name: string): boolean {
     return name.length <= MAX_NAME_LENGTH && !CONTROL_CHARACTER.test(name) && !isPattern(name);
+  }
+
+  protected override namespaceUnknown(client: Client, name: string): void {
+    reportRefused(
+      this.#reporting,
+      client,
+      name,
+      'there is no such namespace. app.io.of() and config.io.namespace create it',
+    );
   }
 
   /** Returns the namespaces that are neither parents nor children, and not that of the admin UI. */

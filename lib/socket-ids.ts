@@ -15,7 +15,7 @@ export function assignIds(nsp: Namespace, generateId: GenerateId, reporting: Err
     try {
       refusal = assignId(socket, generateId);
     } catch (thrown) {
-      const error = connectError(reporting, thrown);
+      const error = connectError(reporting, socket, thrown);
       // The client receives no details of a mistake in the configuration.
       refusal = thrown instanceof ConfigError ? new Error('the server made no id') : error;
     }

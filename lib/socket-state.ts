@@ -5,6 +5,7 @@ import type { AckOptions } from './ack';
 import type { Onion } from './compose';
 import type { ContextFactory, ContextOwner } from './context';
 import type { ErrorReporting } from './error-response';
+import type { Expiry } from './expiry';
 import type { ConnectionInFlight, ServerInFlight } from './in-flight';
 import type { Router } from './router';
 import type { Session } from './session';
@@ -17,6 +18,8 @@ export interface NamespaceRuntime extends ErrorReporting {
   /** Undefined if acks are Socket.IO's own. */
   readonly acks: AckOptions | undefined;
   readonly contexts: ContextFactory;
+  /** Undefined if `config.io.expires` is unset. */
+  readonly expiry: Expiry | undefined;
   /** The chains and handlers of the application that are running. */
   readonly inFlight: ServerInFlight;
   readonly router: Router;
@@ -46,17 +49,27 @@ export interface PendingAdmission {
   ended(): void;
 }
 
+/** The calls of `ctx.reauthenticate()` for one socket. They run one after the other. */
+export interface Reauthentications {
+  /** The step of the running one that has begun last, for messages. */
+  step: string;
+  /** Resolves when the last one has ended. */
+  last: Promise<void>;
+}
+
 const STATE = Symbol('egg-socket.io:state');
 
 /** The state of a socket in a bound namespace. */
 export class SocketState implements ContextOwner {
   /**
    * Set while the client is being admitted. Cleared once it is connected. Never set if the namespace has no connection middleware
-   * and `config.io.user` is unset.
+   * and neither `config.io.user` nor `config.io.expires` is set.
    */
   admission: PendingAdmission | undefined = undefined;
   /** Resolves the innermost `next()` of the connection chain. Undefined if the chain did not call it. */
   leave: (() => void) | undefined = undefined;
+  /** Undefined until the first call of `ctx.reauthenticate()`. */
+  reauthentications: Reauthentications | undefined = undefined;
   #request: IncomingMessage | undefined = undefined;
 
   constructor(

@@ -1,6 +1,6 @@
 // Statistics of a worker: how many clients of which protocol are connected, and what they did in each namespace.
 import type { Namespace, Socket } from 'socket.io';
-import { connectionsOf, type Engine, queryOf } from './internals/engineio';
+import { connectionsOf, type Engine, queryOf, RefusalCode } from './internals/engineio';
 
 /** The version of the Engine.IO protocol: 3 for clients of Socket.IO 1 and 2, 4 for clients of Socket.IO 3 and 4. */
 export type Protocol = 3 | 4;
@@ -29,6 +29,8 @@ export interface NamespaceStats {
   refused: number;
   /** How many events have reached the packet chain. */
   events: number;
+  /** How many clients were disconnected since their authentication had ended: see `config.io.expires`. */
+  expired: number;
   /** How many errors were logged, other than refusals: of packets, of system events, and of connection chains after the admission. */
   errors: number;
 }
@@ -54,9 +56,6 @@ export interface IoStats {
   compat?: Record<string, number>;
 }
 
-/** Engine.IO's code for a handshake with an unsupported version of the protocol. */
-const UNSUPPORTED_PROTOCOL = 5;
-
 /** Counts the clients of a worker. */
 export class Stats {
   readonly #since = new Date();
@@ -81,7 +80,8 @@ export class Stats {
       counts.last = Date.now();
     });
     engine.on('connection_error', ({ code, req }) => {
-      if (code === UNSUPPORTED_PROTOCOL && req !== undefined && queryOf(req).EIO === '3') this.#refusedOld++;
+      if (code === RefusalCode.UNSUPPORTED_PROTOCOL && req !== undefined && queryOf(req).EIO === '3')
+        this.#refusedOld++;
     });
   }
 
@@ -140,8 +140,8 @@ type Counted = Omit<NamespaceStats, 'now'>;
 /** The counters of one namespace. */
 export class Counts {
   readonly #counts: Record<Protocol, Counted> = {
-    3: { total: 0, refused: 0, events: 0, errors: 0 },
-    4: { total: 0, refused: 0, events: 0, errors: 0 },
+    3: { total: 0, refused: 0, events: 0, expired: 0, errors: 0 },
+    4: { total: 0, refused: 0, events: 0, expired: 0, errors: 0 },
   };
 
   /** Returns the counters for the clients with the protocol of this socket. */

@@ -4,7 +4,7 @@ import { createHmac } from 'node:crypto';
 import { debuglog } from 'node:util';
 import type { Context } from 'egg';
 import type { Namespace, Socket } from 'socket.io';
-import { ConfigError, type ErrorLog, isPromise, toError } from './errors';
+import { ConfigError, isPromise } from './errors';
 import { hasClosed, unlessClosed } from './on-close';
 import type { UserId } from './types/namespace';
 
@@ -73,14 +73,14 @@ export class Users {
    * Finds the user of a client that is being admitted. Its socket joins the rooms of the user. Resolves early if the client disconnects
    * meanwhile.
    *
-   * @param log - for an error after the client has disconnected
+   * @param onLateRejection - called with an error after the client has disconnected
    * @throws {ConfigError} if `config.io.user` does not return an id
    */
-  async join(ctx: Context, socket: Socket, log: ErrorLog): Promise<void> {
+  async join(ctx: Context, socket: Socket, onLateRejection: (thrown: unknown) => void): Promise<void> {
     const { conn } = socket;
     if (hasClosed(conn)) return;
     const found = (this.find as FindUser)(ctx);
-    const id = isPromise(found) ? await unlessClosed(conn, found, (thrown) => log.error(toError(thrown))) : found;
+    const id = isPromise(found) ? await unlessClosed(conn, found, onLateRejection) : found;
     if (hasClosed(conn)) return;
     if (!hasNoUser(id) && !isId(id)) {
       throw new ConfigError(

@@ -14,6 +14,25 @@ describe('boot', () => {
     );
   });
 
+  it('should name the file to change if config.io is invalid', async () => {
+    const file = /; set in config\/config\.default\.js\)$/;
+    const wrong: Array<[string, Record<string, unknown>]> = [
+      ['an option', { ackTimeout: 'soon' }],
+      ['a key', { nonsense: { deep: 1 } }],
+      ['an option of an option', { redis: { port: 'six' } }],
+      ['a namespace', { namespace: { '/a.b': { connectionMiddleware: [1] } } }],
+      ['a middleware that does not exist', { namespace: { '/chat': { packetMiddleware: ['nobody'] } } }],
+    ];
+    for (const [what, io] of wrong) {
+      const err = await bootError({ io: io as never });
+      assert.match(err.message, file, what);
+      assert(err.stack?.includes(err.message), what);
+    }
+    process.env.EGG_APP_CONFIG = JSON.stringify({ io: { ackTimeout: 'soon' } });
+    const { message } = await bootError({ io: { ackTimeout: 1 } });
+    assert.match(message, /; set in <process\.env\.EGG_APP_CONFIG>\)$/);
+  });
+
   it('should log a warning if the application has no session middleware, and work without sessions', async () => {
     const warnings = signal<string[]>();
     const { connect } = await startInline({

@@ -5,13 +5,15 @@ import { ClientLog } from '../lib/client-log';
 
 describe('ClientLog', () => {
   let lines: string[];
+  let logged: unknown[];
   let log: ClientLog;
 
   beforeEach(() => {
     mock.timers.enable({ apis: ['setInterval'] });
     lines = [];
+    logged = [];
     const write = (level: string) => (message: string) => lines.push(`${level} ${message}`);
-    log = new ClientLog({ info: write('info'), warn: write('warn') });
+    log = new ClientLog({ info: write('info'), warn: write('warn'), error: (err) => logged.push(err) });
   });
 
   afterEach(() => {
@@ -57,5 +59,35 @@ describe('ClientLog', () => {
     assert.deepEqual(lines.slice(1), ['warn [egg-socket.io] 2 more in the last 60 s of: message 2']);
     mock.timers.tick(60_000);
     assert.equal(lines.length, 2);
+  });
+
+  const fail = (message: string) => new Error(message);
+  const failElsewhere = (message: string) => new Error(message);
+
+  it('should log each error with its stack, up to a number of those with the same one', () => {
+    for (let i = 1; i <= 10_000; i++) log.error('event', fail(`message ${i}\n    at made up (${i})`), 'a client');
+    const rare = failElsewhere('rare');
+    log.error('event', rare, 'a client');
+    assert.equal(logged.length, 21);
+    assert.equal(logged.at(-1), rare);
+    mock.timers.tick(60_000);
+    assert.match(
+      String(logged.splice(0).at(-1)),
+      /^\[egg-socket\.io\] 9980 more in the last 60 s of: Error: message 10000 /,
+    );
+    log.error('event', rare, 'a client');
+    assert.deepEqual(logged, [rare]);
+  });
+
+  it('should log where an error comes from, and leave the error as it is', () => {
+    const where: unknown[] = [];
+    const own = new ClientLog({ info() {}, warn() {}, error: (err) => where.push({ ...(err as object) }) });
+    const err = fail('message');
+    own.error('event', err, "event 'a\nb' in /");
+    assert.deepEqual(where, [{ 'egg-socket.io': "event 'a b' in /" }]);
+    assert.deepEqual(Object.keys(err), []);
+    own.error('event', Object.freeze(fail('frozen')), 'event');
+    assert.deepEqual(where[1], { 'egg-socket.io': 'event' });
+    own.close();
   });
 });

@@ -286,14 +286,14 @@ parityOf(OLD, 'config.io.generateId that fails', () => {
   it('should refuse the client and log the error', async () => {
     let answer: () => unknown = () => undefined;
     const { client, connect, app } = await startInline({ io: { generateId: () => answer() as string } });
-    const { warn } = logs(app);
+    const { error } = logs(app);
     await refused(client());
     answer = () => {
       throw new Error('no id');
     };
     await refused(client());
-    assert.match(warn[0], /refused: .*it returned undefined.*config\.io\.generateId/);
-    assert.match(warn[1], /refused: .* no id/);
+    assert.match(error[0].message, /it returned undefined.*config\.io\.generateId/);
+    assert.equal(error[1].message, 'no id');
     answer = () => 'good';
     assert.equal((await connect()).id, 'good');
   });

@@ -10,6 +10,7 @@ import type { Duplex } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { Server } from 'socket.io';
 import type { Socket } from 'socket.io-client';
+import { ClientLog } from '../lib/client-log';
 import { engineOf, replaceGenerateId } from '../lib/internals/engineio';
 import { Forwarding } from '../lib/workers/forwarding';
 import { InternalServer } from '../lib/workers/internal-server';
@@ -29,7 +30,7 @@ describe('forwarding to the internal server of a worker', () => {
   const closing: (() => unknown)[] = [];
   let directory: RunDirectory;
   let warnings: string[];
-  const log = { warn: (warning: string) => void warnings.push(warning) };
+  const clientLog = () => new ClientLog({ info() {}, warn: (line) => void warnings.push(line), error() {} });
 
   beforeEach(() => {
     warnings = [];
@@ -51,7 +52,7 @@ describe('forwarding to the internal server of a worker', () => {
     const server = createServer((_req, res) => res.writeHead(404).end());
     const io = new Server(server, { path: at });
     const workerId = createWorkerId();
-    const forwarding = new Forwarding({ workerId, directory }, log, openFiles);
+    const forwarding = new Forwarding({ workerId, directory }, clientLog(), openFiles);
     const own = forwarding.attach(engineOf(io));
     replaceGenerateId(engineOf(io), () => () => createSessionId(workerId));
     const accepted: (string | undefined)[] = [];
@@ -71,7 +72,7 @@ describe('forwarding to the internal server of a worker', () => {
       },
       drain: (sessionId: string) => drained.push(sessionId),
     };
-    const internal = new InternalServer(workerId, handlers, log, openFiles);
+    const internal = new InternalServer(workerId, handlers, clientLog(), openFiles);
     await internal.listen(directory);
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     closing.push(async () => {
@@ -241,7 +242,7 @@ describe('forwarding to the internal server of a worker', () => {
     assert.equal(warnings.length, 1);
     assert.match(
       warnings[0] as string,
-      /refused requests for other workers: 1\. .* 4 connections.* 16 open files.*ulimit -n/,
+      /refused requests for other workers: .* 4 connections.* 16 open files.*ulimit -n/,
     );
     // Requests of its own sessions are not concerned.
     assert.equal((await send(`${one.url}/socket.io/?${POLLING}`)).status, 200);
@@ -259,7 +260,7 @@ describe('forwarding to the internal server of a worker', () => {
     for (const socket of sockets) socket.on('error', () => {}).once('close', () => closed++);
     await until('three are closed', () => closed === 3);
     assert.equal(warnings.length, 1);
-    assert.match(warnings[0] as string, /refused connections of other workers: 1\. .* 4 connections.* 16 open files/);
+    assert.match(warnings[0] as string, /refused connections of other workers: .* 4 connections.* 16 open files/);
   });
 
   it('should forward a request of HTTP/1.0 without Host', async () => {

@@ -102,6 +102,57 @@ describe('forwarding', function () {
     assert.fail(`the workers had ${seen.join('; ')} clients`);
   }
 
+  describe('by 2 workers that refuse clients', () => {
+    /** Counts the lines of each kind, without the part that differs. */
+    const linesOf = (log: string) => log.split('\n').filter((line) => /WARN|ERROR|not you/.test(line));
+
+    it('should log no unknown session if requests of a refused client are still under way', async () => {
+      const cluster = await startWorkers(2, { namespace: { '/closed': { connectionMiddleware: ['guard'] } } });
+      for (let round = 0; round < 10; round++) {
+        const clients = Array.from({ length: 10 }, (_, i) => {
+          const query = { refusal: i % 2 ? 'disconnect' : 'throw' };
+          return track(`${cluster.url}/closed`, { transports: DEFAULT, query, reconnection: false });
+        });
+        await Promise.all(clients.map((client) => next(client, 'connect_error')));
+        for (const client of clients) client.disconnect();
+      }
+      // The same in a known order: the requests of a closed session arrive at either worker.
+      const agents = Array.from({ length: 4 }, () => new Agent({ keepAlive: true, maxSockets: 1 }));
+      const sessions = await Promise.all(agents.map((agent) => openSession(cluster.url, agent)));
+      for (const { post } of sessions) assert.equal((await post('1', agents[0] as Agent)).body, 'ok');
+      for (const { post } of sessions) {
+        for (const agent of agents) assert.equal((await post('40', agent)).status, 400);
+      }
+      for (const agent of agents) agent.destroy();
+      assert.doesNotMatch(linesOf(await cluster.stop()).join('\n'), /Session ID unknown|WARN|ERROR/);
+    });
+
+    it('should log sessions that are unknown, with the address of the client and once for each worker', async () => {
+      const cluster = await startWorkers(2);
+      const agents = Array.from(
+        { length: 4 },
+        () => new Agent({ keepAlive: true, maxSockets: 1, localAddress: '127.0.0.9' }),
+      );
+      const sessions = await Promise.all(agents.map((agent) => openSession(cluster.url, agent)));
+      for (let n = 0; n < 100; n++) {
+        for (const { sid, post } of sessions) {
+          // An id that this worker has not made.
+          const unknown = sid.slice(0, -1) + (sid.endsWith('A') ? 'B' : 'A');
+          for (const agent of agents) assert.equal((await post('40', agent, unknown)).status, 400);
+        }
+      }
+      for (const agent of agents) agent.destroy();
+      const lines = linesOf(await cluster.stop());
+      assert.equal(
+        lines.filter((line) =>
+          /Session ID unknown \(POST \/socket.io\/ from 127\.0\.0\.9\)\. .*load balancer/.test(line),
+        ).length,
+        lines.length,
+      );
+      assert.equal(lines.length, 4, lines.join('\n'));
+    });
+  });
+
   describe('by 4 workers without any configuration, and by 2 on another host', () => {
     let four: Workers;
     let two: Workers;

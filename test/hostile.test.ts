@@ -91,12 +91,13 @@ describe('hostile clients', () => {
   }
 
   it('should log a malformed packet', async () => {
-    const { raw, unharmed, error } = await target();
+    const { raw, unharmed, error, warn } = await target();
     const { ws, closed } = await raw();
     ws.send('42{');
     await closed;
-    await until('the error is logged', () => error.length === 1);
-    assert.match(error[0].message, /invalid payload/);
+    await until('it is logged', () => warn.length === 1);
+    assert.match(warn[0], /a packet cannot be decoded: invalid payload \(namespace \/, client 127\.0\.0\.1\)/);
+    assert.deepEqual(error, []);
     await unharmed();
   });
 

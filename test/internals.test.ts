@@ -7,7 +7,7 @@ import { assertMembers, assertSupported, createSample, MEMBERS } from '../lib/in
 import { type Member, missing, type Sample } from '../lib/internals/members';
 import { connected, logs, refused } from './support/app';
 import { bootError, startInline } from './support/inline';
-import { next, signal, until } from './support/wait';
+import { next, signal, until, within } from './support/wait';
 
 type Prototype = Record<string, unknown>;
 
@@ -163,6 +163,27 @@ describe('private members of other libraries', () => {
     const client = await connect();
     client.disconnect();
     await ended.promise;
+  });
+
+  it('should disconnect an expired client with another reason if Socket._onclose is missing', async () => {
+    const onclose = prototype._onclose as (...args: unknown[]) => unknown;
+    const { disconnect } = prototype as { disconnect: () => unknown };
+    // As in a release that renames it: its callers use the new name.
+    prototype.disconnect = function (this: Prototype) {
+      return onclose.call(this, 'server namespace disconnect');
+    };
+    restored.push(() => {
+      prototype.disconnect = disconnect;
+    });
+    remove('_onclose');
+    const reason = signal<unknown>();
+    const { connect } = await startInline({
+      io: { expires: { at: () => Date.now() + 20, grace: 0 } },
+      router: ({ io }) => io.route('disconnect', (ctx) => reason.resolve(ctx.args[0])),
+    });
+    await connect();
+    assert.equal(await within('the reason', reason.promise), 'server namespace disconnect');
+    for (const restore of restored.splice(0)) restore();
   });
 
   it('should disconnect a refused client in all namespaces if Client._disconnect is missing', async () => {

@@ -41,9 +41,11 @@ describe('memory', function () {
       io: {
         generateId: () => `id-${Math.random().toString(36).slice(2)}${Date.now()}`,
         namespace: { '/': { connectionMiddleware: ['a', 'b'], packetMiddleware: ['c'] } },
+        expires: () => Date.now() + 3_600_000,
       },
       middleware: {
         a: async (ctx, next) => {
+          if (ctx.reauthenticating) return next();
           onions++;
           try {
             ctx.session.visits = 1;
@@ -64,7 +66,10 @@ describe('memory', function () {
         },
       },
       router: (app) => {
-        app.io.route('x', (ctx) => ctx.args[1]({ got: ctx.args[0], user: ctx.session.visits }));
+        app.io.route('x', async (ctx) => {
+          await ctx.reauthenticate({ auth: { token: ctx.args[0] } });
+          ctx.args[1]({ got: ctx.args[0], user: ctx.session.visits });
+        });
         app.io.route('hang', async (ctx) => {
           const gone = new Promise<void>((resolve) => {
             stuck.add(resolve);

@@ -26,7 +26,7 @@ describe('the links of a worker', () => {
   });
 
   async function join(): Promise<{ links: Links; received: unknown[]; lost: string[] }> {
-    const links = new Links({ workerId: createWorkerId(), directory: new RunDirectory(rundir, 1) }, log);
+    const links = new Links({ workerId: createWorkerId(), directory: new RunDirectory(rundir, 1) }, log, { warn() {} });
     const received: unknown[] = [];
     const lost: string[] = [];
     workers.push(links);

@@ -1,7 +1,10 @@
 // The forms in which a file of app/io/controller may export its handlers, beside those of the legacy tests.
 import assert from 'node:assert/strict';
+import path from 'node:path';
+import type { Application, Context } from 'egg';
 import type { Socket } from 'socket.io-client';
 import { type Running, start } from './support/app';
+import { bootError, startInline } from './support/inline';
 
 describe('controllers', () => {
   let running: Running;
@@ -47,5 +50,69 @@ describe('controllers', () => {
     const ctx = { id: 'mock', app: running.app };
     assert.equal(await controllers().object.nested.arrow.call(ctx), 'mock');
     assert.deepEqual(await controllers().compiled.who.call(ctx), [true, 'mock']);
+  });
+});
+
+describe('a framework that loads no app/router', () => {
+  const framework = path.join(__dirname, 'fixtures/framework');
+  const inline = {
+    controller: () => ({ say: (ctx: Context) => ctx.args[0]('said') }),
+    boot: (app: Application) => app.io.route('say', 'chat.say' as never),
+    router: () => assert.fail('app/router was loaded'),
+  };
+
+  it('should load app/io/middleware', async () => {
+    let runs = 0;
+    const a = async (_ctx: Context, next: () => Promise<void>) => {
+      runs++;
+      await next();
+    };
+    const io = { namespace: { '/': { connectionMiddleware: ['a'] } } };
+    const { app, connect } = await startInline({ ...inline, io, middleware: { a } }, { framework });
+    await connect();
+    assert.equal(runs, 1);
+    assert.deepEqual(Object.keys(app.io.middleware).sort(), ['a', 'b', 'c', 'guard']);
+  });
+
+  it('should load app/io/controller, also if nothing but a route names it', async () => {
+    const { connect } = await startInline(inline, { framework });
+    assert.equal(await (await connect()).emitWithAck('say'), 'said');
+  });
+
+  it('should fail the boot if app/io cannot be loaded', async () => {
+    const controller = () => {
+      throw new Error('a bug in the controller');
+    };
+    await assert.rejects(startInline({ ...inline, controller }, { framework }), /a bug in the controller/);
+  });
+});
+
+describe('a method of a controller that is named like a member of the base class', () => {
+  for (const name of ['app', 'config', 'ctx', 'logger', 'service']) {
+    it(`should fail the boot: ${name}`, async () => {
+      const controller = ({ Controller }: Application) => {
+        class Chat extends Controller {}
+        Object.defineProperty(Chat.prototype, name, { value: () => {} });
+        return Chat;
+      };
+      const { message } = await bootError({ controller });
+      assert.match(message, new RegExp(`Chat\\.${name}\\(\\) of \\S+chat\\.js has the name of a member`));
+    });
+  }
+
+  it('should be called if the class does not extend it', async () => {
+    const { connect } = await startInline({
+      controller: () =>
+        class {
+          service() {
+            return 'served';
+          }
+        },
+      router: (app) => {
+        app.io.route('service', 'chat.service' as never);
+      },
+      io: { ack: 'auto' },
+    });
+    assert.equal(await (await connect()).emitWithAck('service'), 'served');
   });
 });

@@ -10,7 +10,7 @@ import type { IoConfig } from '../lib';
 import { type LinkedNamespaces, LinksAdapter } from '../lib/adapters/links-adapter';
 import { recoveryAdapter } from '../lib/adapters/memory-adapter';
 import { resolveConfig } from '../lib/config/config';
-import { ChildNamespaces, LimitWarning } from '../lib/namespaces/child-namespaces';
+import { ChildNamespaces } from '../lib/namespaces/child-namespaces';
 import { connected, logs, mm, type Running, refused } from './support/app';
 import { type Inline, startInline } from './support/inline';
 import { type RedisServer, startRedis } from './support/redis';
@@ -82,23 +82,6 @@ describe('what children leave behind', () => {
     now += 600;
     sweep();
     assert.deepEqual(kept(), [0, 0]);
-  });
-
-  it('should log once a minute how many clients were rejected at the limit', () => {
-    let now = 0;
-    mm(performance, 'now', () => now);
-    const lines: string[] = [];
-    const warning = new LimitWarning({ warn: (line) => void lines.push(line) }, 3);
-    for (let n = 0; n < 5; n++) warning.add();
-    now += 59_000;
-    warning.add();
-    assert.equal(lines.length, 1);
-    now += 2000;
-    warning.add();
-    assert.deepEqual(
-      lines.map((line) => line.match(/since the last warning: (\d+)/)?.[1]),
-      ['1', '6'],
-    );
   });
 });
 
@@ -355,8 +338,12 @@ describe('config.io.maxNamespaces', () => {
     const old = connectOld(`${running.url}/room/2`, { forceNew: true, reconnection: false });
     assert.deepEqual(await next(old, 'error'), ['too many namespaces']);
     old.close();
-    assert.equal(warn.length, 1, `${warn}`);
-    assert.match(warn[0], /too many namespaces: 3 .*config\.io\.maxNamespaces/);
+    assert.equal(warn.length, 2, `${warn}`);
+    assert.match(
+      warn[0],
+      /too many namespaces: 3 .*config\.io\.maxNamespaces.* \(namespace '\/room\/2', client 127\.0\.0\.1\)/,
+    );
+    assert.match(warn[1], /refused: there is no such namespace.* \(namespace '\/nowhere', client 127\.0\.0\.1\)/);
     assert.deepEqual(names(running), ['/room/1', '/any-1', '/fn-1']);
     assert.equal(await inside[0]?.emitWithAck('where'), '1');
     // The same connection can connect to other namespaces, and clients that share a namespace count once.

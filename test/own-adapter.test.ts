@@ -47,6 +47,19 @@ describe('an adapter that the application installs', () => {
     });
   }
 
+  it('should be warned of once, although the application installs one twice after the boot', async () => {
+    class Own extends Adapter {}
+    const { app } = await startInline({ io: { redis: redis.config } });
+    const { warn, error } = logs(app);
+    app.io.adapter(Own);
+    app.io.adapter(Own);
+    assert.deepEqual(warn, [
+      '[egg-socket.io] config.io.redis has no effect: the application has called app.io.adapter()',
+    ]);
+    await app.close();
+    assert.deepEqual(error, []);
+  });
+
   for (const place of ['configDidLoad', 'willReady, later']) {
     it(`should be the adapter of two workers, between which requests are forwarded: ${place}`, async () => {
       const cluster = await startCluster('own-adapter', { workers: 2 }, { OWN_ADAPTER: settings(place) });

@@ -48,11 +48,21 @@ if (EGG_MAJOR === 3) {
         const made = ['js', 'd.ts', ...(file.startsWith('lib/') ? ['d.mts'] : [])];
         return made.map((ending) => file.replace(/ts$/, ending));
       });
-      const papers = ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md'];
+      const papers = ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'SECURITY.md'];
       for (const name of fs.readdirSync(path.join(__dirname, '../docs')))
         if (/\.(md|svg)$/.test(name)) papers.push(`docs/${name}`);
       const expected = [...built, ...papers].map((file) => `package/${file}`);
       assert.deepEqual(await contents(tarball), expected.sort());
+    });
+
+    it('should run nothing when it is installed, and depend on what docs/security.md lists', () => {
+      const { scripts, dependencies } = JSON.parse(fs.readFileSync(path.join(__dirname, '../package.json'), 'utf8'));
+      for (const name of ['preinstall', 'install', 'postinstall', 'prepare']) assert(!(name in scripts), name);
+      const page = fs.readFileSync(path.join(__dirname, '../docs/security.md'), 'utf8');
+      const table = page.slice(page.indexOf('## Dependencies'), page.indexOf('## How a release is published'));
+      const names = Array.from(table.matchAll(/^\|([^|]*)\|/gm), ([, cell]) => cell as string);
+      const listed = names.flatMap((cell) => Array.from(cell.matchAll(/`([^`]+)`/g), ([, name]) => name as string));
+      assert.deepEqual(listed.sort(), Object.keys(dependencies).sort());
     });
 
     for (const major of [3, 4]) {

@@ -1,13 +1,13 @@
 // config.io.redis: allowed values, and values that fail the boot. No message shows a password.
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Application } from 'egg';
 import { ConfigError, type IoConfig } from '../lib';
 import { resolveConfig } from '../lib/config/config';
 import { logs } from './support/app';
-import { startInline } from './support/inline';
+import { bootError, startInline } from './support/inline';
 import { freePort } from './support/port';
 import { until } from './support/wait';
 
@@ -57,6 +57,15 @@ describe('config.io.redis', () => {
       'redis://user:secret@host:6379/1',
       /config\.io\.redis is 'redis:\/\/user:\*\*\*@host:6379\/1'; allowed: an object/,
     ],
+    [
+      'a URL with a password that is not encoded',
+      'redis://user:a secret:/secret@secret@host:6379/1',
+      /config\.io\.redis is 'redis:\/\/user:\*\*\*@host:6379\/1'; allowed: an object/,
+    ],
+    ['a URL without a user', 'rediss://:/secret@host', /config\.io\.redis is 'rediss:\/\/:\*\*\*@host'/],
+    ['a user and a password', 'user:a/secret:secret@secret@host', /config\.io\.redis is 'user:\*\*\*@host'/],
+    ['a password with a space', 'user:a secret@host', /config\.io\.redis is 'user:\*\*\*@host'/],
+    ['a URL without a password', 'redis://host:6379/1', /config\.io\.redis is 'redis:\/\/host:6379\/1'/],
     ['true', true, /config\.io\.redis is true; allowed: an object: \{ host, port, auth_pass, db \}/],
     ['an array', [], /config\.io\.redis is \[\]/],
     ['an array of servers', [{ host: 'h', auth_pass: 'secret' }], /config\.io\.redis is '\[…\]'; allowed: an object/],
@@ -130,7 +139,12 @@ describe('config.io.redis', () => {
     const boot = (app: Application) => {
       log = logs(app);
     };
-    const redis = { host: '127.0.0.1', port: await freePort(), auth_pass: 'the secret' };
+    const redis = {
+      host: '127.0.0.1',
+      port: await freePort(),
+      auth_pass: 'the secret',
+      sentinelPassword: 'the secret',
+    };
     // Other tests use the run directory of the application at the same time.
     const rundir = mkdtempSync(path.join(tmpdir(), 'egg-socket.io-run-'));
     await startInline({ io: { redis }, boot, config: { rundir } });
@@ -144,5 +158,22 @@ describe('config.io.redis', () => {
     }
     assert.doesNotMatch(JSON.stringify(log), /the secret/);
     rmSync(rundir, { recursive: true });
+  });
+
+  it('should not write the password in a URL to the files of Egg, although the boot fails', async () => {
+    const url = 'redis://:the secret@host';
+    for (const redis of [url, [url], { url }, { cluster: true, nodes: [url] }]) {
+      const rundir = mkdtempSync(path.join(tmpdir(), 'egg-socket.io-run-'));
+      const { message } = await bootError({ io: { redis: redis as never }, config: { rundir } });
+      assert.doesNotMatch(message, /the secret/);
+      const file = path.join(rundir, 'agent_config.json');
+      const written = await until(`${file} is written`, () => {
+        const content = existsSync(file) ? readFileSync(file, 'utf8') : '';
+        return /\}\s*$/.test(content) ? content : '';
+      });
+      assert.doesNotMatch(written, /the secret/);
+      assert.match(written, /"rundir"/);
+      rmSync(rundir, { recursive: true });
+    }
   });
 });

@@ -49,13 +49,13 @@ describe('config.io.redis as a function', () => {
   it('should fail the boot if it rejects, and name the key, the reason without a password, and the line', async () => {
     async function findRedis(): Promise<never> {
       await turn();
-      throw new Error('GET redis://user:the secret@10.0.0.1:6379\nfailed');
+      throw new Error('GET: redis://user:the secret@10.0.0.1:6379\nfailed');
     }
     const { name, message, stack } = await bootError({ io: { redis: findRedis } });
     assert.equal(name, 'EggSocketIOConfigError');
     assert.equal(
       message,
-      '[egg-socket.io] the function config.io.redis has failed: GET redis://user:***@10.0.0.1:6379\nfailed (config.io.redis is [AsyncFunction: findRedis]; allowed: a function (app) => { host, port, auth_pass, db }, or a promise of it)',
+      '[egg-socket.io] the function config.io.redis has failed: GET: redis://user:***@10.0.0.1:6379\nfailed (config.io.redis is [AsyncFunction: findRedis]; allowed: a function (app) => { host, port, auth_pass, db }, or a promise of it)',
     );
     assert.match(stack as string, /at findRedis \(.*redis-late\.test\.ts/);
     assert.doesNotMatch(stack as string, /the secret/);

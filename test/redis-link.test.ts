@@ -53,6 +53,7 @@ describe('the connection to redis', () => {
   for (const ownsPub of [true, false]) {
     it(`should detect that Redis hangs, queue no messages, and continue afterwards (${ownsPub ? 'own' : 'shared'} client)`, async () => {
       const { link: made, pub, log, heard } = await link({ ownsPub });
+      const replaced = ownsPub && next(pub, 'close');
       redis.pause();
       made.publisher.publish('channel', 'on its way');
       await until('it is detected', () => log.length > 0);
@@ -61,7 +62,7 @@ describe('the connection to redis', () => {
       ]);
       assert.equal(made.up, false);
       // An own connection is replaced, long before TCP gives up.
-      if (ownsPub) await next(pub, 'close');
+      await replaced;
       const before = queued(pub);
       for (let n = 0; n < 1000; n++) made.publisher.publish('channel', 'lost');
       assert.equal(queued(pub), before);

@@ -142,6 +142,14 @@ describe('app.mockIoContext()', () => {
     assert.deepEqual([other?.connected, more[0]?.connected], [false, true]);
   });
 
+  it('should reject ctx.reauthenticate(), and say how to mock it', async () => {
+    const ctx = app.mockIoContext({ namespace: '/chat' });
+    await assert.rejects(ctx.reauthenticate({ auth: {} }), /has no connection.*mm\(ctx, 'reauthenticate'/);
+    mm(ctx, 'reauthenticate', async () => {});
+    await ctx.reauthenticate();
+    assert.equal(ctx.reauthenticating, false);
+  });
+
   it('should be disconnected after the test', async () => {
     const { sockets } = app.io.of('/chat');
     assert.equal(sockets.size, 0);

@@ -10,6 +10,7 @@ import type { Socket as ClientSocket } from 'socket.io-client';
 import type { IoConfig } from '../lib';
 import { Links } from '../lib/adapters/links';
 import { LinkedNamespaces, LinksAdapter } from '../lib/adapters/links-adapter';
+import { clientLogOf } from '../lib/client-log';
 import { createWorkerId, RunDirectory } from '../lib/workers/run-directory';
 import { connected, fixture, logs, mm, type Running, track } from './support/app';
 import { startCluster } from './support/cluster';
@@ -41,7 +42,7 @@ after(async () => {
 function linked(group: number, requestsTimeout = 5000): IoConfig {
   const adapter = (app: Application) => {
     const worker = { workerId: createWorkerId(), directory: new RunDirectory(rundir, group) };
-    const links = new Links(worker, app.coreLogger);
+    const links = new Links(worker, app.coreLogger, clientLogOf(app));
     const namespaces = new LinkedNamespaces(links, requestsTimeout);
     joined.push(links);
     void links.join(namespaces);
@@ -219,6 +220,11 @@ for (const adapter of ['cluster', 'redis', 'redis-sharded', 'redis-streams'] as 
         return true;
       });
       await until('it is logged', () => log.error.length + log.warn.length === 1);
+      // Its client repeats it.
+      await Promise.all(
+        Array.from({ length: 20 }, () => assert.rejects(a.app.io.in(client.id!).timeout(BRIEF).emitWithAck('deep'))),
+      );
+      assert.equal(log.error.length + log.warn.length, 1);
       assert(client.connected);
     });
 

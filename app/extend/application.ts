@@ -2,9 +2,9 @@
 import type { Application } from 'egg';
 import { rejectOwnAdapter } from '../../lib/adapters/select';
 import type { Compat } from '../../lib/compat/compat';
-import type { Origins } from '../../lib/compat/origins';
-import { configOf } from '../../lib/config/config';
+import { configOf, type ResolvedConfig } from '../../lib/config/config';
 import { loadWsEngine } from '../../lib/config/server-options';
+import { reportingOf } from '../../lib/error-response';
 import { IoServer } from '../../lib/server';
 import { Users } from '../../lib/users';
 
@@ -23,9 +23,9 @@ function create(app: App): IoServer {
   if (app[IO] === undefined) {
     const config = configOf(app);
     const { init, onerror, user } = config;
-    const reporting = { log: app.coreLogger, onerror };
+    const reporting = reportingOf(app, onerror);
     const users = new Users(app, user);
-    const compat = compatOf(app, config.origins);
+    const compat = compatOf(app, config);
     app[IO] = new IoServer(loadWsEngine(init, app.baseDir), reporting, { ...config, users, compat });
     rejectOwnAdapter(app[IO], config);
   }
@@ -33,8 +33,8 @@ function create(app: App): IoServer {
 }
 
 /** Creates Socket.IO 2's API, which is loaded only if `config.io.compat` is set. */
-function compatOf(app: Application, origins: Origins | undefined): Compat | undefined {
+function compatOf(app: Application, { origins, requestsTimeout }: ResolvedConfig): Compat | undefined {
   if (origins === undefined) return undefined;
   const { Compat } = require('../../lib/compat/compat') as typeof import('../../lib/compat/compat');
-  return new Compat(app.coreLogger, origins);
+  return new Compat(app.coreLogger, origins, requestsTimeout);
 }

@@ -11,6 +11,7 @@ import {
   MessageType,
 } from 'socket.io-adapter';
 import { PacketType } from 'socket.io-parser';
+import { MAX_NAME } from '../client-log';
 import {
   decodeData,
   describeTimeout,
@@ -101,8 +102,10 @@ export class LinkedNamespaces implements LinkListener {
       links.send(peerId, this.#encode(response));
     } catch (err) {
       const reason = (err as Error).message.split('\n', 1)[0];
-      links.log.error(
-        `[egg-socket.io] can't respond to another worker about ${response.nsp}: ${reason}. A response must be JSON or binary data`,
+      // A client's acknowledgement may be the reason.
+      links.clientLog.warn(
+        `response to another worker ${reason}`,
+        `can't respond to another worker about ${response.nsp.slice(0, MAX_NAME)}: ${reason}. A response must be JSON or binary data`,
       );
     }
   }

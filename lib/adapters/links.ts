@@ -3,6 +3,7 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { debuglog } from 'node:util';
+import type { ClientLog } from '../client-log';
 import type { EncodedPacket } from '../internals/adapters';
 import { isUnreachable, isWorkerId, type WorkerIdentity } from '../workers/run-directory';
 import { encodeFrame, FrameReader, FrameType } from './frame';
@@ -54,6 +55,7 @@ export class Links {
   constructor(
     readonly worker: WorkerIdentity,
     readonly log: LinkLog,
+    readonly clientLog: Pick<ClientLog, 'warn'>,
   ) {
     this.#handshake = { workerId: worker.workerId, pid: process.pid };
     this.#server = createServer((socket) => this.#accept(socket));

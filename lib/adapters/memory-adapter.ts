@@ -18,7 +18,20 @@ export function recoveryAdapter(duration: number) {
   return function (nsp: Namespace): Adapter {
     const adapter = createRecoveryAdapter(nsp, duration);
     const timer = setInterval(() => removeExpired(adapter), CLEANUP_INTERVAL).unref();
-    return Object.assign(adapter, { close: () => clearInterval(timer) });
+    const { broadcast } = adapter;
+    return Object.assign(adapter, {
+      close: () => clearInterval(timer),
+      broadcast(packet: Packet, opts: BroadcastOptions): void {
+        const stored = adapter.packets.length;
+        try {
+          broadcast.call(adapter, packet, opts);
+        } catch (err) {
+          // A packet that cannot be encoded could not be sent to a client that returns either.
+          adapter.packets.length = stored;
+          throw err;
+        }
+      },
+    });
   };
 }
 

@@ -74,12 +74,12 @@ export const RULES = {
     docs: RENAMED,
   },
   origins: {
-    instead: 'config.io.init.cors for HTTP and config.io.init.allowRequest for WebSocket',
+    instead: 'config.io.init.cors.origin, which holds for polling and for WebSocket',
     docs: 'other-origins',
     compat: true,
   },
   'set-origins': {
-    instead: 'config.io.init.cors for HTTP and config.io.init.allowRequest for WebSocket',
+    instead: 'config.io.init.cors.origin, which holds for polling and for WebSocket',
     docs: 'other-origins',
   },
   set: { instead: 'a key of config.io.init', docs: RENAMED },

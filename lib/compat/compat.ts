@@ -1,25 +1,23 @@
 // `config.io.compat`: Socket.IO 2's server API on Socket.IO 4. Each name that is used is logged once and counted. It is loaded only if the
 // option is set.
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Namespace, Socket } from 'socket.io';
 import type { Adapter } from 'socket.io-adapter';
 import { extend, holdsPackets, isParent, replaceCollection, withAdapters } from '../internals/compat';
-import { connectingSockets, socketWithId } from '../internals/namespaces';
-import { stateOf } from '../socket-state';
 import { indexed, objectOf } from './indexed';
 import type { Origins, OriginsValue } from './origins';
 import { pendingRooms } from './pending-rooms';
 import { CURES, DOCS, type RemovedName } from './removed';
+import { type Change, type Room, type Selection, WorkerRequests } from './requests';
 
 type Callback<T = void> = (err: unknown, result?: T) => void;
-type Room = string;
+const ALL: Selection = { rooms: [], except: [] };
 const SELECTED = Symbol('egg-socket.io:selected');
-/** What `nsp.in(room)` returns, with the rooms of all calls of `in()` and `to()`. */
-type Operator = ReturnType<Namespace['in']> & { [SELECTED]?: { nsp: Namespace; rooms: Room[] } };
+/** What `nsp.in(room)` returns, with the rooms of all calls of `in()`, `to()` and `except()`. */
+type Operator = ReturnType<Namespace['in']> & { [SELECTED]?: Selection & { nsp: Namespace } };
 
 const ROOMS = Symbol('egg-socket.io:rooms');
 /** The rooms of a socket, and the object that `socket.rooms` is. */
-type SocketWithRooms = Socket & { [ROOMS]?: { set: Set<Room>; object: Set<Room> } };
+type SocketWithRooms = Socket & { [ROOMS]?: { set: Set<string>; object: Set<string> } };
 
 /** Socket.IO 2's server API of one application. */
 export class Compat {
@@ -29,11 +27,15 @@ export class Compat {
   readonly #ofNamespace: PropertyDescriptorMap;
   readonly #ofAdapter: PropertyDescriptorMap;
   readonly #ofOperator: PropertyDescriptorMap;
+  readonly #requests: WorkerRequests;
 
+  /** @param requestsTimeout - how long requests wait for other workers, in ms */
   constructor(
     private readonly log: { warn(message: string): void },
     private readonly origins: Origins,
+    requestsTimeout: number,
   ) {
+    this.#requests = new WorkerRequests(requestsTimeout);
     this.socketMembers = this.#socketMembers();
     this.#ofOperator = this.#operatorMembers();
     this.#ofAdapter = this.#adapterMembers();
@@ -58,6 +60,7 @@ export class Compat {
       ),
     );
     this.#addToAdapter(nsp.adapter);
+    this.#requests.answerIn(nsp);
     // The sockets of a namespace without chains and routes, which is not bound, have no members yet.
     nsp.use((socket, next) => {
       this.addToSocket(socket);
@@ -79,8 +82,7 @@ export class Compat {
 
   /** `nsp.clients()`, and that of `/` as `io.clients()`. */
   listClients(nsp: Namespace, callback: Callback<string[]>): void {
-    this.use('nsp.clients()');
-    answer(callback, clientsOf(nsp));
+    this.#list('nsp.clients()', callback, (requests) => requests.clients(nsp, ALL));
   }
 
   /** Counts the use of a name, and logs the first one. */
@@ -97,7 +99,7 @@ export class Compat {
     extend(adapter, this.#ofAdapter);
     const { rooms, sids } = adapter;
     const room = (name: unknown) => {
-      const ids = rooms.get(name as Room) ?? new Set();
+      const ids = rooms.get(name as string) ?? new Set();
       return {
         sockets: objectOf(ids, () => true),
         get length() {
@@ -135,9 +137,8 @@ export class Compat {
     return {
       ...this.#selecting(),
       clients: method(function (this: Operator, callback: Callback<string[]>) {
-        compat.use('nsp.in(room).clients()');
-        const { nsp, rooms } = this[SELECTED] as NonNullable<Operator[typeof SELECTED]>;
-        answer(callback, clientsOf(nsp, rooms, this));
+        const { nsp, rooms, except } = this[SELECTED] as NonNullable<Operator[typeof SELECTED]>;
+        compat.#list('nsp.in(room).clients()', callback, (requests) => requests.clients(nsp, { rooms, except }));
         return this;
       }),
     };
@@ -149,8 +150,9 @@ export class Compat {
     const select = (name: 'in' | 'to' | 'except') =>
       method(function (this: Namespace | Operator, room: Room | Room[]) {
         const operator: Operator = extend(original(this, name).call(this, room), compat.#ofOperator);
-        const { nsp, rooms } = (SELECTED in this && this[SELECTED]) || { nsp: this as Namespace, rooms: [] };
-        operator[SELECTED] = { nsp, rooms: name === 'except' ? rooms : rooms.concat(room) };
+        const selected = (SELECTED in this && this[SELECTED]) || { nsp: this as Namespace, ...ALL };
+        const names = name === 'except' ? 'except' : 'rooms';
+        operator[SELECTED] = { ...selected, [names]: selected[names].concat(room) };
         return operator;
       });
     return { in: select('in'), to: select('to'), except: select('except') };
@@ -158,55 +160,46 @@ export class Compat {
 
   #adapterMembers(): PropertyDescriptorMap {
     const compat = this;
-    /** Acts on a socket of this worker at once, also while its client is being admitted; on one of another worker by the adapter. */
-    const remote = (
-      name: RemovedName,
-      act: (socket: Socket, arg: never) => unknown,
-      actRemote: (sockets: Operator, arg: never) => void,
-    ) => {
-      const perform = async (nsp: Namespace, id: string, arg: unknown): Promise<void> => {
-        const socket = socketWithId(nsp, id);
-        if (socket) await act(socket, arg as never);
-        // As socket.io-redis, which passes an error after 5 s.
-        else if ((await nsp.in(id).fetchSockets()).length === 0) throw new Error(`${name}: no client has the id ${id}`);
-        else actRemote(nsp.in(id), arg as never);
-      };
-      return method(function (this: Adapter, id: string, arg: unknown, callback?: Callback) {
+    const remote = (name: RemovedName, change: (id: string, arg: never) => Change) =>
+      method(function (this: Adapter, id: string, arg: unknown, callback?: Callback) {
         compat.use(name);
-        answer(callback, perform(this.nsp as Namespace, id, arg));
+        const changed = compat.#requests.change(this.nsp as Namespace, change(id, arg as never));
+        answer(callback, changed.catch(naming(name)));
       });
-    };
     return {
       clients: method(function (this: Adapter, ...args: [Callback<string[]>] | [Room[], Callback<string[]>]) {
-        compat.use('adapter.clients()');
-        const rooms = (args.length > 1 ? args[0] : undefined) as Room[] | undefined;
-        answer(args.at(-1) as Callback<string[]>, clientsOf(this.nsp as Namespace, rooms));
-      }),
-      remoteJoin: remote(
-        'adapter.remoteJoin()',
-        (socket, room: Room) => socket.join(room),
-        (sockets, room: Room) => sockets.socketsJoin(room),
-      ),
-      remoteLeave: remote(
-        'adapter.remoteLeave()',
-        (socket, room: Room) => socket.leave(room),
-        (sockets, room: Room) => sockets.socketsLeave(room),
-      ),
-      remoteDisconnect: remote(
-        'adapter.remoteDisconnect()',
-        (socket, close: boolean) => void socket.disconnect(close),
-        (sockets, close: boolean) => sockets.disconnectSockets(close),
-      ),
-      allRooms: method(function (this: Adapter & { allRooms?(): Promise<Set<Room>> }, callback?: Callback<Room[]>) {
-        if (typeof callback !== 'function') return allRooms(this);
-        compat.use('adapter.allRooms(callback)');
-        answer(
-          callback,
-          allRooms(this).then((rooms) => [...new Set(Array.from(rooms, String))]),
+        const rooms = (args.length > 1 ? (args[0] as Room[]) : undefined) ?? [];
+        compat.#list('adapter.clients()', args.at(-1) as Callback<string[]>, (requests) =>
+          requests.clients(this.nsp as Namespace, { rooms, except: [] }),
         );
+      }),
+      remoteJoin: remote('adapter.remoteJoin()', (id, room: Room) => ({ type: 'join', id, room })),
+      remoteLeave: remote('adapter.remoteLeave()', (id, room: Room) => ({ type: 'leave', id, room })),
+      remoteDisconnect: remote('adapter.remoteDisconnect()', (id, close: boolean) => ({
+        type: 'disconnect',
+        id,
+        close,
+      })),
+      allRooms: method(function (this: Adapter, callback?: Callback<string[]>) {
+        const rooms = compat.#allRooms(this);
+        // The adapter 'redis' has such a method, which returns a promise.
+        if (typeof callback !== 'function') return rooms;
+        compat.#list('adapter.allRooms(callback)', callback, async () => [...new Set(Array.from(await rooms, String))]);
         return undefined;
       }),
     };
+  }
+
+  #allRooms(adapter: Adapter): Promise<Set<string>> {
+    const own = original(adapter, 'allRooms');
+    if (typeof own === 'function') return own.call(adapter);
+    return this.#requests.rooms(adapter.nsp as Namespace).then((rooms) => new Set(rooms));
+  }
+
+  /** Counts the use of a name, and calls a callback with a list. */
+  #list(name: RemovedName, callback: Callback<string[]>, list: (requests: WorkerRequests) => Promise<string[]>): void {
+    this.use(name);
+    answer(callback, list(this.#requests).catch(naming(name)));
   }
 
   #socketMembers(): PropertyDescriptorMap {
@@ -246,43 +239,21 @@ function original(object: object, name: string): any {
   return Object.getPrototypeOf(Object.getPrototypeOf(object))[name];
 }
 
-/** Calls a callback in a later tick, with the result or with the error. Without a callback an error is dropped, as in Socket.IO 2. */
-function answer<T>(callback: Callback<T> | undefined, result: Promise<T>): void {
-  const call = (...args: Parameters<Callback<T>>) => callback && process.nextTick(callback, ...args);
-  result.then((value) => (value === undefined ? call(null) : call(null, value)), call);
+/** Returns a function that throws an error again, with the name of the method. */
+function naming(name: RemovedName): (err: Error) => never {
+  return (err) => {
+    throw Object.assign(err, { message: `[egg-socket.io] ${name}: ${err.message}` });
+  };
 }
 
 /**
- * Returns the ids of all workers' clients in rooms, with those of this worker that are being admitted.
- *
- * @param operator - the clients in the rooms
+ * Calls a callback in a later tick, with the result or with the error, and with what was found in spite of it, as socket.io-redis does.
+ * Without a callback an error is dropped, as in Socket.IO 2.
  */
-async function clientsOf(
-  nsp: Namespace,
-  rooms: Room[] = [],
-  operator: Pick<Namespace, 'fetchSockets'> = rooms.length > 0 ? nsp.in(rooms.flatMap(sameNames)) : nsp,
-): Promise<string[]> {
-  const named = rooms.flatMap(sameNames);
-  const isIn = ({ id }: Socket) => rooms.length === 0 || named.some((room) => nsp.adapter.rooms.get(room)?.has(id));
-  const connecting = () => Array.from(connectingSockets(nsp)).filter(isIn);
-  // The callback comes late enough for `clients(callback); await next()`: what it emits to the room reaches the client. A chain that waits
-  // for the callback before it calls `next()` gets it at once.
-  await nextTurn();
-  await Promise.all(connecting().map((socket) => stateOf(socket)?.admission?.end()));
-  const ids = (await operator.fetchSockets()).map(({ id }) => id);
-  return [...new Set([...ids, ...connecting().map(({ id }) => id)])];
-}
-
-/** Socket.IO 2 converts the names of rooms to strings: a client that has joined the room 42 is in '42'. */
-function sameNames(room: Room): Room[] {
-  const number = Number(room);
-  return String(number) === String(room) ? [String(room), number as unknown as Room] : [room];
-}
-
-/** Returns the rooms of all workers. Only the adapter 'redis' has a method for that. */
-async function allRooms(adapter: Adapter & { allRooms?(): Promise<Set<Room>> }): Promise<Set<Room>> {
-  const own = original(adapter, 'allRooms');
-  if (typeof own === 'function') return own.call(adapter);
-  const sockets = await (adapter.nsp as Namespace).fetchSockets();
-  return new Set([...adapter.rooms.keys(), ...sockets.flatMap((socket) => [...socket.rooms])]);
+function answer<T>(callback: Callback<T> | undefined, result: Promise<T>): void {
+  const call = (...args: Parameters<Callback<T>>) => callback && process.nextTick(callback, ...args);
+  result.then(
+    (value) => (value === undefined ? call(null) : call(null, value)),
+    (err) => ('found' in err ? call(err, err.found) : call(err)),
+  );
 }

@@ -29,6 +29,13 @@ export class Origins {
     }
     callback(null, value === undefined || allows(value, origin));
   }
+
+  /** Returns why a request may not connect, or undefined if it may. */
+  refusal(req: Headers): Promise<string | undefined> {
+    return new Promise((resolve) => {
+      this.check(req, (err, isAllowed) => resolve(!err && isAllowed ? undefined : reasonOf(err)));
+    });
+  }
 }
 
 function allows(value: string | string[], origin: string): boolean {
@@ -47,22 +54,6 @@ function parse(origin: string): { protocol: string; hostname: string; port: stri
     // `*`: the request has no origin. Socket.IO 2 takes it for port 80 of no host.
     return { protocol: '', hostname: '', port: '80' };
   }
-}
-
-type AllowRequest = (
-  req: IncomingMessage,
-  callback: (err: string | null | undefined, success: boolean) => void,
-) => void;
-
-/** Returns an `init.allowRequest` that checks the origin, then calls that of the application. */
-export function allowRequest(origins: Origins, next: AllowRequest | undefined): AllowRequest {
-  return (req, callback) => {
-    origins.check(req, (err, isAllowed) => {
-      if (err || !isAllowed) callback(reasonOf(err), false);
-      else if (next) next(req, callback);
-      else callback(null, true);
-    });
-  };
 }
 
 /** The client receives what the application's function has passed, as in Socket.IO 2. */

@@ -20,8 +20,8 @@ export const CURES = {
   'socket.rooms[room]': 'socket.rooms.has(room), and [...socket.rooms] for JSON',
   'socket.to(room); socket.emit()': 'socket.to(room).emit()',
   'socket.json': 'nothing: the flag had no effect',
-  'io.origins()': 'config.io.init.cors for HTTP, and config.io.init.allowRequest for WebSocket',
-  'init.origins': 'config.io.init.cors for HTTP, and config.io.init.allowRequest for WebSocket',
+  'io.origins()': 'config.io.init.cors.origin, which holds for polling and for WebSocket',
+  'init.origins': 'config.io.init.cors.origin, which holds for polling and for WebSocket',
 } as const;
 
 export type RemovedName = keyof typeof CURES;

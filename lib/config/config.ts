@@ -1,5 +1,6 @@
 // The configuration `config.io`: its types, its checks, and the resolved form that the plugin works with.
 import type { IncomingMessage } from 'node:http';
+import path from 'node:path';
 import { types } from 'node:util';
 import type { Application, Context } from 'egg';
 import type { Namespace } from 'socket.io';
@@ -8,9 +9,12 @@ import type { AckConfig } from '../ack';
 import type { Origins } from '../compat/origins';
 import type { OnError } from '../error-response';
 import { ConfigError } from '../errors';
+import type { ExpiryConfig, FindExpiry } from '../expiry';
+import { configFilesOf } from '../internals/egg';
 import { isPattern, Pattern } from '../namespaces/path-pattern';
 import type { FindUser, FoundUser } from '../users';
 import { type AdminConfig, type ResolvedAdmin, resolveAdmin } from './admin';
+import { type AllowedOrigins, resolveAllowedOrigins } from './origins';
 import {
   type FindRedis,
   type LoadRedis,
@@ -22,12 +26,23 @@ import {
 import { type InitConfig, resolveInit } from './server-options';
 import { LONGEST_TIMER, list, milliseconds, object, onlyKeys } from './validate';
 
-export type { AdminConfig, InitConfig, RedisConfig };
+export type { AdminConfig, AllowedOrigins, InitConfig, RedisConfig };
 
 /** The type of `config.io`. */
 export interface IoConfig {
   /** Options of Socket.IO and Engine.IO. */
   init?: InitConfig;
+  /**
+   * Which origins may open a connection, besides that of the request's host, those of `init.cors.origin` and of
+   * `config.security.domainWhiteList`: an origin, a RegExp, an array of them, `'*'`, or a function. false: all origins may. Requests without
+   * the header `Origin` may always: apps and servers send none. The key sends no CORS headers: with it alone, a page of another origin can
+   * connect by WebSocket, not by polling.
+   *
+   * @default 'same-host'
+   * @example
+   * allowedOrigins: ['https://example.com', /^https:\/\/[a-z-]+\.example\.org$/]
+   */
+  allowedOrigins?: AllowedOrigins;
   /** The namespaces and their chains. `/room/:id` configures all namespaces that match it, as in Egg's router; see `ctx.params`. */
   namespace?: Record<string, NamespaceConfig>;
   /**
@@ -82,6 +97,17 @@ export interface IoConfig {
    */
   user?: FindUser | boolean;
   /**
+   * Returns when the authentication of a client ends, or a promise of it: a Date, or a number of ms since 1970 as `Date.now()` has it. The `exp`
+   * of a JWT is in seconds: multiply it by 1000. undefined, null and Infinity mean that it does not end. Called once for each connection to a
+   * namespace, after its connection middleware, and again by `ctx.reauthenticate()`. At that time the client receives the event `expired` with
+   * `{ grace }`. After the grace period it is disconnected from the namespace, with the reason `expired` on the server. An object sets the
+   * grace period as well: see `ExpiresConfig`. Default: off.
+   *
+   * @example
+   * expires: (ctx) => ctx.data.claims.exp * 1000
+   */
+  expires?: FindExpiry | ExpiresConfig | false;
+  /**
    * Gives back Socket.IO 2's server API, which applications of egg-socket.io 4 use: `nsp.connected`, `adapter.clients()` and others. Each
    * name is logged when it is first used, and counted in `app.io.stats().compat`.
    *
@@ -90,6 +116,13 @@ export interface IoConfig {
   compat?: boolean;
   /** Lets the admin UI of Socket.IO connect. It needs the package `@socket.io/admin-ui`. false or unset: it can't. */
   admin?: AdminConfig | false;
+  /**
+   * Whether an error of a listener that is added by hand (`socket.on()`, `nsp.on('connection')`, `nsp.use()` and others) is logged. If
+   * false, it ends the worker with all its clients, as in Socket.IO itself.
+   *
+   * @default true
+   */
+  containListeners?: boolean;
   /** How a closing worker drains its connections. false: it closes them at once. */
   drain?: DrainConfig | false;
   /**
@@ -125,6 +158,19 @@ export interface NamespaceConfig {
   packetMiddleware?: string[];
 }
 
+/** `config.io.expires` with a grace period. */
+export interface ExpiresConfig {
+  /** Returns when the authentication of a client ends. */
+  at: FindExpiry;
+  /**
+   * How long a client stays connected after that, in ms: time to renew its authentication by an event whose handler calls
+   * `ctx.reauthenticate()`. 0: it is disconnected at once.
+   *
+   * @default 30000
+   */
+  grace?: number;
+}
+
 /** `config.io.drain`. */
 export interface DrainConfig {
   /** How long a closing worker waits for running handlers, in ms. Default: 80 % of the time that Egg gives it. */
@@ -148,6 +194,9 @@ export type Chains = Required<NamespaceConfig>;
 /** `config.io`, checked and complete. */
 export interface ResolvedConfig {
   init: InitConfig;
+  allowedOrigins: AllowedOrigins;
+  /** `init.cors` of the application. With `compat`, `init` may have another one. */
+  cors: InitConfig['cors'];
   /** By the name of the namespace with its leading slash. */
   namespace: Map<string, Chains>;
   maxNamespaces: number;
@@ -163,10 +212,12 @@ export interface ResolvedConfig {
   loadRedis: LoadRedis | undefined;
   generateId: ((request: IncomingMessage) => string) | undefined;
   user: FindUser | undefined;
+  expires: ExpiryConfig | undefined;
   /** `init.origins` of Socket.IO 2. Undefined if `compat` is not set. */
   origins: Origins | undefined;
   /** Undefined if the admin UI cannot connect. */
   admin: ResolvedAdmin | undefined;
+  containListeners: boolean;
   /** Undefined if connections are closed at once. */
   drain: DrainConfig | undefined;
   ack: AckConfig;
@@ -187,8 +238,25 @@ const CONFIG = Symbol('egg-socket.io:config');
  */
 export function configOf(app: { config: { io: IoConfig } }): ResolvedConfig {
   const holder: { config: { io: IoConfig }; [CONFIG]?: ResolvedConfig } = app;
-  holder[CONFIG] ??= resolveConfig(holder.config.io);
+  holder[CONFIG] ??= namingFile(app, () => resolveConfig(holder.config.io));
   return holder[CONFIG];
+}
+
+/** The configuration of this plugin. */
+const OWN_FILE = path.join(__dirname, '../../config/config.default');
+
+/** Calls a function. If it throws a ConfigError, adds the files that set the key to the message. */
+export function namingFile<T>(app: object, fn: () => T): T {
+  try {
+    return fn();
+  } catch (err) {
+    if (!(err instanceof ConfigError) || err.key === 'config.io') throw err;
+    const { baseDir = '' } = app as { baseDir?: string };
+    const files = configFilesOf(app, err.key).filter((file) => !file.startsWith(OWN_FILE));
+    // Egg names an environment variable in the place of a file.
+    err.setIn(files.map((file) => (path.isAbsolute(file) ? path.relative(baseDir, file) : file)));
+    throw err;
+  }
 }
 
 /** The keys of `config.io`. */
@@ -203,8 +271,11 @@ export const KEYS = [
   'requestsTimeout',
   'generateId',
   'user',
+  'expires',
+  'allowedOrigins',
   'compat',
   'admin',
+  'containListeners',
   'drain',
   'ack',
   'ackTimeout',
@@ -217,13 +288,15 @@ export function resolveConfig(config: IoConfig | undefined): ResolvedConfig {
   const warnings: string[] = [];
   const raw = object('config.io', config) ?? {};
   onlyKeys('config.io', raw, KEYS);
-  const { init, origins } = resolveInit(raw.init, raw.compat, warnings);
+  const { init, cors, origins } = resolveInit(raw.init, raw.compat, warnings);
   const rest = { init, adapter: raw.adapter, requestsTimeout: raw.requestsTimeout };
   const loadRedis = typeof raw.redis === 'function' ? redisLoader(raw.redis, rest) : undefined;
   const redis = loadRedis ? undefined : resolveRedis(raw.redis, rest, warnings);
   const namespace = resolveNamespaces(raw.namespace);
   return {
     init,
+    allowedOrigins: resolveAllowedOrigins(raw.allowedOrigins, warnings),
+    cors,
     namespace,
     maxNamespaces: resolveMaxNamespaces(raw.maxNamespaces),
     everywhere: resolveChains('config.io', raw),
@@ -233,8 +306,10 @@ export function resolveConfig(config: IoConfig | undefined): ResolvedConfig {
     loadRedis,
     generateId: resolveGenerateId(raw.generateId, warnings),
     user: resolveUser(raw.user, init, warnings),
+    expires: resolveExpires(raw.expires, init, warnings),
     origins,
     admin: resolveAdmin(raw.admin, namespace.keys()),
+    containListeners: resolveContainListeners(raw.containListeners),
     drain: resolveDrain(raw.drain),
     ack: resolveAck(raw.ack, raw.ackTimeout),
     slowConnection: timeoutOf('config.io.slowConnection', raw.slowConnection ?? SLOW_CONNECTION),
@@ -352,6 +427,39 @@ function resolveUser(
     value,
     'a function (ctx) => the id of its user, true for ctx.userId, or false',
   );
+}
+
+const EXPIRES_GRACE = 30_000;
+
+function resolveExpires(
+  value: unknown,
+  { connectionStateRecovery: recovery }: InitConfig,
+  warnings: string[],
+): ExpiryConfig | undefined {
+  const key = 'config.io.expires';
+  if (value === undefined || value === null || value === false) return undefined;
+  const given = typeof value === 'object' && !Array.isArray(value) ? (value as Record<string, unknown>) : { at: value };
+  onlyKeys(key, given, ['at', 'grace']);
+  const { at, grace } = given;
+  if (typeof at !== 'function' || types.isGeneratorFunction(at)) {
+    throw new ConfigError(
+      given === value ? `${key}.at` : key,
+      at,
+      'a function (ctx) => the time at which the authentication of its client ends; { at, grace } with such a function; or false',
+    );
+  }
+  if (typeof recovery === 'object' && recovery?.skipMiddlewares) {
+    warnings.push(
+      'config.io.expires is called for a recovered client although its connection middleware is not, since config.io.init.connectionStateRecovery has skipMiddlewares: it must read ctx.data, which is recovered, or the handshake',
+    );
+  }
+  return { at: at as FindExpiry, grace: milliseconds(`${key}.grace`, grace) ?? EXPIRES_GRACE };
+}
+
+function resolveContainListeners(value: unknown): boolean {
+  if (value === undefined || value === null) return true;
+  if (typeof value === 'boolean') return value;
+  throw new ConfigError('config.io.containListeners', value, 'true or false');
 }
 
 function resolveDrain(raw: unknown): DrainConfig | undefined {

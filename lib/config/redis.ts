@@ -217,9 +217,14 @@ export function redisLoader(find: FindRedis, rest: RestOfConfig): LoadRedis {
 /** A line of a stack that is no part of the message. */
 const FRAME = /^ {4}at /;
 
-/** Hides the password in a URL. */
+/** A password that is not encoded may contain `/`, `:`, `@` and spaces: it ends at the last `@` of the line. */
+const OF_URL = /(\/\/[^:\s]*):.*@/g;
+/** Without a scheme it ends at the last `@` of the word. */
+const OF_USER = /:(?!\/\/)(?:\S*|[^:@/]*)@/g;
+
+/** Hides passwords in URLs. */
 function withoutPassword(text: string): string {
-  return text.replace(/:[^:@/]*@/g, ':***@');
+  return text.replace(OF_URL, '$1:***@').replace(OF_USER, ':***@');
 }
 
 /** @throws {ConfigError} if `config.io.init.adapter` is set */
@@ -235,10 +240,19 @@ function rejectOtherTimeout(ofRedis: number | undefined, { requestsTimeout }: Re
   throw new ConfigError('config.io.requestsTimeout', requestsTimeout, allowed);
 }
 
-/** Excludes `auth_pass` from the configuration that Egg writes to run/. Egg itself excludes `password`. */
+/** Options that may contain passwords. Egg excludes by name alone, and does not look into arrays. */
+const WITH_PASSWORDS = ['auth_pass', 'sentinelPassword', 'nodes', 'sentinels', 'url'];
+
+/**
+ * Excludes passwords from the configuration that Egg writes to run/, also if the boot fails: a URL is no valid option, but a likely
+ * mistake. Egg itself excludes `password`.
+ */
 export function hidePassword(config: object): void {
-  const { dump } = config as { dump?: { ignore?: unknown } };
-  if (dump?.ignore instanceof Set) dump.ignore.add('auth_pass');
+  const { dump, io } = config as { dump?: { ignore?: unknown }; io?: { redis?: unknown } };
+  const redis = io?.redis;
+  if (!(dump?.ignore instanceof Set) || redis === undefined || redis === null) return;
+  if (typeof redis !== 'object' || Array.isArray(redis)) dump.ignore.add('redis');
+  else for (const name of WITH_PASSWORDS) if (name in redis) dump.ignore.add(name);
 }
 
 const MODES = ['static', 'dynamic', 'dynamic-private'];

@@ -4,6 +4,7 @@ import path from 'node:path';
 import type { ServerOptions } from 'socket.io';
 import type { Origins, OriginsValue } from '../compat/origins';
 import { ConfigError } from '../errors';
+import { corsMistakes } from './origins';
 import { LONGEST_TIMER, object } from './validate';
 
 /** The options of Socket.IO and Engine.IO. */
@@ -13,7 +14,7 @@ export interface InitConfig extends Omit<Partial<ServerOptions>, 'wsEngine'> {
   /**
    * Socket.IO 2's origins: `'*:*'`, a list, or a function. It needs `config.io.compat`.
    *
-   * @deprecated write `cors` and `allowRequest`
+   * @deprecated write `cors`, or `config.io.allowedOrigins`
    */
   origins?: OriginsValue;
 }
@@ -69,7 +70,7 @@ export function resolveInit(
   raw: InitConfig | undefined,
   compat: unknown,
   warnings: string[],
-): { init: InitConfig; origins: Origins | undefined } {
+): { init: InitConfig; cors: InitConfig['cors']; origins: Origins | undefined } {
   const { origins: value, ...init } = { ...object('config.io.init', raw) };
   const origins = resolveOrigins(value, compat, warnings);
   if (init.adapter !== undefined && typeof init.adapter !== 'function') {
@@ -100,8 +101,10 @@ export function resolveInit(
   const recovery = init.connectionStateRecovery;
   // Socket.IO skips middleware for a recovered client by default. Middleware that refuses clients must run for it, too.
   if (recovery) init.connectionStateRecovery = { skipMiddlewares: false, ...recovery };
-  if (origins !== undefined) applyOrigins(origins, init);
-  return { init, origins };
+  const { cors } = init;
+  warnings.push(...corsMistakes(cors));
+  if (origins !== undefined) init.cors ??= loadOrigins().corsOf(origins);
+  return { init, cors, origins };
 }
 
 /** @throws {ConfigError} if `config.io.compat` is not a boolean */
@@ -112,17 +115,10 @@ function resolveOrigins(value: OriginsValue | undefined, compat: unknown, warnin
   if (compat === true) return new (loadOrigins().Origins)(value);
   if (value !== undefined) {
     warnings.push(
-      "config.io.init.origins has no effect since Socket.IO 3: set config.io.init.cors = { origin: ['https://example.com'] }, and allowRequest for WebSocket, or config.io.compat = true",
+      "config.io.init.origins has no effect since Socket.IO 3: set config.io.init.cors = { origin: ['https://example.com'] }, or config.io.compat = true",
     );
   }
   return undefined;
-}
-
-/** `origins` holds for HTTP and for WebSocket. `cors` and `allowRequest` of the application hold as well. */
-function applyOrigins(origins: Origins, init: InitConfig): void {
-  const { allowRequest, corsOf } = loadOrigins();
-  init.allowRequest = allowRequest(origins, init.allowRequest);
-  init.cors ??= corsOf(origins);
 }
 
 /** Loaded only with `config.io.compat`. */

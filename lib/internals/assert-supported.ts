@@ -8,6 +8,7 @@ import { CLIENT_MEMBERS } from './client';
 import { COMPAT_MEMBERS } from './compat';
 import { EGG_MEMBERS } from './egg';
 import { createSampleTransport, ENGINE_MEMBERS } from './engineio';
+import { LISTENER_MEMBERS } from './listeners';
 import { type Member, missing, type Sample } from './members';
 import { NAMESPACE_MEMBERS } from './namespaces';
 import { SOCKET_MEMBERS } from './socketio';
@@ -16,6 +17,7 @@ import { SOCKET_MEMBERS } from './socketio';
 export const MEMBERS: readonly Member[] = [
   ...SOCKET_MEMBERS,
   ...CLIENT_MEMBERS,
+  ...LISTENER_MEMBERS,
   ...NAMESPACE_MEMBERS,
   ...ENGINE_MEMBERS,
   ...ADAPTER_MEMBERS,

@@ -54,6 +54,17 @@ function adopt(ctx: Context, { context, request, response }: ContextPrototypes):
   Object.setPrototypeOf(ctx.response, response);
 }
 
+/** Returns `ctx.ip` of a request without its context. Undefined if it is unknown. */
+export function ipOf(app: Application, req: IncomingMessage): string | undefined {
+  try {
+    const request = Object.create(prototypesOf(app).request) as { ip?: string };
+    return Object.assign(request, { app, req }).ip;
+  } catch {
+    // An `ip` of the application may need more.
+    return req.socket?.remoteAddress;
+  }
+}
+
 /** The members that the createContext of Egg 3 and of Egg 4 sets on a context, and on its request and response. */
 const KNOWN_MEMBERS: ReadonlySet<PropertyKey> = new Set<PropertyKey>([
   ...['app', 'req', 'request', 'response', 'ctx', 'onerror', 'originalUrl', 'starttime', 'performanceStarttime'],
@@ -158,12 +169,34 @@ export interface EggLoader {
   };
   /** The directories of Egg and of the frameworks that extend it. */
   readonly eggPaths?: string[];
+  /** The configuration, with the file that has set a value in its place. */
+  readonly configMeta?: object;
   getLoadUnits(): { path: string }[];
   loadRouter(...args: unknown[]): unknown;
 }
 
 export function loaderOf(app: Application): EggLoader {
   return app.loader as unknown as EggLoader;
+}
+
+/**
+ * Returns the files that have set a value of the configuration.
+ *
+ * @param key - such as `config.io.namespace['/chat'].connectionMiddleware[0]`
+ */
+export function configFilesOf(app: object, key: string): string[] {
+  let at: unknown = (app as { loader?: Partial<EggLoader> }).loader?.configMeta;
+  for (const [, quoted, name] of key.replace(/^config/, '').matchAll(/\['?(.*?)'?\]|([^.[\]]+)/g)) {
+    if (typeof at !== 'object' || at === null) break;
+    at = (at as Record<string, unknown>)[(quoted ?? name) as string];
+  }
+  return [...new Set(leavesOf(at))];
+}
+
+/** Egg keeps the file of each value that is no plain object. */
+function leavesOf(meta: unknown): string[] {
+  if (typeof meta === 'string') return [meta];
+  return typeof meta === 'object' && meta !== null ? Object.values(meta).flatMap(leavesOf) : [];
 }
 
 /** Whether Egg loads files asynchronously: Egg 4 does, Egg 3 does not. */
@@ -219,6 +252,10 @@ export const EGG_MEMBERS: readonly Member[] = [
   member('app.loader.loadRouter', 'function', 'loader', 'loadRouter'),
   member('app.options', 'object', 'options'),
   member('app.lifecycle.registerBeforeClose', 'function', 'lifecycle', 'registerBeforeClose'),
+  {
+    ...member('app.loader.configMeta', 'object', 'loader', 'configMeta'),
+    fallback: 'errors of the configuration do not name the file to change',
+  },
   {
     ...member('app.ctxStorage', 'object', 'ctxStorage'),
     fallback: 'app.currentContext is undefined in app/io',

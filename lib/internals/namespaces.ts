@@ -1,16 +1,13 @@
 // The private members of Socket.IO's Server, Namespace and ParentNamespace that the plugin uses: which namespaces exist, which clients
 // are connecting to them, and how a parent namespace creates its children.
-import { debuglog } from 'node:util';
 import { Namespace, Server, type Socket } from 'socket.io';
 import type { Adapter } from 'socket.io-adapter';
 import type { EventsMap } from '../types/events';
 import { type Client, sendConnectError } from './client';
 import { type Member, property } from './members';
 
-const debug = debuglog('egg-socket.io:namespaces');
-
-/** How many characters of a namespace's name are printed. */
-const MAX_SHOWN = 100;
+/** Socket.IO's own message. */
+const INVALID_NAMESPACE = 'Invalid namespace';
 
 interface PrivateServer {
   readonly _nsps: Map<string, Namespace>;
@@ -135,19 +132,25 @@ export abstract class NamespaceServer<C extends EventsMap, S extends EventsMap, 
   /** Whether clients may create a child namespace of that name. */
   protected abstract mayCreate(name: string): boolean;
 
+  /** Called with a client that asks for a namespace that does not exist. */
+  protected abstract namespaceUnknown(client: Client, name: string): void;
+
   /** Called by Socket.IO if a client asks for a namespace that does not exist. */
   override _checkNamespace(name: CheckArguments[0], auth: CheckArguments[1], fn: CheckArguments[2]): void {
+    const reject = (rejected: RejectedNamespace) => {
+      this.#rejected = rejected;
+      fn(rejected as unknown as Namespace);
+    };
+    const rejectUnknown = () =>
+      reject(new RejectedNamespace(name, INVALID_NAMESPACE, (client) => this.namespaceUnknown(client, name)));
     if (!this.mayCreate(name)) {
-      debug('reject a client: it may not create a namespace of that name: %j', name.slice(0, MAX_SHOWN));
-      fn(false);
+      rejectUnknown();
       return;
     }
     super._checkNamespace(name, auth, (namespace) => {
-      if (!namespace) debug('reject a client: there is no namespace %j', name.slice(0, MAX_SHOWN));
-      if ((namespace as unknown) instanceof RejectedNamespace) {
-        this.#rejected = namespace as unknown as RejectedNamespace;
-      }
-      fn(namespace);
+      if (!namespace) rejectUnknown();
+      else if ((namespace as unknown) instanceof RejectedNamespace) reject(namespace as unknown as RejectedNamespace);
+      else fn(namespace);
     });
   }
 
@@ -167,17 +170,23 @@ class RejectedNamespace {
   constructor(
     private readonly name: string,
     private readonly message: string,
+    private readonly onReject: (client: Client) => void,
   ) {}
 
   /** Called by Socket.IO in place of `Namespace._add`. */
   _add(client: Client): void {
+    this.onReject(client);
     sendConnectError(client, this.name, this.message);
   }
 }
 
-/** Returns a namespace that rejects every client with a message. */
-export function rejectedNamespace(name: string, message: string): Namespace {
-  return new RejectedNamespace(name, message) as unknown as Namespace;
+/**
+ * Returns a namespace that rejects every client with a message.
+ *
+ * @param onReject - called with a client before it is rejected
+ */
+export function rejectedNamespace(name: string, message: string, onReject: (client: Client) => void): Namespace {
+  return new RejectedNamespace(name, message, onReject) as unknown as Namespace;
 }
 
 /**

@@ -12,6 +12,7 @@ import {
 } from 'socket.io-adapter';
 import { assertMembers } from './assert-supported';
 import { type Member, property, type Sample } from './members';
+import { assertEvent } from './parser';
 
 /** Creates the adapter of a namespace. */
 export type CreateAdapter = (nsp: Namespace) => Adapter;
@@ -200,6 +201,8 @@ export function convertMessages(adapter: OpenRedisAdapter, onUnsendable: (err: E
   const { encode, decode } = (adapter as unknown as RedisAdapter).parser;
   const encodePlain = (message: object) => {
     try {
+      // Its sender, its packet, its options.
+      if (Array.isArray(message)) assertEvent((message[1] as Packet).data[0]);
       return encode(toPlain(message));
     } catch (err) {
       if ((message as { type?: unknown }).type !== BROADCAST_ACK) throw err;
@@ -217,6 +220,7 @@ export function convertMessages(adapter: OpenRedisAdapter, onUnsendable: (err: E
  */
 export function encodable<T extends ClusterMessage | ClusterResponse>(message: T): T {
   const { type, data = {} } = message as { type: MessageType; data?: { requestId?: string } };
+  if (type === MessageType.BROADCAST) assertEvent((data as { packet: Packet }).packet.data[0]);
   const isBroadcast = type === MessageType.BROADCAST && data.requestId === undefined;
   return isBroadcast && !hasBinary(data) ? message : { ...message, data: toPlain(data) };
 }
@@ -230,6 +234,7 @@ function toPlain(value: unknown): unknown {
   if (Buffer.isBuffer(value)) return value;
   if (ArrayBuffer.isView(value)) return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
   if (value instanceof ArrayBuffer) return Buffer.from(value);
+  if (value instanceof Blob) throw new TypeError('a Blob cannot be sent: send a Buffer');
   if (hasToJson(value)) return toPlain(value.toJSON());
   if (value instanceof Boolean || value instanceof Number || value instanceof String) return value.valueOf();
   if (Array.isArray(value)) return value.map((each) => toPlain(each) ?? null);
@@ -239,7 +244,7 @@ function toPlain(value: unknown): unknown {
 
 function hasBinary(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
-  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return true;
+  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer || value instanceof Blob) return true;
   if (hasToJson(value)) return hasBinary(value.toJSON());
   return Object.values(value).some(hasBinary);
 }

@@ -1,6 +1,7 @@
 // The private members of Socket.IO's sockets, and of what creates them, that the plugin uses: it runs the packet chain in place of `dispatch`, and learns of the
 // end of a socket that never connected from `_cleanup`.
 import { type Namespace, Socket } from 'socket.io';
+import { dispatchContained, isContained } from './listeners';
 import { type Member, property } from './members';
 
 /** What the plugin does at the private methods of a socket. One object for all sockets. */
@@ -14,6 +15,8 @@ export interface SocketHooks {
    * called twice.
    */
   released(socket: Socket): void;
+  /** Called when the connection of a connected socket has closed, with Engine.IO's description of the reason. */
+  closed(socket: Socket, description: unknown): void;
   /** Called with an error of the connection, such as a packet that cannot be decoded. */
   error(socket: Socket, err: unknown): void;
 }
@@ -24,6 +27,8 @@ interface PrivateSocket {
   dispatch(packet: unknown[]): void;
   /** Leaves all rooms and the namespace. */
   _cleanup(): void;
+  /** Leaves all rooms, and emits `disconnecting` and `disconnect` with the reason. */
+  _onclose(reason: string, description?: unknown): unknown;
   /** Emits `error`. */
   _onerror(err: unknown): void;
   /** The middlewares of `socket.use()`. */
@@ -60,6 +65,12 @@ export const SOCKET_MEMBERS: readonly Member[] = [
     'Socket.prototype._cleanup',
     'function',
     'the chain of a client that a later namespace middleware refuses ends with the connection',
+  ),
+  member(
+    'socket',
+    'Socket.prototype._onclose',
+    'function',
+    'the reason of the disconnect of an expired client is "server namespace disconnect", and a message over WebSocket that is longer than config.io.init.maxHttpBufferSize is not logged',
   ),
   member(
     'socket',
@@ -186,7 +197,7 @@ function setAcks(socket: PrivateSocket, value: PrivateSocket['acks']): void {
 }
 
 function hookProperties(hooks: SocketHooks): PropertyDescriptorMap {
-  const { dispatch, _cleanup, _onerror } = original;
+  const { dispatch, _cleanup, _onclose, _onerror } = original;
   const { disconnect, join, leave } = Socket.prototype;
   const properties: PropertyDescriptorMap = {
     // Read by koa and Egg through `request.socket`: ctx.ip, ctx.secure, ctx.protocol.
@@ -211,6 +222,12 @@ function hookProperties(hooks: SocketHooks): PropertyDescriptorMap {
     properties._cleanup = method(function (this: Socket) {
       _cleanup.call(this as unknown as PrivateSocket);
       hooks.released(this);
+    });
+  }
+  if (typeof _onclose === 'function') {
+    properties._onclose = method(function (this: Socket, reason: string, description?: unknown) {
+      hooks.closed(this, description);
+      return _onclose.call(this as unknown as PrivateSocket, reason, description);
     });
   }
   if (typeof _onerror === 'function') {
@@ -251,7 +268,8 @@ function fromHandshake(name: string, from: 'address' | 'secure'): PropertyDescri
 
 /** Passes an event packet on to the middlewares of `socket.use()` and to the listeners of the socket, in a later tick. */
 export function dispatchToListeners(socket: Socket, packet: unknown[]): void {
-  if (typeof original.dispatch === 'function') original.dispatch.call(socket as unknown as PrivateSocket, packet);
+  if (typeof original.dispatch === 'function' && isContained(socket)) dispatchContained.call(socket, packet);
+  else if (typeof original.dispatch === 'function') original.dispatch.call(socket as unknown as PrivateSocket, packet);
   else (packet as UsedPacket)[NEXT]?.();
 }
 
@@ -275,4 +293,19 @@ export function disconnectClient(socket: Socket): void {
   const { client } = socket as unknown as PrivateSocket;
   if (typeof client._disconnect === 'function') client._disconnect();
   else socket.conn.close();
+}
+
+/**
+ * Disconnects a client from the namespace of a socket, as `socket.disconnect()` does.
+ *
+ * @param reason - the reason that `disconnecting` and `disconnect` have on the server, in place of "server namespace disconnect"
+ */
+export function disconnectFor(socket: Socket, reason: string): void {
+  const { _onclose } = original;
+  if (typeof _onclose === 'function') {
+    const value = (_reason: string, description?: unknown) =>
+      _onclose.call(socket as unknown as PrivateSocket, reason, description);
+    Object.defineProperty(socket, '_onclose', method(value));
+  }
+  socket.disconnect();
 }

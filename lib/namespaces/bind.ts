@@ -2,13 +2,21 @@
 import type { Namespace, Socket } from 'socket.io';
 import { clientConnected, deferDisconnect, handleConnection, releaseSocket } from '../connection-handler';
 import { SocketHookInstaller, type SocketHooks } from '../internals/socketio';
-import { handleConnected, handleConnectionError, handlePacket, listenToSystemEvents } from '../packet-handler';
+import {
+  handleConnected,
+  handleConnectionClosed,
+  handleConnectionError,
+  handlePacket,
+  listenToSystemEvents,
+} from '../packet-handler';
+import { handleRecovered } from '../reauthenticate';
 import { type NamespaceRuntime, SocketState, stateOf } from '../socket-state';
 
 const HOOKS: SocketHooks = {
   packet: handlePacket,
   defersDisconnect: deferDisconnect,
   released: releaseSocket,
+  closed: handleConnectionClosed,
   error: handleConnectionError,
 };
 
@@ -44,7 +52,8 @@ export class NamespaceBinder {
 
     nsp.on('connection', (socket: Socket) => {
       // A recovered socket may have skipped the middleware of the namespace.
-      const state = stateOf(socket) ?? createState(socket);
+      const known = stateOf(socket);
+      const state = known ?? createState(socket);
       const counts = runtime.counts.of(socket);
       if (state.admission !== undefined) {
         // The chain has disconnected it.
@@ -54,6 +63,7 @@ export class NamespaceBinder {
       counts.total++;
       listenToSystemEvents(state);
       handleConnected(state);
+      if (known === undefined) handleRecovered(state);
     });
   }
 }

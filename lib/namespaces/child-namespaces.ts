@@ -2,6 +2,7 @@
 // removes idle ones, and rejects clients at the limit.
 import { debuglog } from 'node:util';
 import type { Namespace } from 'socket.io';
+import { type ErrorReporting, reportRefused } from '../error-response';
 import { type Client, sendConnectError } from '../internals/client';
 import { hookClients, isOccupied, rejectedNamespace, removeChild, unhookClients } from '../internals/namespaces';
 import type { IoNamespace } from '../types/namespace';
@@ -26,8 +27,6 @@ const LONGEST_TIMER = 2 ** 31 - 1;
 
 const TOO_MANY = 'too many namespaces';
 
-type Log = { error(err: unknown): void; warn(message: string): void };
-
 /** The child namespaces of one application. */
 export class ChildNamespaces {
   /**
@@ -37,7 +36,6 @@ export class ChildNamespaces {
 
   readonly #all = new Map<IoNamespace, Child>();
   readonly #idle = new IdleNamespaces();
-  readonly #warning: LimitWarning;
   readonly #timeout: number;
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
@@ -50,11 +48,10 @@ export class ChildNamespaces {
   constructor(
     private readonly limit: number,
     recoveryDuration: number | undefined,
-    private readonly log: Log,
+    private readonly reporting: ErrorReporting,
     private readonly find: (name: string) => Namespace,
   ) {
     this.#timeout = Math.min(Math.max(ChildNamespaces.idleTimeout, recoveryDuration ?? 0), LONGEST_TIMER);
-    this.#warning = new LimitWarning(log, limit);
   }
 
   has(nsp: IoNamespace): boolean {
@@ -68,8 +65,7 @@ export class ChildNamespaces {
 
   /** Returns a namespace that rejects its client, since the limit is reached. */
   reject(name: string): Namespace {
-    this.#countRejection(name);
-    return rejectedNamespace(name, TOO_MANY);
+    return rejectedNamespace(name, TOO_MANY, (client) => this.#reportRejection(client, name));
   }
 
   /** Adds a child that was just created. */
@@ -112,7 +108,7 @@ export class ChildNamespaces {
       // Code may have created the namespace beyond the limit.
       if (!isFirst || this.#shrink(this.limit)) await admit();
       else {
-        this.#countRejection(nsp.name);
+        this.#reportRejection(client, nsp.name);
         sendConnectError(client, nsp.name, TOO_MANY);
       }
     } finally {
@@ -121,9 +117,10 @@ export class ChildNamespaces {
     }
   }
 
-  #countRejection(name: string): void {
+  #reportRejection(client: Client, name: string): void {
     debug('reject a client of %s (%d of %d)', name, this.#all.size, this.limit);
-    this.#warning.add();
+    const cause = `${TOO_MANY}: ${this.limit} namespaces that clients have created are in use. config.io.maxNamespaces sets the limit`;
+    reportRefused(this.reporting, client, name, cause);
   }
 
   /** Must be called when a client connects to a child, and when a socket is removed. */
@@ -180,7 +177,7 @@ export class ChildNamespaces {
     removeChild(nsp, child.parent, () => this.find(name).adapter);
     // At once: the adapter of the next namespace of that name subscribes to the same channels. An application's own adapter may throw.
     const close = async () => adapter.close();
-    close().catch((err) => this.log.error(err));
+    close().catch((err) => this.reporting.log.error(err));
   }
 }
 
@@ -227,34 +224,5 @@ class IdleNamespaces {
   nextExpiring(): [nsp: IoNamespace, since: number] | undefined {
     const [first] = this.#expiring;
     return first;
-  }
-}
-
-/** At most one warning in so many ms. */
-const WARNING_PERIOD = 60_000;
-
-/** Warns of clients that are rejected at the limit. */
-export class LimitWarning {
-  #rejected = 0;
-  #lastWarning = Number.NEGATIVE_INFINITY;
-
-  /**
-   * @param log - `app.coreLogger`
-   * @param limit - `config.io.maxNamespaces`
-   */
-  constructor(
-    private readonly log: { warn(message: string): void },
-    private readonly limit: number,
-  ) {}
-
-  /** Counts a rejected client. */
-  add(): void {
-    this.#rejected++;
-    if (performance.now() - this.#lastWarning < WARNING_PERIOD) return;
-    this.#lastWarning = performance.now();
-    this.log.warn(
-      `[egg-socket.io] too many namespaces: ${this.limit} namespaces that clients have created are in use, and config.io.maxNamespaces is ${this.limit}. Clients rejected since the last warning: ${this.#rejected}`,
-    );
-    this.#rejected = 0;
   }
 }

@@ -2,7 +2,9 @@
 // a child when a client, or code, asks for such a name. The child has the chains and routes of its parent.
 import type { Namespace, Server } from 'socket.io';
 import type { Adapter } from 'socket.io-adapter';
+import { type ErrorReporting, reportRefused } from '../error-response';
 import { ConfigError } from '../errors';
+import type { Client } from '../internals/client';
 import { namespacesOf, onCreateChild, rejectedNamespace, setAdapter } from '../internals/namespaces';
 import { inheritSocketHooks } from '../internals/socketio';
 import { type Router, routerOf, setRouter } from '../router';
@@ -28,9 +30,12 @@ interface Parent {
 }
 
 interface ParentOptions {
+  /** Contains the errors of the listeners of a child. Undefined if `config.io.containListeners` is false. */
+  readonly contain: ((child: IoNamespace) => void) | undefined;
   /** Adds Socket.IO 2's API to a child, or makes its names throw. */
   readonly addRemoved: (child: IoNamespace) => void;
   readonly children: ChildNamespaces;
+  readonly reporting: ErrorReporting;
   /** Creates the adapter of a parent, which calls the adapters of its children. */
   readonly adapter: (parent: Namespace) => Adapter;
   /** `init.cleanupEmptyChildNamespaces` */
@@ -129,7 +134,9 @@ export class ParentNamespaces {
       params = parent.params(name);
     } catch (err) {
       if (isForCode) throw err;
-      return rejectedNamespace(name, `Invalid namespace: ${(err as Error).message}`);
+      const reason = `Invalid namespace: ${(err as Error).message}`;
+      const report = (client: Client) => reportRefused(this.options.reporting, client, name, reason, parent.name);
+      return rejectedNamespace(name, reason, report);
     }
     // Code gets a namespace beyond the limit, since it may emit to clients of other workers. The limit applies to its first client.
     if (!children.ensureCapacity() && !isForCode) return children.reject(name);
@@ -138,6 +145,7 @@ export class ParentNamespaces {
       inheritSocketHooks(child, nsp);
       child.route = (...args: unknown[]) => refuseRoute(name, parent, args[0]);
       child.user = nsp.user;
+      this.options.contain?.(child);
       this.options.addRemoved(child);
       if (params) setParams(child, params);
       children.add(child, nsp, removalOf(parent, removesIdle));

@@ -19,6 +19,8 @@ interface SetupOptions {
   readonly users: Users;
   /** `init.allowEIO3` */
   readonly allowsEio3: boolean;
+  /** Contains the errors of the listeners of a namespace. Undefined if `config.io.containListeners` is false. */
+  readonly contain: ((nsp: IoNamespace) => void) | undefined;
   /** Adds Socket.IO 2's API to a namespace, or makes its names throw. */
   readonly addRemoved: (nsp: IoNamespace) => void;
   /** Finds the handlers and middleware that routes name. */
@@ -64,6 +66,7 @@ export class NamespaceSetup {
   /** Sets up a namespace, unless it is. A child namespace is configured by its parent. */
   setUp(nsp: IoNamespace): void {
     if (routerOf(nsp) || this.parents.configure(nsp)) return;
+    this.options.contain?.(nsp);
     this.options.addRemoved(nsp);
     debug('set up %s', this.parents.nameOf(nsp));
     const { allowsEio3, generateId, reporting, lookup } = this.options;

@@ -168,12 +168,19 @@ function requireClient(files: string[]): ClientModule | undefined {
  * @param names - the names of all namespaces
  */
 export function refusalError(namespace: string, cause: IoRefusal, names: string[] = []): IoRefusal {
-  const { message, data, description } = cause as IoRefusal & { description?: { message?: string } };
+  const { message, data } = cause;
   const others = message === 'Invalid namespace' && names.length > 0 ? ` (there are: ${names.join(', ')})` : '';
-  const detail = description?.message ? ` (${description.message})` : others;
-  const error: IoRefusal = new Error(`[egg-socket.io] ${namespace} refused the client: ${message}${detail}`, { cause });
+  const text = `${textOf(cause)}${others}`;
+  const error: IoRefusal = new Error(`[egg-socket.io] ${namespace} refused the client: ${text}`, { cause });
   if (data !== undefined) error.data = data;
   return error;
+}
+
+/** Returns the message of a refusal. If the HTTP request has failed, the message includes its status. */
+function textOf(refusal: IoRefusal): string {
+  const { message, description } = refusal as IoRefusal & { description?: { message?: string } | number };
+  const detail = typeof description === 'number' ? `status ${description}` : description?.message;
+  return detail ? `${message} (${detail})` : message;
 }
 
 /**
@@ -188,10 +195,10 @@ export async function checkRefusal(namespace: string, refusal: IoRefusal, reason
     if (type === 'TransportError') throw refusalError(namespace, refusal);
     return;
   }
-  const problem = `${namespace} refused the client for another reason: ${refusal.message}`;
+  const problem = `${namespace} refused the client for another reason: ${textOf(refusal)}`;
   if (typeof reason === 'function') assert(await reason(refusal), problem);
   else if (typeof reason === 'string') assert.strictEqual(refusal.message, reason, problem);
-  else assert.match(refusal.message, reason, problem);
+  else assert.match(textOf(refusal), reason, problem);
 }
 
 /**

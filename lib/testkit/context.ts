@@ -7,6 +7,7 @@ import { onlyKeys } from '../config/validate';
 import { ContextFactory } from '../context';
 import { namespacesOf } from '../internals/namespaces';
 import { connectMockSocket, withoutOffset } from '../internals/testkit';
+import { reauthenticationMembers } from '../reauthenticate';
 import { sessionMembers } from '../session';
 import type { MockIoContext, MockIoContextOptions } from './types';
 
@@ -17,7 +18,7 @@ export class ContextMocks {
   readonly #contexts: ContextFactory;
 
   constructor(private readonly app: Application) {
-    this.#contexts = new ContextFactory(app, sessionMembers(app));
+    this.#contexts = new ContextFactory(app, { ...sessionMembers(app), ...reauthenticationMembers(app.context) });
   }
 
   /** Returns a context and its socket. The caller must disconnect the socket. */

@@ -2,6 +2,7 @@
 import assert from 'node:assert';
 import type { Application } from 'egg';
 import type { Socket as ServerSocket } from 'socket.io';
+import { clientLogOf } from '../client-log';
 import { inFlightOf } from '../in-flight';
 import { registerBeforeClose } from '../internals/egg';
 import { namespacesOf } from '../internals/namespaces';
@@ -142,7 +143,9 @@ class TestKit {
     this.#mockSockets.clear();
     const closed = Promise.all([this.#closed, ...connections.map((connection) => connection?.closed)])
       .then(nextTurn)
-      .then(() => this.#handlers.idle());
+      .then(() => this.#handlers.idle())
+      // The next test may expect the same lines.
+      .then(() => clientLogOf(this.app).close());
     // A handler that never returns must not fail the next test.
     this.#closed = waitFor(() => 'the clients of a test to close', closed, TIMEOUT).catch(() => {});
   }

@@ -84,7 +84,8 @@ export interface IoClientFactory {
   /**
    * Asserts that the server refuses a client.
    *
-   * @param reason - the refusal's message (a string), a pattern for it (a RegExp), or a function that gets the refusal and returns a
+   * @param reason - the refusal's message (a string), a pattern for it (a RegExp; if the HTTP
+   *   request has failed, for its status as well), or a function that gets the refusal and returns a
    *   truthy value (or a promise of one) if it is the expected one. Default: any refusal by the application
    * @returns the refusal, with the `message` and the `data` that the client has received
    * @throws {AssertionError} if the client is admitted, or refused for another reason

@@ -36,6 +36,31 @@ export type ContextSocket = IoSocket &
 
 type RequestSocket = TcpSocket & { encrypted: boolean };
 
+/** The options of `ctx.reauthenticate()`. */
+export interface ReauthenticateOptions {
+  /** Replaces `ctx.handshake.auth`: for the connection middleware at once, for all contexts of the socket if it does not refuse the client. */
+  // biome-ignore lint/suspicious/noExplicitAny: as Socket.IO declares it
+  auth?: Record<string, any>;
+}
+
+/**
+ * The event that the server sends to a client whose authentication ends: see `config.io.expires`. An application adds it to the events of
+ * its namespaces.
+ *
+ * @example
+ * interface ServerEvents extends ExpiryEvents {
+ *   said: (text: string) => void;
+ * }
+ */
+export interface ExpiryEvents {
+  /**
+   * The authentication of the client has ended.
+   *
+   * @param notice - `grace`: in how many ms the client is disconnected, unless it is reauthenticated. 0: it is disconnected now
+   */
+  expired: (notice: { grace: number }) => void;
+}
+
 /** The members of a context of `app/io` beside those of every Egg context. */
 export interface IoContext {
   /** The Socket.IO socket. */
@@ -69,6 +94,21 @@ export interface IoContext {
   /** The data of the socket: the same object in all contexts of the socket. */
   // biome-ignore lint/suspicious/noExplicitAny: as Socket.IO declares it
   data: any;
+  /**
+   * Runs the connection middleware of the namespace again for this client, up to its innermost `next()`, in a context of its own. Then
+   * calls `config.io.expires` and `config.io.user` again, whose results replace the earlier ones. Calls for one socket run one after the other.
+   *
+   * @throws what the connection middleware, `config.io.expires` or `config.io.user` has thrown. The client then stays connected as it was,
+   *   until its grace period ends
+   * @throws {DisconnectedError} if the client disconnects, or the middleware disconnects it
+   *
+   * @example
+   * // the event `renew` of a client that has a new token
+   * await ctx.reauthenticate({ auth: { token: ctx.args[0] } });
+   */
+  reauthenticate(options?: ReauthenticateOptions): Promise<void>;
+  /** Whether connection middleware runs for `ctx.reauthenticate()`, not for a new connection. The code after its `await next()` then does not run. */
+  reauthenticating: boolean;
   /** Emits to sockets of this worker only. */
   local: Socket['local'];
   join: IoSocket['join'];

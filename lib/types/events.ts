@@ -73,8 +73,9 @@ export type SocketOf<N> = Socket<ClientEventsOf<N>, ServerEventsOf<N>, InterServ
 /** Events that can be routed and that clients do not send. */
 interface OtherEvents {
   connect: () => void;
-  disconnecting: (reason: DisconnectReason) => void;
-  disconnect: (reason: DisconnectReason) => void;
+  // `expired`: see config.io.expires.
+  disconnecting: (reason: DisconnectReason | 'expired') => void;
+  disconnect: (reason: DisconnectReason | 'expired') => void;
   error: (err: Error) => void;
   // biome-ignore lint/suspicious/noExplicitAny: the arguments of any event
   '*': (...args: any[]) => void;

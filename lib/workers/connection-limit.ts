@@ -1,5 +1,6 @@
 // How many connections a worker may have to the internal servers of other workers, and from other workers to its own.
 import { readFileSync } from 'node:fs';
+import type { ClientLog } from '../client-log';
 
 /**
  * The share of the file descriptors of a worker. A forwarded client takes three: two in the worker that forwards, one in the other. With
@@ -8,42 +9,28 @@ import { readFileSync } from 'node:fs';
 const SHARE = 1 / 4;
 /** The limit of open files if the system does not report one. */
 const DEFAULT_OPEN_FILES = 10_240;
-/** How many ms are between two log lines. */
-const LOG_INTERVAL = 60_000;
-
-/** `app.coreLogger`. */
-export interface RefusalLog {
-  warn(message: string): void;
-}
-
 export class ConnectionLimit {
   /** How many connections there may be. */
   readonly max: number;
-  #refusedCount = 0;
-  #loggedAt = Number.NEGATIVE_INFINITY;
 
   /**
    * @param refused - what is refused, for the log
    * @param openFiles - how many files this process may open
    */
   constructor(
-    private readonly log: RefusalLog,
+    private readonly clientLog: ClientLog,
     private readonly refused: string,
     private readonly openFiles = openFilesLimit(),
   ) {
     this.max = Math.max(1, Math.floor(openFiles * SHARE));
   }
 
-  /** Counts a refusal, and logs it unless the last log line is less than a minute old. */
+  /** Logs a refusal. */
   refuse(): void {
-    this.#refusedCount++;
-    const now = performance.now();
-    if (now - this.#loggedAt < LOG_INTERVAL) return;
-    this.log.warn(
-      `[egg-socket.io] refused ${this.refused}: ${this.#refusedCount}. There are ${this.max} connections, the most for a limit of ${this.openFiles} open files. The clients try again. Raise the limit (ulimit -n), or let clients begin with WebSocket: see docs/cluster.md`,
+    this.clientLog.warn(
+      `refused ${this.refused}`,
+      `refused ${this.refused}: there are ${this.max} connections, the most for a limit of ${this.openFiles} open files. The clients try again. Raise the limit (ulimit -n), or let clients begin with WebSocket: see docs/cluster.md`,
     );
-    this.#loggedAt = now;
-    this.#refusedCount = 0;
   }
 }
 

@@ -3,10 +3,11 @@
 import { Agent, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { debuglog } from 'node:util';
+import type { ClientLog } from '../client-log';
 import { refuse, refuseUpgrade } from '../engine';
 import { InFlight } from '../in-flight';
 import { connectionOf, type Engine, type RequestHandlers, replaceHandlers, sessionIdOf } from '../internals/engineio';
-import { ConnectionLimit, type RefusalLog } from './connection-limit';
+import { ConnectionLimit } from './connection-limit';
 import { DRAIN_PATH } from './internal-server';
 import { inTurn, onceFinished, proxyRequest, proxyUpgrade } from './proxy';
 import { type WorkerIdentity, workerIdOf } from './run-directory';
@@ -36,10 +37,10 @@ export class Forwarding {
   /** @param openFiles - how many files this process may open. Default: its limit */
   constructor(
     private readonly worker: WorkerIdentity,
-    log: RefusalLog,
+    clientLog: ClientLog,
     openFiles?: number,
   ) {
-    this.#limit = new ConnectionLimit(log, 'requests for other workers', openFiles);
+    this.#limit = new ConnectionLimit(clientLog, 'requests for other workers', openFiles);
     const maxFreeSockets = Math.min(MAX_IDLE, Math.ceil(this.#limit.max * IDLE_SHARE));
     this.#agent = new Agent({ keepAlive: true, timeout: IDLE_TIMEOUT, maxFreeSockets });
   }

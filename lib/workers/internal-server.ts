@@ -2,8 +2,9 @@
 import { createServer, type IncomingMessage, maxHeaderSize, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { debuglog } from 'node:util';
+import type { ClientLog } from '../client-log';
 import { sessionIdOf } from '../internals/engineio';
-import { ConnectionLimit, type RefusalLog } from './connection-limit';
+import { ConnectionLimit } from './connection-limit';
 import { type RunDirectory, workerIdOf } from './run-directory';
 
 const debug = debuglog('egg-socket.io:forwarding');
@@ -41,13 +42,13 @@ export class InternalServer {
   constructor(
     private readonly workerId: string,
     private readonly handlers: InternalHandlers,
-    log: RefusalLog,
+    clientLog: ClientLog,
     openFiles?: number,
   ) {
     // The server that the client is connected to limits times, and the size of the head. It accepts HTTP/1.0, which needs no Host.
     const limits = { requestTimeout: 0, keepAliveTimeout: 0, maxHeaderSize: maxHeaderSize + ADDED_HEADER_SIZE };
     this.#server = createServer({ ...limits, requireHostHeader: false });
-    const limit = new ConnectionLimit(log, 'connections of other workers', openFiles);
+    const limit = new ConnectionLimit(clientLog, 'connections of other workers', openFiles);
     this.#server.maxConnections = limit.max;
     this.#server.on('drop', () => limit.refuse());
     this.#server.on('connection', (socket) => {

@@ -1,5 +1,6 @@
 // This worker among the workers of its master. If the requests of one client may reach several workers, they forward them to each other.
 import type { Application } from 'egg';
+import { type ClientLog, clientLogOf } from '../client-log';
 import { adapterOf, drainTimesOf, masterOf, needsForwarding } from '../config/topology';
 import { connectionOf, type Engine, type RequestHandlers, sessionIdOf } from '../internals/engineio';
 import type { Forwarding } from './forwarding';
@@ -28,7 +29,7 @@ export class Workers implements WorkerIdentity {
   ) {
     this.directory = new RunDirectory(app.config.rundir, masterOf(app), app.coreLogger);
     if (!needsForwarding(app)) return;
-    this.#forwarder = createForwarder(this, drainConnection, app.coreLogger);
+    this.#forwarder = createForwarder(this, drainConnection, clientLogOf(app));
     this.generateSessionId = () => createSessionId(this.workerId);
   }
 
@@ -70,7 +71,7 @@ export class Workers implements WorkerIdentity {
 function createForwarder(
   worker: WorkerIdentity,
   drainConnection: (sessionId: string) => void,
-  log: Application['coreLogger'],
+  clientLog: ClientLog,
 ): Forwarder {
   const { Forwarding } = require('./forwarding') as typeof import('./forwarding');
   const { InternalServer } = require('./internal-server') as typeof import('./internal-server');
@@ -86,6 +87,6 @@ function createForwarder(
     upgrade: (req, socket, head) => handlersFor(req)?.handleUpgrade(req, socket, head),
     drain: drainConnection,
   };
-  const internalServer = new InternalServer(worker.workerId, handlers, log);
-  return { forwarding: new Forwarding(worker, log), internalServer, engines };
+  const internalServer = new InternalServer(worker.workerId, handlers, clientLog);
+  return { forwarding: new Forwarding(worker, clientLog), internalServer, engines };
 }

@@ -36,6 +36,8 @@ export interface Running {
 /** The running applications, each with whether a test has started it. If so, it is closed after that test. */
 const running = new Map<Running, boolean>();
 let inTest = false;
+/** How many applications are being started. */
+let startsPending = 0;
 const clients = new Set<Socket>();
 
 export function fixture(name: string): string {
@@ -45,8 +47,9 @@ export function fixture(name: string): string {
 /** Starts a fixture application of test/fixtures/apps, which listens on a free port. */
 export async function start(name: string, options: Record<string, unknown> = {}): Promise<Running> {
   const own = { baseDir: fixture(name), framework: FRAMEWORK, cache: false, beforeInit: keepPort };
-  // Another test file may run the same fixture at this moment and write into its directories.
+  startsPending++;
   if (kind().protocol === 3) process.env.EGG_APP_CONFIG = JSON.stringify({ io: { init: { allowEIO3: true } } });
+  // Another test file may run the same fixture at this moment and write into its directories.
   const app = mm.app({ ...own, clean: false, ...options });
   try {
     await app.ready();
@@ -54,7 +57,8 @@ export async function start(name: string, options: Record<string, unknown> = {})
     await app.close?.().catch(() => {});
     throw err;
   } finally {
-    delete process.env.EGG_APP_CONFIG;
+    // Another application of the same test may not have read it yet.
+    if (--startsPending === 0) delete process.env.EGG_APP_CONFIG;
   }
   const started = await listen(app);
   running.set(started, inTest);

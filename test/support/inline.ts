@@ -1,5 +1,6 @@
 // Applications with configuration, routes and middleware that are defined in the test: see test/fixtures/apps/inline.
 import assert from 'node:assert/strict';
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Application, Context } from 'egg';
 import type { IoConfig, Middleware } from '../../lib';
 import { type Running, start } from './app';
@@ -19,16 +20,17 @@ export interface Inline {
   boot?: (app: Application) => void;
 }
 
-const current = globalThis as { inlineApp?: Inline };
+/** The definition of the application that is being started. Its files read it as `inlineApp`. */
+const starting = new AsyncLocalStorage<Inline>();
+Object.defineProperty(globalThis, 'inlineApp', { configurable: true, get: () => starting.getStore() });
 
-/** Starts an inline application. */
-export async function startInline(inline: Inline): Promise<Running> {
-  current.inlineApp = inline;
-  try {
-    return await start('inline');
-  } finally {
-    current.inlineApp = undefined;
-  }
+/**
+ * Starts an inline application.
+ *
+ * @param options - options of egg-mock
+ */
+export function startInline(inline: Inline, options: Record<string, unknown> = {}): Promise<Running> {
+  return starting.run(inline, () => start('inline', options));
 }
 
 /** Returns a middleware that records when it begins and when it ends. */

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { connected, fixture, ROOT, track } from './app';
 import { freePort } from './port';
-import { next, within } from './wait';
+import { next, until, within } from './wait';
 
 const MINUTE = 60_000;
 /** Directories of the working tree that are not checked in. */
@@ -141,8 +141,9 @@ export async function talk(baseDir: string): Promise<void> {
 
 /** Waits for the message that Egg's master sends to its parent process when its workers listen. */
 async function ready(master: ChildProcess): Promise<void> {
-  for (;;) {
-    const [message] = await next<[{ action?: string }]>(master, 'message', MINUTE);
-    if (message.action === 'egg-ready') return;
-  }
+  let isReady = false;
+  master.on('message', (message: { action?: string }) => {
+    isReady ||= message.action === 'egg-ready';
+  });
+  await until('the application is ready', () => isReady, MINUTE);
 }

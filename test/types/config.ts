@@ -16,6 +16,7 @@ export default (): PowerPartial<EggAppConfig> => {
       '/': {},
       '/chat': { connectionMiddleware: ['auth'], packetMiddleware: ['filter'] },
     },
+    containListeners: false,
     redis: { host: '127.0.0.1', port: 6379, auth_pass: 'password', db: 1, maxRetriesPerRequest: 3 },
     generateId: (request) => `${request.headers['x-id']}`,
     user: async (ctx) => (ctx.session.user ? Number(ctx.session.user.id) : undefined),
@@ -32,6 +33,8 @@ export function wrong(config: PowerPartial<EggAppConfig>, app: Application): voi
   config.io = { init: { transport: ['websocket'] } };
   // @ts-expect-error the chain does not exist
   config.io = { namespace: { '/': { connectionMiddlewares: [] } } };
+  // @ts-expect-error it is true or false
+  config.io = { containListeners: 'no' };
   // @ts-expect-error Redis has no such option
   config.io = { redis: { hostname: '127.0.0.1' } };
   // @ts-expect-error a chain is an array
@@ -50,11 +53,24 @@ export function wrong(config: PowerPartial<EggAppConfig>, app: Application): voi
   // @ts-expect-error generateId is not async
   config.io = { generateId: async () => 'id' };
   config.io = { user: true };
+  config.io = { allowedOrigins: 'same-host' };
+  config.io = { allowedOrigins: ['https://example.com', /^https:\/\/[a-z]+\.example\.com$/] };
+  config.io = { allowedOrigins: async (origin, request) => origin === request.headers['x-origin'] };
+  config.io = { allowedOrigins: false };
+  // @ts-expect-error false lets all origins in
+  config.io = { allowedOrigins: true };
   config.io = { user: (ctx) => ctx.session.userId };
   // @ts-expect-error an id is a string or a number
   config.io = { user: () => ({ id: 1 }) };
   // @ts-expect-error a string is not a function
   config.io = { user: 'userId' };
+  config.io = { expires: (ctx) => ctx.data.claims.exp * 1000 };
+  config.io = { expires: { at: async () => new Date(), grace: 5_000 } };
+  config.io = { expires: false };
+  // @ts-expect-error a time is a Date or a number
+  config.io = { expires: () => '2030-01-01' };
+  // @ts-expect-error the function is missing
+  config.io = { expires: { grace: 5_000 } };
   // @ts-expect-error the size is a number
   config.io = { init: { maxHttpBufferSize: '1mb' } };
   // @ts-expect-error the option does not exist in the merged configuration

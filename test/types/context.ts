@@ -35,6 +35,12 @@ export async function packet(ctx: Context): Promise<void> {
   ctx.server.of('/chat').route('say', () => rooms);
   ctx.disconnect(true);
 
+  if (!ctx.reauthenticating) await ctx.reauthenticate();
+  const renewed: Promise<void> = ctx.reauthenticate({ auth: { token: ctx.args[0] } });
+  // @ts-expect-error auth is an object
+  ctx.reauthenticate({ auth: 'token' });
+  void renewed;
+
   // Members of Egg's own contexts.
   const strings: string[] = [ctx.ip, ctx.path, ctx.id, ctx.handshake.address, ctx.conn.transport.name];
   ctx.logger.info(strings);

@@ -100,13 +100,7 @@ export function localFirst<Class extends ClusterAdapterClass>(
 
     /** Socket.IO ignores the returned promise. */
     async #serverSideEmit(packet: unknown[]): Promise<void> {
-      const ack = packet.at(-1);
-      try {
-        if (typeof ack === 'function') connection.assertUp();
-      } catch (err) {
-        (ack as (err: unknown, responses: unknown[]) => void)(err, []);
-        return;
-      }
+      if (connection.rejectEmit(packet)) return;
       const emit = () => super.serverSideEmit(packet);
       await withTimeout(this, packet, requestsTimeout, emit).catch((err) => log.logger.error(err));
     }

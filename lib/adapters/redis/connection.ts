@@ -89,6 +89,23 @@ export class RedisConnection {
     throw new Error(`[egg-socket.io] Redis ${this.clients.name} is not connected: other workers can't be asked`);
   }
 
+  /**
+   * During an outage, calls the acknowledgement of `serverSideEmit`, if there is one, with an error. Returns whether it did.
+   *
+   * @param packet - the event and its arguments
+   */
+  rejectEmit(packet: unknown[]): boolean {
+    const ack = packet.at(-1);
+    if (typeof ack !== 'function') return false;
+    try {
+      this.assertUp();
+      return false;
+    } catch (err) {
+      ack(err, []);
+      return true;
+    }
+  }
+
   /** Adds a side. From now on the connection is up only if the side is. */
   add(side: Side, client: Redis): void {
     this.#sides.push(side);

@@ -63,6 +63,7 @@ export class SafeRedisAdapter extends LibraryRedisAdapter {
   /** RedisAdapter would ignore that the arguments cannot be encoded, and never call the acknowledgement. */
   override serverSideEmit(packet: unknown[]): void {
     assertSendable(packet);
+    if (this.#connection.rejectEmit(packet)) return;
     describeEmitTimeout(this.nsp.name, packet, this.requestsTimeout);
     super.serverSideEmit(packet);
   }

@@ -58,7 +58,7 @@ async function inRooms(world: World, moved: (client: Client) => boolean, names: 
     seen = Object.fromEntries(sockets.flat().map(({ id, rooms }) => [id, rooms.filter(isNew)]));
     return isDeepStrictEqual(seen, expected);
   };
-  await until('all sockets are in the expected rooms', look, 3000).catch(() => assert.deepEqual(seen, expected));
+  await until('all sockets are in the expected rooms', look).catch(() => assert.deepEqual(seen, expected));
 }
 
 /** Disconnects new clients of all workers, and asserts that no others are disconnected. */

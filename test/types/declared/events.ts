@@ -1,5 +1,5 @@
 // The declared events of an application's namespaces.
-import type { AckError } from 'egg-socket.io';
+import type { AckError, ExpiryEvents } from 'egg-socket.io';
 
 export interface Message {
   text: string;
@@ -14,7 +14,7 @@ export interface ClientEvents {
 }
 
 /** The events that /chat emits to clients. */
-export interface ServerEvents {
+export interface ServerEvents extends ExpiryEvents {
   said: (message: Message) => void;
   left: (who: string, when: number) => void;
 }

@@ -87,6 +87,7 @@ export default (app: Application): void => {
   });
   nsp.route('disconnect', (ctx) => {
     const [reason] = ctx.args;
+    ctx.emit('expired', { grace: reason === 'expired' ? 0 : 1 });
     // @ts-expect-error it is not one of Socket.IO's reasons
     reason === 'because';
   });

@@ -1,0 +1,38 @@
+// Socket.IO's parser with an encoder that throws what clients could not decode. They would close the connection with the reason `parse error`.
+import { types } from 'node:util';
+import * as parser from 'socket.io-parser';
+import type { EncodedPacket } from './adapters';
+
+/** An encoder that throws a TypeError if a packet cannot be sent, to the code that emits it or answers with it. */
+class StrictEncoder extends parser.Encoder {
+  override encode(packet: Parameters<parser.Encoder['encode']>[0]): ReturnType<parser.Encoder['encode']> {
+    if (packet.type === parser.PacketType.EVENT) assertEvent(packet.data[0]);
+    const encoded = super.encode(packet) as EncodedPacket;
+    if (encoded.length > 1) assertAttachments(encoded);
+    return encoded as ReturnType<parser.Encoder['encode']>;
+  }
+}
+
+/**
+ * Checks the name of an event. Clients accept a text or a number.
+ *
+ * @throws {TypeError} if it is encoded as another value
+ */
+export function assertEvent(event: unknown): void {
+  if (typeof event === 'string') return;
+  // Some values are encoded as a text, such as a Date.
+  const sent: unknown = typeof event === 'object' ? JSON.parse(JSON.stringify([event]))[0] : event;
+  if (typeof sent === 'string' || Number.isFinite(sent)) return;
+  throw new TypeError(`the name of an event must be a string, not ${event === null ? 'null' : typeof event}`);
+}
+
+function assertAttachments(encoded: EncodedPacket): void {
+  for (let i = 1; i < encoded.length; i++) {
+    const attachment: unknown = encoded[i];
+    if (ArrayBuffer.isView(attachment) || types.isAnyArrayBuffer(attachment)) continue;
+    throw new TypeError('a Blob cannot be sent: send a Buffer, such as Buffer.from(await blob.arrayBuffer())');
+  }
+}
+
+/** The option `parser` of Socket.IO's server. */
+export const strictParser = { ...parser, Encoder: StrictEncoder };
