@@ -248,6 +248,15 @@ describe('the admin UI', () => {
     assert.equal(client.connected, true);
   });
 
+  it('should let the page of another origin connect if init.cors allows it', async () => {
+    const origin = 'https://admin.socket.io';
+    const from = { ...LOGIN, extraHeaders: { origin }, transports: ['websocket'] };
+    const closed = await startAdmin();
+    await refused(track(`${closed.url}/admin`, from));
+    const open = await startAdmin({ init: { cors: { origin: [origin], credentials: true } } });
+    await connected(track(`${open.url}/admin`, from));
+  });
+
   it('should work with connectionStateRecovery', async () => {
     const running = await startAdmin({ init: { connectionStateRecovery: {} } });
     const [admin] = await connectAdmin(running.url);
