@@ -1,5 +1,6 @@
 // The boot hooks of the agent. It starts before the workers: a mistake in config.io is reported once, and not by each worker.
 import type { Agent } from 'egg';
+import { loadAdminUi } from './lib/config/admin';
 import { configOf, namingFile } from './lib/config/config';
 import { hidePassword } from './lib/config/redis';
 import { loadWsEngine } from './lib/config/server-options';
@@ -15,8 +16,12 @@ export default class IoAgentBoot {
 
   configDidLoad(): void {
     namingFile(this.agent, () => adapterOf(this.agent));
-    // Throws if the package cannot be loaded.
-    namingFile(this.agent, () => loadWsEngine(configOf(this.agent).init, this.agent.baseDir));
+    // Both throw if a package cannot be loaded.
+    namingFile(this.agent, () => {
+      const { admin, init } = configOf(this.agent);
+      loadWsEngine(init, this.agent.baseDir);
+      if (admin) loadAdminUi(this.agent, admin);
+    });
   }
 
   async didLoad(): Promise<void> {

@@ -55,6 +55,7 @@ export default class IoBoot {
     // Not earlier: the application may install an adapter of its own.
     this.#adapter = useAdapter(this.app, this.#workers as Workers);
     namingFile(this.app, () => bindNamespaces(this.app));
+    namingFile(this.app, () => this.#useAdmin());
     listenToAgent(this.app);
     await this.#adapter.ready;
     await this.#workers?.open();
@@ -76,6 +77,14 @@ export default class IoBoot {
         // The application is closing already. The first registration drains.
       }
     });
+  }
+
+  #useAdmin(): void {
+    const { app } = this;
+    const { admin } = configOf(app);
+    if (admin === undefined || app.io.admin === undefined) return;
+    const { useAdmin } = require('./lib/admin-ui') as typeof import('./lib/admin-ui');
+    useAdmin(app, admin, app.io.admin);
   }
 
   /** Egg calls last registered functions first: connections drain while the application still has what its handlers need. */

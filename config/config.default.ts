@@ -58,6 +58,9 @@ const config: { io: IoConfig } = {
     /** Whether Socket.IO 2's server API (nsp.connected, adapter.clients() and others) is given back. Default: false. */
     compat: undefined,
 
+    /** Lets the admin UI of Socket.IO connect: `{ auth: { username, password } }`, with the bcrypt hash of the password. Default: off. */
+    admin: undefined,
+
     /** Whether errors of listeners that are added by hand are logged. false: they end the worker. Default: true. */
     containListeners: undefined,
 

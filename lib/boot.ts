@@ -155,7 +155,17 @@ export function summary(app: Application): string {
     adapter: adapter === 'own' ? `the application's own (${app.io.of('/').adapter.constructor.name})` : adapter,
     workers: `${workers}${sticky ? ' (sticky)' : ''}`,
     forwarding: needsForwarding(app) ? 'on' : 'off',
+    ...(app.io.admin && { admin: app.io.admin.nsp.name }),
   };
-  const listed = Object.entries(parts).map(([name, value]) => `${name}: ${value}`);
-  return `[egg-socket.io] ${listed.join('; ')}`;
+  const listed = Object.entries(app.config.env === 'local' ? { ...parts, ...guide(app) } : parts);
+  return `[egg-socket.io] ${listed.map(([name, value]) => `${name}: ${value}`).join('; ')}`;
+}
+
+/** What a developer looks for. */
+function guide({ io }: Application): Record<string, string> {
+  const count = io.routes().reduce((sum, { routes }) => sum + routes.length, 0);
+  return {
+    routes: `${count} (npx egg-socket.io routes lists them)`,
+    docs: 'https://github.com/eggjs/egg-socket.io#readme',
+  };
 }

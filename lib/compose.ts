@@ -48,7 +48,7 @@ export function composeChain(middlewares: Middleware[]): Onion | undefined {
  * Composes middlewares around a handler: `await next()` returns what the handler has returned. A middleware that returns another value
  * replaces it, and one that returns nothing keeps it.
  */
-export function composeAround(middlewares: Middleware[]): Onion | undefined {
+export function composeAround(middlewares: readonly Middleware[]): Onion | undefined {
   return composeChain(middlewares.map(keepResult));
 }
 

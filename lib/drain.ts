@@ -6,6 +6,7 @@ import { debuglog } from 'node:util';
 import type { Application } from 'egg';
 import { closeVariablesOf, drainTimesOf } from './config/topology';
 import { enginesOf, refuse } from './engine';
+import { healthOf } from './health';
 import { inFlightOf } from './in-flight';
 import {
   type Connection,
@@ -35,6 +36,7 @@ const HANDLER_SHARE = 0.75;
  * @returns a promise that resolves when the last one has ended, or after `config.io.drain.timeout`
  */
 export async function drain(app: Application): Promise<void> {
+  healthOf(app.io).draining = true;
   const engines = enginesOf(app);
   for (const engine of engines) refuseHandshakes(engine);
   const times = drainTimesOf(app);

@@ -4,6 +4,7 @@ export type {
   AdapterConfig,
   AdapterConstructor,
   AdapterName,
+  AdminConfig,
   AllowedOrigins,
   DrainConfig,
   ExpiresConfig,
@@ -16,7 +17,9 @@ export type {
 export type { AckError, OnError, ThrownError } from './error-response';
 export { AckTimeoutError, ConfigError, DisconnectedError, ExpiredError, LimitError, NoRouteError } from './errors';
 export type { FindExpiry, FoundExpiry } from './expiry';
+export type { AdapterHealth, IoHealth, LinksHealth } from './health';
 export type { RateLimit, RateLimitKey } from './limits/rate-limit';
+export type { IoRoute, IoRoutes, NamespaceRoutes } from './route-table';
 export type { Routed, RouteTail } from './router';
 export type { IoServer } from './server';
 export type { ConnectionStats, IoStats, LimitedStats, NamespaceStats, Protocol } from './stats';

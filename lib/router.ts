@@ -38,6 +38,11 @@ export function isReserved(event: unknown): boolean {
   return RESERVED.has(event);
 }
 
+/** Whether an event is one that no client sends and that can be routed. */
+export function isSystemEvent(event: unknown): boolean {
+  return SYSTEM_EVENTS.has(event);
+}
+
 /** The routes of one namespace. A client's event name is data: any string is looked up, and only routed ones are found. */
 export class Router {
   readonly #routes = new Map<unknown, Route>();
@@ -85,6 +90,11 @@ export class Router {
     const route = new Route(handler, middlewares);
     this.#routes.set(event, route);
     if (event === CATCH_ALL) this.#catchAll = route;
+  }
+
+  /** The routes by event, in the order in which they were added. */
+  get routes(): ReadonlyMap<unknown, Route> {
+    return this.#routes;
   }
 
   /** How many events have a route. */
@@ -140,7 +150,7 @@ export class Route {
 
   constructor(
     readonly handler: Handler,
-    middlewares: Middleware[],
+    readonly middlewares: readonly Middleware[],
   ) {
     this.#chain = composeAround(middlewares);
   }

@@ -6,16 +6,19 @@ import type { OriginsValue } from './compat/origins';
 import { refuseRemoved, removed } from './compat/removed';
 import type { ResolvedConfig } from './config/config';
 import { type ErrorReporting, reportRefused } from './error-response';
+import { healthOf, type IoHealth } from './health';
 import type { Client } from './internals/client';
 import { ListenerContainment } from './internals/listeners';
 import { childrenOf, NamespaceServer, namespacesOf, recoveryDurationOf } from './internals/namespaces';
 import { strictParser } from './internals/parser';
 import type { RateLimit, RateLimits } from './limits/rate-limit';
 import { listenerErrors } from './listener-errors';
+import { AdminNamespace } from './namespaces/admin-namespace';
 import { ChildNamespaces } from './namespaces/child-namespaces';
 import { type ParentName, ParentNamespaces } from './namespaces/parent-namespaces';
 import { isPattern, Pattern } from './namespaces/path-pattern';
 import { type Binding, NamespaceSetup } from './namespaces/setup';
+import { type ChainNames, type IoRoutes, routesOf } from './route-table';
 import { RouteLookup, routerOf } from './router';
 import { type IoStats, statsOf } from './stats';
 import type { Middleware } from './types/context';
@@ -41,9 +44,11 @@ const MAX_NAME_LENGTH = 1024;
 const CONTROL_CHARACTER = /\p{Cc}/u;
 
 /** The configuration of namespaces. */
-interface NamespaceOptions extends Pick<ResolvedConfig, 'containListeners' | 'generateId' | 'maxNamespaces'> {
-  /** The names of the configured namespaces. */
-  names: string[];
+interface NamespaceOptions
+  extends Pick<
+    ResolvedConfig,
+    'admin' | 'containListeners' | 'everywhere' | 'generateId' | 'maxNamespaces' | 'namespace'
+  > {
   users: Users;
   rateLimits: RateLimits;
   /** Creates what limits the namespaces of each client. Undefined without `config.io.limits.namespaces`. */
@@ -83,6 +88,9 @@ export class IoServer extends NamespaceServer<
   /** How long a client may be disconnected and still be recovered, in ms. Undefined without connectionStateRecovery. */
   readonly recoveryDuration: number | undefined;
 
+  /** Undefined if `config.io.admin` is not set. */
+  readonly admin: AdminNamespace | undefined;
+
   readonly #reporting: ErrorReporting;
   readonly #lookup = new RouteLookup(this);
   readonly #children: ChildNamespaces;
@@ -90,6 +98,8 @@ export class IoServer extends NamespaceServer<
   readonly #setup: NamespaceSetup;
   /** The configured namespaces without parameters. */
   readonly #configured: string[];
+  /** Returns the names of the middleware of a namespace. */
+  readonly #chainsOf: (name: string) => ChainNames;
 
   /**
    * @param init - the checked `config.io.init`
@@ -98,8 +108,9 @@ export class IoServer extends NamespaceServer<
    */
   constructor(init: ResolvedConfig['init'], reporting: ErrorReporting, options: NamespaceOptions) {
     super({ ...init, parser: init.parser ?? strictParser } as Partial<ServerOptions>);
-    const { compat, containListeners, generateId, maxNamespaces, names, users } = options;
+    const { admin, compat, containListeners, everywhere, generateId, maxNamespaces, namespace, users } = options;
     const limitClients = options.limitClients?.(this);
+    const names = [...namespace.keys()];
     this.compat = compat;
     this.rateLimits = options.rateLimits;
     this.#reporting = reporting;
@@ -125,7 +136,12 @@ export class IoServer extends NamespaceServer<
     );
     // Socket.IO's constructor has created `/`.
     this.#setup.setUp(this.sockets as IoNamespace);
+    if (admin) this.admin = new AdminNamespace(super.of(admin.namespaceName) as IoNamespace);
     this.#configured = names.filter((name) => !isPattern(name));
+    this.#chainsOf = (name) => ({
+      connectionMiddleware: [...everywhere.connectionMiddleware, ...(namespace.get(name)?.connectionMiddleware ?? [])],
+      packetMiddleware: [...everywhere.packetMiddleware, ...(namespace.get(name)?.packetMiddleware ?? [])],
+    });
     for (const name of names) {
       if (isPattern(name)) this.#createParent(new Pattern(name, `config.io.namespace['${name}']`));
     }
@@ -208,6 +224,37 @@ export class IoServer extends NamespaceServer<
   }
 
   /**
+   * Returns the namespaces with the names of their middleware, their events and their controllers. `npx egg-socket.io routes` prints them.
+   * Children of parent namespaces are not listed, but what their parents stand for.
+   *
+   * @example
+   * const [{ namespace, routes }] = app.io.routes();
+   * routes[0]; // { event: 'say', system: false, middleware: [], controller: 'chat.say' }
+   */
+  routes(): IoRoutes {
+    const all = [...this.#permanent(), ...this.#parents.all()];
+    return all.map((nsp) => {
+      const name = this.#parents.nameOf(nsp);
+      return routesOf(nsp, name, this.#chainsOf(name), this);
+    });
+  }
+
+  /**
+   * Returns the health of this worker, for a readiness probe: whether new clients should connect to it, whether it drains, and the state
+   * of its adapter and of its links. It reads counters alone, so it can be called each second.
+   *
+   * @example
+   * app.router.get('/ready', (ctx) => {
+   *   const health = app.io.health();
+   *   ctx.status = health.ok ? 200 : 503;
+   *   ctx.body = health;
+   * });
+   */
+  health(): IoHealth {
+    return healthOf(this).read(statsOf(this).connectionCount);
+  }
+
+  /**
    * Socket.IO 2's `io.origins()`: sets which origins may connect.
    *
    * @deprecated it needs `config.io.compat`. Write `config.io.init.cors`
@@ -231,9 +278,7 @@ export class IoServer extends NamespaceServer<
 
   /** Returns the names of the namespaces. Children of parent namespaces are not listed, but what their parents stand for. */
   names(): string[] {
-    const namespaces = [...namespacesOf(this).values()] as IoNamespace[];
-    const permanent = namespaces.filter((nsp) => !this.#children.has(nsp));
-    return [...permanent.map(({ name }) => name), ...this.#parents.names()];
+    return [...this.#permanent().map(({ name }) => name), ...this.#parents.names()];
   }
 
   /** Whether a name matches a namespace with parameters. */
@@ -276,8 +321,15 @@ export class IoServer extends NamespaceServer<
     );
   }
 
+  /** Returns the namespaces that are neither parents nor children, and not that of the admin UI. */
+  #permanent(): IoNamespace[] {
+    const namespaces = [...namespacesOf(this).values()] as IoNamespace[];
+    return namespaces.filter((nsp) => !this.#children.has(nsp) && nsp !== this.admin?.nsp);
+  }
+
   #find(name: string): IoNamespace {
     const fullName = name.startsWith('/') ? name : `/${name}`;
+    if (fullName === this.admin?.nsp.name) return this.admin.nsp;
     const parent = this.#parents.withPattern(fullName);
     if (parent) return parent;
     if (!namespacesOf(this).has(fullName) && isPattern(fullName)) {

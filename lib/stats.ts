@@ -98,6 +98,13 @@ export class Stats {
     routes: 0,
   };
 
+  /** How many connections are open. */
+  get connectionCount(): number {
+    let count = 0;
+    for (const { clientsCount } of this.#engines) count += clientsCount;
+    return count;
+  }
+
   /** Counts the connections of an engine from now on. */
   watch(engine: Engine): void {
     this.#engines.add(engine);

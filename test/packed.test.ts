@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
-import { EGG_MAJOR } from './support/app';
+import { EGG_MAJOR, ROOT } from './support/app';
 import {
   application,
   cleanUp,
@@ -22,6 +22,13 @@ function makeEsm(baseDir: string, more: object = {}): void {
   const file = path.join(baseDir, 'package.json');
   fs.writeFileSync(file, JSON.stringify({ ...JSON.parse(fs.readFileSync(file, 'utf8')), type: 'module', ...more }));
 }
+
+/** What `egg-socket.io routes` prints of the applications. */
+const ROUTES = `/
+  connection middleware: name
+  packet middleware: count
+  say  chat.say
+`;
 
 if (EGG_MAJOR === 3) {
   describe('the packed plugin', function () {
@@ -83,6 +90,24 @@ if (EGG_MAJOR === 3) {
           const [code, output] = await npx(['egg-socket.io', 'doctor'], baseDir);
           assert.equal(code, 1);
           assert.match(output, /^app\/old\.ts:1 {2}app\.io\.origins\('\*'\)\n/);
+        });
+
+        it('should list the routes of an application in JavaScript', async () => {
+          const baseDir = application(home, 'packed-js');
+          assert.deepEqual(await npx(['egg-socket.io', 'routes'], baseDir), [0, ROUTES]);
+        });
+
+        it('should list the routes of an application in TypeScript, compiled or with a loader', async () => {
+          const baseDir = application(home, 'packed-ts');
+          if (major === 4) makeEsm(baseDir);
+          const list = () => npx(['egg-socket.io', 'routes'], baseDir);
+          assert.deepEqual(await list(), [1, '']);
+          fs.mkdirSync(path.join(baseDir, 'node_modules'));
+          fs.symlinkSync(path.join(ROOT, 'node_modules/tsx'), path.join(baseDir, 'node_modules/tsx'), 'junction');
+          assert.deepEqual(await list(), [0, ROUTES]);
+          fs.rmSync(path.join(baseDir, 'node_modules'), { recursive: true });
+          await compile(baseDir);
+          assert.deepEqual(await list(), [0, ROUTES]);
         });
 
         it('should work in an application in TypeScript with strict options', async () => {

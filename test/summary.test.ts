@@ -56,7 +56,7 @@ describe('the log line at boot', () => {
   it('should name namespaces, path, transports, adapter and workers', async () => {
     assert.equal(
       await line({ io: { namespace: { '/chat': {} } }, router: (app) => app.io.of(/room/).route('a', () => {}) }),
-      '[egg-socket.io] namespaces: /, /chat, /room/; path: /socket.io; transports: polling, websocket; adapter: memory; workers: 1; forwarding: off',
+      '[egg-socket.io] namespaces: /, /chat, /room/; path: /socket.io; transports: polling, websocket; adapter: memory; workers: 1; forwarding: off; routes: 1 (npx egg-socket.io routes lists them); docs: https://github.com/eggjs/egg-socket.io#readme',
     );
   });
 
@@ -64,7 +64,7 @@ describe('the log line at boot', () => {
     const init = { path: '/live', transports: ['websocket' as const] };
     assert.match(
       await line({ io: { init, adapter: () => Adapter } }),
-      /path: \/live; transports: websocket; adapter: the application's own \(Adapter\); workers: 1; forwarding: off/,
+      /path: \/live; transports: websocket; adapter: the application's own \(Adapter\); workers: 1; forwarding: off;/,
     );
   });
 

@@ -26,7 +26,7 @@ export default {
 function create(app: App): IoServer {
   if (app[IO] === undefined) {
     const config = configOf(app);
-    const { init, onerror, namespace, user, generateId, maxNamespaces, containListeners } = config;
+    const { init, onerror, user } = config;
     const reporting = reportingOf(app, onerror);
     const users = new Users(app, user);
     const compat = compatOf(app, config);
@@ -35,16 +35,7 @@ function create(app: App): IoServer {
       max === undefined ? undefined : (io: IoServer) => namespacesLimit(max, LimitReport.of(app, io));
     const check = (where: string, limit: unknown) => resolveRateLimit(where, limit, user !== undefined);
     const rateLimits = new RateLimits(app, () => connectCounter(app), check);
-    const options = {
-      containListeners,
-      generateId,
-      limitClients,
-      rateLimits,
-      maxNamespaces,
-      names: [...namespace.keys()],
-      users,
-      compat,
-    };
+    const options = { ...config, limitClients, rateLimits, users, compat };
     app[IO] = new IoServer(loadWsEngine(init, app.baseDir), reporting, options);
     rejectOwnAdapter(app[IO], config);
   }

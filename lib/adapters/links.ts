@@ -17,6 +17,8 @@ const MAX_BUFFERED = 32 * 1024 * 1024;
 /** The delay before another attempt to connect to a peer, in ms. It doubles with each attempt. */
 const RETRY_DELAY = 50;
 const MAX_RETRY_DELAY = 2000;
+/** How long a peer may leave a handshake unanswered and still count as answering, in ms. */
+const ANSWER_TIMEOUT = 5000;
 /** How long a link that closes may take to send what is buffered, in ms. */
 const CLOSE_TIMEOUT = 500;
 
@@ -77,6 +79,16 @@ export class Links {
   get peerCount(): number {
     let count = 0;
     for (const link of this.#links.values()) if (link.isUp) count++;
+    return count;
+  }
+
+  /**
+   * Returns how many peers answer, and sends a handshake to each, for the next call. A peer that hangs is counted until it has not answered
+   * a handshake for `timeout` ms.
+   */
+  countAnswering(timeout = ANSWER_TIMEOUT): number {
+    let count = 0;
+    for (const link of this.#links.values()) if (link.isAnswering(timeout)) count++;
     return count;
   }
 
@@ -191,6 +203,8 @@ class Link {
   #socket: Socket | undefined;
   /** Whether the handshake of the peer has arrived. */
   #isAnswered = false;
+  /** When a handshake was sent for which no answer has arrived, as `performance.now()`. Handshakes are repeated for `isAnswering` alone. */
+  #askedAt: number | undefined;
   /**
    * Whether frames are dropped until the handshake of the peer arrives. At first they are not: a peer that listens reads them later. After
    * a connection was lost they are, since the peer may hang.
@@ -224,6 +238,16 @@ class Link {
   /** Whether the peer receives what is sent. */
   get isUp(): boolean {
     return this.#socket !== undefined && (this.#isAnswered || !this.#dropsUnanswered);
+  }
+
+  /** Whether the peer has answered each handshake that is older than `timeout` ms. Sends another one. */
+  isAnswering(timeout: number): boolean {
+    if (!this.isUp || !this.#isAnswered) return false;
+    const now = performance.now();
+    if (this.#askedAt !== undefined) return now - this.#askedAt < timeout;
+    this.#askedAt = now;
+    this.send(encodeFrame(FrameType.HANDSHAKE, this.handshake));
+    return true;
   }
 
   /** Sends a frame. If the link is down, the frame is dropped and counted. */
@@ -291,6 +315,7 @@ class Link {
     const socket = connect(this.address);
     this.#socket = socket;
     this.#isAnswered = false;
+    this.#askedAt = undefined;
     let failure: Error | undefined;
     const reader = new FrameReader({
       frame: (_type, body) => this.#onHandshake(body as Handshake),
@@ -305,6 +330,7 @@ class Link {
   }
 
   #onHandshake({ pid }: Handshake): void {
+    this.#askedAt = undefined;
     if (this.#isAnswered) return;
     this.#isAnswered = true;
     this.#resolveReady();

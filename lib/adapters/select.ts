@@ -6,8 +6,9 @@ import type { Namespace } from 'socket.io';
 import { clientLogOf } from '../client-log';
 import { configOf, type ResolvedConfig } from '../config/config';
 import type { RedisKind } from '../config/redis';
-import { adapterOf } from '../config/topology';
+import { adapterOf, hostOf } from '../config/topology';
 import { ConfigError } from '../errors';
+import { alwaysUp, type HealthSource, healthOf } from '../health';
 import type { AdapterConstructor } from '../internals/namespaces';
 import type { CountingRedis } from '../limits/rate-limit';
 import type { WorkerIdentity } from '../workers/run-directory';
@@ -25,6 +26,11 @@ export interface InstalledAdapter {
   close(): Promise<void>;
   /** Called in place of `close` if the application installs an adapter. Links stay open, because a worker without links counts as dead. */
   release?(): Promise<void>;
+}
+
+/** An adapter of the plugin, and its health if that changes. */
+interface Installation extends InstalledAdapter {
+  readonly health?: HealthSource;
 }
 
 const NOTHING: InstalledAdapter = { ready: Promise.resolve(), join: async () => {}, close: async () => {} };
@@ -84,14 +90,17 @@ export function useAdapter(app: Application, worker: WorkerIdentity): InstalledA
   };
   if (io.hasOwnAdapter) {
     skipRedis();
+    healthOf(io).useAdapter(alwaysUp('own'));
     return NOTHING;
   }
-  const { ready, join, close, release } = install(app, worker);
+  const { ready, join, close, release, health } = install(app, worker);
+  healthOf(io).useAdapter(health ?? alwaysUp(adapterOf(app)));
   let released: Promise<void> | undefined;
   const replaced = new Promise<void>((resolve) => {
     io.beforeOwnAdapter(() => {
       if (io.hasOwnAdapter) return;
       skipRedis();
+      healthOf(io).useAdapter(alwaysUp('own'));
       released = release?.();
       released?.catch((err) => coreLogger.error(err));
       resolve();
@@ -106,7 +115,7 @@ export function useAdapter(app: Application, worker: WorkerIdentity): InstalledA
   };
 }
 
-function install(app: Application, worker: WorkerIdentity): InstalledAdapter {
+function install(app: Application, worker: WorkerIdentity): Installation {
   const kind = adapterOf(app);
   const { adapter } = configOf(app);
   if (typeof adapter === 'function') {
@@ -126,7 +135,7 @@ function install(app: Application, worker: WorkerIdentity): InstalledAdapter {
   }
 }
 
-function useLinks(app: Application, worker: WorkerIdentity): InstalledAdapter {
+function useLinks(app: Application, worker: WorkerIdentity): Installation {
   const { Links } = require('./links') as typeof import('./links');
   const { LinkedNamespaces, LinksAdapter } = require('./links-adapter') as typeof import('./links-adapter');
   const links = new Links(worker, app.coreLogger, clientLogOf(app));
@@ -138,13 +147,15 @@ function useLinks(app: Application, worker: WorkerIdentity): InstalledAdapter {
       }
     },
   );
-  return { ...NOTHING, join: () => links.join(namespaces), close: () => links.leave() };
+  const expected = hostOf(app).workers - 1;
+  const health: HealthSource = { ...alwaysUp('cluster'), links: () => ({ expected, up: links.countAnswering() }) };
+  return { ...NOTHING, join: () => links.join(namespaces), close: () => links.leave(), health };
 }
 
-function useRedis(app: Application, kind: RedisKind): InstalledAdapter {
+function useRedis(app: Application, kind: RedisKind): Installation {
   const redis = require('./redis/install') as typeof import('./redis/install');
-  const { ready, close } = redis.useRedis(app, kind);
-  return { ...NOTHING, ready, close, release: close };
+  const { ready, close, state } = redis.useRedis(app, kind);
+  return { ...NOTHING, ready, close, release: close, health: { name: kind, state } };
 }
 
 /**

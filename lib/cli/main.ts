@@ -12,6 +12,10 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     about: 'lists what an application written for egg-socket.io 4 has to change',
     load: () => (require('./doctor') as typeof import('./doctor')).doctor,
   },
+  routes: {
+    about: 'prints the namespaces of an application, their middleware, events and controllers',
+    load: () => (require('./routes') as typeof import('./routes')).routes,
+  },
 };
 
 const HELP = `Usage: egg-socket.io <command>

@@ -13,6 +13,7 @@ import type { ExpiryConfig, FindExpiry } from '../expiry';
 import { configFilesOf } from '../internals/egg';
 import { isPattern, Pattern } from '../namespaces/path-pattern';
 import type { FindUser, FoundUser } from '../users';
+import { type AdminConfig, type ResolvedAdmin, resolveAdmin } from './admin';
 import { type LimitsConfig, type ResolvedLimits, resolveLimits } from './limits';
 import { type AllowedOrigins, resolveAllowedOrigins } from './origins';
 import {
@@ -26,7 +27,7 @@ import {
 import { type InitConfig, resolveInit } from './server-options';
 import { LONGEST_TIMER, list, milliseconds, object, onlyKeys } from './validate';
 
-export type { AllowedOrigins, InitConfig, LimitsConfig, RedisConfig };
+export type { AdminConfig, AllowedOrigins, InitConfig, LimitsConfig, RedisConfig };
 
 /** The type of `config.io`. */
 export interface IoConfig {
@@ -114,6 +115,8 @@ export interface IoConfig {
    * @default false
    */
   compat?: boolean;
+  /** Lets the admin UI of Socket.IO connect. It needs the package `@socket.io/admin-ui`. false or unset: it can't. */
+  admin?: AdminConfig | false;
   /**
    * Whether an error of a listener that is added by hand (`socket.on()`, `nsp.on('connection')`, `nsp.use()` and others) is logged. If
    * false, it ends the worker with all its clients, as in Socket.IO itself.
@@ -215,6 +218,8 @@ export interface ResolvedConfig {
   expires: ExpiryConfig | undefined;
   /** `init.origins` of Socket.IO 2. Undefined if `compat` is not set. */
   origins: Origins | undefined;
+  /** Undefined if the admin UI cannot connect. */
+  admin: ResolvedAdmin | undefined;
   containListeners: boolean;
   /** Undefined if connections are closed at once. */
   drain: DrainConfig | undefined;
@@ -273,6 +278,7 @@ export const KEYS = [
   'expires',
   'allowedOrigins',
   'compat',
+  'admin',
   'containListeners',
   'drain',
   'ack',
@@ -292,11 +298,12 @@ export function resolveConfig(config: IoConfig | undefined): ResolvedConfig {
   const loadRedis = typeof raw.redis === 'function' ? redisLoader(raw.redis, rest) : undefined;
   const redis = loadRedis ? undefined : resolveRedis(raw.redis, rest, warnings);
   const user = resolveUser(raw.user, init, warnings);
+  const namespace = resolveNamespaces(raw.namespace);
   return {
     init,
     allowedOrigins: resolveAllowedOrigins(raw.allowedOrigins, warnings),
     cors,
-    namespace: resolveNamespaces(raw.namespace),
+    namespace,
     maxNamespaces: resolveMaxNamespaces(raw.maxNamespaces),
     everywhere: resolveChains('config.io', raw),
     adapter: resolveAdapter(raw.adapter, init, (loadRedis ?? redis) !== undefined, warnings),
@@ -307,6 +314,7 @@ export function resolveConfig(config: IoConfig | undefined): ResolvedConfig {
     user,
     expires: resolveExpires(raw.expires, init, warnings),
     origins,
+    admin: resolveAdmin(raw.admin, namespace.keys()),
     containListeners: resolveContainListeners(raw.containListeners),
     drain: resolveDrain(raw.drain),
     ack: resolveAck(raw.ack, raw.ackTimeout),

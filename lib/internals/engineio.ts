@@ -75,13 +75,19 @@ export type GenerateId = (req: IncomingMessage) => string | PromiseLike<string>;
 export interface Engine extends RequestHandlers {
   /** The open connections, by session id. */
   clients: Record<string, Connection>;
+  /** How many there are. */
+  readonly clientsCount: number;
   generateId: GenerateId;
   use(middleware: (req: EngineRequest, res: ServerResponse, next: (err?: Error) => void) => void): void;
-  on(event: 'connection', listener: (conn: Connection) => void): void;
+  on(event: 'connection', listener: ConnectionListener): void;
   on(event: 'connection_error', listener: (err: ConnectionError) => void): void;
+  listeners(event: 'connection'): ConnectionListener[];
   emit(event: 'connection_error', err: ConnectionError): void;
   close(): void;
 }
+
+/** Called with each new connection. */
+export type ConnectionListener = (conn: Connection) => void;
 
 /**
  * What the boot checks. `_query` is not listed: it is a member of requests, and without it the URL is parsed. Nor is `writeBuffer`, a member

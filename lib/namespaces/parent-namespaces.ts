@@ -121,6 +121,11 @@ export class ParentNamespaces {
     return Array.from(this.#all.values(), ({ name }) => name);
   }
 
+  /** Returns the parent namespaces. */
+  all(): Iterable<IoNamespace> {
+    return this.#all.keys();
+  }
+
   #create(nsp: IoNamespace, parent: Parent, name: string, createChild: () => Namespace): Namespace {
     const { children, removesIdle } = this.options;
     const isForCode = this.#isForCode;

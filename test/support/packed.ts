@@ -94,7 +94,9 @@ export async function generateTypes(baseDir: string): Promise<void> {
 /** Runs a command of an installed package. Returns its exit code and its output. */
 export function npx(args: string[], cwd: string): Promise<[code: number, stdout: string]> {
   return new Promise((resolve) => {
-    execFile('npx', ['--no', ...args], { cwd, timeout: MINUTE }, (err, stdout) => {
+    // Without the variables of this process for TypeScript and for the majors of Egg.
+    const env = { PATH: process.env.PATH, HOME: process.env.HOME };
+    execFile('npx', ['--no', ...args], { cwd, env, timeout: MINUTE }, (err, stdout) => {
       resolve([err === null ? 0 : Number(err.code), stdout]);
     });
   });

@@ -1,6 +1,7 @@
 // The connection of a worker to Redis: a client that publishes, one that subscribes and, with streams, one that reads. It is up if each
 // of them works. Failures are logged and never thrown.
 import type { Cluster, Redis } from 'ioredis';
+import type { AdapterState } from '../../health';
 import { debug, type Logger, OutageLog } from './outage-log';
 import { Probe, type ProbeOptions } from './probe';
 import { type Count, Publisher, waitFor } from './publisher';
@@ -45,6 +46,7 @@ export class RedisConnection {
   readonly #noAnswer: string;
   /** Attempts to connect since the subscriber was connected. */
   #attempts = 0;
+  #state: AdapterState = { up: false, since: Date.now() };
 
   constructor(
     private readonly clients: Clients,
@@ -61,7 +63,10 @@ export class RedisConnection {
     this.add(this.subscriber, sub);
     this.#probe = new Probe(this.publisher, this.subscriber, options, {
       isConnected: () => this.#isConnected,
-      failed: (reason) => this.#renew(reason),
+      failed: (reason) => {
+        this.#noteState();
+        this.#renew(reason);
+      },
       recovered: () => this.log.recovered(),
     });
     this.cleanups.push(() => this.#probe.stop());
@@ -70,6 +75,12 @@ export class RedisConnection {
   /** Whether messages are sent and received. */
   get up(): boolean {
     return this.#isConnected && this.#probe.isHealthy;
+  }
+
+  /** Whether messages are sent and received, and since when. */
+  get state(): AdapterState {
+    this.#noteState();
+    return this.#state;
   }
 
   /** @throws {Error} if other workers cannot be asked */
@@ -140,7 +151,14 @@ export class RedisConnection {
   /** Returns whether messages are sent and received. If that is unknown, a probe is sent, which calls `log.recovered` when it comes back. */
   #confirmUp(): boolean {
     if (this.#isConnected && !this.#probe.isHealthy) this.#probe.send();
+    this.#noteState();
     return this.up;
+  }
+
+  /** Must be called when the connection may have been lost or restored. */
+  #noteState(): void {
+    const { up } = this;
+    if (up !== this.#state.up) this.#state = { up, since: Date.now() };
   }
 
   /** Replaces the connections, long before TCP gives up. With Sentinel, the new ones are to the current master. */
@@ -179,6 +197,7 @@ export class RedisConnection {
         clearTimeout(handshake);
         side.reset();
         this.#probe.reset();
+        this.#noteState();
         this.log.failed();
       },
       error: (err) => this.log.failed(err),

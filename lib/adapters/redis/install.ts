@@ -5,6 +5,7 @@ import type { Namespace } from 'socket.io';
 import type { Adapter } from 'socket.io-adapter';
 import { configOf } from '../../config/config';
 import { adapterOptions, type RedisKind, type ResolvedRedis } from '../../config/redis';
+import type { AdapterState } from '../../health';
 import { assertRedisAdapters, type CreateAdapter, guardServerSideEmit } from '../../internals/redis-adapters';
 import { hasClosed, unlessClosed } from '../../on-close';
 import { SendableSockets } from '../sendable';
@@ -26,7 +27,10 @@ const BOOT_WAIT = 3000;
  * @returns `ready` resolves at the first connection or the first failure, after 3 s at the latest
  * @throws {ConfigError} if `config.io.redis.clientName` is no client of egg-redis
  */
-export function useRedis(app: Application, kind: RedisKind): { ready: Promise<void>; close(): Promise<void> } {
+export function useRedis(
+  app: Application,
+  kind: RedisKind,
+): { ready: Promise<void>; close(): Promise<void>; state(): AdapterState } {
   assertRedisAdapters();
   const { redis, generateId, init, requestsTimeout } = configOf(app);
   const set = adapterOptions(redis as ResolvedRedis, requestsTimeout);
@@ -67,7 +71,7 @@ export function useRedis(app: Application, kind: RedisKind): { ready: Promise<vo
     return adapter;
   } as CreateAdapter;
   app.io.installAdapter(AnyAdapter);
-  return { ready: connection.settled(BOOT_WAIT), close: () => connection.close() };
+  return { ready: connection.settled(BOOT_WAIT), close: () => connection.close(), state: () => connection.state };
 }
 
 /** Delays the clients of a new namespace until Redis has subscribed to its channels, so that they miss no message of other workers. */
