@@ -3,7 +3,9 @@ import { debuglog } from 'node:util';
 import type { Context } from 'egg';
 import type { Socket } from 'socket.io';
 import type { Onion } from './compose';
+import { type ConnectionMessage, connections, isTraced, refusals, traceConnection } from './diagnostics';
 import { connectError, logFailure } from './error-response';
+import { plainMessage, thrownBy, toError } from './errors';
 import { disconnectClient } from './internals/socketio';
 import { hasClosed, onClose } from './on-close';
 import { keepCookies } from './session';
@@ -24,13 +26,44 @@ export function handleConnection(state: SocketState, decide: Decide): void {
   } catch (thrown) {
     // The application's own createContext has failed. Socket.IO does not catch what a namespace middleware throws.
     runtime.counts.of(socket).refused++;
+    publishRefusal(state, thrown);
     decide(connectError(runtime, socket, thrown));
     return;
   }
   const admission = new Admission(state, ctx, decide);
   const { connectionChain, expiry, users } = runtime;
   if (connectionChain !== undefined || expiry !== undefined || users !== undefined) state.admission = admission;
-  void runtime.contexts.run(ctx, () => admission.run());
+  if (!isTraced(connections)) {
+    void runtime.contexts.run(ctx, () => admission.run());
+    return;
+  }
+  const message: ConnectionMessage = { ctx, socket, namespace: runtime.router.name };
+  admission.trace = message;
+  void runtime.contexts.run(ctx, () => traceConnection(message, () => admission.run()));
+}
+
+function publishRefusal({ runtime, socket }: SocketState, error: unknown, ctx?: Context): void {
+  if (!refusals.hasSubscribers) return;
+  const { request } = socket;
+  const namespace = runtime.router.name;
+  refusals.publish({
+    stage: 'admission',
+    request,
+    reason: plainMessage(toError(error)),
+    namespace,
+    socket,
+    ctx,
+    error,
+  });
+}
+
+/** Publishes the connection of a client that Socket.IO has recovered without the connection chain. */
+export function publishRecovered(state: SocketState): void {
+  if (!isTraced(connections)) return;
+  const { runtime, socket } = state;
+  const ctx = runtime.contexts.forConnection(state);
+  const message: ConnectionMessage = { ctx, socket, namespace: runtime.router.name, outcome: 'recovered' };
+  void runtime.contexts.run(ctx, () => traceConnection(message, async () => {}));
 }
 
 /** The step of an admission that waits for its session to be loaded or saved. */
@@ -41,6 +74,8 @@ class Admission implements PendingAdmission {
   disconnect: PendingAdmission['disconnect'] = undefined;
   stopWatching: (() => void) | undefined = undefined;
   step = SESSION;
+  /** Set if somebody subscribes to the admission. */
+  trace: ConnectionMessage | undefined = undefined;
   /** Whether the chain has called its innermost `next()`, returned or thrown. */
   #hasDecided = false;
   /** Resolve the promises of `end()`. */
@@ -108,7 +143,9 @@ class Admission implements PendingAdmission {
     }
     if (runtime.users !== undefined) {
       this.step = 'config.io.user';
-      await runtime.users.join(this.ctx, socket, (thrown) => logFailure(runtime, { socket }, thrown));
+      this.state.userId = await runtime.users.join(this.ctx, socket, (thrown) =>
+        logFailure(runtime, { socket }, thrown),
+      );
       runtime.userConnections?.add(socket);
     }
     this.step = SESSION;
@@ -166,6 +203,7 @@ class Admission implements PendingAdmission {
     const { state } = this;
     debug('admit %s to %s', state.socket.id, state.socket.nsp.name);
     state.leave = this.#innermost?.resolve;
+    if (this.trace !== undefined) this.trace.outcome = this.#outcome();
     this.#innermost = undefined;
     try {
       // A later middleware of the namespace may throw. The chain then ends with the connection.
@@ -176,12 +214,19 @@ class Admission implements PendingAdmission {
     }
   }
 
+  #outcome(): ConnectionMessage['outcome'] {
+    if (this.disconnect !== undefined) return 'refused';
+    return hasClosed(this.state.socket.conn) ? 'left' : 'admitted';
+  }
+
   #refuse(thrown: unknown): void {
     const { runtime, socket } = this.state;
     debug('refuse %s in %s: %s', socket.id, socket.nsp.name, thrown);
     if (this.#failure && this.#failure.thrown !== thrown) logFailure(runtime, { socket }, this.#failure.thrown);
     this.#isRefused = true;
     runtime.counts.of(socket).refused++;
+    if (this.trace !== undefined) Object.assign(this.trace, { outcome: 'refused', error: thrownBy(thrown) });
+    publishRefusal(this.state, thrownBy(thrown), this.ctx);
     this.#settle(connectError(runtime, socket, thrown, this.ctx));
     // After the client has received the error.
     if (this.disconnect?.close) process.nextTick(disconnectClient, socket);

@@ -7,6 +7,7 @@ import type { Server, Socket } from 'socket.io';
 import type { Ack } from './ack';
 import { clientAddress } from './client-address';
 import { type ClientLog, clientLogOf, MAX_NAME, MAX_TEXT, shown } from './client-log';
+import { refusals } from './diagnostics';
 import {
   AckTimeoutError,
   ConfigError,
@@ -213,7 +214,11 @@ export function reportRefused(
   cause: string,
   by?: string,
 ): void {
-  const address = addressOf(client.request, client.conn.remoteAddress);
+  const { request } = client;
+  if (refusals.hasSubscribers) {
+    refusals.publish({ stage: 'namespace', request, reason: cause, namespace: by, requested: name });
+  }
+  const address = addressOf(request, client.conn.remoteAddress);
   clientLog.warn(`refused ${by} ${cause}`, `refused: ${cause} (namespace ${shown(name)}, client ${address})`);
 }
 

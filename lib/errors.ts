@@ -131,6 +131,11 @@ export function originalOf(err: Error): object {
   return isError(cause) && CONTROLLER_PREFIX + cause.message === err.message ? cause : err;
 }
 
+/** Returns a thrown value as the application has thrown it. The error of a controller keeps its prefix. */
+export function thrownBy(thrown: unknown): unknown {
+  return isError(thrown) ? originalOf(thrown) : thrown;
+}
+
 /** Returns the message of an error without the prefix that `controllerError` has added. The error stays as it is. */
 export function plainMessage(err: Error): string {
   const { message } = messageOf(err);

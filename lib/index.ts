@@ -14,6 +14,17 @@ export type {
   NamespaceConfig,
   RedisConfig,
 } from './config/config';
+export type {
+  BroadcastMessage,
+  ConnectionMessage,
+  ConnectionOutcome,
+  DisconnectMessage,
+  EventMessage,
+  EventOutcome,
+  LimitMessage,
+  OutageMessage,
+  RefusalMessage,
+} from './diagnostics';
 export type { AckError, OnError, ThrownError } from './error-response';
 export { AckTimeoutError, ConfigError, DisconnectedError, ExpiredError, LimitError, NoRouteError } from './errors';
 export type { FindExpiry, FoundExpiry } from './expiry';

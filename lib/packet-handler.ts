@@ -5,11 +5,13 @@ import type { Context } from 'egg';
 import type { Socket } from 'socket.io';
 import { Ack } from './ack';
 import { MAX_NAME, MAX_TEXT } from './client-log';
+import { disconnects, type EventMessage, events, isTraced, traceEvent } from './diagnostics';
 import { ackError, logFailure, logLastFailure, packetError, reportTooLong } from './error-response';
-import { messageOf } from './errors';
+import { messageOf, NoRouteError, thrownBy } from './errors';
 import { isTooLong } from './internals/engineio';
+import { callAnyListeners } from './internals/listeners';
 import { dispatchToListeners, hasListeners } from './internals/socketio';
-import { isReserved } from './router';
+import { isReserved, type Route } from './router';
 import { keepCookies } from './session';
 import { type SocketState, stateOf } from './socket-state';
 
@@ -22,6 +24,7 @@ const MAX_SHOWN = 100;
 export function handlePacket(socket: Socket, packet: unknown[]): void {
   const state = stateOf(socket) as SocketState;
   if (isDropped(state)) {
+    callAnyListeners(socket, packet);
     debug('drop a packet of %s in %s', socket.id, socket.nsp.name);
     return;
   }
@@ -33,11 +36,31 @@ export function handlePacket(socket: Socket, packet: unknown[]): void {
     ctx = contexts.forPacket(state, packet);
   } catch (thrown) {
     // The application's own createContext has failed.
+    callAnyListeners(socket, packet);
     runtime.counts.of(socket).errors++;
     packetError(runtime, { socket, event: packet[0] }, thrown);
     return;
   }
-  void contexts.run(ctx, () => runPacket(state, ctx, packet));
+  if (isTraced(events)) void contexts.run(ctx, () => tracePacket(state, ctx, packet));
+  else void contexts.run(ctx, () => runPacket(state, ctx, packet));
+}
+
+function tracePacket(state: SocketState, ctx: Context, packet: unknown[]): Promise<void> {
+  const { socket, runtime } = state;
+  const [event] = packet;
+  const { router } = runtime;
+  const message: EventMessage = {
+    ctx,
+    socket,
+    namespace: router.name,
+    event,
+    route: router.nameOf(event),
+    isSystem: false,
+  };
+  return traceEvent(message, async () => {
+    await runPacket(state, ctx, packet, message);
+    message.outcome ??= 'swallowed';
+  });
 }
 
 /**
@@ -48,14 +71,16 @@ function isDropped({ admission, inFlight, socket }: SocketState): boolean {
   return admission !== undefined || inFlight.isClosing || !socket.connected;
 }
 
-async function runPacket(state: SocketState, ctx: Context, packet: unknown[]): Promise<void> {
+/** @param trace - set if somebody subscribes to the event */
+async function runPacket(state: SocketState, ctx: Context, packet: unknown[], trace?: EventMessage): Promise<void> {
   const { runtime, socket, inFlight } = state;
   inFlight.begin();
   runtime.inFlight.handlers.begin();
   let ack: Ack | undefined;
   try {
-    ack = runtime.acks && Ack.of(runtime.acks, socket, packet, (err) => failLate(state, ctx, packet, ack, err));
-    await handle(state, ctx, packet, ack);
+    callAnyListeners(socket, packet);
+    ack = runtime.acks && Ack.of(runtime.acks, socket, packet, (err) => failLate(state, ctx, packet, ack, err, trace));
+    await handle(state, ctx, packet, ack, trace);
   } catch (thrown) {
     logLastFailure(runtime, { socket, event: packet[0] }, thrown);
   } finally {
@@ -65,9 +90,15 @@ async function runPacket(state: SocketState, ctx: Context, packet: unknown[]): P
 }
 
 /** Runs the chain, then settles the acknowledgement or reports the error. */
-async function handle(state: SocketState, ctx: Context, packet: unknown[], ack: Ack | undefined): Promise<void> {
+async function handle(
+  state: SocketState,
+  ctx: Context,
+  packet: unknown[],
+  ack: Ack | undefined,
+  trace: EventMessage | undefined,
+): Promise<void> {
   const { packetChain, session, eventLimits } = state.runtime;
-  const innermost = () => dispatch(state, ctx, packet, ack);
+  const innermost = () => dispatch(state, ctx, packet, ack, trace);
   let result: unknown;
   try {
     if (eventLimits !== undefined) await eventLimits.enter(state, ctx, packet);
@@ -79,6 +110,7 @@ async function handle(state: SocketState, ctx: Context, packet: unknown[], ack: 
     }
     ack?.settle(result);
   } catch (thrown) {
+    if (trace !== undefined) setError(trace, thrown);
     fail(state, ctx, packet, ack, thrown);
   }
 }
@@ -89,12 +121,18 @@ async function dispatch(
   ctx: Context,
   packet: unknown[],
   ack: Ack | undefined,
+  trace: EventMessage | undefined,
 ): Promise<unknown> {
   const [event] = packet;
   if (isReserved(event)) throw new Error(`"${event}" is a reserved event name`);
   const isHeard = hasListeners(socket, event);
   if (isHeard) dispatchToListeners(socket, packet);
   const route = runtime.router.find(event);
+  if (trace !== undefined) {
+    // Middleware may have renamed the event.
+    trace.route = runtime.router.nameOf(event);
+    trace.outcome ??= isHeard || route !== undefined || socket.listenersAny().length > 0 ? 'ok' : 'no route';
+  }
   if (route !== undefined) return route.run(ctx, packet, ack);
   if (!isHeard) {
     const name = typeof event === 'string' ? event.slice(0, MAX_SHOWN) : typeof event;
@@ -102,6 +140,11 @@ async function dispatch(
   }
   ack?.unrouted(isHeard || socket.listenersAny().length > 0);
   return undefined;
+}
+
+function setError(trace: EventMessage, thrown: unknown): void {
+  trace.outcome = thrown instanceof NoRouteError ? 'no route' : 'error';
+  trace.error = thrownBy(thrown);
 }
 
 /** Reports what a chain or a controller has thrown: to the client, by its acknowledgement or by the event `error`, and to the log. */
@@ -127,7 +170,9 @@ function failLate(
   [event]: unknown[],
   ack: Ack | undefined,
   err: unknown,
+  trace: EventMessage | undefined,
 ): void {
+  if (trace !== undefined) setError(trace, err);
   if (!socket.connected || ack === undefined) return;
   runtime.counts.of(socket).errors++;
   const source = { socket, event };
@@ -184,8 +229,13 @@ function reportConnectionError({ runtime, socket }: SocketState, err: unknown): 
   );
 }
 
-/** Logs that a connection was closed because of a message over WebSocket that is too long. */
-export function handleConnectionClosed(socket: Socket, description: unknown): void {
+/** Publishes that a client has disconnected. Logs that its connection was closed because of a message over WebSocket that is too long. */
+export function handleConnectionClosed(socket: Socket, reason: string, description: unknown): void {
+  if (disconnects.hasSubscribers && socket.connected) {
+    const namespace = (stateOf(socket) as SocketState).runtime.router.name;
+    const duration = Math.max(0, Date.now() - socket.handshake.issued);
+    disconnects.publish({ socket, namespace, reason, duration });
+  }
   if (!isTooLong(description)) return;
   const { clientLog, addressOf } = (stateOf(socket) as SocketState).runtime;
   reportTooLong(clientLog, socket.nsp.server, addressOf(socket.request, socket.handshake.address));
@@ -201,7 +251,8 @@ function handleSystemEvent(state: SocketState | undefined, event: string, ...arg
   const run = async (): Promise<void> => {
     const ctx = contexts.forPacket(state);
     ctx.args = args;
-    await contexts.run(ctx, () => route.run(ctx));
+    if (!isTraced(events)) await contexts.run(ctx, () => route.run(ctx));
+    else await contexts.run(ctx, () => traceSystemEvent(state, route, ctx, event));
   };
   inFlight.handlers.begin();
   run()
@@ -211,4 +262,19 @@ function handleSystemEvent(state: SocketState | undefined, event: string, ...arg
     })
     .finally(() => inFlight.handlers.end());
   return true;
+}
+
+/** Rejects with what the handler has thrown. */
+function traceSystemEvent({ runtime, socket }: SocketState, route: Route, ctx: Context, event: string): Promise<void> {
+  const namespace = runtime.router.name;
+  const message: EventMessage = { ctx, socket, namespace, event, route: event, isSystem: true };
+  return traceEvent(message, async () => {
+    try {
+      await route.run(ctx);
+      message.outcome = 'ok';
+    } catch (thrown) {
+      setError(message, thrown);
+      throw thrown;
+    }
+  });
 }

@@ -158,7 +158,7 @@ class Reauthentication {
       }
       if (users !== undefined) {
         all.step = 'config.io.user';
-        await users.join(ctx, socket, (thrown) => logFailure(runtime, { socket }, thrown));
+        state.userId = await users.join(ctx, socket, (thrown) => logFailure(runtime, { socket }, thrown));
       }
       if (this.#failure) throw this.#failure.thrown;
       all.step = 'the session';

@@ -113,6 +113,12 @@ export class Router {
     return this.#routes.get(event) ?? (typeof event === 'string' ? this.#catchAll : undefined);
   }
 
+  /** Returns the name of the route that `find` returns: that of the event, or `'*'`. */
+  nameOf(event: unknown): string | undefined {
+    if (this.find(event) === undefined) return undefined;
+    return this.#routes.has(event) ? (event as string) : CATCH_ALL;
+  }
+
   /** Returns the routed events. */
   events(): string[] {
     return Array.from(this.#routes.keys(), String);

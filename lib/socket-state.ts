@@ -13,6 +13,7 @@ import type { Router } from './router';
 import type { Session } from './session';
 import type { SlowConnections } from './slow-connections';
 import type { Counts } from './stats';
+import type { UserId } from './types/namespace';
 import type { Users } from './users';
 
 /** A namespace that is bound to its chains and routes. */
@@ -74,6 +75,8 @@ export class SocketState implements ContextOwner {
   admission: PendingAdmission | undefined = undefined;
   /** Resolves the innermost `next()` of the connection chain. Undefined if the chain did not call it. */
   leave: (() => void) | undefined = undefined;
+  /** The id of the user that `config.io.user` has found. */
+  userId: UserId | undefined = undefined;
   /** Undefined without `config.io.limits.concurrency`, and until the first event. */
   queue: EventQueue | undefined = undefined;
   /** Undefined until the first call of `ctx.reauthenticate()`. */

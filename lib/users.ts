@@ -74,14 +74,15 @@ export class Users {
    * meanwhile.
    *
    * @param onLateRejection - called with an error after the client has disconnected
+   * @returns the id of the user, if there is one
    * @throws {ConfigError} if `config.io.user` does not return an id
    */
-  async join(ctx: Context, socket: Socket, onLateRejection: (thrown: unknown) => void): Promise<void> {
+  async join(ctx: Context, socket: Socket, onLateRejection: (thrown: unknown) => void): Promise<UserId | undefined> {
     const { conn } = socket;
-    if (hasClosed(conn)) return;
+    if (hasClosed(conn)) return undefined;
     const found = (this.find as FindUser)(ctx);
     const id = isPromise(found) ? await unlessClosed(conn, found, onLateRejection) : found;
-    if (hasClosed(conn)) return;
+    if (hasClosed(conn)) return undefined;
     if (!hasNoUser(id) && !isId(id)) {
       throw new ConfigError(
         'config.io.user',
@@ -97,6 +98,7 @@ export class Users {
     for (const room of others) await socket.leave(room);
     // The room of the socket's id comes first, as for other sockets.
     if (rooms.length > 0) await socket.join([socket.id, ...rooms]);
+    return hasNoUser(id) ? undefined : id;
   }
 
   /**

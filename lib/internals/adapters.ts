@@ -1,6 +1,12 @@
 // The private and undocumented members of socket.io-adapter that the plugin uses, and those of Socket.IO's server that concern packets.
 import type { Namespace } from 'socket.io';
-import { Adapter, ClusterAdapter, type MessageType, SessionAwareAdapter } from 'socket.io-adapter';
+import {
+  Adapter,
+  type BroadcastOptions,
+  ClusterAdapter,
+  type MessageType,
+  SessionAwareAdapter,
+} from 'socket.io-adapter';
 import type { PacketType } from 'socket.io-parser';
 import * as defaultParser from 'socket.io-parser';
 import { type Member, property } from './members';
@@ -168,6 +174,52 @@ export function replaceEncoder(adapter: Adapter): SkippingEncoder {
   const encoder = new SkippingEncoder((adapter.nsp as Namespace).server.encoder);
   if (property(adapter, 'encoder') !== undefined) Object.assign(adapter, { encoder });
   return encoder;
+}
+
+/** Called before a namespace broadcasts. */
+type Observe = (nsp: Namespace, packet: Packet, opts: BroadcastOptions, withAck: boolean) => void;
+
+type Broadcasting = Pick<Adapter, 'broadcast' | 'broadcastWithAck'>;
+type ObservedAdapter = Adapter & { nsp: Namespace; [OBSERVED]: Broadcasting };
+
+interface ObservedNamespace {
+  adapter: ObservedAdapter;
+  _initAdapter?(): void;
+}
+
+/** Under which an adapter has its own `broadcast` and `broadcastWithAck`. */
+const OBSERVED = Symbol('egg-socket.io:observed');
+
+/**
+ * Returns a function that observes the broadcasts of a namespace, with its adapter and with those that replace it. Adapters call other methods
+ * with the broadcasts of other workers: those are not observed.
+ */
+export function broadcastObserver(observe: Observe): (nsp: Namespace) => void {
+  const observed: Broadcasting = {
+    broadcast(this: ObservedAdapter, packet: Packet, opts) {
+      observe(this.nsp, packet, opts, false);
+      return this[OBSERVED].broadcast.call(this, packet, opts);
+    },
+    broadcastWithAck(this: ObservedAdapter, ...args) {
+      observe(this.nsp, args[0], args[1], true);
+      this[OBSERVED].broadcastWithAck.apply(this, args);
+    },
+  };
+  const install = (adapter: ObservedAdapter) => {
+    const { broadcast, broadcastWithAck } = adapter;
+    Object.defineProperty(adapter, OBSERVED, { value: { broadcast, broadcastWithAck } });
+    Object.assign(adapter, observed);
+  };
+  const initAdapter = function (this: ObservedNamespace) {
+    (Object.getPrototypeOf(this) as ObservedNamespace)._initAdapter?.call(this);
+    install(this.adapter);
+  };
+  return (nsp) => {
+    const target = nsp as unknown as ObservedNamespace;
+    install(target.adapter);
+    if (typeof target._initAdapter !== 'function') return;
+    Object.defineProperty(nsp, '_initAdapter', { value: initAdapter, configurable: true, writable: true });
+  };
 }
 
 /** Decodes the event and the arguments of an encoded packet. */

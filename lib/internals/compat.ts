@@ -21,7 +21,8 @@ export const COMPAT_MEMBERS: readonly Member[] = [
     path: 'Namespace.prototype._initAdapter',
     type: 'function',
     find: (sample) => property(sample.namespace, '_initAdapter'),
-    fallback: "adapters that are installed later do not have Socket.IO 2's methods",
+    fallback:
+      "adapters that are installed later do not have Socket.IO 2's methods, and their broadcasts are not published",
   },
   {
     library: 'socket.io',

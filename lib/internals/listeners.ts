@@ -59,7 +59,7 @@ const member = (owner: 'socket' | 'namespace', name: string, type: Member['type'
 
 export const LISTENER_MEMBERS: readonly Member[] = [
   member('socket', 'ack', 'function', 'listeners of socket.onAny()'),
-  member('socket', 'onevent', 'function', 'listeners of socket.onAny()'),
+  member('socket', 'onevent', 'function', 'listeners of socket.onAny() have no app.currentContext, and those'),
   member('socket', 'onack', 'function', 'callbacks of acknowledgements of broadcasts'),
   member('socket', 'registerAckCallback', 'function', 'callbacks of acknowledgements'),
   member('socket', 'notifyOutgoingListeners', 'function', 'listeners of socket.onAnyOutgoing()'),
@@ -82,14 +82,18 @@ interface ContainedSocket extends PrivateSocket {
 
 /** Contains the errors of the listeners of namespaces and of their sockets. The members that it installs are the same for all of them. */
 export class ListenerContainment {
-  /** The members of the sockets of bound namespaces, whose `dispatch` runs the packet chain. */
+  /** The members of the sockets of bound namespaces, which have `dispatch` and `onevent` of `SocketHookInstaller`. */
   readonly socketMembers: PropertyDescriptorMap;
   readonly #unboundMembers: PropertyDescriptorMap;
   readonly #namespaceMembers: PropertyDescriptorMap;
 
   constructor(errors: ListenerErrors) {
     this.socketMembers = socketMembers(errors);
-    this.#unboundMembers = { ...this.socketMembers, dispatch: method(dispatchContained) };
+    this.#unboundMembers = {
+      ...this.socketMembers,
+      dispatch: method(dispatchContained),
+      ...receiver(callAnyListeners),
+    };
     this.#namespaceMembers = namespaceMembers(errors, (socket) => {
       if (!isContained(socket)) Object.defineProperties(socket, this.#unboundMembers);
     });
@@ -131,23 +135,12 @@ function namespaceMembers(errors: ListenerErrors, containSocket: (socket: Socket
 }
 
 function socketMembers(errors: ListenerErrors): PropertyDescriptorMap {
-  const { ack, onevent, onack, registerAckCallback, notifyOutgoingListeners, emitReserved } =
+  const { onack, registerAckCallback, notifyOutgoingListeners, emitReserved } =
     Socket.prototype as unknown as PrivateSocket;
   const members: PropertyDescriptorMap = { [ERRORS]: { value: errors } };
   const add = (name: string, original: unknown, value: (this: ContainedSocket, ...args: never[]) => unknown) => {
     if (typeof original === 'function') members[name] = method(value);
   };
-  add('onevent', typeof ack === 'function' && onevent, function (packet: { data?: unknown[]; id?: number }) {
-    const listeners = this._anyListeners;
-    if (listeners === undefined || listeners.length === 0) {
-      onevent.call(this, packet);
-      return;
-    }
-    const args = packet.data ?? [];
-    if (packet.id !== undefined && packet.id !== null) args.push(this.ack(packet.id));
-    callListeners(this, listeners.slice(), args, failedEvent, args[0]);
-    this.dispatch(args);
-  });
   add('onack', onack, function (packet: { id: number }) {
     try {
       onack.call(this, packet);
@@ -187,6 +180,50 @@ function failedPacket(thrown: unknown, socket: ContainedSocket, packet: unknown[
 /** Whether the errors of the listeners of a socket are contained. */
 export function isContained(socket: Socket): boolean {
   return ERRORS in socket;
+}
+
+/**
+ * Returns the member `onevent` of sockets, which Socket.IO calls with an event packet: it passes the event on to `dispatch`.
+ *
+ * @param beforeDispatch - called first if the socket has listeners of `onAny()`. Undefined if `dispatch` itself calls `callAnyListeners`
+ */
+export function receiver(beforeDispatch?: (socket: Socket, packet: unknown[]) => void): PropertyDescriptorMap {
+  const { ack, dispatch, onevent } = Socket.prototype as unknown as Partial<PrivateSocket>;
+  if (typeof ack !== 'function' || typeof dispatch !== 'function' || typeof onevent !== 'function') return {};
+  const value = function (this: ContainedSocket, packet: { data?: unknown[]; id?: number }) {
+    if (!hasAnyListeners(this)) {
+      onevent.call(this, packet);
+      return;
+    }
+    const args = packet.data ?? [];
+    if (packet.id !== undefined && packet.id !== null) args.push(this.ack(packet.id));
+    beforeDispatch?.(this as unknown as Socket, args);
+    this.dispatch(args);
+  };
+  return { onevent: method(value) };
+}
+
+function hasAnyListeners({ _anyListeners: listeners }: PrivateSocket): boolean {
+  return listeners !== undefined && listeners.length > 0;
+}
+
+/** Calls the listeners of `socket.onAny()`, unless Socket.IO's own `onevent` has called them. Never throws. */
+export function callAnyListeners(socket: Socket, packet: unknown[]): void {
+  const target = socket as unknown as ContainedSocket;
+  if (!hasAnyListeners(target) || target.onevent === (Socket.prototype as unknown as PrivateSocket).onevent) return;
+  const listeners = (target._anyListeners as Listener[]).slice();
+  if (isContained(socket)) {
+    callListeners(target, listeners, packet, failedEvent, packet[0]);
+    return;
+  }
+  try {
+    for (const listener of listeners) Reflect.apply(listener, socket, packet);
+  } catch (thrown) {
+    // Ends the process, as with Socket.IO's own `onevent`.
+    process.nextTick(() => {
+      throw thrown;
+    });
+  }
 }
 
 /** `Socket.dispatch`: runs the functions of `socket.use()`, and calls the listeners in a later tick. */

@@ -1,12 +1,15 @@
 // The private members of Socket.IO's sockets, and of what creates them, that the plugin uses: it runs the packet chain in place of `dispatch`, and learns of the
 // end of a socket that never connected from `_cleanup`.
 import { type Namespace, Socket } from 'socket.io';
-import { dispatchContained, isContained } from './listeners';
+import { dispatchContained, isContained, receiver } from './listeners';
 import { type Member, property } from './members';
 
 /** What the plugin does at the private methods of a socket. One object for all sockets. */
 export interface SocketHooks {
-  /** Handles an event packet of the client in place of Socket.IO, which would call the listeners of the socket. */
+  /**
+   * Handles an event packet of the client in place of Socket.IO, which would call the listeners of the socket. It must call
+   * `callAnyListeners` first.
+   */
   packet(socket: Socket, packet: unknown[]): void;
   /** Whether a call of `disconnect()` was remembered for later, since the client is still being admitted. */
   defersDisconnect(socket: Socket, close: boolean): boolean;
@@ -15,8 +18,12 @@ export interface SocketHooks {
    * called twice.
    */
   released(socket: Socket): void;
-  /** Called when the connection of a connected socket has closed, with Engine.IO's description of the reason. */
-  closed(socket: Socket, description: unknown): void;
+  /**
+   * Called when a socket is about to disconnect, or its client has left before it was connected.
+   *
+   * @param description - Engine.IO's description of the reason
+   */
+  closed(socket: Socket, reason: string, description: unknown): void;
   /** Called with an error of the connection, such as a packet that cannot be decoded. */
   error(socket: Socket, err: unknown): void;
 }
@@ -70,7 +77,7 @@ export const SOCKET_MEMBERS: readonly Member[] = [
     'socket',
     'Socket.prototype._onclose',
     'function',
-    'the reason of the disconnect of an expired client is "server namespace disconnect", and a message over WebSocket that is longer than config.io.init.maxHttpBufferSize is not logged',
+    'the reason of the disconnect of an expired client is "server namespace disconnect", a message over WebSocket that is longer than config.io.init.maxHttpBufferSize is not logged, and disconnects are neither published nor in the access log',
   ),
   member(
     'socket',
@@ -217,6 +224,7 @@ function hookProperties(hooks: SocketHooks): PropertyDescriptorMap {
     properties.dispatch = method(function (this: Socket, packet: unknown[]) {
       hooks.packet(this, packet);
     });
+    Object.assign(properties, receiver());
   }
   if (typeof _cleanup === 'function') {
     properties._cleanup = method(function (this: Socket) {
@@ -226,7 +234,7 @@ function hookProperties(hooks: SocketHooks): PropertyDescriptorMap {
   }
   if (typeof _onclose === 'function') {
     properties._onclose = method(function (this: Socket, reason: string, description?: unknown) {
-      hooks.closed(this, description);
+      hooks.closed(this, reason, description);
       return _onclose.call(this as unknown as PrivateSocket, reason, description);
     });
   }
@@ -301,10 +309,10 @@ export function disconnectClient(socket: Socket): void {
  * @param reason - the reason that `disconnecting` and `disconnect` have on the server, in place of "server namespace disconnect"
  */
 export function disconnectFor(socket: Socket, reason: string): void {
-  const { _onclose } = original;
+  const target = socket as unknown as PrivateSocket;
+  const { _onclose } = target;
   if (typeof _onclose === 'function') {
-    const value = (_reason: string, description?: unknown) =>
-      _onclose.call(socket as unknown as PrivateSocket, reason, description);
+    const value = (_reason: string, description?: unknown) => _onclose.call(target, reason, description);
     Object.defineProperty(socket, '_onclose', method(value));
   }
   socket.disconnect();

@@ -5,6 +5,7 @@ import path from 'node:path';
 import type { Application, Context } from 'egg';
 import type { Socket } from 'socket.io';
 import { clientLogOf } from '../client-log';
+import { limits } from '../diagnostics';
 import { ConfigError, LimitError } from '../errors';
 import { statsOf } from '../stats';
 import type { Middleware } from '../types/context';
@@ -95,7 +96,10 @@ export class RateLimits {
       try {
         await count(ctx, ctx.socket);
       } catch (err) {
-        if (err instanceof LimitError) statsOf(this.app.io).limited.routes++;
+        if (err instanceof LimitError) {
+          statsOf(this.app.io).limited.routes++;
+          if (limits.hasSubscribers) limits.publish({ limit: 'routes', request: ctx.socket.request });
+        }
         throw err;
       }
       return next();

@@ -4,6 +4,7 @@ import { debuglog } from 'node:util';
 import type { Application } from 'egg';
 import { clientAddress } from '../client-address';
 import { type ClientLog, clientLogOf } from '../client-log';
+import { limits } from '../diagnostics';
 import { type LimitedStats, statsOf } from '../stats';
 
 const debug = debuglog('egg-socket.io:limits');
@@ -20,19 +21,20 @@ export class LimitReport {
     return new LimitReport(app, statsOf(io).limited, clientLogOf(app));
   }
 
-  /** Counts without a log line. */
-  count(limit: keyof LimitedStats): void {
+  /** Counts and publishes, without a log line. */
+  count(limit: keyof LimitedStats, request?: IncomingMessage): void {
     this.counts[limit]++;
+    if (limits.hasSubscribers) limits.publish({ limit, request });
   }
 
   /**
-   * Counts and logs.
+   * Counts, publishes and logs.
    *
    * @param request - the handshake of the client
    * @param what - what the limit allows, such as `100 namespaces of one connection`
    */
   limited(limit: keyof LimitedStats, request: IncomingMessage, what: string): void {
-    this.count(limit);
+    this.count(limit, request);
     debug('%s: a client has exceeded %s', limit, what);
     this.log.warn(
       `limit ${limit}`,

@@ -1,6 +1,12 @@
 // Binds a namespace to its chains and routes: installs the connection handler and the packet handler.
 import type { Namespace, Socket } from 'socket.io';
-import { clientConnected, deferDisconnect, handleConnection, releaseSocket } from '../connection-handler';
+import {
+  clientConnected,
+  deferDisconnect,
+  handleConnection,
+  publishRecovered,
+  releaseSocket,
+} from '../connection-handler';
 import { SocketHookInstaller, type SocketHooks } from '../internals/socketio';
 import {
   handleConnected,
@@ -63,7 +69,9 @@ export class NamespaceBinder {
       counts.total++;
       listenToSystemEvents(state);
       handleConnected(state);
-      if (known === undefined) handleRecovered(state);
+      if (known !== undefined) return;
+      handleRecovered(state);
+      publishRecovered(state);
     });
   }
 }

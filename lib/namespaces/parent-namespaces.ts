@@ -9,6 +9,7 @@ import { namespacesOf, onCreateChild, rejectedNamespace, setAdapter } from '../i
 import { inheritSocketHooks } from '../internals/socketio';
 import { type Router, routerOf, setRouter } from '../router';
 import type { IoNamespace } from '../types/namespace';
+import { publishBroadcasts } from './broadcasts';
 import type { ChildNamespaces, Removal } from './child-namespaces';
 import { captures, type Params, Pattern, setParams } from './path-pattern';
 
@@ -147,6 +148,7 @@ export class ParentNamespaces {
       child.user = nsp.user;
       this.options.contain?.(child);
       this.options.addRemoved(child);
+      publishBroadcasts(child);
       if (params) setParams(child, params);
       children.add(child, nsp, removalOf(parent, removesIdle));
     });

@@ -8,6 +8,7 @@ import { type Routed, type RouteLookup, Router, routerOf, setRouter } from '../r
 import { assignIds, type GenerateId } from '../socket-ids';
 import type { IoNamespace } from '../types/namespace';
 import type { Users } from '../users';
+import { publishBroadcasts } from './broadcasts';
 import type { ParentNamespaces } from './parent-namespaces';
 
 const debug = debuglog('egg-socket.io:namespaces');
@@ -72,6 +73,7 @@ export class NamespaceSetup {
     if (this.parents.configure(nsp)) return;
     this.options.contain?.(nsp);
     this.options.addRemoved(nsp);
+    if (this.parents.parentName(nsp) === undefined) publishBroadcasts(nsp);
     debug('set up %s', this.parents.nameOf(nsp));
     const { allowsEio3, generateId, reporting, lookup } = this.options;
     if (allowsEio3) supportLegacyClients(nsp);

@@ -1,5 +1,6 @@
 // The log of outages of Redis: each reason once, and at the end how many messages were lost.
 import { debuglog } from 'node:util';
+import { outages } from '../../diagnostics';
 
 export const debug = debuglog('egg-socket.io:redis');
 
@@ -78,6 +79,7 @@ export class OutageLog {
     const { size } = this.#reasons;
     if (this.#reasons.has(reason) || size >= MAX_REASONS || (reason === LOST && size > 0)) return;
     this.#reasons.add(reason);
+    if (outages.hasSubscribers) outages.publish({ name: this.name, up: false, reason, lost: 0 });
     const effect = 'Broadcasts reach the clients of this worker only';
     const until = retries && !NO_PERMISSION.test(reason) ? ', until a new attempt to connect succeeds' : '';
     this.logger.error(`[egg-socket.io] Redis ${this.name}: ${reason}. ${effect}${until}`);
@@ -88,6 +90,7 @@ export class OutageLog {
     if (this.#closed || !this.isUp()) return;
     this.#settle(true);
     if (this.#reasons === undefined) return;
+    if (outages.hasSubscribers) outages.publish({ name: this.name, up: true, lost: this.lost });
     const line = `[egg-socket.io] Redis ${this.name}: connected`;
     if (this.lost > 0) this.logger.warn(`${line}; messages to other workers lost in the meantime: ${this.lost}`);
     else this.logger.info(line);

@@ -1,0 +1,190 @@
+// The diagnostics channels: what happens to the connections and events of a worker, for tracing, metrics and logs. Without subscribers,
+// publishers read a flag and create nothing.
+import { channel, tracingChannel } from 'node:diagnostics_channel';
+import type { IncomingMessage } from 'node:http';
+import type { Context } from 'egg';
+import type { Socket } from 'socket.io';
+
+/** What has become of an event. */
+export type EventOutcome =
+  /** Its handler or a listener has run, and nothing was thrown. */
+  | 'ok'
+  /** A middleware, the handler or a limit has thrown, or `config.io.ackTimeout` was up. */
+  | 'error'
+  /** The event has neither a route nor a listener. */
+  | 'no route'
+  /** A middleware has not called `next()`, and nothing was thrown. */
+  | 'swallowed';
+
+/** The message of `tracing:egg-socket.io:event:*`. One object for all channels of an event. */
+export interface EventMessage {
+  readonly ctx: Context;
+  readonly socket: Socket;
+  /** The name of the namespace, or its pattern: `/room/:id`. */
+  readonly namespace: string;
+  /** The event as the client has sent it: any text, with some parsers any value. */
+  readonly event: unknown;
+  /** The route of the event: its name, or `'*'`. Undefined if it has none. */
+  route: string | undefined;
+  /** Whether it is `connect`, `disconnecting`, `disconnect` or `error`, which no client sends. Only routed ones are published. */
+  readonly isSystem: boolean;
+  /** Undefined until the event has ended. */
+  outcome?: EventOutcome;
+  /** What was thrown, as the application has thrown it. */
+  error?: unknown;
+}
+
+/** What has become of a connection to a namespace. */
+export type ConnectionOutcome =
+  | 'admitted'
+  /** Admitted with its previous state and without the connection middleware: `skipMiddlewares` of `connectionStateRecovery`. */
+  | 'recovered'
+  /** A middleware has thrown, or has disconnected the client. */
+  | 'refused'
+  /** The client has disconnected before the decision. */
+  | 'left';
+
+/** The message of `tracing:egg-socket.io:connection:*`. One object for all channels of an admission. */
+export interface ConnectionMessage {
+  readonly ctx: Context;
+  readonly socket: Socket;
+  /** The name of the namespace, or its pattern. */
+  readonly namespace: string;
+  /** Undefined until it is decided. */
+  outcome?: ConnectionOutcome;
+  /** What was thrown. */
+  error?: unknown;
+}
+
+/** The message of `egg-socket.io:disconnect`. */
+export interface DisconnectMessage {
+  readonly socket: Socket;
+  /** The name of the namespace, or its pattern. */
+  readonly namespace: string;
+  /** Socket.IO's reason, such as `transport close`, or `expired`. */
+  readonly reason: string;
+  /** How long the client was connected to the namespace, in ms. */
+  readonly duration: number;
+}
+
+/** The message of `egg-socket.io:refusal`. */
+export interface RefusalMessage {
+  /** What has refused the client: Engine.IO, the lookup of the namespace, or the admission to the namespace. */
+  readonly stage: 'handshake' | 'namespace' | 'admission';
+  /** The request of the client. Undefined if it was too broken to read. */
+  readonly request: IncomingMessage | undefined;
+  /** Why, in one line. It may contain what the client has sent. */
+  readonly reason: string;
+  /** The name of the namespace, or its pattern. Undefined if there is none. */
+  readonly namespace?: string | undefined;
+  /** The name that the client has asked for, if there is no such namespace. */
+  readonly requested?: string;
+  /** The next three are set in the stage `admission`. `ctx` is undefined if the application's `createContext` has failed. */
+  readonly socket?: Socket;
+  readonly ctx?: Context | undefined;
+  readonly error?: unknown;
+}
+
+/** The message of `egg-socket.io:limit`. */
+export interface LimitMessage {
+  /** The key of `config.io.limits`, or `routes` for `app.io.limit()`. */
+  readonly limit: string;
+  /** The handshake of the client. Undefined for `packetsPerTurn`. */
+  readonly request: IncomingMessage | undefined;
+}
+
+/** The message of `egg-socket.io:broadcast`. The names of rooms are not published: those of users are secret. */
+export interface BroadcastMessage {
+  /** The name of the namespace, or its pattern. */
+  readonly namespace: string;
+  readonly event: unknown;
+  /** How many rooms are addressed. 0: the whole namespace. */
+  readonly rooms: number;
+  /** How many rooms are left out. */
+  readonly except: number;
+  /** Whether it is for the clients of this worker alone. */
+  readonly isLocal: boolean;
+  /** Whether clients acknowledge it. */
+  readonly withAck: boolean;
+}
+
+/** The message of `egg-socket.io:adapter-outage`. */
+export interface OutageMessage {
+  /** What is not reachable, such as `127.0.0.1:6379`. */
+  readonly name: string;
+  /** False: the outage begins, or has another reason. True: it has ended. */
+  readonly up: boolean;
+  /** Why, without passwords. Undefined if `up` is true. */
+  readonly reason?: string;
+  /** How many messages to other workers were lost. 0 until the outage has ended. */
+  readonly lost: number;
+}
+
+/** A channel that publishes messages of one type. */
+interface TypedChannel<Message> {
+  readonly hasSubscribers: boolean;
+  publish(message: Message): void;
+}
+
+const typed = <Message>(name: string): TypedChannel<Message> => channel(name);
+
+export const CONNECTION = 'egg-socket.io:connection';
+export const EVENT = 'egg-socket.io:event';
+export const DISCONNECT = 'egg-socket.io:disconnect';
+export const REFUSAL = 'egg-socket.io:refusal';
+
+export const connections = tracingChannel<unknown, ConnectionMessage>(CONNECTION);
+export const events = tracingChannel<unknown, EventMessage>(EVENT);
+export const disconnects = typed<DisconnectMessage>(DISCONNECT);
+export const refusals = typed<RefusalMessage>(REFUSAL);
+export const limits = typed<LimitMessage>('egg-socket.io:limit');
+export const broadcasts = typed<BroadcastMessage>('egg-socket.io:broadcast');
+export const outages = typed<OutageMessage>('egg-socket.io:adapter-outage');
+
+/** The channels of an operation, each with a flag. Node 18 has no flag for all of them. */
+interface Traceable {
+  readonly start: { readonly hasSubscribers: boolean };
+  readonly end: { readonly hasSubscribers: boolean };
+  readonly asyncStart: { readonly hasSubscribers: boolean };
+  readonly asyncEnd: { readonly hasSubscribers: boolean };
+  readonly error: { readonly hasSubscribers: boolean };
+}
+
+/** Whether one of the channels of an operation has subscribers or bound stores. */
+export function isTraced({ start, end, asyncStart, asyncEnd, error }: Traceable): boolean {
+  return (
+    start.hasSubscribers ||
+    asyncEnd.hasSubscribers ||
+    end.hasSubscribers ||
+    asyncStart.hasSubscribers ||
+    error.hasSubscribers
+  );
+}
+
+/** Traces the admission of a client. `run` sets outcome and error of the message. Rejects with what `run` rejects with. */
+export function traceConnection(message: ConnectionMessage, run: () => Promise<void>): Promise<void> {
+  return trace((fn) => connections.tracePromise(fn, message), message, run);
+}
+
+/** Traces an event. `run` sets outcome and error of the message. Rejects with what `run` rejects with. */
+export function traceEvent(message: EventMessage, run: () => Promise<void>): Promise<void> {
+  return trace((fn) => events.tracePromise(fn, message), message, run);
+}
+
+/**
+ * Calls `run` at once, in the async context that stores bound to the start channel have. An operation whose error was handled
+ * fulfils: the traced promise rejects nevertheless, so that the error channel is published.
+ */
+async function trace(
+  tracePromise: (fn: () => Promise<void>) => PromiseLike<unknown>,
+  message: { error?: unknown },
+  run: () => Promise<void>,
+): Promise<void> {
+  let running: Promise<void> | undefined;
+  await tracePromise(async () => {
+    running = run();
+    await running;
+    if ('error' in message) throw message.error;
+  }).then(undefined, () => {});
+  return running;
+}
