@@ -19,6 +19,7 @@ export default class IoBoot {
   #drained: Promise<unknown> | undefined;
   #workers: Workers | undefined;
   #adapter: InstalledAdapter | undefined;
+  #endAccessLog: (() => void) | undefined;
   /** Loads app/io, unless it is loaded. */
   #load: (() => unknown) | undefined;
 
@@ -56,6 +57,7 @@ export default class IoBoot {
     this.#adapter = useAdapter(this.app, this.#workers as Workers);
     namingFile(this.app, () => bindNamespaces(this.app));
     namingFile(this.app, () => this.#useAdmin());
+    this.#startAccessLog();
     listenToAgent(this.app);
     await this.#adapter.ready;
     await this.#workers?.open();
@@ -87,6 +89,13 @@ export default class IoBoot {
     useAdmin(app, admin, app.io.admin);
   }
 
+  #startAccessLog(): void {
+    const { accessLog } = configOf(this.app);
+    if (accessLog === undefined) return;
+    const { startAccessLog } = require('./lib/access-log') as typeof import('./lib/access-log');
+    this.#endAccessLog = startAccessLog(this.app, accessLog);
+  }
+
   /** Egg calls last registered functions first: connections drain while the application still has what its handlers need. */
   #drainFirst(): void {
     registerBeforeClose(this.app, async () => {
@@ -104,5 +113,6 @@ export default class IoBoot {
     await Promise.all([this.#adapter?.close(), this.#workers?.close()]);
     this.app.io.rateLimits.close();
     clientLogOf(this.app).close();
+    this.#endAccessLog?.();
   }
 }

@@ -80,6 +80,12 @@ const config: { io: IoConfig } = {
     slowConnection: undefined,
 
     /**
+     * true: one line for each connection, event and disconnect in the log. A function `(entry) => string` returns the line, or a value that is
+     * no string to log nothing. Default: false.
+     */
+    accessLog: undefined,
+
+    /**
      * What one client may take of a worker. On by default: `namespaces` (100), `unsentBytes` (16777216) and `packetsPerTurn` (50). Off:
      * `events`, `concurrency`, `argumentBytes`, `connectionsPerAddress` and `connectionsPerUser`. false turns a limit, or all of them, off.
      */

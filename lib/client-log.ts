@@ -169,7 +169,8 @@ function textOf(err: Error): string {
   }
 }
 
-function oneLine(message: string): string {
+/** Returns a text on one line, of at most 1,000 characters. */
+export function oneLine(message: string): string {
   return message.slice(0, MAX_MESSAGE).replace(CONTROL_CHARACTERS, ' ');
 }
 

@@ -47,6 +47,7 @@ function publishRefusal({ runtime, socket }: SocketState, error: unknown, ctx?: 
   const { request } = socket;
   const namespace = runtime.router.name;
   refusals.publish({
+    app: runtime.app,
     stage: 'admission',
     request,
     reason: plainMessage(toError(error)),

@@ -2,7 +2,7 @@
 // publishers read a flag and create nothing.
 import { channel, tracingChannel } from 'node:diagnostics_channel';
 import type { IncomingMessage } from 'node:http';
-import type { Context } from 'egg';
+import type { Application, Context } from 'egg';
 import type { Socket } from 'socket.io';
 
 /** What has become of an event. */
@@ -69,6 +69,7 @@ export interface DisconnectMessage {
 
 /** The message of `egg-socket.io:refusal`. */
 export interface RefusalMessage {
+  readonly app: Application;
   /** What has refused the client: Engine.IO, the lookup of the namespace, or the admission to the namespace. */
   readonly stage: 'handshake' | 'namespace' | 'admission';
   /** The request of the client. Undefined if it was too broken to read. */

@@ -55,6 +55,7 @@ string | (object & { then?: never }) | null | undefined | void;
 
 /** Where errors are reported. */
 export interface ErrorReporting {
+  readonly app: Application;
   readonly log: ErrorLog & { warn(message: string): void };
   readonly clientLog: ClientLog;
   /** Returns the address of the client that has sent a request. */
@@ -66,6 +67,7 @@ export interface ErrorReporting {
 /** Returns where the errors of an application are reported. */
 export function reportingOf(app: Application, onerror: OnError | undefined): ErrorReporting {
   return {
+    app,
     log: app.coreLogger,
     clientLog: clientLogOf(app),
     addressOf: (req, peer) => clientAddress(app, req, peer),
@@ -208,7 +210,7 @@ function invalidOf(err: Error): string {
  * @param by - the parent namespace, if there is one
  */
 export function reportRefused(
-  { clientLog, addressOf }: ErrorReporting,
+  { app, clientLog, addressOf }: ErrorReporting,
   client: Socket['client'],
   name: string,
   cause: string,
@@ -216,7 +218,7 @@ export function reportRefused(
 ): void {
   const { request } = client;
   if (refusals.hasSubscribers) {
-    refusals.publish({ stage: 'namespace', request, reason: cause, namespace: by, requested: name });
+    refusals.publish({ app, stage: 'namespace', request, reason: cause, namespace: by, requested: name });
   }
   const address = addressOf(request, client.conn.remoteAddress);
   clientLog.warn(`refused ${by} ${cause}`, `refused: ${cause} (namespace ${shown(name)}, client ${address})`);

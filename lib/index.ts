@@ -1,4 +1,5 @@
 // The public entry point: types and error classes.
+export type { AccessEntry, AccessLine } from './access-log';
 export type { AgentIo, AgentNamespace } from './agent/io';
 export type {
   AdapterConfig,

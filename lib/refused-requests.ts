@@ -31,7 +31,7 @@ export function logRefusals(app: Application, engine: Engine): void {
   const closed = io[CLOSED];
   engine.on('connection_error', (error) => {
     const { code, context, message, req } = error;
-    if (refusals.hasSubscribers) refusals.publish({ stage: 'handshake', request: req, reason: message });
+    if (refusals.hasSubscribers) refusals.publish({ app, stage: 'handshake', request: req, reason: message });
     if (context?.name === FOREIGN_ORIGIN) return;
     // A request of a client whose connection has just closed was under way. With several workers it may overtake other requests.
     if (code === RefusalCode.UNKNOWN_SESSION && req !== undefined && closed.has(queryOf(req).sid)) {

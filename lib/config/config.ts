@@ -5,6 +5,7 @@ import { types } from 'node:util';
 import type { Application } from 'egg';
 import type { Namespace } from 'socket.io';
 import type { Adapter } from 'socket.io-adapter';
+import type { AccessLine } from '../access-log';
 import type { AckConfig } from '../ack';
 import type { Origins } from '../compat/origins';
 import type { OnError } from '../error-response';
@@ -158,6 +159,16 @@ export interface IoConfig {
    * @default 10000
    */
   slowConnection?: number | false;
+  /**
+   * Logs one line for each connection to a namespace, for each event and for each disconnect. A function returns the line of an entry; if it
+   * returns no string, nothing is logged. The lines contain no arguments unless the function adds them. They go to the logger
+   * `ioAccessLogger` of `config.customLogger`, or to `app.logger`.
+   *
+   * @default false
+   * @example
+   * accessLog: ({ kind, event, duration }) => kind === 'event' && duration > 100 && `slow event ${event}: ${duration} ms`
+   */
+  accessLog?: boolean | AccessLine;
   /** What one client may take of a worker. false turns all limits off. */
   limits?: LimitsConfig | false;
   /**
@@ -218,6 +229,8 @@ export interface ResolvedConfig {
   ack: AckConfig;
   /** In ms. Undefined: no warning. */
   slowConnection: number | undefined;
+  /** Undefined if it is off. */
+  accessLog: true | AccessLine | undefined;
   limits: ResolvedLimits;
   onerror: OnError | undefined;
   /** Warnings of settings that have no effect. */
@@ -276,6 +289,7 @@ export const KEYS = [
   'ack',
   'ackTimeout',
   'slowConnection',
+  'accessLog',
   'limits',
   'onerror',
 ];
@@ -311,6 +325,7 @@ export function resolveConfig(config: IoConfig | undefined): ResolvedConfig {
     drain: resolveDrain(raw.drain),
     ack: resolveAck(raw.ack, raw.ackTimeout),
     slowConnection: timeoutOf('config.io.slowConnection', raw.slowConnection ?? SLOW_CONNECTION),
+    accessLog: resolveAccessLog(raw.accessLog),
     limits: resolveLimits(raw.limits, user !== undefined),
     onerror: resolveOnError(raw.onerror),
     warnings,
@@ -353,6 +368,14 @@ function resolveRequestsTimeout(value: unknown, ofRedis: number | undefined): nu
   const ms = milliseconds(key, value) ?? ofRedis ?? REQUESTS_TIMEOUT;
   if (ms === 0) throw new ConfigError(key, value, 'a number of ms greater than 0');
   return ms;
+}
+
+function resolveAccessLog(value: unknown): ResolvedConfig['accessLog'] {
+  if (value === undefined || value === null || value === false) return undefined;
+  if (value === true) return true;
+  const isPlain = typeof value === 'function' && !types.isAsyncFunction(value) && !types.isGeneratorFunction(value);
+  if (isPlain) return value as AccessLine;
+  throw new ConfigError('config.io.accessLog', value, 'true, false, or a plain function (entry) => string');
 }
 
 function resolveContainListeners(value: unknown): boolean {
