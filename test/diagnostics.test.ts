@@ -6,7 +6,8 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { Context } from 'egg';
 import type { Socket as ServerSocket } from 'socket.io';
 import { Adapter } from 'socket.io-adapter';
-import type { ConnectionMessage, EventMessage, IoConfig, LimitMessage } from '../lib';
+import type { ConnectionMessage, EventMessage, IoConfig, LimitMessage, OutageMessage } from '../lib';
+import { OutageLog } from '../lib/adapters/redis/outage-log';
 import { logs, refused } from './support/app';
 import { parity } from './support/clients';
 import { startInline } from './support/inline';
@@ -369,6 +370,24 @@ describe('diagnostics channels', () => {
       ['routes', 'argumentBytes'],
     );
     assert.equal(limits[0]?.request, app.io.sockets.sockets.values().next().value?.request);
+  });
+
+  it('should publish each reason of an outage without the password, and its end', () => {
+    const outages = collect<OutageMessage>('egg-socket.io:adapter-outage');
+    const logger = { error() {}, warn() {}, info() {} };
+    const log = new OutageLog(logger, '127.0.0.1:6379', 'secret', () => true);
+    log.failed(new Error('AUTH secret refused'));
+    log.failed(new Error('AUTH secret refused'));
+    log.failed(new Error('connect ECONNREFUSED'));
+    log.lost = 3;
+    log.recovered();
+    log.recovered();
+    log.close();
+    assert.deepEqual(outages, [
+      { name: '127.0.0.1:6379', up: false, reason: 'AUTH *** refused', lost: 0 },
+      { name: '127.0.0.1:6379', up: false, reason: 'connect ECONNREFUSED', lost: 0 },
+      { name: '127.0.0.1:6379', up: true, lost: 3 },
+    ]);
   });
 
   for (const [title, io] of Object.entries<IoConfig>({
