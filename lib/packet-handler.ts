@@ -7,7 +7,7 @@ import { Ack } from './ack';
 import { MAX_NAME, MAX_TEXT } from './client-log';
 import { disconnects, type EventMessage, events, isTraced, traceEvent } from './diagnostics';
 import { ackError, logFailure, logLastFailure, packetError, reportTooLong } from './error-response';
-import { messageOf, NoRouteError, thrownBy } from './errors';
+import { isError, messageOf, NoRouteError, thrownBy, withoutPrefix } from './errors';
 import { isTooLong } from './internals/engineio';
 import { callAnyListeners } from './internals/listeners';
 import { dispatchToListeners, hasListeners } from './internals/socketio';
@@ -60,6 +60,8 @@ function tracePacket(state: SocketState, ctx: Context, packet: unknown[]): Promi
   return traceEvent(message, async () => {
     await runPacket(state, ctx, packet, message);
     message.outcome ??= 'swallowed';
+    // Not earlier: without config.io.onerror, clients receive the message with its prefix.
+    if (isError(message.error)) message.error = withoutPrefix(message.error);
   });
 }
 

@@ -101,7 +101,7 @@ parity('config.io.accessLog', () => {
     const broken = entries.filter(({ event }) => event === 'broken');
     assert.deepEqual(
       broken.map(({ error }) => String(error)),
-      ['Error: [egg-socket.io] controller execute error: broken'],
+      ['Error: broken'],
     );
   });
 });
