@@ -153,6 +153,24 @@ describe('config.io.limits.namespaces of a hostile client', () => {
     assert.equal(app.io.stats().limited.namespaces, 90);
     ws.terminate();
   });
+
+  it('should bound the children of a parent namespace, also if the client has connected to no other namespace', async () => {
+    const { url, app } = await startInline({ io: { namespace: { '/': {}, '/room/:id': {} } } });
+    logs(app);
+    const ws = new WebSocket(`${url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`);
+    const answers: string[] = [];
+    ws.on('message', (data) => {
+      if (String(data).startsWith('0')) for (let i = 0; i < 102; i++) ws.send(`40/room/${i},`);
+      else answers.push(String(data));
+    });
+    await until('all requests are answered', () => answers.length === 102);
+    assert.deepEqual(
+      answers.filter((answer) => answer.startsWith('44')).map((answer) => answer.split(',')[0]),
+      ['44/room/100', '44/room/101'],
+    );
+    assert.equal(app.io.stats().limited.namespaces, 2);
+    ws.terminate();
+  });
 });
 
 describe('config.io.limits.unsentBytes', () => {
