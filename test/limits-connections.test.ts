@@ -1,5 +1,6 @@
 // The limits of config.io.limits that hold for a connection: its namespaces, what is unsent, and the connections of an address or a user.
 import assert from 'node:assert/strict';
+import { connect, type Socket } from 'node:net';
 import type { Context } from 'egg';
 import { WebSocket } from 'ws';
 import type { IoConfig, LimitsConfig } from '../lib';
@@ -246,6 +247,38 @@ describe('config.io.limits.unsentBytes', () => {
     for (let i = 0; i < 3; i++) app.io.emit('news', 'x'.repeat(MB));
     await until('it is closed', () => app.io.of('/').sockets.size === 0);
     assert.equal(app.io.stats().limited.unsentBytes, 1);
+  });
+
+  it('should close a client of long-polling that polls and does not read the responses', async () => {
+    const { url, app } = await startInline({ io: { limits: { unsentBytes: 16 * MB } } });
+    const { warn } = logs(app);
+    const { port } = new URL(url);
+    const endpoint = '/socket.io/?EIO=4&transport=polling';
+    const { sid } = JSON.parse((await (await fetch(url + endpoint)).text()).slice(1));
+    await fetch(`${url}${endpoint}&sid=${sid}`, { method: 'POST', body: '40' });
+    await until('it has joined', () => app.io.of('/').sockets.size === 1);
+    await (await fetch(`${url}${endpoint}&sid=${sid}`)).text();
+    const [conn] = Object.values((app.io.engine as unknown as { clients: Record<string, Connection> }).clients);
+    const { transport } = conn as unknown as { transport: { writable: boolean } };
+    const requests: Socket[] = [];
+    const closed: unknown[] = [];
+    // Each response is larger than the buffers of the TCP connection.
+    while (conn?.readyState === 'open' && requests.length < 20) {
+      const request = connect(Number(port), '127.0.0.1').pause();
+      request.on('error', () => {});
+      request.on('close', () => closed.push(request));
+      request.write(`GET ${endpoint}&sid=${sid} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+      requests.push(request);
+      await until('it polls', () => transport.writable || conn.readyState !== 'open');
+      app.io.emit('news', 'x'.repeat(12 * MB));
+      await until('the event is sent', () => !transport.writable);
+    }
+    await until('it is closed', () => app.io.of('/').sockets.size === 0);
+    assert.equal(app.io.stats().limited.unsentBytes, 1);
+    assert.match(warn[0], /exceeded 16777216 bytes that wait for one connection/);
+    for (const request of requests) request.resume();
+    await until('the responses are dropped', () => closed.length === requests.length);
+    assert(requests.some(({ bytesRead }) => bytesRead < 12 * MB));
   });
 
   it('should count many small packets by what they take', async () => {

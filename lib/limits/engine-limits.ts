@@ -75,6 +75,14 @@ function limitUnsent(engine: Engine, max: number, report: LimitReport): void {
   };
   const unsent = new UnsentBytes(max, () => connectionsOf(engine), exceeded);
   engine.on('connection', () => unsent.start());
+  replaceHandlers(engine, (own) => ({
+    handleUpgrade: own.handleUpgrade,
+    handleRequest: (req, res) => {
+      const conn = req.method === 'GET' ? connectionOf(engine, sessionIdOf(req) ?? '') : undefined;
+      if (conn !== undefined) unsent.responding(conn, res);
+      own.handleRequest(req, res);
+    },
+  }));
 }
 
 function limitAddresses(app: Application, engine: Engine, max: number, report: LimitReport, refusals: Refusals): void {
