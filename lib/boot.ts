@@ -99,7 +99,9 @@ function commonRuntime(
       '[egg-socket.io] no session middleware in app.middleware: ctx.session is not loaded in app/io. See config.coreMiddleware',
     );
   }
-  const users = user && new Users(app, user);
+  const { connectionsPerUser } = limits;
+  const connections = connectionsPerUser && new UserConnections(connectionsPerUser, LimitReport.of(app, app.io));
+  const users = user && new Users(app, user, connections || undefined);
   users?.check();
   const { auto, timeout } = ack;
   const reporting = reportingOf(app, onerror);
@@ -114,10 +116,6 @@ function commonRuntime(
       slowConnection === undefined ? undefined : new SlowConnections(slowConnection, reporting.clientLog),
     users,
     eventLimits: eventLimitsOf(app, limits),
-    userConnections:
-      limits.connectionsPerUser === undefined
-        ? undefined
-        : new UserConnections(limits.connectionsPerUser, LimitReport.of(app, app.io)),
   };
 }
 

@@ -109,7 +109,6 @@ class Admission implements PendingAdmission {
     if (runtime.users !== undefined) {
       this.step = 'config.io.user';
       await runtime.users.join(this.ctx, socket, (thrown) => logFailure(runtime, { socket }, thrown));
-      runtime.userConnections?.add(socket);
     }
     this.step = SESSION;
   }

@@ -205,14 +205,16 @@ function assertConnected(socket: Socket): void {
 }
 
 /**
- * Finds the expiry of a recovered client whose connection chain was skipped: `skipMiddlewares` of `connectionStateRecovery`. If that fails, the
- * client is disconnected.
+ * Counts the connection of a recovered client whose connection chain was skipped, and finds its expiry: `skipMiddlewares` of
+ * `connectionStateRecovery`. If that fails, the client is disconnected.
  */
 export function handleRecovered(state: SocketState): void {
   const { runtime, socket } = state;
-  const { contexts, expiry, session } = runtime;
-  if (expiry === undefined) return;
+  const { contexts, expiry, session, users } = runtime;
+  if (expiry === undefined && users === undefined) return;
   const find = async () => {
+    users?.recovered(socket);
+    if (expiry === undefined) return;
     const ctx = contexts.forConnection(state);
     const at = await contexts.run(ctx, () => session.around(ctx, () => expiry.find(ctx, socket)));
     if (socket.connected) expiry.set(state, at);

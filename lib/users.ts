@@ -21,6 +21,17 @@ interface WithKeys {
   config: { keys?: string };
 }
 
+/** The connections of each user. */
+interface CountedConnections {
+  /**
+   * Counts the connection of a socket for a user, before the socket joins or leaves rooms.
+   *
+   * @param room - the first room of the user
+   * @throws {LimitError} if the user has too many connections
+   */
+  count(socket: Socket, room: string | undefined): void;
+}
+
 const PREFIX = 'egg-socket.io:user:';
 const ALLOWED = 'a string, a number or a bigint; undefined, null, false or an empty string if there is no user';
 
@@ -29,10 +40,12 @@ export class Users {
   /**
    * @param host - its `config.keys` make the names of the rooms secret
    * @param find - the resolved `config.io.user`
+   * @param connections - undefined without `config.io.limits.connectionsPerUser`
    */
   constructor(
     private readonly host: WithKeys,
     private readonly find: FindUser | undefined,
+    private readonly connections?: CountedConnections,
   ) {}
 
   /** @throws {ConfigError} if `config.io.user` is set and `config.keys` is not */
@@ -75,6 +88,7 @@ export class Users {
    *
    * @param onLateRejection - called with an error after the client has disconnected
    * @throws {ConfigError} if `config.io.user` does not return an id
+   * @throws {LimitError} if the user has too many connections. Then the socket stays in its rooms
    */
   async join(ctx: Context, socket: Socket, onLateRejection: (thrown: unknown) => void): Promise<void> {
     const { conn } = socket;
@@ -92,11 +106,21 @@ export class Users {
     }
     debug('%s of %s has %s', socket.id, socket.nsp.name, hasNoUser(id) ? 'no user' : 'a user');
     const rooms = hasNoUser(id) ? [] : this.#rooms(id);
+    this.connections?.count(socket, rooms[0]);
     // A recovered socket may be in the room of another user. The name of a room may be a number.
     const others = Array.from(socket.rooms).filter((room) => String(room).startsWith(PREFIX) && !rooms.includes(room));
     for (const room of others) await socket.leave(room);
     // The room of the socket's id comes first, as for other sockets.
     if (rooms.length > 0) await socket.join([socket.id, ...rooms]);
+  }
+
+  /**
+   * Must be called with a recovered socket whose connection chain was skipped: it is in the rooms of its user.
+   *
+   * @throws {LimitError} if the user has too many connections
+   */
+  recovered(socket: Socket): void {
+    this.connections?.count(socket, userRoomOf(socket));
   }
 
   /**

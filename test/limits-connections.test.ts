@@ -12,6 +12,7 @@ import { UnsentBytes } from '../lib/limits/unsent-bytes';
 import { connected, logs, type Running, refused } from './support/app';
 import { type Kind, kind, NEW, OLD, parityOf } from './support/clients';
 import { startInline } from './support/inline';
+import { comeBack, cut } from './support/recovery';
 import { next, signal, until, within } from './support/wait';
 
 const KINDS = [NEW, OLD[0] as Kind];
@@ -404,11 +405,79 @@ parityOf(KINDS, 'config.io.limits.connectionsPerUser', () => {
     if (kind().protocol === 3) assert.deepEqual(err.data, data);
     else assert.deepEqual({ message: err.message, data: err.data }, { message: 'too many connections', data });
     assert.equal(app.io.stats().limited.connectionsPerUser, 1);
-    assert(warn.some((line) => /exceeded 2 connections of one user \(client 127\.0\.0\.1\)/.test(line)));
+    assert.match(
+      warn.join('\n'),
+      /too many connections \(connection to \/, client 127\.0\.0\.1\)\. config\.io\.limits\.connectionsPerUser sets/,
+    );
     await connect('/', { query: { user: 'bob' } });
     for (let i = 0; i < 3; i++) await connect();
     first.io.engine.close();
     await until('the first one is closed', () => app.io.of('/chat').sockets.size === 0);
     await connect('/', ann);
+  });
+
+  it('should count a connection for the new user after ctx.reauthenticate(), and refuse that at the limit', async () => {
+    const { client, connect, app } = await startInline({
+      io: {
+        ack: 'auto',
+        namespace: { '/': {}, '/chat': {} },
+        limits: { connectionsPerUser: 1 },
+        user: (ctx: Context) => ctx.data.user ?? ctx.query.user,
+        init: { allowEIO3: true },
+      },
+      router: (app) => {
+        for (const name of ['/', '/chat']) {
+          app.io.of(name).route('become', async (ctx) => {
+            [ctx.data.user] = ctx.args;
+            await ctx.reauthenticate();
+          });
+        }
+      },
+    });
+    logs(app);
+    const as = (user: string) => ({ query: { user } });
+    const refusal = { code: 'TOO_MANY_CONNECTIONS', limit: 1 };
+    const first = await connect('/', as('ann'));
+    const chat = await connected(first.io.socket('/chat', { query: { user: 'ann' } } as object));
+    const bob = await connect('/', as('bob'));
+    const { error } = await bob.emitWithAck('become', 'ann');
+    assert.deepEqual(error, { message: 'too many connections', code: 'TOO_MANY_CONNECTIONS', data: refusal });
+    assert.equal((await app.io.user('bob').fetchSockets()).length, 1);
+    await first.emitWithAck('become', 'cid');
+    // The socket of /chat is still one of ann.
+    await refused(client('/', as('ann')));
+    await chat.emitWithAck('become', 'cid');
+    await connect('/', as('ann'));
+    await refused(client('/', as('cid')));
+    assert.equal(app.io.stats().limited.connectionsPerUser, 3);
+  });
+});
+
+describe('config.io.limits.connectionsPerUser with connectionStateRecovery', () => {
+  it('should count the connection of a recovered client whose middleware is skipped', async () => {
+    const { app, client, connect, url } = await startInline({
+      io: {
+        limits: { connectionsPerUser: 1 },
+        user: (ctx: Context) => ctx.query.user,
+        init: { connectionStateRecovery: { skipMiddlewares: true } },
+      },
+    });
+    const { warn } = logs(app);
+    const ann = { query: { user: 'ann' } };
+    const first = await connect('/', ann);
+    const heard = next(first, 'news');
+    app.io.emit('news');
+    await heard;
+    await cut(first);
+    await comeBack(first, url);
+    assert(first.recovered);
+    await refused(client('/', ann));
+    await cut(first);
+    await connect('/', ann);
+    const gone = next(first, 'disconnect');
+    await comeBack(first, url);
+    assert(first.recovered);
+    assert.deepEqual((await gone)[0], 'io server disconnect');
+    assert(warn.some((line) => /too many connections \(connection to \/, client 127\.0\.0\.1\)/.test(line)));
   });
 });

@@ -5,7 +5,7 @@ import type { Application, Context } from 'egg';
 import type { Socket } from 'socket.io-client';
 import type { IoConfig, RateLimit } from '../lib';
 import { hasMoreBytes } from '../lib/limits/argument-bytes';
-import { logs, type Running } from './support/app';
+import { logs, mm, type Running } from './support/app';
 import { type Kind, NEW, OLD, parityOf } from './support/clients';
 import { bootError, type Inline, startInline } from './support/inline';
 import { type RedisServer, startRedis } from './support/redis';
@@ -123,12 +123,15 @@ describe('config.io.limits.events before the chain', () => {
   it('should log a flood in few lines, without a stack', async () => {
     const { connect, app } = await limited({ events: { points: 1, duration: HOUR } });
     const { error, warn } = logs(app);
+    const info: unknown[] = [];
+    mm(app.coreLogger, 'info', (line: unknown) => info.push(line));
     await say(await connect(), 100);
     assert.deepEqual(error, []);
+    assert.deepEqual(info, []);
     assert.equal(warn.length, 1);
     assert.match(
       warn[0],
-      /a client has exceeded its number of events \(client 127\.0\.0\.1\)\. config\.io\.limits\.events sets/,
+      /too many events: try again in \d+ ms \(event 'say' in \/, client 127\.0\.0\.1\)\. config\.io\.limits\.events sets the limit/,
     );
     assert.equal(app.io.stats().limited.events, 99);
   });

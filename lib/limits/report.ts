@@ -4,6 +4,7 @@ import { debuglog } from 'node:util';
 import type { Application } from 'egg';
 import { clientAddress } from '../client-address';
 import { type ClientLog, clientLogOf } from '../client-log';
+import type { LimitError } from '../errors';
 import { type LimitedStats, statsOf } from '../stats';
 
 const debug = debuglog('egg-socket.io:limits');
@@ -23,6 +24,13 @@ export class LimitReport {
   /** Counts without a log line. */
   count(limit: keyof LimitedStats): void {
     this.counts[limit]++;
+  }
+
+  /** Counts an error that is about to be thrown, which is logged as any error of an event or of a connection. Returns it. */
+  refused(limit: keyof LimitedStats, err: LimitError): LimitError {
+    this.count(limit);
+    debug('%s: %s', limit, err.message);
+    return err;
   }
 
   /**
