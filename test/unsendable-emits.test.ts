@@ -20,6 +20,11 @@ function circular(): object {
 const UNSENDABLE: [string, () => unknown, RegExp][] = [
   ['a Blob', () => new Blob(['x']), /Blob/],
   ['a Blob in an object', () => ({ list: [new Blob(['x'])] }), /Blob/],
+  [
+    '11 Buffers',
+    () => Array.from({ length: 11 }, () => Buffer.alloc(1)),
+    /11 Buffers cannot be sent at once: clients decode 10/,
+  ],
   ['a BigInt', () => 1n, /BigInt/],
   ['an object that contains itself', circular, /circular|call stack/],
   [
@@ -184,6 +189,14 @@ describe('emits that cannot be sent, with Redis', () => {
       const nsp = a.app.io.of('/') as unknown as Socket;
       for (const [, event] of NO_EVENTS) assert.throws(() => (nsp.emit as Emit)(event, 1), /the name of an event/);
       assert.throws(() => (nsp.emit as Emit)('news', new Blob(['x'])), /Blob/);
+      assert.throws(
+        () =>
+          (nsp.emit as Emit)(
+            'news',
+            Array.from({ length: 11 }, () => Buffer.alloc(1)),
+          ),
+        /11 Buffers/,
+      );
       const received = new Promise((resolve) => client.on('last', resolve));
       (nsp.emit as Emit)('last', 1);
       assert.equal(await within('the last event', received), 1);
