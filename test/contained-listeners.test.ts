@@ -236,6 +236,26 @@ describe('listeners that throw', () => {
     await assertUnharmed(running);
   });
 
+  it('should not end the worker if the log itself throws', async () => {
+    const running = await startWith((socket) => void socket.on('x', fault('on')), {
+      router: (app) => {
+        app.io.route('failing', fault('the controller'));
+        app.io.of('/room/:id').route('x', () => {});
+        app.io.on('new_namespace', fault('new_namespace'));
+      },
+    });
+    let lines = 0;
+    mm(running.app.coreLogger, 'error', () => {
+      lines++;
+      throw new Error('the log throws');
+    });
+    const client = await running.connect();
+    for (const event of ['x', 'failing']) client.emit(event);
+    await running.connect('/room/1');
+    await until('all errors were to be logged', () => lines >= 3);
+    await assertUnharmed(running);
+  });
+
   it('should throw them if config.io.containListeners is false', async () => {
     const running = await startWith((socket) => void socket.on('x', fault('on')), { io: { containListeners: false } });
     const client = await running.connect();
