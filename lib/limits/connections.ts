@@ -52,12 +52,13 @@ export class UserConnections {
   }
 
   /**
-   * Adds the connection of a socket that has joined the rooms of its user.
+   * Adds the connection of a socket.
    *
+   * @param rooms - the rooms of its user are among them
    * @throws {LimitError} if the user has too many connections
    */
-  add(socket: Socket): void {
-    const user = userRoomOf(socket);
+  add(socket: Socket, rooms: Iterable<string> = socket.rooms): void {
+    const user = userRoomOf(rooms);
     if (user === undefined || this.#connections.add(user, socket.conn)) return;
     this.report.limited('connectionsPerUser', socket.request, `${this.max} connections of one user`);
     // The client receives the data alone.
