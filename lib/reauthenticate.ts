@@ -86,7 +86,7 @@ class Reauthentication {
   async run(): Promise<void> {
     const { state, ctx, auth } = this;
     const { runtime, socket } = state;
-    const { contexts, expiry, inFlight, router, slowConnections } = runtime;
+    const { contexts, expiry, inFlight, router, slowConnections, users } = runtime;
     const timer = slowConnections?.watch(router.name, this);
     inFlight.chains.begin();
     let stopListening = () => {};
@@ -98,7 +98,10 @@ class Reauthentication {
     const identify = () => contexts.run(ctx, () => this.#identify());
     try {
       const identified = auth === undefined ? identify() : this.#withAuth(auth, identify);
-      const expiresAt = await Promise.race([identified, disconnected]);
+      const { expiresAt, rooms } = await Promise.race([identified, disconnected]);
+      // The session has been saved: nothing refuses the client any more, except the limit of its new user.
+      assertConnected(socket);
+      if (users !== undefined) await Promise.race([users.move(socket, rooms), disconnected]);
       // The client may have disconnected in the same turn. A released socket must not be put into the timer wheel.
       assertConnected(socket);
       expiry?.set(state, expiresAt);
@@ -142,12 +145,13 @@ class Reauthentication {
     }
   }
 
-  /** Runs the connection chain up to its innermost `next()`, then finds the expiry and the user of the client. Returns the expiry. */
-  async #identify(): Promise<number> {
+  /** Runs the connection chain up to its innermost `next()`, then finds the expiry and the user of the client. */
+  async #identify(): Promise<{ expiresAt: number; rooms: string[] }> {
     const { all, ctx, state } = this;
     const { runtime, socket } = state;
     const { connectionChain, expiry, session, users } = runtime;
     let expiresAt = Infinity;
+    let rooms: string[] = [];
     all.step = 'the session';
     await session.around(ctx, async () => {
       if (connectionChain !== undefined) await this.#runChain(connectionChain);
@@ -158,13 +162,13 @@ class Reauthentication {
       }
       if (users !== undefined) {
         all.step = 'config.io.user';
-        await users.join(ctx, socket, (thrown) => logFailure(runtime, { socket }, thrown));
+        rooms = await users.roomsOf(ctx, socket, (thrown) => logFailure(runtime, { socket }, thrown));
       }
       if (this.#failure) throw this.#failure.thrown;
       all.step = 'the session';
     });
     keepCookies(ctx, state);
-    return expiresAt;
+    return { expiresAt, rooms };
   }
 
   /**

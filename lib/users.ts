@@ -82,20 +82,26 @@ export class Users {
     return nsp.in(this.#rooms(id)) as ReturnType<N['in']>;
   }
 
+  /** Finds the user of a client that is being admitted. Its socket joins the rooms of the user. */
+  async join(...args: Parameters<Users['roomsOf']>): Promise<void> {
+    const [, socket] = args;
+    const rooms = await this.roomsOf(...args);
+    if (!hasClosed(socket.conn)) await this.move(socket, rooms);
+  }
+
   /**
-   * Finds the user of a client that is being admitted. Its socket joins the rooms of the user. Resolves early if the client disconnects
-   * meanwhile.
+   * Finds the user of a client. Resolves early if the connection closes meanwhile.
    *
-   * @param onLateRejection - called with an error after the client has disconnected
+   * @param onLateRejection - called with an error after the connection has closed
+   * @returns the rooms of the user
    * @throws {ConfigError} if `config.io.user` does not return an id
-   * @throws {LimitError} if the user has too many connections. Then the socket stays in its rooms
    */
-  async join(ctx: Context, socket: Socket, onLateRejection: (thrown: unknown) => void): Promise<void> {
+  async roomsOf(ctx: Context, socket: Socket, onLateRejection: (thrown: unknown) => void): Promise<string[]> {
     const { conn } = socket;
-    if (hasClosed(conn)) return;
+    if (hasClosed(conn)) return [];
     const found = (this.find as FindUser)(ctx);
     const id = isPromise(found) ? await unlessClosed(conn, found, onLateRejection) : found;
-    if (hasClosed(conn)) return;
+    if (hasClosed(conn)) return [];
     if (!hasNoUser(id) && !isId(id)) {
       throw new ConfigError(
         'config.io.user',
@@ -105,7 +111,15 @@ export class Users {
       );
     }
     debug('%s of %s has %s', socket.id, socket.nsp.name, hasNoUser(id) ? 'no user' : 'a user');
-    const rooms = hasNoUser(id) ? [] : this.#rooms(id);
+    return hasNoUser(id) ? [] : this.#rooms(id);
+  }
+
+  /**
+   * Moves a socket to the rooms of its user.
+   *
+   * @throws {LimitError} if the user has too many connections. Then the socket stays in its rooms
+   */
+  async move(socket: Socket, rooms: string[]): Promise<void> {
     this.connections?.count(socket, rooms[0]);
     // A recovered socket may be in the room of another user. The name of a room may be a number.
     const others = Array.from(socket.rooms).filter((room) => String(room).startsWith(PREFIX) && !rooms.includes(room));
@@ -120,7 +134,7 @@ export class Users {
    * @throws {LimitError} if the user has too many connections
    */
   recovered(socket: Socket): void {
-    this.connections?.count(socket, userRoomOf(socket));
+    this.connections?.count(socket, userRoomOf(socket.rooms));
   }
 
   /**
@@ -148,10 +162,14 @@ export class Users {
   }
 }
 
-/** Returns what distinguishes the user of a socket from other users, or undefined if it has none. The name of a room: it is secret. */
-export function userRoomOf(socket: Socket): string | undefined {
+/**
+ * Returns what distinguishes the user of a socket from other users, or undefined if it has none. The name of a room: it is secret.
+ *
+ * @param rooms - the rooms of the socket
+ */
+export function userRoomOf(rooms: Iterable<string>): string | undefined {
   // The room of the user is one of the first.
-  for (const room of socket.rooms) if (String(room).startsWith(PREFIX)) return room;
+  for (const room of rooms) if (String(room).startsWith(PREFIX)) return room;
   return undefined;
 }
 

@@ -411,6 +411,24 @@ describe('the timer of all expiries', () => {
     assert.equal(timers.length, 1);
   });
 
+  it('should not expire a client in the context of another one', async () => {
+    const inContext: boolean[] = [];
+    const { app, connect } = await startInline({
+      io: { expires: { at: (ctx) => Date.now() + Number(ctx.query.ms), grace: 0 } },
+      router: ({ io }) => {
+        io.on('connection', (socket) =>
+          socket.on('disconnect', () =>
+            inContext.push((app as { currentContext?: unknown }).currentContext !== undefined),
+          ),
+        );
+      },
+    });
+    // The timer starts with the first client.
+    await connect('/', { query: { ms: HOUR } });
+    await next(await connect('/', { query: { ms: 50 } }), 'disconnect');
+    assert.deepEqual(inContext, [false]);
+  });
+
   it('should expire many clients in the order of their times', async () => {
     let asked = 0;
     const order: unknown[] = [];

@@ -28,6 +28,8 @@ interface Logger {
 interface Entry {
   level: string;
   text: string;
+  /** All of it, with what Egg's logger adds. */
+  line: string;
 }
 
 interface Logged extends Running {
@@ -65,7 +67,7 @@ describe('the log', () => {
       .filter((entry) => entry.includes('egg-socket.io'))
       .map((entry) => {
         const [, level, text] = /^\S+ \S+ (\w+) \d+ (?:\[-\/\S+ GET \S+\] )?(.*)$/s.exec(entry) ?? [];
-        return { level: level as string, text: text as string };
+        return { level: level as string, text: text as string, line: entry };
       });
   }
 
@@ -352,6 +354,26 @@ describe('the log', () => {
     const lines = texts(web);
     assert.equal(lines.length, 4, lines.join('\n'));
     for (const line of lines) assert.match(line, /203\.0\.113\.7/);
+  });
+
+  it('should not have the query of a handshake in a line without a stack, nor in a sum', async () => {
+    const running = await start({
+      io: { ack: 'auto', namespace: { '/closed': { connectionMiddleware: ['guard'] } } },
+      middleware: { guard: (ctx) => ctx.throw(401, 'log in first') },
+      router: (app) => app.io.route('forbidden', (ctx) => ctx.throw(403, 'not yours')),
+    });
+    const client = await running.connect('/', { query: { token: 'secret' } });
+    for (let i = 0; i < 2; i++) {
+      await client.emitWithAck('forbidden');
+      await client.emitWithAck('nobody');
+      await next(client.io.socket(i ? '/closed' : '/nowhere'), 'connect_error');
+    }
+    const { web } = await running.stop();
+    assert.equal(web.length, 6, texts(web).join('\n'));
+    assert.deepEqual(
+      web.filter(({ line }) => line.includes('secret')),
+      [],
+    );
   });
 
   it('should have the same lines in each test of an application', async () => {

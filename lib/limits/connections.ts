@@ -67,10 +67,10 @@ export class UserConnections {
   count(socket: Socket, room: string | undefined): void {
     const { client, conn } = socket;
     if (room !== undefined && !this.#connections.add(room, conn)) throw this.#refused();
-    const former = userRoomOf(socket);
+    const former = userRoomOf(socket.rooms);
     if (former === undefined || former === room) return;
     const others = Array.from(socketsOf(client).values()).filter((other) => other !== socket);
-    if (!others.some((other) => userRoomOf(other) === former)) this.#connections.delete(former, conn);
+    if (!others.some((other) => userRoomOf(other.rooms) === former)) this.#connections.delete(former, conn);
   }
 
   #refused(): LimitError {

@@ -171,7 +171,7 @@ export type CountEvent = (ctx: Context, socket: Socket) => Promise<void>;
 /** Returns what the events are counted under. */
 function keyOf(by: RateLimitKey, ctx: Context, socket: Socket): string {
   if (by === 'socket') return socket.id;
-  const user = by === 'user' ? userRoomOf(socket) : undefined;
+  const user = by === 'user' ? userRoomOf(socket.rooms) : undefined;
   return user ?? networkOf(ctx.ip);
 }
 
