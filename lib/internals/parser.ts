@@ -1,4 +1,4 @@
-// Socket.IO's parser with an encoder that throws what clients could not decode. They would close the connection with the reason `parse error`.
+// Socket.IO's parser with an encoder that throws what clients could not decode: they would close the connection with the reason `parse error`.
 import { types } from 'node:util';
 import * as parser from 'socket.io-parser';
 import type { EncodedPacket } from './adapters';
@@ -66,5 +66,13 @@ function assertAttachments(encoded: EncodedPacket): void {
   }
 }
 
+/** A decoder that names an empty message of Engine.IO as such. Socket.IO's throws a TypeError, which reads like a fault of the server. */
+class StrictDecoder extends parser.Decoder {
+  override add(data: unknown): void {
+    if (data === undefined) throw new Error('empty packet');
+    super.add(data);
+  }
+}
+
 /** The option `parser` of Socket.IO's server. */
-export const strictParser = { ...parser, Encoder: StrictEncoder };
+export const strictParser = { ...parser, Encoder: StrictEncoder, Decoder: StrictDecoder };
