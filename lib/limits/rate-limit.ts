@@ -45,6 +45,7 @@ export interface CountingRedis {
 interface Counter {
   /** Rejects with `{ msBeforeNext }` if the points are used up. */
   consume(key: string): Promise<unknown>;
+  delete(key: string): unknown;
 }
 
 interface CounterOptions {
@@ -114,9 +115,18 @@ export class RateLimits {
     const { points, duration, by } = limit;
     const id = `${name ?? `limit-${++this.#unnamed}`}:${by}:${points}:${duration}`;
     let counter: Counter | undefined;
+    // A client may connect to a namespace again and again: what is counted for a socket must not stay until the duration is over.
+    const counted = new WeakSet<Socket>();
+    const forget = function (this: Socket) {
+      counter?.delete(this.id);
+    };
     return async (ctx, socket) => {
       // Not earlier: the function config.io.redis may not have been called.
       counter ??= this.#counter(limit, id);
+      if (by === 'socket' && !counted.has(socket)) {
+        counted.add(socket);
+        socket.once('disconnect', forget);
+      }
       try {
         await counter.consume(keyOf(by, ctx, socket));
       } catch (rejected) {
@@ -130,9 +140,11 @@ export class RateLimits {
     this.#redis?.found?.client.disconnect();
   }
 
-  #counter({ points, duration }: Required<RateLimit>, id: string): Counter {
+  #counter({ points, duration, by }: Required<RateLimit>, id: string): Counter {
     const { RateLimiterMemory, RateLimiterRedis } = this.#package as Package;
     const memory = new RateLimiterMemory({ points, duration: duration / 1000 });
+    // All events of a socket are handled by this worker.
+    if (by === 'socket') return memory;
     this.#redis ??= { found: this.#connect() };
     const { found } = this.#redis;
     if (found === undefined) return memory;
