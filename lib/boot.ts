@@ -2,6 +2,7 @@
 import type { Application } from 'egg';
 import type { AckOptions } from './ack';
 import { composeAround, composeChain, lookUp } from './compose';
+import { modeOf } from './config/admin';
 import { configOf, type NamespaceConfig, type ResolvedConfig, resolveConfig } from './config/config';
 import type { ResolvedLimits } from './config/limits';
 import { adapterOf, hostOf, needsForwarding } from './config/topology';
@@ -91,7 +92,7 @@ interface Common extends Omit<NamespaceRuntime, keyof ComposedChains | 'router' 
 /** What all namespaces of an application share. */
 function commonRuntime(
   app: Application,
-  { ack, expires, limits, onerror, slowConnection, user }: ResolvedConfig,
+  { ack, admin, expires, limits, onerror, slowConnection, user }: ResolvedConfig,
 ): Common {
   const session = sessionOf(app);
   if (session === undefined) {
@@ -105,9 +106,10 @@ function commonRuntime(
   users?.check();
   const { auto, timeout } = ack;
   const reporting = reportingOf(app, onerror);
+  const watchers = admin !== undefined && modeOf(app, admin) === 'development' ? 1 : 0;
   return {
     ...reporting,
-    acks: auto || timeout !== undefined ? { auto, timeout, ...reporting } : undefined,
+    acks: auto || timeout !== undefined ? { auto, timeout, watchers, ...reporting } : undefined,
     contexts: new ContextFactory(app, { ...sessionMembers(app), ...reauthenticationMembers(app.context) }),
     expiry: expires && new Expiry(expires, (source, thrown) => logFailure(reporting, source, thrown)),
     inFlight: inFlightOf(app.io),

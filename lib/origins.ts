@@ -81,9 +81,7 @@ export class OriginCheck {
     }
     const host = this.#hostOf(req);
     const page = pageOf(origin);
-    if (page && (isSameHost(page, host) || (this.app.config.env === 'local' && LOOPBACK.test(page.host)))) {
-      return undefined;
-    }
+    if (page && isSameHost(page, host)) return undefined;
     return this.#foreignRefusal(origin, page, host, req);
   }
 
@@ -123,8 +121,13 @@ export class OriginCheck {
     host: string,
     req: IncomingMessage,
   ): Promise<string | undefined> {
+    const { cors } = this.rules;
     try {
-      if (await this.#isAllowed(origin, page, req)) return undefined;
+      if (cors && (await allowsByCors(cors, origin, req))) return undefined;
+      if (await this.#isAllowed(origin, page, req)) {
+        if (isCrossOriginPoll(req)) this.#warnOfCors(origin, req);
+        return undefined;
+      }
     } catch (err) {
       return this.#failed(err, req);
     }
@@ -136,9 +139,18 @@ export class OriginCheck {
     return `the origin ${origin} is not allowed`;
   }
 
+  /** The client learns no reason: its browser reports to the page that the request has failed. */
+  #warnOfCors(origin: string, req: IncomingMessage): void {
+    this.#warn(
+      origin,
+      `a page of ${origin} may connect, but its browser blocks long-polling, since config.io.init.cors does not name the origin: set config.io.init.cors = { origin: ['${origin}'], credentials: true }, or connect by io(url, { transports: ['websocket'] }) (client ${clientAddress(this.app, req)})`,
+    );
+  }
+
+  /** Whether an origin that `init.cors` does not name may connect. */
   async #isAllowed(origin: string, page: Page | undefined, req: IncomingMessage): Promise<boolean> {
-    const { allowed, cors } = this.rules;
-    if (cors && (await allowsByCors(cors, origin, req))) return true;
+    const { allowed } = this.rules;
+    if (page && this.app.config.env === 'local' && LOOPBACK.test(page.host)) return true;
     if (typeof allowed === 'function' ? (await allowed(origin, req)) === true : matches(allowed, origin)) return true;
     return page !== undefined && this.#isSafeDomain(origin, page);
   }
@@ -195,6 +207,12 @@ function pageOf(origin: string): Page | undefined {
   const [, scheme, host, port] = WEB_ORIGIN.exec(origin) ?? [];
   if (scheme === undefined || host === undefined) return undefined;
   return { host, port: port ?? (DEFAULT_PORTS[scheme] as string) };
+}
+
+/** Whether a page of another origin sends the request by long-polling. Of the clients with an `Origin`, browsers alone say so. */
+function isCrossOriginPoll({ headers }: IncomingMessage): boolean {
+  const site = headers['sec-fetch-site'];
+  return headers.upgrade === undefined && (site === 'same-site' || site === 'cross-site');
 }
 
 /** A `Host` without a port, as nginx's `$host` sends it, matches any port. */

@@ -434,6 +434,35 @@ describe('config.io.allowedOrigins', () => {
     );
   });
 
+  it('should log that a browser blocks long-polling of a page that may connect, unless init.cors names it', async () => {
+    const Origin = 'http://localhost:5173';
+    const poll = (port: number, site: string | undefined, transport = 'polling') =>
+      sendRaw(port, request(transport, { Origin, 'Sec-Fetch-Site': site }));
+    const named = await launch({ io: { init: { cors: { origin: Origin } } } }, 'local');
+    const { warn: none } = logs(named.app);
+    await poll(named.port, 'same-site');
+    assert.deepEqual(none, []);
+
+    for (const io of [{}, { init: { cors: { origin: 'https://example.com' } } }]) {
+      const { port, app } = await launch({ io }, 'local');
+      const { warn } = logs(app);
+      await poll(port, undefined); // no browser
+      await poll(port, 'same-site', 'websocket');
+      assert.equal(warn.length, 0);
+      assert.match(await poll(port, 'same-site'), / 200 /);
+      await poll(port, 'same-site');
+      assert.equal(warn.length, 1);
+      assert.match(
+        warn[0],
+        /a page of http:\/\/localhost:5173 may connect, but its browser blocks long-polling.*set config\.io\.init\.cors = \{ origin: \['http:\/\/localhost:5173'\].*transports: \['websocket'\]/,
+      );
+    }
+    const allowed = await launch({ io: { allowedOrigins: Origin } });
+    const { warn } = logs(allowed.app);
+    await poll(allowed.port, 'cross-site');
+    assert.match(warn[0], /blocks long-polling/);
+  });
+
   it('should yield to the origins of config.io.compat', async () => {
     const running = await launch({
       io: { compat: true, allowedOrigins: 'https://a.example', init: { cors: { origin: 'https://c.example' } } },

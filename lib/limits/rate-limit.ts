@@ -89,10 +89,11 @@ export class RateLimits {
   ) {}
 
   /** `app.io.limit()` */
-  middleware(limit: RateLimit): Middleware {
+  middleware(options: RateLimit): Middleware {
     const where = 'app.io.limit()';
-    const count = this.create(where, this.check(where, limit));
-    return async (ctx, next) => {
+    const count = this.create(where, this.check(where, options));
+    // app.io.routes() returns the name of the function.
+    const limit: Middleware = async (ctx, next) => {
       try {
         await count(ctx, ctx.socket);
       } catch (err) {
@@ -101,6 +102,7 @@ export class RateLimits {
       }
       return next();
     };
+    return limit;
   }
 
   /**
