@@ -8,6 +8,7 @@ import type { Writable } from 'node:stream';
 import type { Application, Context } from 'egg';
 import { WebSocket } from 'ws';
 
+import { clientAddress } from '../lib/client-address';
 import { ClosedSessions } from '../lib/refused-requests';
 import { mm, type Running } from './support/app';
 import { type Inline, startInline } from './support/inline';
@@ -427,6 +428,15 @@ async function pipeline(port: number, heads: string[]): Promise<void> {
   for (const head of heads) socket.write(`${head}\r\n`);
   await within(`${heads.length} responses to ${heads[0]}`, done.promise).finally(() => socket.destroy());
 }
+
+describe('clientAddress', () => {
+  it('should return an IPv4 address in one form, whatever it is read from', () => {
+    const app = { request: {} } as Application;
+    assert.equal(clientAddress(app, undefined, '::ffff:203.0.113.7'), '203.0.113.7');
+    assert.equal(clientAddress(app, undefined, '2001:db8::1'), '2001:db8::1');
+    assert.equal(clientAddress(app, undefined), 'unknown');
+  });
+});
 
 describe('ClosedSessions', () => {
   it('should remember sessions for half a minute, and thousands at most', () => {
