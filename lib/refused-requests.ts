@@ -20,6 +20,9 @@ const debug = debuglog('egg-socket.io:engine');
 /** How many characters of a path are logged. */
 const MAX_PATH = 100;
 
+/** What a client receives if `init.allowRequest` has thrown. */
+export const UNDECIDED = 'the request could not be checked';
+
 const CLOSED = Symbol('egg-socket.io:closed-sessions');
 
 /** Logs what an engine refuses. */
@@ -30,7 +33,8 @@ export function logRefusals(app: Application, engine: Engine): void {
   const closed = io[CLOSED];
   engine.on('connection_error', (error) => {
     const { code, context, message, req } = error;
-    if (context?.name === FOREIGN_ORIGIN) return;
+    // Both are logged already.
+    if (context?.name === FOREIGN_ORIGIN || context?.message === UNDECIDED) return;
     // A request of a client whose connection has just closed was under way. With several workers it may overtake other requests.
     if (code === RefusalCode.UNKNOWN_SESSION && req !== undefined && closed.has(queryOf(req).sid)) {
       debug('refuse a request for a session that has just closed');
