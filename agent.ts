@@ -2,7 +2,7 @@
 import type { Agent } from 'egg';
 import { loadAdminUi } from './lib/config/admin';
 import { configOf, namingFile } from './lib/config/config';
-import { hidePassword } from './lib/config/redis';
+import { hidePassword } from './lib/config/redis-password';
 import { loadWsEngine } from './lib/config/server-options';
 import { adapterOf } from './lib/config/topology';
 import { removeDeadWorkers } from './lib/workers/run-directory';

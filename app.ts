@@ -5,7 +5,7 @@ import { listenToAgent } from './lib/agent/relay';
 import { bindNamespaces, summary } from './lib/boot';
 import { clientLogOf } from './lib/client-log';
 import { configOf, namingFile } from './lib/config/config';
-import { hidePassword } from './lib/config/redis';
+import { hidePassword } from './lib/config/redis-password';
 import { adapterOf, drainWarnings, hostWarnings } from './lib/config/topology';
 import { drain, drainConnection, drainOnDisconnect } from './lib/drain';
 import { attach, detach } from './lib/engine';

@@ -449,7 +449,7 @@ parity('connection chain', (kind) => {
         const heard: unknown[] = [];
         const ended = signal();
         const { client, connect, app } = await startInline({
-          io: chain('a'),
+          io: { ...chain('a'), containListeners: false },
           middleware: {
             a: async (ctx: Context, next: Next) => {
               const wait = before();
@@ -505,7 +505,7 @@ parity('connection chain', (kind) => {
     it('should unwind if a later namespace middleware throws, and the connection is closed', async () => {
       const ended = signal();
       const { client, app } = await startInline({
-        io: chain('a'),
+        io: { ...chain('a'), containListeners: false },
         middleware: {
           a: async (_ctx: Context, next: Next) => {
             await next();

@@ -1,5 +1,7 @@
 // Malformed and malicious packets. The server answers or disconnects the client; other clients and the worker are not affected.
 import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 import { WebSocket } from 'ws';
 import { logs, refused } from './support/app';
 import { startInline } from './support/inline';
@@ -192,4 +194,13 @@ describe('hostile clients', () => {
     await left;
     await unharmed();
   });
+});
+
+it('docs/security.md should name tests that exist', () => {
+  const page = readFileSync(path.join(__dirname, '../docs/security.md'), 'utf8');
+  const rows = page.split('\n').filter((line) => /^\| .*test\.ts` \|$/.test(line));
+  assert(rows.length > 20, `${rows.length}`);
+  for (const row of rows) {
+    for (const [, file] of row.matchAll(/`([\w-]+\.test\.ts)`/g)) assert(existsSync(path.join(__dirname, file!)), file);
+  }
 });

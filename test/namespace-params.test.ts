@@ -206,7 +206,7 @@ describe('a namespace with parameters', () => {
   it('should set up a child before listeners of new_namespace use it, and if they throw', async () => {
     const seen: string[] = [];
     const running = await startInline({
-      io: { connectionMiddleware: ['a'] },
+      io: { connectionMiddleware: ['a'], containListeners: false },
       middleware: { a: (ctx) => void seen.push(ctx.socket.nsp.name) },
       router: (app) => {
         app.io.on('new_namespace', ({ name }) => {

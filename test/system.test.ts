@@ -149,11 +149,15 @@ parity('system events', (kind) => {
 
   it('should log such an error if it has no route', async () => {
     const { connect, app } = await startInline({});
-    const { error: errors } = logs(app);
+    const { error: errors, warn: warnings } = logs(app);
     const client = await connect();
     client.io.engine.write('2not json');
-    await until('the error is logged', () => errors.length === 1);
-    assert.match(errors[0].message, /invalid payload/);
+    await until('the error is logged', () => warnings.length === 1);
+    assert.match(
+      warnings[0],
+      /closed a connection, since a packet cannot be decoded: invalid payload \(namespace \/, client \S*127\.0\.0\.1\)$/,
+    );
+    assert.deepEqual(errors, []);
   });
 
   it('should not route a packet named error, nor let it suppress a real error', async () => {

@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import path from 'node:path';
 import { types } from 'node:util';
-import type { Application, Context } from 'egg';
+import type { Application } from 'egg';
 import type { Namespace } from 'socket.io';
 import type { Adapter } from 'socket.io-adapter';
 import type { AckConfig } from '../ack';
@@ -11,10 +11,17 @@ import type { OnError } from '../error-response';
 import { ConfigError } from '../errors';
 import type { ExpiryConfig, FindExpiry } from '../expiry';
 import { configFilesOf } from '../internals/egg';
-import { isPattern, Pattern } from '../namespaces/path-pattern';
-import type { FindUser, FoundUser } from '../users';
+import type { FindUser } from '../users';
 import { type AdminConfig, type ResolvedAdmin, resolveAdmin } from './admin';
+import { type ExpiresConfig, resolveExpires, resolveGenerateId, resolveUser } from './identity';
 import { type LimitsConfig, type ResolvedLimits, resolveLimits } from './limits';
+import {
+  type Chains,
+  type NamespaceConfig,
+  resolveChains,
+  resolveMaxNamespaces,
+  resolveNamespaces,
+} from './namespaces';
 import { type AllowedOrigins, resolveAllowedOrigins } from './origins';
 import {
   type FindRedis,
@@ -25,9 +32,18 @@ import {
   resolveRedis,
 } from './redis';
 import { type InitConfig, resolveInit } from './server-options';
-import { LONGEST_TIMER, list, milliseconds, object, onlyKeys } from './validate';
+import { LONGEST_TIMER, milliseconds, object, onlyKeys } from './validate';
 
-export type { AdminConfig, AllowedOrigins, InitConfig, LimitsConfig, RedisConfig };
+export type {
+  AdminConfig,
+  AllowedOrigins,
+  Chains,
+  ExpiresConfig,
+  InitConfig,
+  LimitsConfig,
+  NamespaceConfig,
+  RedisConfig,
+};
 
 /** The type of `config.io`. */
 export interface IoConfig {
@@ -153,27 +169,6 @@ export interface IoConfig {
   onerror?: OnError;
 }
 
-/** The chains of a namespace: names of files of `app/io/middleware`, in the order in which they run. */
-export interface NamespaceConfig {
-  /** Middleware that runs around each connection of a client to the namespace. */
-  connectionMiddleware?: string[];
-  /** Middleware that runs around each event that a client sends to the namespace. */
-  packetMiddleware?: string[];
-}
-
-/** `config.io.expires` with a grace period. */
-export interface ExpiresConfig {
-  /** Returns when the authentication of a client ends. */
-  at: FindExpiry;
-  /**
-   * How long a client stays connected after that, in ms: time to renew its authentication by an event whose handler calls
-   * `ctx.reauthenticate()`. 0: it is disconnected at once.
-   *
-   * @default 30000
-   */
-  grace?: number;
-}
-
 /** `config.io.drain`. */
 export interface DrainConfig {
   /** How long a closing worker waits for running handlers, in ms. Default: 80 % of the time that Egg gives it. */
@@ -190,9 +185,6 @@ export type AdapterName = 'memory' | 'cluster' | 'redis' | 'redis-sharded' | 're
 
 /** `config.io.adapter`. */
 export type AdapterConfig = AdapterName | ((app: Application) => AdapterConstructor);
-
-/** The chains of a namespace, checked and complete. */
-export type Chains = Required<NamespaceConfig>;
 
 /** `config.io`, checked and complete. */
 export interface ResolvedConfig {
@@ -325,41 +317,6 @@ export function resolveConfig(config: IoConfig | undefined): ResolvedConfig {
   };
 }
 
-/** @throws {ConfigError} naming the namespace */
-function resolveNamespaces(raw: IoConfig['namespace']): Map<string, Chains> {
-  const namespaces = new Map<string, Chains>();
-  for (const [key, value] of Object.entries(object('config.io.namespace', raw) ?? {})) {
-    const where = `config.io.namespace['${key}']`;
-    const chains = object(where, value) ?? {};
-    onlyKeys(where, chains, ['connectionMiddleware', 'packetMiddleware']);
-    const name = key.startsWith('/') ? key : `/${key}`;
-    if (namespaces.has(name)) {
-      throw new ConfigError(where, key, `one entry for ${name}, but there are two: with and without the slash`);
-    }
-    // Throws if the pattern cannot be parsed.
-    if (isPattern(name)) new Pattern(name, where);
-    namespaces.set(name, resolveChains(where, chains));
-  }
-  return namespaces;
-}
-
-/** @param where - the key that has the chains, for messages */
-function resolveChains(where: string, raw: NamespaceConfig): Chains {
-  return {
-    connectionMiddleware: list(where, 'connectionMiddleware', raw.connectionMiddleware),
-    packetMiddleware: list(where, 'packetMiddleware', raw.packetMiddleware),
-  };
-}
-
-/** An empty child namespace takes about 3 KiB, all of them 30 MiB. A client takes more than its namespace. */
-const MAX_NAMESPACES = 10_000;
-
-function resolveMaxNamespaces(value: unknown): number {
-  if (value === undefined || value === null) return MAX_NAMESPACES;
-  if (value === Infinity || (Number.isInteger(value) && (value as number) > 0)) return value as number;
-  throw new ConfigError('config.io.maxNamespaces', value, 'a whole number of at least 1, or Infinity');
-}
-
 const ADAPTERS = ['memory', 'cluster', 'redis', 'redis-sharded', 'redis-streams'] satisfies AdapterName[];
 
 function resolveAdapter(
@@ -396,71 +353,6 @@ function resolveRequestsTimeout(value: unknown, ofRedis: number | undefined): nu
   const ms = milliseconds(key, value) ?? ofRedis ?? REQUESTS_TIMEOUT;
   if (ms === 0) throw new ConfigError(key, value, 'a number of ms greater than 0');
   return ms;
-}
-
-function resolveGenerateId(value: unknown, warnings: string[]): ResolvedConfig['generateId'] {
-  const key = 'config.io.generateId';
-  if (value === undefined || value === null) return undefined;
-  if (typeof value !== 'function') throw new ConfigError(key, value, 'a function (request) => string');
-  if (types.isAsyncFunction(value) || types.isGeneratorFunction(value)) {
-    warnings.push(
-      `${key} is ignored: it must be a plain function (request) => string, not an async or generator function`,
-    );
-    return undefined;
-  }
-  return (request) => {
-    const id: unknown = value(request);
-    if (typeof id === 'string' && id !== '') return id;
-    throw new ConfigError(key, value, 'a function that returns a string', `it returned ${typeof id}`);
-  };
-}
-
-function resolveUser(
-  value: unknown,
-  { connectionStateRecovery: recovery }: InitConfig,
-  warnings: string[],
-): FindUser | undefined {
-  if (value === undefined || value === null || value === false) return undefined;
-  if (typeof recovery === 'object' && recovery?.skipMiddlewares) {
-    warnings.push(
-      'config.io.user is not called for a recovered client, since config.io.init.connectionStateRecovery has skipMiddlewares: the client keeps its user, even if that user has lost access',
-    );
-  }
-  // Egg's log lines contain ctx.userId.
-  if (value === true) return (ctx: Context & { userId?: FoundUser }) => ctx.userId;
-  if (typeof value === 'function' && !types.isGeneratorFunction(value)) return value as FindUser;
-  throw new ConfigError(
-    'config.io.user',
-    value,
-    'a function (ctx) => the id of its user, true for ctx.userId, or false',
-  );
-}
-
-const EXPIRES_GRACE = 30_000;
-
-function resolveExpires(
-  value: unknown,
-  { connectionStateRecovery: recovery }: InitConfig,
-  warnings: string[],
-): ExpiryConfig | undefined {
-  const key = 'config.io.expires';
-  if (value === undefined || value === null || value === false) return undefined;
-  const given = typeof value === 'object' && !Array.isArray(value) ? (value as Record<string, unknown>) : { at: value };
-  onlyKeys(key, given, ['at', 'grace']);
-  const { at, grace } = given;
-  if (typeof at !== 'function' || types.isGeneratorFunction(at)) {
-    throw new ConfigError(
-      given === value ? `${key}.at` : key,
-      at,
-      'a function (ctx) => the time at which the authentication of its client ends; { at, grace } with such a function; or false',
-    );
-  }
-  if (typeof recovery === 'object' && recovery?.skipMiddlewares) {
-    warnings.push(
-      'config.io.expires is called for a recovered client although its connection middleware is not, since config.io.init.connectionStateRecovery has skipMiddlewares: it must read ctx.data, which is recovered, or the handshake',
-    );
-  }
-  return { at: at as FindExpiry, grace: milliseconds(`${key}.grace`, grace) ?? EXPIRES_GRACE };
 }
 
 function resolveContainListeners(value: unknown): boolean {

@@ -2,6 +2,7 @@
 import type { Application } from 'egg';
 import type { ClusterOptions, RedisOptions } from 'ioredis';
 import { ConfigError, toError } from '../errors';
+import { withoutPassword } from './redis-password';
 import { LONGEST_TIMER } from './validate';
 
 /** The adapters that connect workers through Redis. */
@@ -217,16 +218,6 @@ export function redisLoader(find: FindRedis, rest: RestOfConfig): LoadRedis {
 /** A line of a stack that is no part of the message. */
 const FRAME = /^ {4}at /;
 
-/** A password that is not encoded may contain `/`, `:`, `@` and spaces: it ends at the last `@` of the line. */
-const OF_URL = /(\/\/[^:\s]*):.*@/g;
-/** Without a scheme it ends at the last `@` of the word. */
-const OF_USER = /:(?!\/\/)(?:\S*|[^:@/]*)@/g;
-
-/** Hides passwords in URLs. */
-function withoutPassword(text: string): string {
-  return text.replace(OF_URL, '$1:***@').replace(OF_USER, ':***@');
-}
-
 /** @throws {ConfigError} if `config.io.init.adapter` is set */
 function rejectInitAdapter({ init }: RestOfConfig): void {
   if (init.adapter === undefined) return;
@@ -238,21 +229,6 @@ function rejectOtherTimeout(ofRedis: number | undefined, { requestsTimeout }: Re
   if (ofRedis === undefined || (requestsTimeout ?? ofRedis) === ofRedis) return;
   const allowed = `the same as config.io.redis.requestsTimeout, which is ${ofRedis}: remove one of them`;
   throw new ConfigError('config.io.requestsTimeout', requestsTimeout, allowed);
-}
-
-/** Options that may contain passwords. Egg excludes by name alone, and does not look into arrays. */
-const WITH_PASSWORDS = ['auth_pass', 'sentinelPassword', 'nodes', 'sentinels', 'url'];
-
-/**
- * Excludes passwords from the configuration that Egg writes to run/, also if the boot fails: a URL is no valid option, but a likely
- * mistake. Egg itself excludes `password`.
- */
-export function hidePassword(config: object): void {
-  const { dump, io } = config as { dump?: { ignore?: unknown }; io?: { redis?: unknown } };
-  const redis = io?.redis;
-  if (!(dump?.ignore instanceof Set) || redis === undefined || redis === null) return;
-  if (typeof redis !== 'object' || Array.isArray(redis)) dump.ignore.add('redis');
-  else for (const name of WITH_PASSWORDS) if (name in redis) dump.ignore.add(name);
 }
 
 const MODES = ['static', 'dynamic', 'dynamic-private'];
