@@ -89,6 +89,9 @@ function adviceOn(code: number, req: IncomingMessage | undefined, context: Conne
         ? 'It is a preflight of a browser whose page has another origin: set config.io.init.cors'
         : '';
     case RefusalCode.BAD_REQUEST:
+      if (context?.name === 'MIDDLEWARE_FAILURE') {
+        return 'A function of app.io.engine.use() or of config.io.init.cors has failed, and Engine.IO drops its error: catch and log it there';
+      }
       return transport === 'websocket' && req?.headers.upgrade === undefined
         ? 'The request has no Upgrade header: a proxy has removed it. With nginx: proxy_http_version 1.1, proxy_set_header Upgrade $http_upgrade and proxy_set_header Connection "upgrade", see docs/cluster.md'
         : '';

@@ -132,6 +132,20 @@ describe('the log', () => {
     assert.deepEqual(errors, []);
   });
 
+  it('should say that a function of app.io.engine.use() has failed', async () => {
+    const running = await start({});
+    running.app.io.engine.use((_req: unknown, _res: unknown, go: (err: Error) => void) => go(new Error('broken')));
+    for (const transport of ['polling', 'websocket'])
+      await sendRaw(running.port, `GET /socket.io/?EIO=4&transport=${transport} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+    const [first, sum, ...others] = texts((await running.stop()).web);
+    assert.match(
+      first as string,
+      /^WARN .*refused: Bad request .*from 127\.0\.0\.1\)\. A function of app\.io\.engine\.use\(\)/,
+    );
+    assert.match(sum as string, /1 more in the last/);
+    assert.deepEqual(others, []);
+  });
+
   it('should have one line for each namespace that refuses clients, and one for those that do not exist', async () => {
     const running = await start({
       io: { namespace: { '/closed': { connectionMiddleware: ['guard'] } } },
