@@ -286,3 +286,34 @@ describe('listeners that throw', () => {
     assert.deepEqual(calls, ['first', 'once', 'first']);
   });
 });
+
+describe('init.allowRequest', () => {
+  type Answer = (err: string | null | undefined, ok: boolean) => void;
+  const forms: Array<[string, (req: unknown, done: Answer) => unknown, isRefused: boolean]> = [
+    ['throws', () => assert.fail('broken'), true],
+    ['rejects', async () => assert.fail('broken'), true],
+    [
+      'throws after it has let the client in',
+      (_req, done) => {
+        done(null, true);
+        assert.fail('broken');
+      },
+      false,
+    ],
+  ];
+  for (const [what, allowRequest, isRefused] of forms) {
+    it(`should be logged if it ${what}, and ${isRefused ? 'the client be refused' : 'the client stay'}`, async () => {
+      const { app, client, connect } = await startInline({ io: { init: { allowRequest: allowRequest as never } } });
+      const { error, warn } = logs(app);
+      for (const transports of [['polling'], ['websocket']]) {
+        if (isRefused) await refused(client('/', { transports }));
+        else await connect('/', { transports });
+      }
+      assert.deepEqual(
+        error.map(({ message }) => message),
+        ['broken', 'broken'],
+      );
+      assert.deepEqual(warn, []);
+    });
+  }
+});

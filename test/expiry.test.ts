@@ -378,15 +378,14 @@ describe('the timer of all expiries', () => {
   });
 
   it('should work after the clock of the host was set back', async () => {
-    const { connect } = await startInline({
+    const { client, connect } = await startInline({
       io: { expires: { at: (ctx) => Date.now() + Number(ctx.query.ms), grace: 0 } },
     });
     const advance = controlClock();
     advance(YEAR);
     await connect('/', { query: { ms: 2 * YEAR } });
     advance(-YEAR);
-    const client = await connect('/', { query: { ms: 50 } });
-    assert.equal((await next(client, 'disconnect'))[0], 'io server disconnect');
+    assert.equal((await next(client('/', { query: { ms: 50 } }), 'disconnect'))[0], 'io server disconnect');
   });
 
   it('should be one for 10,000 sockets, keep no process alive, and end with the last socket', () => {
@@ -413,7 +412,7 @@ describe('the timer of all expiries', () => {
 
   it('should not expire a client in the context of another one', async () => {
     const inContext: boolean[] = [];
-    const { app, connect } = await startInline({
+    const { app, client, connect } = await startInline({
       io: { expires: { at: (ctx) => Date.now() + Number(ctx.query.ms), grace: 0 } },
       router: ({ io }) => {
         io.on('connection', (socket) =>
@@ -425,7 +424,7 @@ describe('the timer of all expiries', () => {
     });
     // The timer starts with the first client.
     await connect('/', { query: { ms: HOUR } });
-    await next(await connect('/', { query: { ms: 50 } }), 'disconnect');
+    await next(client('/', { query: { ms: 50 } }), 'disconnect');
     assert.deepEqual(inContext, [false]);
   });
 

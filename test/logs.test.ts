@@ -8,6 +8,7 @@ import type { Writable } from 'node:stream';
 import type { Application, Context } from 'egg';
 import { WebSocket } from 'ws';
 
+import { clientAddress } from '../lib/client-address';
 import { ClosedSessions } from '../lib/refused-requests';
 import { mm, type Running } from './support/app';
 import { type Inline, startInline } from './support/inline';
@@ -129,6 +130,20 @@ describe('the log', () => {
     for (const sum of sums)
       assert.match(sum, /^WARN \[egg-socket\.io\] (1999|2000) more in the last 60 s of: refused: /);
     assert.deepEqual(errors, []);
+  });
+
+  it('should say that a function of app.io.engine.use() has failed', async () => {
+    const running = await start({});
+    running.app.io.engine.use((_req: unknown, _res: unknown, go: (err: Error) => void) => go(new Error('broken')));
+    for (const transport of ['polling', 'websocket'])
+      await sendRaw(running.port, `GET /socket.io/?EIO=4&transport=${transport} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+    const [first, sum, ...others] = texts((await running.stop()).web);
+    assert.match(
+      first as string,
+      /^WARN .*refused: Bad request .*from 127\.0\.0\.1\)\. A function of app\.io\.engine\.use\(\)/,
+    );
+    assert.match(sum as string, /1 more in the last/);
+    assert.deepEqual(others, []);
   });
 
   it('should have one line for each namespace that refuses clients, and one for those that do not exist', async () => {
@@ -427,6 +442,15 @@ async function pipeline(port: number, heads: string[]): Promise<void> {
   for (const head of heads) socket.write(`${head}\r\n`);
   await within(`${heads.length} responses to ${heads[0]}`, done.promise).finally(() => socket.destroy());
 }
+
+describe('clientAddress', () => {
+  it('should return an IPv4 address in one form, whatever it is read from', () => {
+    const app = { request: {} } as Application;
+    assert.equal(clientAddress(app, undefined, '::ffff:203.0.113.7'), '203.0.113.7');
+    assert.equal(clientAddress(app, undefined, '2001:db8::1'), '2001:db8::1');
+    assert.equal(clientAddress(app, undefined), 'unknown');
+  });
+});
 
 describe('ClosedSessions', () => {
   it('should remember sessions for half a minute, and thousands at most', () => {

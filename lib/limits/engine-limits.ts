@@ -2,7 +2,7 @@
 // connectionsPerAddress of `config.io.limits`.
 import type { IncomingMessage } from 'node:http';
 import type { Application } from 'egg';
-import { clientAddress } from '../client-address';
+import { clientAddress, networkOf } from '../client-address';
 import {
   type Connection,
   connectionOf,
@@ -13,7 +13,6 @@ import {
   sessionIdOf,
   terminate,
 } from '../internals/engineio';
-import { networkOf } from './address';
 import { ConnectionsBy } from './connections';
 import { afterBacklog, PacketsPerTurn } from './packets-per-turn';
 import { LimitReport } from './report';

@@ -4,12 +4,12 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import type { Application, Context } from 'egg';
 import type { Socket } from 'socket.io';
+import { networkOf } from '../client-address';
 import { clientLogOf } from '../client-log';
 import { ConfigError, LimitError } from '../errors';
 import { statsOf } from '../stats';
 import type { Middleware } from '../types/context';
 import { userRoomOf } from '../users';
-import { networkOf } from './address';
 
 /** Whose events are counted together: those of a socket, of a user (`config.io.user`), or of an address. */
 export type RateLimitKey = 'socket' | 'user' | 'address';
