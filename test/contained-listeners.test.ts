@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import type { Application } from 'egg';
 import type { Namespace, Socket } from 'socket.io';
 import type { IoConfig } from '../lib';
+import { receiveServerSideEmit } from '../lib/internals/namespaces';
 import { logs, mm, type Running, refused } from './support/app';
 import { bootError, startInline } from './support/inline';
 import { signal, until, within } from './support/wait';
@@ -26,6 +27,8 @@ function watchProcess() {
     },
   };
 }
+
+const HOUR = 3_600_000;
 
 const fault = (name: string) => () => {
   throw new Error(`${name} throws`);
@@ -147,6 +150,22 @@ describe('listeners that throw', () => {
     assert.equal(logged.filter((text) => text === 'Error: onAnyOutgoing throws').length, 4);
     assert(logged.includes('Error: the callback throws'));
     assert(logged.includes('Error: the callback of a timeout throws'));
+    await assertUnharmed(running);
+  });
+
+  it('should log those of events that other workers emit, and of callbacks of broadcasts', async () => {
+    const running = await startWith((socket) => void socket.join('room'));
+    const nsp = running.app.io.of('/') as Namespace;
+    nsp.on('from another worker' as 'connection', fault('a listener of serverSideEmit()'));
+    receiveServerSideEmit(nsp, ['from another worker']);
+    const client = await running.connect();
+    client.on('question', (answer) => answer('yes'));
+    nsp.timeout(HOUR).emit('question', fault('the callback of a broadcast'));
+    await until('all errors are logged', () => running.error.length >= 2);
+    assert.deepEqual(texts(running.error), [
+      'Error: a listener of serverSideEmit() throws',
+      'Error: the callback of a broadcast throws',
+    ]);
     await assertUnharmed(running);
   });
 

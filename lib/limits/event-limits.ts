@@ -51,6 +51,7 @@ interface EventLimitOptions {
   readonly argumentBytes: number | undefined;
 }
 
+/** The limits of events of one application. */
 export class EventLimits {
   constructor(
     private readonly options: EventLimitOptions,
