@@ -2,6 +2,7 @@
 import type { Application } from 'egg';
 import type { AckOptions } from './ack';
 import { composeAround, composeChain, lookUp } from './compose';
+import { modeOf } from './config/admin';
 import { configOf, type NamespaceConfig, type ResolvedConfig, resolveConfig } from './config/config';
 import type { ResolvedLimits } from './config/limits';
 import { adapterOf, hostOf, needsForwarding } from './config/topology';
@@ -91,7 +92,7 @@ interface Common extends Omit<NamespaceRuntime, keyof ComposedChains | 'router' 
 /** What all namespaces of an application share. */
 function commonRuntime(
   app: Application,
-  { ack, expires, limits, onerror, slowConnection, user }: ResolvedConfig,
+  { ack, admin, expires, limits, onerror, slowConnection, user }: ResolvedConfig,
 ): Common {
   const session = sessionOf(app);
   if (session === undefined) {
@@ -99,13 +100,16 @@ function commonRuntime(
       '[egg-socket.io] no session middleware in app.middleware: ctx.session is not loaded in app/io. See config.coreMiddleware',
     );
   }
-  const users = user && new Users(app, user);
+  const { connectionsPerUser } = limits;
+  const connections = connectionsPerUser && new UserConnections(connectionsPerUser, LimitReport.of(app, app.io));
+  const users = user && new Users(app, user, connections || undefined);
   users?.check();
   const { auto, timeout } = ack;
   const reporting = reportingOf(app, onerror);
+  const watchers = admin !== undefined && modeOf(app, admin) === 'development' ? 1 : 0;
   return {
     ...reporting,
-    acks: auto || timeout !== undefined ? { auto, timeout, ...reporting } : undefined,
+    acks: auto || timeout !== undefined ? { auto, timeout, watchers, ...reporting } : undefined,
     contexts: new ContextFactory(app, { ...sessionMembers(app), ...reauthenticationMembers(app.context) }),
     expiry: expires && new Expiry(expires, (source, thrown) => logFailure(reporting, source, thrown)),
     inFlight: inFlightOf(app.io),
@@ -114,10 +118,6 @@ function commonRuntime(
       slowConnection === undefined ? undefined : new SlowConnections(slowConnection, reporting.clientLog),
     users,
     eventLimits: eventLimitsOf(app, limits),
-    userConnections:
-      limits.connectionsPerUser === undefined
-        ? undefined
-        : new UserConnections(limits.connectionsPerUser, LimitReport.of(app, app.io)),
   };
 }
 

@@ -1,5 +1,6 @@
 // Log lines that clients cause. A client may cause thousands of them a second: a cause is logged once, and its repeats are counted and
 // summed up in one line a minute. Errors of the application that clients cause are logged with their stacks, up to a number in a minute.
+import { AsyncResource } from 'node:async_hooks';
 import { inspect } from 'node:util';
 import type { Application } from 'egg';
 import { plainMessage } from './errors';
@@ -9,6 +10,7 @@ const PERIOD = 60_000;
 /** How many causes have lines of their own. The others share one. */
 const MAX_CAUSES = 1_000;
 const OTHER_CAUSES = 'other causes';
+const OTHER_ERRORS = 'other errors';
 /** How many errors of one place are logged with their stacks before the period ends. */
 const MAX_STACKS = 20;
 /** How many characters of a message are logged. */
@@ -17,6 +19,8 @@ const MAX_MESSAGE = 1_000;
 export const MAX_NAME = 100;
 /** How many characters of the message of an error are logged in a line without a stack. The line ends with the address of the client. */
 export const MAX_TEXT = 500;
+/** How long a stack with its message may be to be logged as it is, in characters. */
+const MAX_STACK = 10_000;
 /** The property of a logged error that says where it comes from. Egg's logger prints it below the stack. */
 const WHERE = 'egg-socket.io';
 /** A line break would begin a line of the log that the client has written. */
@@ -46,6 +50,11 @@ interface Repeats {
 export class ClientLog {
   readonly #repeats = new Map<string, Repeats>();
   #timer: NodeJS.Timeout | undefined;
+  /**
+   * Where lines without a stack are written: Egg's logger begins a line with the URL of the current context, whose query may contain a
+   * secret. The timer would also keep the context of a client.
+   */
+  readonly #noContext = new AsyncResource('egg-socket.io:client-log');
 
   /** @param period - how many ms repeats are counted before they are summed up */
   constructor(
@@ -80,7 +89,7 @@ export class ClientLog {
    */
   error(cause: string, err: Error, where: string): void {
     if (this.#isDue('error', cause + framesOf(err), `${textOf(err)} (${where})`, MAX_STACKS)) {
-      logWith(this.log, err, oneLine(where));
+      logWith(this.log, shortened(err), oneLine(where));
     }
   }
 
@@ -93,16 +102,18 @@ export class ClientLog {
   }
 
   #write(level: 'info' | 'warn', cause: string, message: string): void {
-    if (this.#isDue(level, cause, message, 1)) this.log[level](`[egg-socket.io] ${oneLine(message)}`);
+    if (!this.#isDue(level, cause, message, 1)) return;
+    this.#noContext.runInAsyncScope(() => this.log[level](`[egg-socket.io] ${oneLine(message)}`));
   }
 
   /** Whether a message is logged now. Otherwise it is counted. */
   #isDue(level: Level, cause: string, message: string, limit: number): boolean {
-    const key = this.#repeats.has(cause) || this.#repeats.size < MAX_CAUSES ? cause : OTHER_CAUSES;
+    const others = level === 'error' ? OTHER_ERRORS : OTHER_CAUSES;
+    const key = this.#repeats.has(cause) || this.#repeats.size < MAX_CAUSES ? cause : others;
     const repeats = this.#repeats.get(key);
     if (repeats === undefined) {
       this.#repeats.set(key, { count: 0, left: limit - 1, level, message });
-      this.#timer ??= setInterval(() => this.#sumUp(), this.period).unref();
+      if (this.#timer === undefined) this.#noContext.runInAsyncScope(() => this.#start());
       return true;
     }
     if (repeats.left > 0) {
@@ -113,6 +124,10 @@ export class ClientLog {
     repeats.level = level;
     repeats.message = message;
     return false;
+  }
+
+  #start(): void {
+    this.#timer = setInterval(() => this.#sumUp(), this.period).unref();
   }
 
   /** Logs how often each cause was repeated, and forgets those that were not. Stacks are logged again in the next minute. */
@@ -148,16 +163,34 @@ function logWith(log: Log, err: Error, where: string): void {
   }
 }
 
-/** Returns the part of a stack below the message, which a client may have chosen. */
+/**
+ * Returns the frames of a stack, without the message and what the application has added below the frames: a client may have chosen both.
+ * Empty if the message was changed since, so that the stack has another one.
+ */
 function framesOf(err: Error): string {
   try {
-    const message = plainMessage(err);
     const stack = err.stack as string;
-    const start = stack.indexOf(message);
-    return start < 0 ? stack : stack.slice(start + message.length);
+    const message = plainMessage(err);
+    const start = stack.indexOf(`${message}\n    at `);
+    return start < 0 ? '' : (/^(?:\n {4}at .*)+/.exec(stack.slice(start + message.length))?.[0] ?? '');
   } catch {
     // The stack cannot be read.
     return '';
+  }
+}
+
+/** Returns an error to log: the error itself, or a copy if its message is too long, which a client may have chosen. */
+function shortened(err: Error): Error {
+  try {
+    const { message, name, stack = '' } = err;
+    if (message.length + stack.length <= MAX_STACK) return err;
+    const copy = Object.assign(new Error(message.slice(0, MAX_MESSAGE)), err);
+    const frames = framesOf(err).slice(0, MAX_STACK) || `\n${stack.slice(-MAX_MESSAGE)}`;
+    Object.defineProperties(copy, { name: { value: name }, stack: { value: `${name}${frames}` } });
+    return copy;
+  } catch {
+    // A member cannot be read.
+    return err;
   }
 }
 

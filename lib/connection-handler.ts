@@ -147,7 +147,6 @@ class Admission implements PendingAdmission {
       this.state.userId = await runtime.users.join(this.ctx, socket, (thrown) =>
         logFailure(runtime, { socket }, thrown),
       );
-      runtime.userConnections?.add(socket);
     }
     this.step = SESSION;
   }

@@ -3,7 +3,10 @@ import { type Server as HttpServer, type IncomingMessage, ServerResponse, STATUS
 import type { Duplex } from 'node:stream';
 import { debuglog } from 'node:util';
 import type { Application } from 'egg';
+import { clientAddress } from './client-address';
+import { clientLogOf } from './client-log';
 import { configOf } from './config/config';
+import { isPromise, toError } from './errors';
 import {
   type Engine,
   engineOf,
@@ -16,7 +19,7 @@ import {
 import { namespacesOf } from './internals/namespaces';
 import { limitConnections } from './limits/engine-limits';
 import { FOREIGN_ORIGIN, originCheckOf } from './origins';
-import { logRefusals } from './refused-requests';
+import { logRefusals, UNDECIDED } from './refused-requests';
 import { statsOf } from './stats';
 
 const debug = debuglog('egg-socket.io:engine');
@@ -42,6 +45,7 @@ export function attach(app: Application, server: HttpServer, generateSessionId?:
   attached.set(server, engine);
   debug('attached to an HTTP server, path %s', io.path());
   useSessionIds(app, engine, generateSessionId);
+  containAllowRequest(app, engine);
   checkOrigins(app, engine);
   logRefusals(app, engine);
   statsOf(io).watch(engine);
@@ -117,6 +121,33 @@ function checkOrigins(app: Application, engine: Engine): void {
       });
     },
   }));
+}
+
+/**
+ * Refuses a handshake if `init.allowRequest` throws or rejects. Engine.IO does not catch that: it would end the worker. Nor does it ignore
+ * a second call of the callback.
+ */
+function containAllowRequest(app: Application, { opts }: Engine): void {
+  const { allowRequest } = opts;
+  if (allowRequest === undefined) return;
+  opts.allowRequest = (req, done) => {
+    let isDecided = false;
+    const decideOnce: typeof done = (err, ok) => {
+      if (!isDecided) done(err, ok);
+      isDecided = true;
+    };
+    const failed = (thrown: unknown) => {
+      const where = `init.allowRequest, client ${clientAddress(app, req)}`;
+      clientLogOf(app).error('init.allowRequest', toError(thrown), where);
+      decideOnce(UNDECIDED, false);
+    };
+    try {
+      const returned = allowRequest(req, decideOnce);
+      if (isPromise(returned)) returned.then(undefined, failed);
+    } catch (thrown) {
+      failed(thrown);
+    }
+  };
 }
 
 function ignore(): void {}

@@ -178,6 +178,11 @@ export function logFailure({ clientLog, addressOf }: ErrorReporting, source: Err
   }
   const err = toError(thrown);
   const where = `${event === undefined ? 'connection to' : `event ${shown(event)} in`} ${name}, client ${address}`;
+  if (thrown instanceof LimitError && thrown.key !== undefined) {
+    const advice = `config.io.limits.${thrown.key} sets the limit`;
+    clientLog.warn(`limit ${thrown.key} ${cause}`, `${plainMessage(thrown)} (${where}). ${advice}`);
+    return;
+  }
   const kind = kindForClients(originalOf(err));
   if (kind === undefined) clientLog.error(cause, err, where);
   else

@@ -68,11 +68,15 @@ export class LimitError extends Error {
   /** Clients may read the message, as that of an error of `ctx.throw` with a status below 500. */
   readonly expose = true;
 
-  /** @param data - `retryAfter` in ms, or the `limit` */
+  /**
+   * @param data - `retryAfter` in ms, or the `limit`
+   * @param key - the key of `config.io.limits`. Undefined for `app.io.limit()`
+   */
   constructor(
     message: string,
     readonly code: LimitCode,
     readonly data: { readonly [key: string]: unknown },
+    readonly key?: string,
   ) {
     super(message);
   }

@@ -1,5 +1,6 @@
 // Expiry: `config.io.expires` returns when the authentication of a client ends. At that time the client receives the event `expired`; after a
 // grace period it is disconnected. One timer per worker serves all sockets.
+import { AsyncResource } from 'node:async_hooks';
 import { debuglog } from 'node:util';
 import type { Context } from 'egg';
 import type { Socket } from 'socket.io';
@@ -65,6 +66,8 @@ export class Expiry {
   /** The period that was visited last. */
   #visited = 0;
   #timer: NodeJS.Timeout | undefined;
+  /** In the context of a client, the timer would keep that context, and other clients would expire in it. */
+  readonly #noContext = new AsyncResource('egg-socket.io:expiry');
 
   constructor(
     private readonly config: ExpiryConfig,
@@ -127,7 +130,7 @@ export class Expiry {
 
   #start(): void {
     this.#visited = this.#current();
-    this.#wait();
+    this.#noContext.runInAsyncScope(() => this.#wait());
   }
 
   /** The period that has begun last. */

@@ -18,11 +18,12 @@ export function listenerErrors(reporting: ErrorReporting): ListenerErrors {
     },
     ofNamespace(nsp, event, thrown) {
       const name = routerOf(nsp)?.name ?? nsp.name;
-      reporting.clientLog.error(
-        `listener ${String(event)} ${name}`,
-        toError(thrown),
-        `event ${String(event)} of ${name}`,
-      );
+      const where = `event ${String(event)} of ${name}`;
+      try {
+        reporting.clientLog.error(`listener ${where}`, toError(thrown), where);
+      } catch {
+        // The log throws: there is nowhere left to report it.
+      }
     },
     ofMiddleware(socket, thrown) {
       const counts = stateOf(socket)?.runtime.counts.of(socket);

@@ -8,6 +8,8 @@ import type { Origins } from './compat/origins';
 import { configOf, type IoConfig } from './config/config';
 import { ALL, type AllowedOrigins, SAME_HOST } from './config/origins';
 import type { InitConfig } from './config/server-options';
+import { isPromise, toError } from './errors';
+import { queryOf } from './internals/engineio';
 
 /** The longest origin, in characters: a scheme, a host of 253 and a port. */
 const MAX_LENGTH = 300;
@@ -19,6 +21,8 @@ const WEB_ORIGIN = /^(https?):\/\/(\[[\da-f:.]+\]|[^:[\]]+)(?::(\d{1,5}))?$/;
 const HOST = /^(\[[\da-f:.]+\]|[^:[\]]+)(?::(\d+))?$/;
 const LOOPBACK = /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/;
 const DEFAULT_PORTS: Record<string, string> = { http: '80', https: '443' };
+/** What browsers send for a page whose origin they hide. */
+const HIDDEN = 'null';
 /** How many refused origins have log lines of their own. The others share one. */
 const MAX_LOGGED = 20;
 
@@ -59,14 +63,15 @@ export class OriginCheck {
   }
 
   /**
-   * Returns why the client of a request may not connect, or undefined if it may. Refusals are logged. Only origins other than that of the
-   * request's host take a promise, which never rejects.
+   * Returns why the client of a request may not connect, or undefined if it may. Refusals are logged. For an origin other than that of the
+   * request's host, it returns a promise, which never rejects.
    */
   refusal(req: IncomingMessage): string | undefined | Promise<string | undefined> {
     const { allowed, compat } = this.rules;
     if (compat?.value !== undefined) return this.#compatRefusal(compat, req);
+    if (allowed === false) return undefined;
     const { origin } = req.headers;
-    if (origin === undefined || allowed === false) return undefined;
+    if (origin === undefined) return isJsonp(req) ? this.#jsonpRefusal(req) : undefined;
     if (origin.length > MAX_LENGTH || !FORM.test(origin)) {
       this.#log.warn(
         'malformed origin',
@@ -76,21 +81,38 @@ export class OriginCheck {
     }
     const host = this.#hostOf(req);
     const page = pageOf(origin);
-    if (page && (isSameHost(page, host) || (this.app.config.env === 'local' && LOOPBACK.test(page.host)))) {
-      return undefined;
-    }
+    if (page && isSameHost(page, host)) return undefined;
     return this.#foreignRefusal(origin, page, host, req);
   }
 
   async #compatRefusal(compat: Origins, req: IncomingMessage): Promise<string | undefined> {
-    const reason = await compat.refusal(req).catch((err: unknown) => this.#failed(err));
+    let reason: string | undefined;
+    try {
+      reason = await compat.refusal(req);
+    } catch (err) {
+      return this.#failed(err, req);
+    }
     if (reason === undefined) return undefined;
-    const origin = req.headers.origin ?? 'no origin';
+    const origin = req.headers.origin?.slice(0, MAX_LENGTH) ?? 'no origin';
     this.#warn(
       origin,
       `refused ${origin}, which init.origins or io.origins() of Socket.IO 2 does not allow (client ${clientAddress(this.app, req)})`,
     );
     return reason;
+  }
+
+  /** A page of any origin can load a script and read the session id in it. Browsers send no `Origin` with that request. */
+  async #jsonpRefusal(req: IncomingMessage): Promise<string | undefined> {
+    try {
+      if (await this.#isAllowed(HIDDEN, undefined, req)) return undefined;
+    } catch (err) {
+      return this.#failed(err, req);
+    }
+    this.#log.warn(
+      'JSONP',
+      `refused JSONP, which has no Origin header: a page of any origin could use it (client ${clientAddress(this.app, req)}). Browsers that support CORS do not need it. config.io.allowedOrigins: false turns the check off`,
+    );
+    return 'JSONP has no origin';
   }
 
   async #foreignRefusal(
@@ -99,22 +121,36 @@ export class OriginCheck {
     host: string,
     req: IncomingMessage,
   ): Promise<string | undefined> {
+    const { cors } = this.rules;
     try {
-      if (await this.#isAllowed(origin, page, req)) return undefined;
+      if (cors && (await allowsByCors(cors, origin, req))) return undefined;
+      if (await this.#isAllowed(origin, page, req)) {
+        if (isCrossOriginPoll(req)) this.#warnOfCors(origin, req);
+        return undefined;
+      }
     } catch (err) {
-      return this.#failed(err);
+      return this.#failed(err, req);
     }
     const proxied = this.#hostHeaders.length > 1 ? `Host or ${this.#hostHeaders[0]}` : 'Host';
     this.#warn(
       origin,
-      `refused a page of ${origin}, since the host of its request is ${host.slice(0, MAX_LENGTH) || 'empty'}. If it is a page of yours, add '${origin}' to config.io.init.cors.origin (or to config.io.allowedOrigins, for WebSocket alone). If the page is of this host, a proxy has replaced the header: it must send ${proxied} as the client does (nginx: proxy_set_header Host $host) (client ${clientAddress(this.app, req)})`,
+      `refused a page of ${origin} (client ${clientAddress(this.app, req)}), since the host of its request is ${host.slice(0, MAX_LENGTH) || 'empty'}. If it is a page of yours, add '${origin}' to config.io.init.cors.origin (or to config.io.allowedOrigins, for WebSocket alone). If the page is of this host, a proxy has replaced the header: it must send ${proxied} as the client does (nginx: proxy_set_header Host $host)`,
     );
     return `the origin ${origin} is not allowed`;
   }
 
+  /** The client learns no reason: its browser reports to the page that the request has failed. */
+  #warnOfCors(origin: string, req: IncomingMessage): void {
+    this.#warn(
+      origin,
+      `a page of ${origin} may connect, but its browser blocks long-polling, since config.io.init.cors does not name the origin: set config.io.init.cors = { origin: ['${origin}'], credentials: true }, or connect by io(url, { transports: ['websocket'] }) (client ${clientAddress(this.app, req)})`,
+    );
+  }
+
+  /** Whether an origin that `init.cors` does not name may connect. */
   async #isAllowed(origin: string, page: Page | undefined, req: IncomingMessage): Promise<boolean> {
-    const { allowed, cors } = this.rules;
-    if (cors && (await allowsByCors(cors, origin, req))) return true;
+    const { allowed } = this.rules;
+    if (page && this.app.config.env === 'local' && LOOPBACK.test(page.host)) return true;
     if (typeof allowed === 'function' ? (await allowed(origin, req)) === true : matches(allowed, origin)) return true;
     return page !== undefined && this.#isSafeDomain(origin, page);
   }
@@ -143,9 +179,9 @@ export class OriginCheck {
     this.#log.warn(isLogged ? `origin ${origin}` : 'other origins', message);
   }
 
-  /** The application's function has thrown. */
-  #failed(err: unknown): string {
-    this.#log.warn('check of origins', `refused an origin, since the function that checks it has thrown: ${err}`);
+  /** A function of the application has thrown. */
+  #failed(err: unknown, req: IncomingMessage): string {
+    this.#log.error('check of origins', toError(err), `the check of an origin, client ${clientAddress(this.app, req)}`);
     return 'the origin could not be checked';
   }
 }
@@ -173,6 +209,12 @@ function pageOf(origin: string): Page | undefined {
   return { host, port: port ?? (DEFAULT_PORTS[scheme] as string) };
 }
 
+/** Whether a page of another origin sends the request by long-polling. Of the clients with an `Origin`, browsers alone say so. */
+function isCrossOriginPoll({ headers }: IncomingMessage): boolean {
+  const site = headers['sec-fetch-site'];
+  return headers.upgrade === undefined && (site === 'same-site' || site === 'cross-site');
+}
+
 /** A `Host` without a port, as nginx's `$host` sends it, matches any port. */
 function isSameHost(page: Page, requested: string): boolean {
   const [, host, port] = HOST.exec(requested) ?? [];
@@ -191,9 +233,17 @@ async function allowsByCors(
   return matches(typeof allowed === 'function' ? await called((done) => allowed(origin, done)) : allowed, origin);
 }
 
-/** Calls a function with a callback, and returns what it passes. */
-function called<T>(call: (done: (err: unknown, value: T) => void) => void): Promise<T> {
-  return new Promise((resolve, reject) => call((err, value) => (err ? reject(err) : resolve(value))));
+/** Calls a function with a callback, and returns what it passes. The function may be async: then it may reject. */
+function called<T>(call: (done: (err: unknown, value: T) => void) => unknown): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const returned = call((err, value) => (err ? reject(err) : resolve(value)));
+    if (isPromise(returned)) returned.then(undefined, reject);
+  });
+}
+
+/** Whether Engine.IO answers a handshake with a script. */
+function isJsonp(req: IncomingMessage): boolean {
+  return queryOf(req).j !== undefined;
 }
 
 /** Whether a value of `cors.origin` or of `config.io.allowedOrigins` matches an origin. */

@@ -140,7 +140,7 @@ async function dispatch(
     const name = typeof event === 'string' ? event.slice(0, MAX_SHOWN) : typeof event;
     debug('no route in %s for the event %j of %s', socket.nsp.name, name, socket.id);
   }
-  ack?.unrouted(isHeard || socket.listenersAny().length > 0);
+  ack?.unrouted(isHeard || socket.listenersAny().length > (runtime.acks?.watchers ?? 0));
   return undefined;
 }
 

@@ -10,6 +10,7 @@ import { disconnectExpired } from './expiry';
 import { keepCookies } from './session';
 import { type Reauthentications, type SocketState, stateOf } from './socket-state';
 import type { ReauthenticateOptions } from './types/context';
+import { NOBODY, type User } from './users';
 
 const debug = debuglog('egg-socket.io:connection');
 
@@ -86,7 +87,7 @@ class Reauthentication {
   async run(): Promise<void> {
     const { state, ctx, auth } = this;
     const { runtime, socket } = state;
-    const { contexts, expiry, inFlight, router, slowConnections } = runtime;
+    const { contexts, expiry, inFlight, router, slowConnections, users } = runtime;
     const timer = slowConnections?.watch(router.name, this);
     inFlight.chains.begin();
     let stopListening = () => {};
@@ -98,7 +99,11 @@ class Reauthentication {
     const identify = () => contexts.run(ctx, () => this.#identify());
     try {
       const identified = auth === undefined ? identify() : this.#withAuth(auth, identify);
-      const expiresAt = await Promise.race([identified, disconnected]);
+      const { expiresAt, user } = await Promise.race([identified, disconnected]);
+      // The session has been saved: nothing refuses the client any more, except the limit of its new user.
+      assertConnected(socket);
+      if (users !== undefined) await Promise.race([users.move(socket, user), disconnected]);
+      state.userId = user.id;
       // The client may have disconnected in the same turn. A released socket must not be put into the timer wheel.
       assertConnected(socket);
       expiry?.set(state, expiresAt);
@@ -142,12 +147,13 @@ class Reauthentication {
     }
   }
 
-  /** Runs the connection chain up to its innermost `next()`, then finds the expiry and the user of the client. Returns the expiry. */
-  async #identify(): Promise<number> {
+  /** Runs the connection chain up to its innermost `next()`, then finds the expiry and the user of the client. */
+  async #identify(): Promise<{ expiresAt: number; user: User }> {
     const { all, ctx, state } = this;
     const { runtime, socket } = state;
     const { connectionChain, expiry, session, users } = runtime;
     let expiresAt = Infinity;
+    let user: User = NOBODY;
     all.step = 'the session';
     await session.around(ctx, async () => {
       if (connectionChain !== undefined) await this.#runChain(connectionChain);
@@ -158,13 +164,13 @@ class Reauthentication {
       }
       if (users !== undefined) {
         all.step = 'config.io.user';
-        state.userId = await users.join(ctx, socket, (thrown) => logFailure(runtime, { socket }, thrown));
+        user = await users.userOf(ctx, socket, (thrown) => logFailure(runtime, { socket }, thrown));
       }
       if (this.#failure) throw this.#failure.thrown;
       all.step = 'the session';
     });
     keepCookies(ctx, state);
-    return expiresAt;
+    return { expiresAt, user };
   }
 
   /**
@@ -205,14 +211,16 @@ function assertConnected(socket: Socket): void {
 }
 
 /**
- * Finds the expiry of a recovered client whose connection chain was skipped: `skipMiddlewares` of `connectionStateRecovery`. If that fails, the
- * client is disconnected.
+ * Counts the connection of a recovered client whose connection chain was skipped, and finds its expiry: `skipMiddlewares` of
+ * `connectionStateRecovery`. If that fails, the client is disconnected.
  */
 export function handleRecovered(state: SocketState): void {
   const { runtime, socket } = state;
-  const { contexts, expiry, session } = runtime;
-  if (expiry === undefined) return;
+  const { contexts, expiry, session, users } = runtime;
+  if (expiry === undefined && users === undefined) return;
   const find = async () => {
+    users?.recovered(socket);
+    if (expiry === undefined) return;
     const ctx = contexts.forConnection(state);
     const at = await contexts.run(ctx, () => session.around(ctx, () => expiry.find(ctx, socket)));
     if (socket.connected) expiry.set(state, at);

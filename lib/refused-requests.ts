@@ -21,6 +21,9 @@ const debug = debuglog('egg-socket.io:engine');
 /** How many characters of a path are logged. */
 const MAX_PATH = 100;
 
+/** What a client receives if `init.allowRequest` has thrown. */
+export const UNDECIDED = 'the request could not be checked';
+
 const CLOSED = Symbol('egg-socket.io:closed-sessions');
 
 /** Logs what an engine refuses. */
@@ -32,7 +35,8 @@ export function logRefusals(app: Application, engine: Engine): void {
   engine.on('connection_error', (error) => {
     const { code, context, message, req } = error;
     if (refusals.hasSubscribers) refusals.publish({ app, stage: 'handshake', request: req, reason: message });
-    if (context?.name === FOREIGN_ORIGIN) return;
+    // Both are logged already.
+    if (context?.name === FOREIGN_ORIGIN || context?.message === UNDECIDED) return;
     // A request of a client whose connection has just closed was under way. With several workers it may overtake other requests.
     if (code === RefusalCode.UNKNOWN_SESSION && req !== undefined && closed.has(queryOf(req).sid)) {
       debug('refuse a request for a session that has just closed');
@@ -87,6 +91,9 @@ function adviceOn(code: number, req: IncomingMessage | undefined, context: Conne
         ? 'It is a preflight of a browser whose page has another origin: set config.io.init.cors'
         : '';
     case RefusalCode.BAD_REQUEST:
+      if (context?.name === 'MIDDLEWARE_FAILURE') {
+        return 'A function of app.io.engine.use() or of config.io.init.cors has failed, and Engine.IO drops its error: catch and log it there';
+      }
       return transport === 'websocket' && req?.headers.upgrade === undefined
         ? 'The request has no Upgrade header: a proxy has removed it. With nginx: proxy_http_version 1.1, proxy_set_header Upgrade $http_upgrade and proxy_set_header Connection "upgrade", see docs/cluster.md'
         : '';

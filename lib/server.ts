@@ -121,6 +121,7 @@ export class IoServer extends NamespaceServer<
     this.containment = containListeners ? new ListenerContainment(listenerErrors(reporting)) : undefined;
     const contain = this.containment && ((nsp: IoNamespace) => this.containment?.contain(nsp));
     this.#parents = new ParentNamespaces({
+      limitClients,
       contain,
       addRemoved,
       children: this.#children,

@@ -7,7 +7,6 @@ import type { ContextFactory, ContextOwner } from './context';
 import type { ErrorReporting } from './error-response';
 import type { Expiry } from './expiry';
 import type { ConnectionInFlight, ServerInFlight } from './in-flight';
-import type { UserConnections } from './limits/connections';
 import type { EventLimits, EventQueue } from './limits/event-limits';
 import type { Router } from './router';
 import type { Session } from './session';
@@ -34,8 +33,6 @@ export interface NamespaceRuntime extends ErrorReporting {
   readonly users: Users | undefined;
   /** Undefined if `config.io.limits` limits no events. */
   readonly eventLimits: EventLimits | undefined;
-  /** Undefined without `config.io.limits.connectionsPerUser`. */
-  readonly userConnections: UserConnections | undefined;
   /** Undefined if the namespace has no connection middleware. */
   readonly connectionChain: Onion | undefined;
   /** Undefined if the namespace has no packet middleware. */

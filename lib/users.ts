@@ -16,9 +16,30 @@ export type FoundUser = UserId | false | null | undefined;
 /** Returns the user id of a client: `config.io.user`. */
 export type FindUser = (ctx: Context) => FoundUser | PromiseLike<FoundUser>;
 
+/** The user of a client, with the names of its rooms. */
+export interface User {
+  /** Undefined if there is no user. */
+  readonly id: UserId | undefined;
+  readonly rooms: string[];
+}
+
+/** The user of a client that has none. */
+export const NOBODY: User = { id: undefined, rooms: [] };
+
 /** An application or an agent. */
 interface WithKeys {
   config: { keys?: string };
+}
+
+/** The connections of each user. */
+interface CountedConnections {
+  /**
+   * Counts the connection of a socket for a user, before the socket joins or leaves rooms.
+   *
+   * @param room - the first room of the user
+   * @throws {LimitError} if the user has too many connections
+   */
+  count(socket: Socket, room: string | undefined): void;
 }
 
 const PREFIX = 'egg-socket.io:user:';
@@ -29,10 +50,12 @@ export class Users {
   /**
    * @param host - its `config.keys` make the names of the rooms secret
    * @param find - the resolved `config.io.user`
+   * @param connections - undefined without `config.io.limits.connectionsPerUser`
    */
   constructor(
     private readonly host: WithKeys,
     private readonly find: FindUser | undefined,
+    private readonly connections?: CountedConnections,
   ) {}
 
   /** @throws {ConfigError} if `config.io.user` is set and `config.keys` is not */
@@ -69,20 +92,27 @@ export class Users {
     return nsp.in(this.#rooms(id)) as ReturnType<N['in']>;
   }
 
+  /** Finds the user of a client that is being admitted. Its socket joins the rooms of the user. Returns the id of the user. */
+  async join(...args: Parameters<Users['userOf']>): Promise<UserId | undefined> {
+    const [, socket] = args;
+    const user = await this.userOf(...args);
+    if (!hasClosed(socket.conn)) await this.move(socket, user);
+    return user.id;
+  }
+
   /**
-   * Finds the user of a client that is being admitted. Its socket joins the rooms of the user. Resolves early if the client disconnects
-   * meanwhile.
+   * Finds the user of a client. Resolves early if the connection closes meanwhile.
    *
-   * @param onLateRejection - called with an error after the client has disconnected
-   * @returns the id of the user, if there is one
+   * @param onLateRejection - called with an error after the connection has closed
+   * @returns the user with its rooms, or `NOBODY`
    * @throws {ConfigError} if `config.io.user` does not return an id
    */
-  async join(ctx: Context, socket: Socket, onLateRejection: (thrown: unknown) => void): Promise<UserId | undefined> {
+  async userOf(ctx: Context, socket: Socket, onLateRejection: (thrown: unknown) => void): Promise<User> {
     const { conn } = socket;
-    if (hasClosed(conn)) return undefined;
+    if (hasClosed(conn)) return NOBODY;
     const found = (this.find as FindUser)(ctx);
     const id = isPromise(found) ? await unlessClosed(conn, found, onLateRejection) : found;
-    if (hasClosed(conn)) return undefined;
+    if (hasClosed(conn)) return NOBODY;
     if (!hasNoUser(id) && !isId(id)) {
       throw new ConfigError(
         'config.io.user',
@@ -92,13 +122,30 @@ export class Users {
       );
     }
     debug('%s of %s has %s', socket.id, socket.nsp.name, hasNoUser(id) ? 'no user' : 'a user');
-    const rooms = hasNoUser(id) ? [] : this.#rooms(id);
+    return hasNoUser(id) ? NOBODY : { id, rooms: this.#rooms(id) };
+  }
+
+  /**
+   * Moves a socket to the rooms of its user.
+   *
+   * @throws {LimitError} if the user has too many connections. Then the socket stays in its rooms
+   */
+  async move(socket: Socket, { rooms }: User): Promise<void> {
+    this.connections?.count(socket, rooms[0]);
     // A recovered socket may be in the room of another user. The name of a room may be a number.
     const others = Array.from(socket.rooms).filter((room) => String(room).startsWith(PREFIX) && !rooms.includes(room));
     for (const room of others) await socket.leave(room);
     // The room of the socket's id comes first, as for other sockets.
     if (rooms.length > 0) await socket.join([socket.id, ...rooms]);
-    return hasNoUser(id) ? undefined : id;
+  }
+
+  /**
+   * Must be called with a recovered socket whose connection chain was skipped: it is in the rooms of its user.
+   *
+   * @throws {LimitError} if the user has too many connections
+   */
+  recovered(socket: Socket): void {
+    this.connections?.count(socket, userRoomOf(socket.rooms));
   }
 
   /**
@@ -126,10 +173,14 @@ export class Users {
   }
 }
 
-/** Returns what distinguishes the user of a socket from other users, or undefined if it has none. The name of a room: it is secret. */
-export function userRoomOf(socket: Socket): string | undefined {
+/**
+ * Returns what distinguishes the user of a socket from other users, or undefined if it has none. The name of a room: it is secret.
+ *
+ * @param rooms - the rooms of the socket
+ */
+export function userRoomOf(rooms: Iterable<string>): string | undefined {
   // The room of the user is one of the first.
-  for (const room of socket.rooms) if (String(room).startsWith(PREFIX)) return room;
+  for (const room of rooms) if (String(room).startsWith(PREFIX)) return room;
   return undefined;
 }
 

@@ -52,7 +52,8 @@ describe('config.io.admin', () => {
     [{ auth: AUTH, mode: 'debug' }, /config\.io\.admin\.mode is invalid/],
     [{ auth: AUTH, readonly: 1 }, /config\.io\.admin\.readonly is invalid/],
     [{ auth: AUTH, store: {} }, /unknown option store/],
-    [true, /config\.io\.admin is invalid/],
+    [true, /config\.io\.admin is invalid .*allowed: \{ auth: \{ username, password \} \}/],
+    ['secret', /config\.io\.admin is invalid/],
   ];
   for (const [admin, message] of wrong) {
     it(`should refuse ${JSON.stringify(admin)}`, () => {
@@ -147,6 +148,14 @@ describe('the admin UI', () => {
         `${JSON.stringify(event)} is missing in ${JSON.stringify(short)}`,
       );
     }
+  });
+
+  it('should not count as a listener that answers', async () => {
+    const running = await startAdmin({ ack: 'auto' });
+    await connectAdmin(running.url);
+    const client = await running.connect('/chat');
+    const answer = { error: { message: "no route for 'sya' in /chat", code: 'NO_ROUTE' } };
+    assert.deepEqual(await client.emitWithAck('sya', 'hello'), answer);
   });
 
   it('should count connections and packets', async () => {

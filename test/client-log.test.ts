@@ -1,7 +1,9 @@
 // Log lines that clients cause: one line for each cause, and sums.
 import assert from 'node:assert/strict';
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { mock } from 'node:test';
 import { ClientLog } from '../lib/client-log';
+import { signal, within } from './support/wait';
 
 describe('ClientLog', () => {
   let lines: string[];
@@ -77,6 +79,64 @@ describe('ClientLog', () => {
     );
     log.error('event', rare, 'a client');
     assert.deepEqual(logged, [rare]);
+  });
+
+  it('should count errors together whose stacks differ by what a client has chosen', () => {
+    const changed = (i: number) => {
+      const err = fail(`client ${i}`);
+      err.message = `prefix: ${err.message}`;
+      return err;
+    };
+    const appended = (i: number) => {
+      const err = failElsewhere('message');
+      err.stack += `\ncaused by: client ${i}\n    at made up (${i})`;
+      return err;
+    };
+    for (const make of [changed, appended]) {
+      for (let i = 0; i < 100; i++) log.error('event', make(i), 'a client');
+      assert.equal(logged.splice(0).length, 20, make.name);
+    }
+  });
+
+  it('should log other errors with their stacks although there are too many causes', () => {
+    for (let i = 0; i < 2_000; i++) log.warn(`cause ${i}`, 'message');
+    for (let i = 0; i < 100; i++) log.error('event', fail('message'), 'a client');
+    assert.equal(logged.length, 20);
+  });
+
+  it('should shorten an error whose message is too long', () => {
+    const err = Object.assign(new RangeError(`no ${'a'.repeat(100_000)}`), { code: 'CODE' });
+    log.error('event', err, 'a client');
+    const { message, name, stack, code } = logged[0] as typeof err;
+    assert.equal(message, err.message.slice(0, 1_000));
+    assert.deepEqual([name, code], ['RangeError', 'CODE']);
+    assert.match(stack as string, /^RangeError\n {4}at .*client-log\.test\.ts/);
+    assert((stack as string).length < 5_000);
+    assert.equal(err.message.length, 100_003);
+    const other = new Error('b'.repeat(100_000));
+    other.message = 'c'.repeat(100_000);
+    log.error('other', other, 'a client');
+    assert((logged[1] as Error).stack?.endsWith((other.stack as string).slice(-100)));
+    assert(`${(logged[1] as Error).message}${(logged[1] as Error).stack}`.length < 5_000);
+  });
+
+  it('should write lines without a stack, and sums, outside of the context of the client', async () => {
+    mock.timers.reset();
+    const context = new AsyncLocalStorage<string>();
+    const seen: unknown[] = [];
+    const summed = signal();
+    const write = (message: string) => {
+      seen.push(context.getStore());
+      if (message.includes(' more in the last ')) summed.resolve();
+    };
+    const own = new ClientLog({ info: write, warn: write, error() {} }, 10);
+    context.run('a client', () => {
+      own.error('event', fail('message'), 'a client');
+      for (let i = 0; i < 2; i++) own.warn('cause', 'message');
+    });
+    await within('the sum', summed.promise);
+    own.close();
+    assert.deepEqual(seen, [undefined, undefined]);
   });
 
   it('should log where an error comes from, and leave the error as it is', () => {

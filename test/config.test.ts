@@ -50,6 +50,7 @@ describe('config.io', () => {
 
     it('if an option does not exist', async () => {
       await fails({ namespaces: {} }, /unknown option namespaces/, /config\.io\.namespaces/, /init, namespace/);
+      await fails({ cors: { origin: '*' } }, /unknown option cors/, /allowed: config\.io\.init\.cors/);
       await fails({ namespace: { '/': { middleware: [] } } }, /unknown option middleware/, /\['\/'\]\.middleware/);
     });
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import type { Application } from 'egg';
 import type { Namespace, Socket } from 'socket.io';
 import type { IoConfig } from '../lib';
+import { receiveServerSideEmit } from '../lib/internals/namespaces';
 import { logs, mm, type Running, refused } from './support/app';
 import { bootError, startInline } from './support/inline';
 import { signal, until, within } from './support/wait';
@@ -26,6 +27,8 @@ function watchProcess() {
     },
   };
 }
+
+const HOUR = 3_600_000;
 
 const fault = (name: string) => () => {
   throw new Error(`${name} throws`);
@@ -150,6 +153,22 @@ describe('listeners that throw', () => {
     await assertUnharmed(running);
   });
 
+  it('should log those of events that other workers emit, and of callbacks of broadcasts', async () => {
+    const running = await startWith((socket) => void socket.join('room'));
+    const nsp = running.app.io.of('/') as Namespace;
+    nsp.on('from another worker' as 'connection', fault('a listener of serverSideEmit()'));
+    receiveServerSideEmit(nsp, ['from another worker']);
+    const client = await running.connect();
+    client.on('question', (answer) => answer('yes'));
+    nsp.timeout(HOUR).emit('question', fault('the callback of a broadcast'));
+    await until('all errors are logged', () => running.error.length >= 2);
+    assert.deepEqual(texts(running.error), [
+      'Error: a listener of serverSideEmit() throws',
+      'Error: the callback of a broadcast throws',
+    ]);
+    await assertUnharmed(running);
+  });
+
   it('should answer with the error if config.io.ack is auto and no route answers', async () => {
     const running = await startWith(
       (socket) => {
@@ -236,6 +255,26 @@ describe('listeners that throw', () => {
     await assertUnharmed(running);
   });
 
+  it('should not end the worker if the log itself throws', async () => {
+    const running = await startWith((socket) => void socket.on('x', fault('on')), {
+      router: (app) => {
+        app.io.route('failing', fault('the controller'));
+        app.io.of('/room/:id').route('x', () => {});
+        app.io.on('new_namespace', fault('new_namespace'));
+      },
+    });
+    let lines = 0;
+    mm(running.app.coreLogger, 'error', () => {
+      lines++;
+      throw new Error('the log throws');
+    });
+    const client = await running.connect();
+    for (const event of ['x', 'failing']) client.emit(event);
+    await running.connect('/room/1');
+    await until('all errors were to be logged', () => lines >= 3);
+    await assertUnharmed(running);
+  });
+
   it('should throw them if config.io.containListeners is false', async () => {
     const running = await startWith((socket) => void socket.on('x', fault('on')), { io: { containListeners: false } });
     const client = await running.connect();
@@ -265,4 +304,35 @@ describe('listeners that throw', () => {
     await within('an answer', client.emitWithAck('x'));
     assert.deepEqual(calls, ['first', 'once', 'first']);
   });
+});
+
+describe('init.allowRequest', () => {
+  type Answer = (err: string | null | undefined, ok: boolean) => void;
+  const forms: Array<[string, (req: unknown, done: Answer) => unknown, isRefused: boolean]> = [
+    ['throws', () => assert.fail('broken'), true],
+    ['rejects', async () => assert.fail('broken'), true],
+    [
+      'throws after it has let the client in',
+      (_req, done) => {
+        done(null, true);
+        assert.fail('broken');
+      },
+      false,
+    ],
+  ];
+  for (const [what, allowRequest, isRefused] of forms) {
+    it(`should be logged if it ${what}, and ${isRefused ? 'the client be refused' : 'the client stay'}`, async () => {
+      const { app, client, connect } = await startInline({ io: { init: { allowRequest: allowRequest as never } } });
+      const { error, warn } = logs(app);
+      for (const transports of [['polling'], ['websocket']]) {
+        if (isRefused) await refused(client('/', { transports }));
+        else await connect('/', { transports });
+      }
+      assert.deepEqual(
+        error.map(({ message }) => message),
+        ['broken', 'broken'],
+      );
+      assert.deepEqual(warn, []);
+    });
+  }
 });

@@ -378,15 +378,14 @@ describe('the timer of all expiries', () => {
   });
 
   it('should work after the clock of the host was set back', async () => {
-    const { connect } = await startInline({
+    const { client, connect } = await startInline({
       io: { expires: { at: (ctx) => Date.now() + Number(ctx.query.ms), grace: 0 } },
     });
     const advance = controlClock();
     advance(YEAR);
     await connect('/', { query: { ms: 2 * YEAR } });
     advance(-YEAR);
-    const client = await connect('/', { query: { ms: 50 } });
-    assert.equal((await next(client, 'disconnect'))[0], 'io server disconnect');
+    assert.equal((await next(client('/', { query: { ms: 50 } }), 'disconnect'))[0], 'io server disconnect');
   });
 
   it('should be one for 10,000 sockets, keep no process alive, and end with the last socket', () => {
@@ -409,6 +408,24 @@ describe('the timer of all expiries', () => {
     for (const owner of owners) expiry.delete(owner);
     assert.equal((timers[0] as unknown as { _destroyed: boolean })._destroyed, true);
     assert.equal(timers.length, 1);
+  });
+
+  it('should not expire a client in the context of another one', async () => {
+    const inContext: boolean[] = [];
+    const { app, client, connect } = await startInline({
+      io: { expires: { at: (ctx) => Date.now() + Number(ctx.query.ms), grace: 0 } },
+      router: ({ io }) => {
+        io.on('connection', (socket) =>
+          socket.on('disconnect', () =>
+            inContext.push((app as { currentContext?: unknown }).currentContext !== undefined),
+          ),
+        );
+      },
+    });
+    // The timer starts with the first client.
+    await connect('/', { query: { ms: HOUR } });
+    await next(client('/', { query: { ms: 50 } }), 'disconnect');
+    assert.deepEqual(inContext, [false]);
   });
 
   it('should expire many clients in the order of their times', async () => {

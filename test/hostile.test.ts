@@ -92,16 +92,24 @@ describe('hostile clients', () => {
     });
   }
 
-  it('should log a malformed packet', async () => {
-    const { raw, unharmed, error, warn } = await target();
-    const { ws, closed } = await raw();
-    ws.send('42{');
-    await closed;
-    await until('it is logged', () => warn.length === 1);
-    assert.match(warn[0], /a packet cannot be decoded: invalid payload \(namespace \/, client 127\.0\.0\.1\)/);
-    assert.deepEqual(error, []);
-    await unharmed();
-  });
+  for (const [title, data, reason] of [
+    ['malformed', '42{', 'invalid payload'],
+    ['empty', '4', 'empty packet'],
+  ] as const) {
+    it(`should log a packet that is ${title}`, async () => {
+      const { raw, unharmed, error, warn } = await target();
+      const { ws, closed } = await raw();
+      ws.send(data);
+      await closed;
+      await until('it is logged', () => warn.length === 1);
+      assert.match(
+        warn[0],
+        new RegExp(`a packet cannot be decoded: ${reason} \\(namespace /, client 127\\.0\\.0\\.1\\)`),
+      );
+      assert.deepEqual(error, []);
+      await unharmed();
+    });
+  }
 
   it('should close a connection whose payload exceeds maxHttpBufferSize, over WebSocket and long-polling', async () => {
     const { raw, unharmed, url, seen } = await target();

@@ -1,16 +1,18 @@
 // The limits of config.io.limits that hold for a connection: its namespaces, what is unsent, and the connections of an address or a user.
 import assert from 'node:assert/strict';
+import { connect, type Socket } from 'node:net';
 import type { Context } from 'egg';
 import { WebSocket } from 'ws';
 import type { IoConfig, LimitsConfig } from '../lib';
+import { networkOf } from '../lib/client-address';
 import { resolveConfig } from '../lib/config/config';
 import { ConfigError } from '../lib/errors';
 import type { Connection } from '../lib/internals/engineio';
-import { networkOf } from '../lib/limits/address';
 import { UnsentBytes } from '../lib/limits/unsent-bytes';
 import { connected, logs, type Running, refused } from './support/app';
 import { type Kind, kind, NEW, OLD, parityOf } from './support/clients';
 import { startInline } from './support/inline';
+import { comeBack, cut } from './support/recovery';
 import { next, signal, until, within } from './support/wait';
 
 const KINDS = [NEW, OLD[0] as Kind];
@@ -153,6 +155,24 @@ describe('config.io.limits.namespaces of a hostile client', () => {
     assert.equal(app.io.stats().limited.namespaces, 90);
     ws.terminate();
   });
+
+  it('should bound the children of a parent namespace, also if the client has connected to no other namespace', async () => {
+    const { url, app } = await startInline({ io: { namespace: { '/': {}, '/room/:id': {} } } });
+    logs(app);
+    const ws = new WebSocket(`${url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`);
+    const answers: string[] = [];
+    ws.on('message', (data) => {
+      if (String(data).startsWith('0')) for (let i = 0; i < 102; i++) ws.send(`40/room/${i},`);
+      else answers.push(String(data));
+    });
+    await until('all requests are answered', () => answers.length === 102);
+    assert.deepEqual(
+      answers.filter((answer) => answer.startsWith('44')).map((answer) => answer.split(',')[0]),
+      ['44/room/100', '44/room/101'],
+    );
+    assert.equal(app.io.stats().limited.namespaces, 2);
+    ws.terminate();
+  });
 });
 
 describe('config.io.limits.unsentBytes', () => {
@@ -228,6 +248,38 @@ describe('config.io.limits.unsentBytes', () => {
     for (let i = 0; i < 3; i++) app.io.emit('news', 'x'.repeat(MB));
     await until('it is closed', () => app.io.of('/').sockets.size === 0);
     assert.equal(app.io.stats().limited.unsentBytes, 1);
+  });
+
+  it('should close a client of long-polling that polls and does not read the responses', async () => {
+    const { url, app } = await startInline({ io: { limits: { unsentBytes: 16 * MB } } });
+    const { warn } = logs(app);
+    const { port } = new URL(url);
+    const endpoint = '/socket.io/?EIO=4&transport=polling';
+    const { sid } = JSON.parse((await (await fetch(url + endpoint)).text()).slice(1));
+    await fetch(`${url}${endpoint}&sid=${sid}`, { method: 'POST', body: '40' });
+    await until('it has joined', () => app.io.of('/').sockets.size === 1);
+    await (await fetch(`${url}${endpoint}&sid=${sid}`)).text();
+    const [conn] = Object.values((app.io.engine as unknown as { clients: Record<string, Connection> }).clients);
+    const { transport } = conn as unknown as { transport: { writable: boolean } };
+    const requests: Socket[] = [];
+    const closed: unknown[] = [];
+    // Each response is larger than the buffers of the TCP connection.
+    while (conn?.readyState === 'open' && requests.length < 20) {
+      const request = connect(Number(port), '127.0.0.1').pause();
+      request.on('error', () => {});
+      request.on('close', () => closed.push(request));
+      request.write(`GET ${endpoint}&sid=${sid} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+      requests.push(request);
+      await until('it polls', () => transport.writable || conn.readyState !== 'open');
+      app.io.emit('news', 'x'.repeat(12 * MB));
+      await until('the event is sent', () => !transport.writable);
+    }
+    await until('it is closed', () => app.io.of('/').sockets.size === 0);
+    assert.equal(app.io.stats().limited.unsentBytes, 1);
+    assert.match(warn[0], /exceeded 16777216 bytes that wait for one connection/);
+    for (const request of requests) request.resume();
+    await until('the responses are dropped', () => closed.length === requests.length);
+    assert(requests.some(({ bytesRead }) => bytesRead < 12 * MB));
   });
 
   it('should count many small packets by what they take', async () => {
@@ -353,11 +405,79 @@ parityOf(KINDS, 'config.io.limits.connectionsPerUser', () => {
     if (kind().protocol === 3) assert.deepEqual(err.data, data);
     else assert.deepEqual({ message: err.message, data: err.data }, { message: 'too many connections', data });
     assert.equal(app.io.stats().limited.connectionsPerUser, 1);
-    assert(warn.some((line) => /exceeded 2 connections of one user \(client 127\.0\.0\.1\)/.test(line)));
+    assert.match(
+      warn.join('\n'),
+      /too many connections \(connection to \/, client 127\.0\.0\.1\)\. config\.io\.limits\.connectionsPerUser sets/,
+    );
     await connect('/', { query: { user: 'bob' } });
     for (let i = 0; i < 3; i++) await connect();
     first.io.engine.close();
     await until('the first one is closed', () => app.io.of('/chat').sockets.size === 0);
     await connect('/', ann);
+  });
+
+  it('should count a connection for the new user after ctx.reauthenticate(), and refuse that at the limit', async () => {
+    const { client, connect, app } = await startInline({
+      io: {
+        ack: 'auto',
+        namespace: { '/': {}, '/chat': {} },
+        limits: { connectionsPerUser: 1 },
+        user: (ctx: Context) => ctx.data.user ?? ctx.query.user,
+        init: { allowEIO3: true },
+      },
+      router: (app) => {
+        for (const name of ['/', '/chat']) {
+          app.io.of(name).route('become', async (ctx) => {
+            [ctx.data.user] = ctx.args;
+            await ctx.reauthenticate();
+          });
+        }
+      },
+    });
+    logs(app);
+    const as = (user: string) => ({ query: { user } });
+    const refusal = { code: 'TOO_MANY_CONNECTIONS', limit: 1 };
+    const first = await connect('/', as('ann'));
+    const chat = await connected(first.io.socket('/chat', { query: { user: 'ann' } } as object));
+    const bob = await connect('/', as('bob'));
+    const { error } = await bob.emitWithAck('become', 'ann');
+    assert.deepEqual(error, { message: 'too many connections', code: 'TOO_MANY_CONNECTIONS', data: refusal });
+    assert.equal((await app.io.user('bob').fetchSockets()).length, 1);
+    await first.emitWithAck('become', 'cid');
+    // The socket of /chat is still one of ann.
+    await refused(client('/', as('ann')));
+    await chat.emitWithAck('become', 'cid');
+    await connect('/', as('ann'));
+    await refused(client('/', as('cid')));
+    assert.equal(app.io.stats().limited.connectionsPerUser, 3);
+  });
+});
+
+describe('config.io.limits.connectionsPerUser with connectionStateRecovery', () => {
+  it('should count the connection of a recovered client whose middleware is skipped', async () => {
+    const { app, client, connect, url } = await startInline({
+      io: {
+        limits: { connectionsPerUser: 1 },
+        user: (ctx: Context) => ctx.query.user,
+        init: { connectionStateRecovery: { skipMiddlewares: true } },
+      },
+    });
+    const { warn } = logs(app);
+    const ann = { query: { user: 'ann' } };
+    const first = await connect('/', ann);
+    const heard = next(first, 'news');
+    app.io.emit('news');
+    await heard;
+    await cut(first);
+    await comeBack(first, url);
+    assert(first.recovered);
+    await refused(client('/', ann));
+    await cut(first);
+    await connect('/', ann);
+    const gone = next(first, 'disconnect');
+    await comeBack(first, url);
+    assert(first.recovered);
+    assert.deepEqual((await gone)[0], 'io server disconnect');
+    assert(warn.some((line) => /too many connections \(connection to \/, client 127\.0\.0\.1\)/.test(line)));
   });
 });

@@ -5,7 +5,7 @@ import type { Application, Context } from 'egg';
 import type { Socket } from 'socket.io-client';
 import type { IoConfig, RateLimit } from '../lib';
 import { hasMoreBytes } from '../lib/limits/argument-bytes';
-import { logs, type Running } from './support/app';
+import { logs, mm, type Running } from './support/app';
 import { type Kind, NEW, OLD, parityOf } from './support/clients';
 import { bootError, type Inline, startInline } from './support/inline';
 import { type RedisServer, startRedis } from './support/redis';
@@ -63,6 +63,24 @@ parityOf(KINDS, 'config.io.limits.events', () => {
     const failed = times(client, 'error', 2);
     for (let i = 0; i < 3; i++) client.emit('say', i);
     for (const [error] of await failed) assertLimited({ error });
+  });
+
+  it('should forget what a socket has sent when it disconnects', async () => {
+    const { RateLimiterMemory } = require('rate-limiter-flexible');
+    const forgotten: string[] = [];
+    const own = RateLimiterMemory.prototype.delete;
+    mm(RateLimiterMemory.prototype, 'delete', function (this: unknown, key: string) {
+      forgotten.push(key);
+      return own.call(this, key);
+    });
+    const { connect, app } = await limited({ events: { points: 2, duration: HOUR } });
+    const client = await connect();
+    await say(client, 3);
+    const ids = Array.from(app.io.of('/').sockets.keys());
+    assert.deepEqual(forgotten, []);
+    client.disconnect();
+    await until('it is forgotten', () => forgotten.length > 0);
+    assert.deepEqual(forgotten, ids);
   });
 
   it('should admit events again after the duration', async () => {
@@ -123,12 +141,15 @@ describe('config.io.limits.events before the chain', () => {
   it('should log a flood in few lines, without a stack', async () => {
     const { connect, app } = await limited({ events: { points: 1, duration: HOUR } });
     const { error, warn } = logs(app);
+    const info: unknown[] = [];
+    mm(app.coreLogger, 'info', (line: unknown) => info.push(line));
     await say(await connect(), 100);
     assert.deepEqual(error, []);
+    assert.deepEqual(info, []);
     assert.equal(warn.length, 1);
     assert.match(
       warn[0],
-      /a client has exceeded its number of events \(client 127\.0\.0\.1\)\. config\.io\.limits\.events sets/,
+      /too many events: try again in \d+ ms \(event 'say' in \/, client 127\.0\.0\.1\)\. config\.io\.limits\.events sets the limit/,
     );
     assert.equal(app.io.stats().limited.events, 99);
   });
@@ -250,7 +271,7 @@ describe('config.io.limits.events with Redis', () => {
   it('should count in each worker while Redis is unreachable, and log that once', async () => {
     const own = await startRedis();
     const io: IoConfig = { redis: own.config };
-    const { connect, app } = await limited({ events: { points: 2, duration: HOUR } }, { io });
+    const { connect, app } = await limited({ events: { points: 2, duration: HOUR, by: 'address' } }, { io });
     const { warn } = logs(app);
     const client = await connect();
     await own.stop();
@@ -258,6 +279,17 @@ describe('config.io.limits.events with Redis', () => {
     assert.deepEqual(answers.slice(0, 2), ['said 0', 'said 1']);
     for (const answer of answers.slice(2)) assertLimited(answer as never);
     await until('it is logged', () => warn.some((line) => /each worker counts events for itself/.test(line)));
+  });
+
+  it('should not ask Redis about the events of a socket, which one worker handles', async () => {
+    const { RateLimiterRedis } = require('rate-limiter-flexible');
+    const asked: string[] = [];
+    mm(RateLimiterRedis.prototype, 'consume', async (key: string) => asked.push(key));
+    const io: IoConfig = { redis: redis.config };
+    const { connect } = await limited({ events: { points: 1, duration: HOUR } }, { io });
+    const [, refused] = await say(await connect(), 2);
+    assertLimited(refused as never);
+    assert.deepEqual(asked, []);
   });
 
   it('should leave no connection open', async () => {

@@ -4,6 +4,7 @@ import type { Application } from 'egg';
 import { WebSocket } from 'ws';
 import type { IoConfig } from '../lib';
 import { resolveConfig } from '../lib/config/config';
+import { drain } from '../lib/drain';
 import { logs, type Running } from './support/app';
 import { NEW, OLD, parityOf } from './support/clients';
 import { bootError, startInline } from './support/inline';
@@ -193,6 +194,29 @@ describe('config.io.limits.packetsPerTurn', () => {
     await closed;
     await until('the socket is released', () => app.io.of('/').sockets.size === 0);
     assert(order.length <= 15, String(order.length));
+  });
+
+  it('should drop the packets that wait if the worker drains, and close the paused WebSocket', async () => {
+    const { url, order, app } = await recording({ packetsPerTurn: 1 });
+    const ws = await raw(url);
+    const closed = next(ws, 'close');
+    sendAtOnce(ws, flood(0, FLOOD));
+    await until('it is handled', () => order.length > 0);
+    const draining = drain(app);
+    await closed;
+    await draining;
+    assert(order.length < FLOOD, String(order.length));
+    assert.equal(app.io.of('/').sockets.size, 0);
+  });
+
+  it('should release a socket whose client has left without a word while its packets wait', async () => {
+    const { url, order, app } = await recording({ packetsPerTurn: 1 });
+    const ws = await raw(url);
+    sendAtOnce(ws, flood(0, 1000));
+    await until('it is handled', () => order.length > 0);
+    ws.terminate();
+    await until('the socket is released', () => app.io.of('/').sockets.size === 0);
+    assert.deepEqual(Object.keys((app.io.engine as unknown as { clients: object }).clients), []);
   });
 
   it('should drop those that wait behind a malformed one, which closes the connection', async () => {

@@ -8,6 +8,7 @@ import type { Writable } from 'node:stream';
 import type { Application, Context } from 'egg';
 import { WebSocket } from 'ws';
 
+import { clientAddress } from '../lib/client-address';
 import { ClosedSessions } from '../lib/refused-requests';
 import { mm, type Running } from './support/app';
 import { type Inline, startInline } from './support/inline';
@@ -28,6 +29,8 @@ interface Logger {
 interface Entry {
   level: string;
   text: string;
+  /** All of it, with what Egg's logger adds. */
+  line: string;
 }
 
 interface Logged extends Running {
@@ -65,7 +68,7 @@ describe('the log', () => {
       .filter((entry) => entry.includes('egg-socket.io'))
       .map((entry) => {
         const [, level, text] = /^\S+ \S+ (\w+) \d+ (?:\[-\/\S+ GET \S+\] )?(.*)$/s.exec(entry) ?? [];
-        return { level: level as string, text: text as string };
+        return { level: level as string, text: text as string, line: entry };
       });
   }
 
@@ -127,6 +130,20 @@ describe('the log', () => {
     for (const sum of sums)
       assert.match(sum, /^WARN \[egg-socket\.io\] (1999|2000) more in the last 60 s of: refused: /);
     assert.deepEqual(errors, []);
+  });
+
+  it('should say that a function of app.io.engine.use() has failed', async () => {
+    const running = await start({});
+    running.app.io.engine.use((_req: unknown, _res: unknown, go: (err: Error) => void) => go(new Error('broken')));
+    for (const transport of ['polling', 'websocket'])
+      await sendRaw(running.port, `GET /socket.io/?EIO=4&transport=${transport} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+    const [first, sum, ...others] = texts((await running.stop()).web);
+    assert.match(
+      first as string,
+      /^WARN .*refused: Bad request .*from 127\.0\.0\.1\)\. A function of app\.io\.engine\.use\(\)/,
+    );
+    assert.match(sum as string, /1 more in the last/);
+    assert.deepEqual(others, []);
   });
 
   it('should have one line for each namespace that refuses clients, and one for those that do not exist', async () => {
@@ -354,6 +371,26 @@ describe('the log', () => {
     for (const line of lines) assert.match(line, /203\.0\.113\.7/);
   });
 
+  it('should not have the query of a handshake in a line without a stack, nor in a sum', async () => {
+    const running = await start({
+      io: { ack: 'auto', namespace: { '/closed': { connectionMiddleware: ['guard'] } } },
+      middleware: { guard: (ctx) => ctx.throw(401, 'log in first') },
+      router: (app) => app.io.route('forbidden', (ctx) => ctx.throw(403, 'not yours')),
+    });
+    const client = await running.connect('/', { query: { token: 'secret' } });
+    for (let i = 0; i < 2; i++) {
+      await client.emitWithAck('forbidden');
+      await client.emitWithAck('nobody');
+      await next(client.io.socket(i ? '/closed' : '/nowhere'), 'connect_error');
+    }
+    const { web } = await running.stop();
+    assert.equal(web.length, 6, texts(web).join('\n'));
+    assert.deepEqual(
+      web.filter(({ line }) => line.includes('secret')),
+      [],
+    );
+  });
+
   it('should have the same lines in each test of an application', async () => {
     mm.env('unittest');
     const { app } = await startInline({
@@ -405,6 +442,15 @@ async function pipeline(port: number, heads: string[]): Promise<void> {
   for (const head of heads) socket.write(`${head}\r\n`);
   await within(`${heads.length} responses to ${heads[0]}`, done.promise).finally(() => socket.destroy());
 }
+
+describe('clientAddress', () => {
+  it('should return an IPv4 address in one form, whatever it is read from', () => {
+    const app = { request: {} } as Application;
+    assert.equal(clientAddress(app, undefined, '::ffff:203.0.113.7'), '203.0.113.7');
+    assert.equal(clientAddress(app, undefined, '2001:db8::1'), '2001:db8::1');
+    assert.equal(clientAddress(app, undefined), 'unknown');
+  });
+});
 
 describe('ClosedSessions', () => {
   it('should remember sessions for half a minute, and thousands at most', () => {

@@ -19,7 +19,7 @@ import { signal, until } from './support/wait';
 type Headers = Record<string, string | undefined>;
 
 /** Returns the bytes of a handshake, or of a request of a session. */
-function request(transport: string, headers: Headers, sid = ''): string {
+function request(transport: string, headers: Headers, parameters = ''): string {
   const upgrade = {
     Connection: 'Upgrade',
     Upgrade: 'websocket',
@@ -28,7 +28,7 @@ function request(transport: string, headers: Headers, sid = ''): string {
   };
   const all = { Host: 'app.example', ...headers, ...(transport === 'websocket' ? upgrade : { Connection: 'close' }) };
   const lines = Object.entries(all).map(([name, value]) => (value === undefined ? '' : `${name}: ${value}\r\n`));
-  return `GET /socket.io/?EIO=4&transport=${transport}${sid && `&sid=${sid}`} HTTP/1.1\r\n${lines.join('')}\r\n`;
+  return `GET /socket.io/?EIO=4&transport=${transport}${parameters} HTTP/1.1\r\n${lines.join('')}\r\n`;
 }
 
 /** Sends a handshake by each transport, and returns whether it was accepted. Both must be answered alike. */
@@ -158,9 +158,21 @@ describe('config.io.allowedOrigins', () => {
     it('should refuse the upgrade of a session by another origin, and leave the session alone', async () => {
       const { port } = running;
       const { sid } = JSON.parse(/\{"sid".*\}/.exec(await sendRaw(port, request('polling', {})))?.[0] ?? '{}');
-      const upgrade = (Origin: string) => sendRaw(port, request('websocket', { Origin }, sid));
+      const upgrade = (Origin: string) => sendRaw(port, request('websocket', { Origin }, `&sid=${sid}`));
       assert.match(await upgrade('http://evil.example'), /^HTTP\/1\.1 403 /);
       assert.match(await upgrade('http://app.example'), /^HTTP\/1\.1 101 /);
+    });
+
+    it('should refuse JSONP, which has no origin, and say so once', async () => {
+      const { app, port } = await launch({});
+      const { warn } = logs(app);
+      for (const parameters of ['&j=0', '&%6a=0', '&j=', '&sid=&j=0']) {
+        const answer = await sendRaw(port, request('polling', {}, parameters));
+        assert.match(answer, /^HTTP\/1\.1 403 .*JSONP has no origin/s, parameters);
+      }
+      assert.match(await sendRaw(port, request('polling', {}, '&b=j&J=0')), /^HTTP\/1\.1 200 /);
+      assert.equal(warn.length, 1);
+      assert.match(warn[0], /refused JSONP.*\(client 127\.0\.0\.1\)/);
     });
 
     it('should not take a session id in the fragment for one', async () => {
@@ -180,9 +192,20 @@ describe('config.io.allowedOrigins', () => {
       assert.equal(warn.length, 22);
       assert.match(
         warn[0],
-        /refused a page of https:\/\/evil-0\.example.*request is app\.example\b.*add 'https:\/\/evil-0\.example' to config\.io\.init\.cors\.origin.*allowedOrigins.*proxy_set_header Host.*\(client 127\.0\.0\.1\)/,
+        /refused a page of https:\/\/evil-0\.example.*\(client 127\.0\.0\.1\).*request is app\.example\b.*add 'https:\/\/evil-0\.example' to config\.io\.init\.cors\.origin.*allowedOrigins.*proxy_set_header Host/,
       );
     });
+  });
+
+  it('should let in JSONP if all origins are allowed', async () => {
+    for (const io of [
+      { allowedOrigins: false },
+      { allowedOrigins: '*' },
+      { init: { cors: { origin: '*' } } },
+    ] as const) {
+      const { port } = await launch({ io });
+      assert.match(await sendRaw(port, request('polling', {}, '&j=0')), /^HTTP\/1\.1 200 .*___eio\[0\]/s);
+    }
   });
 
   it('should be checked before init.allowRequest, before middleware of Engine.IO and before a session', async () => {
@@ -293,18 +316,45 @@ describe('config.io.allowedOrigins', () => {
     }
   });
 
-  it('should refuse if the function throws, and log that', async () => {
-    for (const allowedOrigins of [
-      () => {
-        throw new Error('no database');
-      },
-      () => Promise.reject(new Error('no database')),
-    ]) {
-      const running = await launch({ io: { allowedOrigins } });
-      const { warn } = logs(running.app);
+  it('should refuse if a function throws or rejects, and log the error with its stack', async () => {
+    const fail = () => {
+      throw new Error('no database');
+    };
+    const reject = () => Promise.reject(new Error('no database'));
+    const forms: IoConfig[] = [
+      { allowedOrigins: fail },
+      { allowedOrigins: reject },
+      { init: { cors: { origin: fail } } },
+      { init: { cors: { origin: reject as never } } },
+      { init: { cors: reject as never } },
+    ];
+    for (const io of forms) {
+      const running = await launch({ io });
+      const { error, warn } = logs(running.app);
+      await assertAccepts(running, { 'https://a.example': false });
+      // Of all pages, a function of init.cors decides about the headers.
+      if (!io.init) await assertAccepts(running, { 'http://app.example': true });
+      assert.deepEqual(warn, []);
+      // One for each transport.
+      assert.deepEqual(
+        error.map(({ message }) => message),
+        ['no database', 'no database'],
+      );
+    }
+  });
+
+  it('should refuse if a function throws what cannot be converted to a text', async () => {
+    for (const thrown of [Object.create(null), Symbol('a'), undefined]) {
+      const running = await launch({
+        io: {
+          allowedOrigins: () => {
+            throw thrown;
+          },
+        },
+      });
+      const { error } = logs(running.app);
       await assertAccepts(running, { 'https://a.example': false, 'http://app.example': true });
-      assert.equal(warn.length, 1);
-      assert.match(warn[0], /no database/);
+      assert.equal(error.length, 2);
     }
   });
 
@@ -382,6 +432,35 @@ describe('config.io.allowedOrigins', () => {
       },
       { Host: 'localhost:7001' },
     );
+  });
+
+  it('should log that a browser blocks long-polling of a page that may connect, unless init.cors names it', async () => {
+    const Origin = 'http://localhost:5173';
+    const poll = (port: number, site: string | undefined, transport = 'polling') =>
+      sendRaw(port, request(transport, { Origin, 'Sec-Fetch-Site': site }));
+    const named = await launch({ io: { init: { cors: { origin: Origin } } } }, 'local');
+    const { warn: none } = logs(named.app);
+    await poll(named.port, 'same-site');
+    assert.deepEqual(none, []);
+
+    for (const io of [{}, { init: { cors: { origin: 'https://example.com' } } }]) {
+      const { port, app } = await launch({ io }, 'local');
+      const { warn } = logs(app);
+      await poll(port, undefined); // no browser
+      await poll(port, 'same-site', 'websocket');
+      assert.equal(warn.length, 0);
+      assert.match(await poll(port, 'same-site'), / 200 /);
+      await poll(port, 'same-site');
+      assert.equal(warn.length, 1);
+      assert.match(
+        warn[0],
+        /a page of http:\/\/localhost:5173 may connect, but its browser blocks long-polling.*set config\.io\.init\.cors = \{ origin: \['http:\/\/localhost:5173'\].*transports: \['websocket'\]/,
+      );
+    }
+    const allowed = await launch({ io: { allowedOrigins: Origin } });
+    const { warn } = logs(allowed.app);
+    await poll(allowed.port, 'cross-site');
+    assert.match(warn[0], /blocks long-polling/);
   });
 
   it('should yield to the origins of config.io.compat', async () => {
@@ -495,7 +574,7 @@ describe('config.io.allowedOrigins', () => {
         const bodies = await Promise.all(Array.from({ length: 6 }, () => sendRaw(port, request('polling', {}))));
         for (const body of bodies) {
           const { sid } = JSON.parse(/\{"sid".*\}/.exec(body)?.[0] ?? '{}');
-          const upgrade = (Origin: string) => sendRaw(port, request('websocket', { Origin }, sid));
+          const upgrade = (Origin: string) => sendRaw(port, request('websocket', { Origin }, `&sid=${sid}`));
           for (let n = 0; n < 3; n++)
             assert.match(await upgrade('http://evil.example'), /^HTTP\/1\.1 403 .*not allowed/s);
           assert.match(await upgrade('https://app.example'), /^HTTP\/1\.1 101 /);
@@ -554,6 +633,20 @@ describe('config.io.allowedOrigins', () => {
       );
     }
 
+    /** Loads a script of JSONP. Returns what the server passes to it, or that the server refuses it. */
+    function loadScript(page: Page, url: string): Promise<string> {
+      return page.evaluate(
+        (src) =>
+          new Promise<string>((resolve) => {
+            (globalThis as any).___eio = [resolve];
+            const { document } = globalThis as any;
+            const onerror = () => resolve('refused');
+            document.body.append(Object.assign(document.createElement('script'), { src, onerror }));
+          }),
+        url,
+      );
+    }
+
     const TRANSPORTS = [['websocket'], ['polling', 'websocket']];
 
     for (const [title, host] of [
@@ -575,6 +668,19 @@ describe('config.io.allowedOrigins', () => {
         }
       });
     }
+
+    it('should refuse the scripts of a page of another port, by which it could read a session id without an origin', async () => {
+      for (const allowedOrigins of ['same-host', false] as const) {
+        const { port } = await startVictim({ allowedOrigins });
+        const attack = await openAttack(await openPage(`http://localhost:${port}/login`), 'localhost');
+        try {
+          const url = `http://localhost:${port}/socket.io/?EIO=4&transport=polling&j=0`;
+          assert.match(await loadScript(attack.page, url), allowedOrigins ? /^refused$/ : /^0\{"sid":/);
+        } finally {
+          attack.close();
+        }
+      }
+    });
 
     it('should let the page of another port in as the user if it is off, which shows that the attack works', async () => {
       const { port } = await startVictim({ allowedOrigins: false });

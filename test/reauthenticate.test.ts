@@ -366,6 +366,60 @@ describe('ctx.reauthenticate()', () => {
     });
   }
 
+  it('should not move the socket if the session cannot be saved', async () => {
+    let isDown = false;
+    const { app, connect } = await startInline({
+      io: { ack: 'auto', user: (ctx) => (ctx.reauthenticating ? 'bob' : 'ann'), connectionMiddleware: ['a'] },
+      boot: (app) => {
+        Object.assign(app, {
+          sessionStore: {
+            get: async () => undefined,
+            set: async () => {
+              if (isDown) throw new Error('no store');
+            },
+            destroy: async () => {},
+          },
+        });
+      },
+      middleware: {
+        a: async (ctx, go) => {
+          ctx.session.at = Math.random();
+          await go();
+        },
+      },
+      router: ({ io }) => io.route('again', (ctx) => ctx.reauthenticate()),
+    });
+    logs(app);
+    const client = await connect();
+    isDown = true;
+    assert.match((await client.emitWithAck('again')).error.message, /no store$/);
+    assert.equal((await app.io.user('ann').fetchSockets()).length, 1);
+    assert.equal((await app.io.user('bob').fetchSockets()).length, 0);
+  });
+
+  it('should reject if the new user has too many connections', async () => {
+    const { app, connect } = await startInline({
+      io: {
+        ack: 'auto',
+        limits: { connectionsPerUser: 1 },
+        user: (ctx) => (ctx.reauthenticating ? 'bob' : ctx.query.user),
+      },
+      router: ({ io }) => io.route('again', (ctx) => ctx.reauthenticate()),
+    });
+    logs(app);
+    await connect('/', { query: { user: 'bob' } });
+    const client = await connect('/', { query: { user: 'ann' } });
+    assert.deepEqual(await client.emitWithAck('again'), {
+      error: {
+        message: 'too many connections',
+        code: 'TOO_MANY_CONNECTIONS',
+        data: { code: 'TOO_MANY_CONNECTIONS', limit: 1 },
+      },
+    });
+    assert.equal((await app.io.user('ann').fetchSockets()).length, 1);
+    assert.equal((await app.io.user('bob').fetchSockets()).length, 1);
+  });
+
   it('should reject after the client has disconnected', async () => {
     const errors: Array<{ code: string }> = [];
     const running = await startInline({

@@ -32,7 +32,7 @@ describe('app.io.routes()', () => {
         app.io.of('/room/:id').route({ connect: 'chat.say' as never, '*': 'chat.deep.er' as never });
         app.io.of('/room/5').emit('a child is not listed');
         app.io.of(/^\/x/).route('say', middleware.c, pass, () => {});
-        app.io.of('/late').route('leave', function leave() {});
+        app.io.of('/late').route('leave', app.io.limit({ points: 1 }), function leave() {});
       },
     });
     const everywhere = { connectionMiddleware: ['a'], packetMiddleware: ['b'] };
@@ -45,7 +45,7 @@ describe('app.io.routes()', () => {
     const routes = app.io.routes();
     assert.deepEqual(routes, [
       { namespace: '/', ...everywhere, routes: [route('say', 'chat.say')] },
-      { namespace: '/late', ...everywhere, routes: [route('leave', 'leave')] },
+      { namespace: '/late', ...everywhere, routes: [route('leave', 'leave', ['limit'])] },
       {
         namespace: '/room/:id',
         connectionMiddleware: ['a', 'guard'],

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import type { Context } from 'egg';
 import type { Socket } from 'socket.io';
+import * as parser from 'socket.io-parser';
 import { logs, type Running } from './support/app';
 import { ALL, parityOf } from './support/clients';
 import { startInline } from './support/inline';
@@ -20,6 +21,11 @@ function circular(): object {
 const UNSENDABLE: [string, () => unknown, RegExp][] = [
   ['a Blob', () => new Blob(['x']), /Blob/],
   ['a Blob in an object', () => ({ list: [new Blob(['x'])] }), /Blob/],
+  [
+    '11 Buffers',
+    () => Array.from({ length: 11 }, () => Buffer.alloc(1)),
+    /11 Buffers cannot be sent at once: clients decode 10/,
+  ],
   ['a BigInt', () => 1n, /BigInt/],
   ['an object that contains itself', circular, /circular|call stack/],
   [
@@ -184,10 +190,37 @@ describe('emits that cannot be sent, with Redis', () => {
       const nsp = a.app.io.of('/') as unknown as Socket;
       for (const [, event] of NO_EVENTS) assert.throws(() => (nsp.emit as Emit)(event, 1), /the name of an event/);
       assert.throws(() => (nsp.emit as Emit)('news', new Blob(['x'])), /Blob/);
+      assert.throws(
+        () =>
+          (nsp.emit as Emit)(
+            'news',
+            Array.from({ length: 11 }, () => Buffer.alloc(1)),
+          ),
+        /11 Buffers/,
+      );
       const received = new Promise((resolve) => client.on('last', resolve));
       (nsp.emit as Emit)('last', 1);
       assert.equal(await within('the last event', received), 1);
       client.off('disconnect');
+    });
+  }
+
+  for (const adapter of ['redis', 'redis-sharded', 'redis-streams'] as const) {
+    it(`should leave that to a parser of the application, with the adapter ${adapter}`, async () => {
+      const io = { adapter, redis: { ...redis.config, key: `parser ${adapter}` }, init: { parser } };
+      const [a, b] = [await startInline({ io }), await startInline({ io })];
+      for (const { app } of [a, b]) {
+        await until('the workers reach each other', async () => (await app.io.of('/').adapter.serverCount()) === 2);
+      }
+      const Decoder = class extends parser.Decoder {
+        constructor() {
+          super({ maxAttachments: 20 });
+        }
+      };
+      const client = await b.connect('/', { parser: { ...parser, Decoder } } as object);
+      const received = new Promise<unknown[]>((resolve) => client.on('news', resolve));
+      a.app.io.emit('news', ...Array.from({ length: 11 }, () => Buffer.alloc(1)));
+      await within('the event', received);
     });
   }
 });

@@ -5,7 +5,7 @@ import { inspect } from 'node:util';
 import type { Server } from 'socket.io';
 import { ConfigError } from '../errors';
 import { isPattern } from '../namespaces/path-pattern';
-import { object, onlyKeys } from './validate';
+import { onlyKeys } from './validate';
 
 /** `config.io.admin`. */
 export interface AdminConfig {
@@ -62,7 +62,11 @@ const HIDDEN = { [inspect.custom]: () => '{…}' };
  */
 export function resolveAdmin(raw: unknown, namespaces: Iterable<string>): ResolvedAdmin | undefined {
   if (raw === undefined || raw === null || raw === false) return undefined;
-  const given = object(KEY, raw) as Record<keyof AdminConfig, unknown>;
+  if (typeof raw !== 'object' || Array.isArray(raw)) {
+    const allowed = '{ auth: { username, password } }, with the bcrypt hash of the password';
+    throw new ConfigError(KEY, raw === true || HIDDEN, allowed);
+  }
+  const given = raw as Record<keyof AdminConfig, unknown>;
   onlyKeys(KEY, given, ['auth', 'namespaceName', 'mode', 'readonly', 'serverId']);
   const { namespaceName = '/admin', mode, readonly, serverId } = given;
   if (typeof namespaceName !== 'string' || !/^\/./.test(namespaceName) || isPattern(namespaceName)) {
@@ -107,7 +111,7 @@ interface EggProcess {
 }
 
 /** Whether other people than the developer may reach the server. */
-function isDeployed({ config: { env } }: EggProcess): boolean {
+function isDeployed({ config: { env } }: Pick<EggProcess, 'config'>): boolean {
   return env !== 'local' && env !== 'unittest';
 }
 
@@ -117,7 +121,13 @@ type Instrument = (io: Server, options: object) => void;
 /** What admin-ui is called with. */
 export interface AdminUi {
   instrument: Instrument;
-  options: { auth: ResolvedAdmin['auth']; namespaceName: string; mode: string; readonly: boolean; serverId?: string };
+  options: {
+    auth: ResolvedAdmin['auth'];
+    namespaceName: string;
+    mode: 'development' | 'production';
+    readonly: boolean;
+    serverId?: string;
+  };
 }
 
 /**
@@ -144,6 +154,14 @@ export function loadAdminUi(app: EggProcess, admin: ResolvedAdmin): AdminUi {
     const problem = `can't load the admin UI: run "npm install ${PACKAGE}", or remove ${KEY}. ${reason}`;
     throw new ConfigError(KEY, HIDDEN, 'nothing if the package is not installed', problem);
   }
-  const { mode = deployed ? 'production' : 'development', readonly = deployed, ...rest } = admin;
-  return { instrument: loaded.instrument, options: { ...rest, mode, readonly } };
+  const { readonly = deployed, ...rest } = admin;
+  return { instrument: loaded.instrument, options: { ...rest, mode: modeOf(app, admin), readonly } };
+}
+
+/** Returns `config.io.admin.mode`, or its default. */
+export function modeOf(
+  app: Pick<EggProcess, 'config'>,
+  { mode }: Pick<ResolvedAdmin, 'mode'>,
+): 'development' | 'production' {
+  return mode ?? (isDeployed(app) ? 'production' : 'development');
 }

@@ -32,7 +32,7 @@ import {
   redisLoader,
   resolveRedis,
 } from './redis';
-import { type InitConfig, resolveInit } from './server-options';
+import { INIT_KEYS, type InitConfig, resolveInit } from './server-options';
 import { LONGEST_TIMER, milliseconds, object, onlyKeys } from './validate';
 
 export type {
@@ -298,7 +298,7 @@ export const KEYS = [
 export function resolveConfig(config: IoConfig | undefined): ResolvedConfig {
   const warnings: string[] = [];
   const raw = object('config.io', config) ?? {};
-  onlyKeys('config.io', raw, KEYS);
+  onlyKeys('config.io', raw, KEYS, { section: 'config.io.init', keys: INIT_KEYS });
   const { init, cors, origins } = resolveInit(raw.init, raw.compat, warnings);
   const rest = { init, adapter: raw.adapter, requestsTimeout: raw.requestsTimeout };
   const loadRedis = typeof raw.redis === 'function' ? redisLoader(raw.redis, rest) : undefined;

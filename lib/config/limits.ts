@@ -30,7 +30,7 @@ export interface LimitsConfig {
    * How many events clients may send: `{ points, duration, by }`. A further event fails with
    * `{ message, code: 'RATE_LIMITED', data: { retryAfter } }`, in ms. With `config.io.ack: 'auto'` it is the `error` of the
    * acknowledgement, otherwise the client receives it as the event `error`. It needs the package rate-limiter-flexible. With a Redis
-   * adapter, Redis counts for all workers.
+   * adapter, Redis counts users and addresses for all workers.
    *
    * @default false
    *

@@ -19,6 +19,29 @@ export interface InitConfig extends Omit<Partial<ServerOptions>, 'wsEngine'> {
   origins?: OriginsValue;
 }
 
+/** Options of Socket.IO and Engine.IO that an application may have put beside `init`. */
+export const INIT_KEYS: readonly string[] = [
+  'allowEIO3',
+  'allowRequest',
+  'allowUpgrades',
+  'connectTimeout',
+  'connectionStateRecovery',
+  'cookie',
+  'cors',
+  'httpCompression',
+  'maxHttpBufferSize',
+  'origins',
+  'parser',
+  'path',
+  'perMessageDeflate',
+  'pingInterval',
+  'pingTimeout',
+  'serveClient',
+  'transports',
+  'upgradeTimeout',
+  'wsEngine',
+];
+
 /** Options of Socket.IO 2, and what replaces them. */
 const DROPPED: Record<string, string> = {
   cookiePath: 'config.io.init.cookie = { name, path }',

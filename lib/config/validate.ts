@@ -27,14 +27,24 @@ export function object<T>(where: string, value: T): T {
   return value;
 }
 
-/** Throws if an object has an unknown key. */
-export function onlyKeys(where: string, value: object, allowed: string[]): void {
+/**
+ * Throws if an object has an unknown key.
+ *
+ * @param elsewhere - the section in which some of the unknown keys are known, and those keys
+ */
+export function onlyKeys(
+  where: string,
+  value: object,
+  allowed: string[],
+  elsewhere?: { readonly section: string; readonly keys: readonly string[] },
+): void {
   for (const key of Object.keys(value)) {
     if (allowed.includes(key)) continue;
     const found = (value as Record<string, unknown>)[key];
     // A misspelt section may contain a password.
     const shown = typeof found === 'object' && found !== null && !Array.isArray(found) ? HIDDEN : found;
-    throw new ConfigError(`${where}.${key}`, shown, `one of: ${allowed.join(', ')}`, `unknown option ${key}`);
+    const expected = elsewhere?.keys.includes(key) ? `${elsewhere.section}.${key}` : `one of: ${allowed.join(', ')}`;
+    throw new ConfigError(`${where}.${key}`, shown, expected, `unknown option ${key}`);
   }
 }
 

@@ -68,6 +68,12 @@ export interface RequestHandlers {
   handleUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void;
 }
 
+/** Decides about a handshake: `init.allowRequest`. */
+export type AllowRequest = (
+  req: IncomingMessage,
+  done: (err: string | null | undefined, ok: boolean) => void,
+) => unknown;
+
 /** Generates the session id of a new connection. */
 export type GenerateId = (req: IncomingMessage) => string | PromiseLike<string>;
 
@@ -78,6 +84,8 @@ export interface Engine extends RequestHandlers {
   /** How many there are. */
   readonly clientsCount: number;
   generateId: GenerateId;
+  /** Documented. Read at each handshake. */
+  readonly opts: { allowRequest?: AllowRequest };
   use(middleware: (req: EngineRequest, res: ServerResponse, next: (err?: Error) => void) => void): void;
   on(event: 'connection', listener: ConnectionListener): void;
   on(event: 'connection_error', listener: (err: ConnectionError) => void): void;

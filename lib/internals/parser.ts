@@ -1,7 +1,10 @@
-// Socket.IO's parser with an encoder that throws what clients could not decode. They would close the connection with the reason `parse error`.
+// Socket.IO's parser with an encoder that throws what clients could not decode: they would close the connection with the reason `parse error`.
 import { types } from 'node:util';
 import * as parser from 'socket.io-parser';
 import type { EncodedPacket } from './adapters';
+
+/** How many binary attachments the decoders of current clients accept in one event or acknowledgement. */
+const MAX_ATTACHMENTS = 10;
 
 /** An encoder that throws a TypeError if a packet cannot be sent, to the code that emits it or answers with it. */
 class StrictEncoder extends parser.Encoder {
@@ -18,7 +21,7 @@ class StrictEncoder extends parser.Encoder {
  *
  * @throws {TypeError} if it is encoded as another value
  */
-export function assertEvent(event: unknown): void {
+function assertEvent(event: unknown): void {
   if (typeof event === 'string') return;
   // Some values are encoded as a text, such as a Date.
   const sent: unknown = typeof event === 'object' ? JSON.parse(JSON.stringify([event]))[0] : event;
@@ -26,7 +29,36 @@ export function assertEvent(event: unknown): void {
   throw new TypeError(`the name of an event must be a string, not ${event === null ? 'null' : typeof event}`);
 }
 
+/**
+ * Checks a broadcast before it is sent to other workers, whose encoders would throw.
+ *
+ * @param encoder - that of this worker. Nothing is checked with a parser of the application
+ * @param packet - without values that JSON cannot express
+ * @throws {TypeError} if clients could not decode it
+ */
+export function assertDecodable(encoder: unknown, { data }: { data?: unknown[] }): void {
+  if (!(encoder instanceof StrictEncoder) || data === undefined) return;
+  assertEvent(data[0]);
+  assertCount(countBinary(data));
+}
+
+function countBinary(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  if (ArrayBuffer.isView(value)) return 1;
+  let count = 0;
+  for (const each of Object.values(value)) count += countBinary(each);
+  return count;
+}
+
+function assertCount(attachments: number): void {
+  if (attachments <= MAX_ATTACHMENTS) return;
+  throw new TypeError(
+    `${attachments} Buffers cannot be sent at once: clients decode ${MAX_ATTACHMENTS}. Send several events, or one Buffer; or set config.io.init.parser, and the parser of the clients`,
+  );
+}
+
 function assertAttachments(encoded: EncodedPacket): void {
+  assertCount(encoded.length - 1);
   for (let i = 1; i < encoded.length; i++) {
     const attachment: unknown = encoded[i];
     if (ArrayBuffer.isView(attachment) || types.isAnyArrayBuffer(attachment)) continue;
@@ -34,5 +66,13 @@ function assertAttachments(encoded: EncodedPacket): void {
   }
 }
 
+/** A decoder that names an empty message of Engine.IO as such. Socket.IO's throws a TypeError, which reads like a fault of the server. */
+class StrictDecoder extends parser.Decoder {
+  override add(data: unknown): void {
+    if (data === undefined) throw new Error('empty packet');
+    super.add(data);
+  }
+}
+
 /** The option `parser` of Socket.IO's server. */
-export const strictParser = { ...parser, Encoder: StrictEncoder };
+export const strictParser = { ...parser, Encoder: StrictEncoder, Decoder: StrictDecoder };

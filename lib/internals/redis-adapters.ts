@@ -12,7 +12,7 @@ import {
 } from 'socket.io-adapter';
 import { assertMembers } from './assert-supported';
 import { type Member, property, type Sample } from './members';
-import { assertEvent } from './parser';
+import { assertDecodable } from './parser';
 
 /** Creates the adapter of a namespace. */
 export type CreateAdapter = (nsp: Namespace) => Adapter;
@@ -201,9 +201,10 @@ export function convertMessages(adapter: OpenRedisAdapter, onUnsendable: (err: E
   const { encode, decode } = (adapter as unknown as RedisAdapter).parser;
   const encodePlain = (message: object) => {
     try {
+      const plain = toPlain(message) as object;
       // Its sender, its packet, its options.
-      if (Array.isArray(message)) assertEvent((message[1] as Packet).data[0]);
-      return encode(toPlain(message));
+      if (Array.isArray(plain)) assertDecodable(encoderOf(adapter), plain[1]);
+      return encode(plain);
     } catch (err) {
       if ((message as { type?: unknown }).type !== BROADCAST_ACK) throw err;
       onUnsendable(err as Error);
@@ -218,11 +219,17 @@ export function convertMessages(adapter: OpenRedisAdapter, onUnsendable: (err: E
  * Returns a message that the other two adapters encode as a client would receive it. A broadcast without binary data needs no change: it
  * is encoded as JSON.
  */
-export function encodable<T extends ClusterMessage | ClusterResponse>(message: T): T {
+export function encodable<T extends ClusterMessage | ClusterResponse>(message: T, adapter: Adapter): T {
   const { type, data = {} } = message as { type: MessageType; data?: { requestId?: string } };
-  if (type === MessageType.BROADCAST) assertEvent((data as { packet: Packet }).packet.data[0]);
-  const isBroadcast = type === MessageType.BROADCAST && data.requestId === undefined;
-  return isBroadcast && !hasBinary(data) ? message : { ...message, data: toPlain(data) };
+  const isBroadcast = type === MessageType.BROADCAST;
+  const isPlain = isBroadcast && data.requestId === undefined && !hasBinary(data);
+  const plain = (isPlain ? data : toPlain(data)) as { packet: Packet };
+  if (isBroadcast) assertDecodable(encoderOf(adapter), plain.packet);
+  return isPlain ? message : { ...message, data: plain };
+}
+
+function encoderOf(adapter: Adapter): unknown {
+  return (adapter as unknown as { encoder?: unknown }).encoder;
 }
 
 /** Returns what JSON makes of a value, with its binary data as Buffers. */

@@ -2,6 +2,7 @@
 import type { EventEmitter } from 'node:events';
 import type { Socket } from 'socket.io';
 import { LimitError } from '../errors';
+import { socketsOf } from '../internals/client';
 import { onClose } from '../on-close';
 import { userRoomOf } from '../users';
 import type { LimitReport } from './report';
@@ -11,7 +12,8 @@ type Conn = EventEmitter;
 
 /** The open connections by a key, such as the address of their client. */
 export class ConnectionsBy {
-  readonly #connections = new Map<string, Set<Conn>>();
+  /** With the functions that stop waiting for the end of a connection. */
+  readonly #connections = new Map<string, Map<Conn, () => void>>();
 
   /** @param max - how many connections one key may have */
   constructor(readonly max: number) {}
@@ -27,15 +29,19 @@ export class ConnectionsBy {
    * @returns false if there are too many. Then it is not added
    */
   add(key: string, conn: Conn): boolean {
-    const connections = this.#connections.get(key) ?? new Set();
+    const connections = this.#connections.get(key) ?? new Map<Conn, () => void>();
     if (connections.has(conn)) return true;
     if (connections.size >= this.max) return false;
-    this.#connections.set(key, connections.add(conn));
-    onClose(conn, () => {
-      connections.delete(conn);
-      if (connections.size === 0) this.#connections.delete(key);
-    });
+    const stop = onClose(conn, () => this.delete(key, conn));
+    this.#connections.set(key, connections.set(conn, stop));
     return true;
+  }
+
+  delete(key: string, conn: Conn): void {
+    const connections = this.#connections.get(key);
+    connections?.get(conn)?.();
+    connections?.delete(conn);
+    if (connections?.size === 0) this.#connections.delete(key);
   }
 }
 
@@ -52,16 +58,25 @@ export class UserConnections {
   }
 
   /**
-   * Adds the connection of a socket that has joined the rooms of its user.
+   * Counts the connection of a socket for its user. Must be called before the socket leaves the room of its former user, for whom the
+   * connection is no more counted.
    *
-   * @throws {LimitError} if the user has too many connections
+   * @param room - that of the user, as `userRoomOf` returns it
+   * @throws {LimitError} if the user has too many connections. Then nothing has changed
    */
-  add(socket: Socket): void {
-    const user = userRoomOf(socket);
-    if (user === undefined || this.#connections.add(user, socket.conn)) return;
-    this.report.limited('connectionsPerUser', socket.request, `${this.max} connections of one user`);
+  count(socket: Socket, room: string | undefined): void {
+    const { client, conn } = socket;
+    if (room !== undefined && !this.#connections.add(room, conn)) throw this.#refused(socket);
+    const former = userRoomOf(socket.rooms);
+    if (former === undefined || former === room) return;
+    const others = Array.from(socketsOf(client).values()).filter((other) => other !== socket);
+    if (!others.some((other) => userRoomOf(other.rooms) === former)) this.#connections.delete(former, conn);
+  }
+
+  #refused({ request }: Socket): LimitError {
     // The client receives the data alone.
     const code = 'TOO_MANY_CONNECTIONS';
-    throw new LimitError('too many connections', code, { code, limit: this.max });
+    const err = new LimitError('too many connections', code, { code, limit: this.max }, 'connectionsPerUser');
+    return this.report.refused('connectionsPerUser', err, request);
   }
 }

@@ -2,7 +2,7 @@
 // connectionsPerAddress of `config.io.limits`.
 import type { IncomingMessage } from 'node:http';
 import type { Application } from 'egg';
-import { clientAddress } from '../client-address';
+import { clientAddress, networkOf } from '../client-address';
 import {
   type Connection,
   connectionOf,
@@ -13,7 +13,6 @@ import {
   sessionIdOf,
   terminate,
 } from '../internals/engineio';
-import { networkOf } from './address';
 import { ConnectionsBy } from './connections';
 import { afterBacklog, PacketsPerTurn } from './packets-per-turn';
 import { LimitReport } from './report';
@@ -75,6 +74,14 @@ function limitUnsent(engine: Engine, max: number, report: LimitReport): void {
   };
   const unsent = new UnsentBytes(max, () => connectionsOf(engine), exceeded);
   engine.on('connection', () => unsent.start());
+  replaceHandlers(engine, (own) => ({
+    handleUpgrade: own.handleUpgrade,
+    handleRequest: (req, res) => {
+      const conn = req.method === 'GET' ? connectionOf(engine, sessionIdOf(req) ?? '') : undefined;
+      if (conn !== undefined) unsent.responding(conn, res);
+      own.handleRequest(req, res);
+    },
+  }));
 }
 
 function limitAddresses(app: Application, engine: Engine, max: number, report: LimitReport, refusals: Refusals): void {

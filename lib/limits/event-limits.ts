@@ -51,6 +51,7 @@ interface EventLimitOptions {
   readonly argumentBytes: number | undefined;
 }
 
+/** The limits of events of one application. */
 export class EventLimits {
   constructor(
     private readonly options: EventLimitOptions,
@@ -65,24 +66,30 @@ export class EventLimits {
    */
   async enter(state: Limited, ctx: Context, packet: readonly unknown[]): Promise<void> {
     const { argumentBytes, count, concurrency } = this.options;
-    const { socket } = state;
     if (argumentBytes !== undefined && hasMoreBytes(argumentsOf(packet), argumentBytes)) {
-      this.report.limited('argumentBytes', socket.request, `${argumentBytes} bytes of the arguments of an event`);
-      throw new LimitError('the arguments are too large', 'ARGUMENTS_TOO_LARGE', { limit: argumentBytes });
+      const limit = argumentBytes;
+      throw this.#refused(state, 'argumentBytes', 'the arguments are too large', 'ARGUMENTS_TOO_LARGE', { limit });
     }
     try {
-      await count?.(ctx, socket);
+      await count?.(ctx, state.socket);
     } catch (err) {
-      if (err instanceof LimitError) this.report.limited('events', socket.request, 'its number of events');
-      throw err;
+      if (!(err instanceof LimitError)) throw err;
+      throw this.#refused(state, 'events', err.message, err.code, err.data);
     }
     if (concurrency === undefined) return;
     state.queue ??= new EventQueue(concurrency);
     if (state.queue.isFull) {
-      this.report.limited('concurrency', socket.request, `${MAX_WAITING} events of one socket that wait for others`);
-      throw new LimitError('too many events wait', 'TOO_MANY_EVENTS', { limit: MAX_WAITING });
+      throw this.#refused(state, 'concurrency', 'too many events wait', 'TOO_MANY_EVENTS', { limit: MAX_WAITING });
     }
     await state.queue.enter();
+  }
+
+  #refused(
+    { socket }: Limited,
+    key: 'argumentBytes' | 'concurrency' | 'events',
+    ...[message, code, data]: ConstructorParameters<typeof LimitError>
+  ): LimitError {
+    return this.report.refused(key, new LimitError(message, code, data, key), socket.request);
   }
 
   /** Must be called when an event is handled. */

@@ -4,13 +4,13 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import type { Application, Context } from 'egg';
 import type { Socket } from 'socket.io';
+import { networkOf } from '../client-address';
 import { clientLogOf } from '../client-log';
 import { limits } from '../diagnostics';
 import { ConfigError, LimitError } from '../errors';
 import { statsOf } from '../stats';
 import type { Middleware } from '../types/context';
 import { userRoomOf } from '../users';
-import { networkOf } from './address';
 
 /** Whose events are counted together: those of a socket, of a user (`config.io.user`), or of an address. */
 export type RateLimitKey = 'socket' | 'user' | 'address';
@@ -46,6 +46,7 @@ export interface CountingRedis {
 interface Counter {
   /** Rejects with `{ msBeforeNext }` if the points are used up. */
   consume(key: string): Promise<unknown>;
+  delete(key: string): unknown;
 }
 
 interface CounterOptions {
@@ -89,10 +90,11 @@ export class RateLimits {
   ) {}
 
   /** `app.io.limit()` */
-  middleware(limit: RateLimit): Middleware {
+  middleware(options: RateLimit): Middleware {
     const where = 'app.io.limit()';
-    const count = this.create(where, this.check(where, limit));
-    return async (ctx, next) => {
+    const count = this.create(where, this.check(where, options));
+    // app.io.routes() returns the name of the function.
+    const limit: Middleware = async (ctx, next) => {
       try {
         await count(ctx, ctx.socket);
       } catch (err) {
@@ -104,6 +106,7 @@ export class RateLimits {
       }
       return next();
     };
+    return limit;
   }
 
   /**
@@ -118,9 +121,18 @@ export class RateLimits {
     const { points, duration, by } = limit;
     const id = `${name ?? `limit-${++this.#unnamed}`}:${by}:${points}:${duration}`;
     let counter: Counter | undefined;
+    // A client may connect to a namespace again and again: what is counted for a socket must not stay until the duration is over.
+    const counted = new WeakSet<Socket>();
+    const forget = function (this: Socket) {
+      counter?.delete(this.id);
+    };
     return async (ctx, socket) => {
       // Not earlier: the function config.io.redis may not have been called.
       counter ??= this.#counter(limit, id);
+      if (by === 'socket' && !counted.has(socket)) {
+        counted.add(socket);
+        socket.once('disconnect', forget);
+      }
       try {
         await counter.consume(keyOf(by, ctx, socket));
       } catch (rejected) {
@@ -134,9 +146,11 @@ export class RateLimits {
     this.#redis?.found?.client.disconnect();
   }
 
-  #counter({ points, duration }: Required<RateLimit>, id: string): Counter {
+  #counter({ points, duration, by }: Required<RateLimit>, id: string): Counter {
     const { RateLimiterMemory, RateLimiterRedis } = this.#package as Package;
     const memory = new RateLimiterMemory({ points, duration: duration / 1000 });
+    // All events of a socket are handled by this worker.
+    if (by === 'socket') return memory;
     this.#redis ??= { found: this.#connect() };
     const { found } = this.#redis;
     if (found === undefined) return memory;
@@ -175,7 +189,7 @@ export type CountEvent = (ctx: Context, socket: Socket) => Promise<void>;
 /** Returns what the events are counted under. */
 function keyOf(by: RateLimitKey, ctx: Context, socket: Socket): string {
   if (by === 'socket') return socket.id;
-  const user = by === 'user' ? userRoomOf(socket) : undefined;
+  const user = by === 'user' ? userRoomOf(socket.rooms) : undefined;
   return user ?? networkOf(ctx.ip);
 }
 

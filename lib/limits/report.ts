@@ -5,6 +5,7 @@ import type { Application } from 'egg';
 import { clientAddress } from '../client-address';
 import { type ClientLog, clientLogOf } from '../client-log';
 import { limits } from '../diagnostics';
+import type { LimitError } from '../errors';
 import { type LimitedStats, statsOf } from '../stats';
 
 const debug = debuglog('egg-socket.io:limits');
@@ -25,6 +26,13 @@ export class LimitReport {
   count(limit: keyof LimitedStats, request?: IncomingMessage): void {
     this.counts[limit]++;
     if (limits.hasSubscribers) limits.publish({ limit, request });
+  }
+
+  /** Counts an error that is about to be thrown, which is logged as any error of an event or of a connection. Returns it. */
+  refused(limit: keyof LimitedStats, err: LimitError, request: IncomingMessage): LimitError {
+    this.count(limit, request);
+    debug('%s: %s', limit, err.message);
+    return err;
   }
 
   /**

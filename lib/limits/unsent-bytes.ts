@@ -1,5 +1,6 @@
 // How many bytes may wait to be sent to one connection: `config.io.limits.unsentBytes`. A client that answers pings and does not read
 // would otherwise hold every event that is sent to it.
+import type { ServerResponse } from 'node:http';
 import { bufferedBytesOf, type Connection, type UnsentPacket } from '../internals/engineio';
 
 /** What a waiting packet takes beside its data, in bytes. */
@@ -20,6 +21,11 @@ export class UnsentBytes {
 
   /** The connections to which packets waited at the last look: a packet is counted once. */
   #counted = new Map<Connection, Counted>();
+  /**
+   * The responses to requests of long-polling, by connection. Engine.IO forgets a response that it has ended, although the client may
+   * not have read it: a client that polls and does not read would hold any number of them.
+   */
+  readonly #responses = new Map<Connection, ServerResponse[]>();
   /** Undefined if there is no connection. */
   #timer: NodeJS.Timeout | undefined;
 
@@ -39,20 +45,39 @@ export class UnsentBytes {
     this.#timer ??= setInterval(() => this.check(), UnsentBytes.interval).unref();
   }
 
+  /** Must be called with the response to a request by which the client of a connection polls. */
+  responding(conn: Connection, res: ServerResponse): void {
+    this.#responses.set(conn, [...this.#unfinished(conn), res]);
+  }
+
   check(): void {
     const last = this.#counted;
     this.#counted = new Map();
-    const connections = this.connections();
-    if (connections.length === 0) {
+    // A connection may have closed before its client has read the responses.
+    const connections = new Set([...this.connections(), ...this.#responses.keys()]);
+    if (connections.size === 0) {
       clearInterval(this.#timer);
       this.#timer = undefined;
     }
     for (const conn of connections) {
-      const bytes = this.#count(conn, last.get(conn)) + bufferedBytesOf(conn);
+      const responses = this.#unfinished(conn);
+      let bytes = this.#count(conn, last.get(conn)) + bufferedBytesOf(conn);
+      for (const { writableLength } of responses) bytes += writableLength;
       if (bytes <= this.max) continue;
       this.#counted.delete(conn);
       this.exceeded(conn, bytes);
+      for (const res of responses) res.destroy();
     }
+  }
+
+  /** Returns the responses of a connection that its client has not read, and forgets the others. */
+  #unfinished(conn: Connection): ServerResponse[] {
+    const all = this.#responses.get(conn);
+    if (all === undefined) return [];
+    const unfinished = all.filter(({ req, writableFinished }) => !writableFinished && !req.socket.destroyed);
+    if (unfinished.length === 0) this.#responses.delete(conn);
+    else this.#responses.set(conn, unfinished);
+    return unfinished;
   }
 
   #count(conn: Connection, last: Counted | undefined): number {

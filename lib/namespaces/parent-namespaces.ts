@@ -31,6 +31,8 @@ interface Parent {
 }
 
 interface ParentOptions {
+  /** Limits the namespaces of each client. Undefined without `config.io.limits.namespaces`. */
+  readonly limitClients: ((child: IoNamespace) => void) | undefined;
   /** Contains the errors of the listeners of a child. Undefined if `config.io.containListeners` is false. */
   readonly contain: ((child: IoNamespace) => void) | undefined;
   /** Adds Socket.IO 2's API to a child, or makes its names throw. */
@@ -146,6 +148,7 @@ export class ParentNamespaces {
       inheritSocketHooks(child, nsp);
       child.route = (...args: unknown[]) => refuseRoute(name, parent, args[0]);
       child.user = nsp.user;
+      this.options.limitClients?.(child);
       this.options.contain?.(child);
       this.options.addRemoved(child);
       publishBroadcasts(child);

@@ -69,8 +69,8 @@ export class NamespaceSetup {
   /** Sets up a namespace, unless it is. A child namespace is configured by its parent. */
   setUp(nsp: IoNamespace): void {
     if (routerOf(nsp)) return;
-    this.options.limitClients?.(nsp);
     if (this.parents.configure(nsp)) return;
+    this.options.limitClients?.(nsp);
     this.options.contain?.(nsp);
     this.options.addRemoved(nsp);
     if (this.parents.parentName(nsp) === undefined) publishBroadcasts(nsp);

@@ -108,7 +108,7 @@ export function localFirst<Class extends ClusterAdapterClass>(
     protected override async doPublish(message: ClusterMessage): Promise<string> {
       const isRequest = 'data' in message && 'requestId' in message.data;
       try {
-        const plain = encodable(message);
+        const plain = encodable(message, this);
         // In a namespace that was just created, a response would come before this worker has subscribed.
         if (isRequest && this.#subscription.isSubscribing) await this.#subscription.settled(requestsTimeout);
         return await super.doPublish(plain);
@@ -121,7 +121,7 @@ export function localFirst<Class extends ClusterAdapterClass>(
 
     /** ClusterAdapter does not catch what encoding the data of its sockets throws. */
     protected override async doPublishResponse(requester: string, response: ClusterResponse): Promise<void> {
-      const send = async (sent: ClusterResponse) => super.doPublishResponse(requester, encodable(sent));
+      const send = async (sent: ClusterResponse) => super.doPublishResponse(requester, encodable(sent, this));
       try {
         await send(response).catch((err) => {
           if (response.type !== MessageType.FETCH_SOCKETS_RESPONSE) throw err;
