@@ -81,34 +81,34 @@ export function startAccessLog(app: Application, line: AccessLine | true): () =>
   };
 }
 
-class AccessLog {
-  /** When operations have started. */
-  readonly #started = new WeakMap<object, number>();
+/** Under which a message has the time at which its operation has started. */
+const STARTED = Symbol('egg-socket.io:started');
 
+interface Timed {
+  [STARTED]?: number;
+}
+
+class AccessLog {
   constructor(
     private readonly app: Application,
     private readonly line: AccessLine,
     private readonly logger: AccessLogger,
   ) {}
 
-  started(message: ConnectionMessage | EventMessage): void {
-    if (this.#isOwn(message.socket)) this.#started.set(message, performance.now());
+  started(message: (ConnectionMessage | EventMessage) & Timed): void {
+    message[STARTED] = performance.now();
   }
 
-  connected(message: ConnectionMessage): void {
-    const { ctx, socket, outcome = 'refused', error } = message;
-    const since = this.#started.get(message);
-    if (since === undefined) return;
+  connected({ ctx, socket, outcome = 'refused', error, [STARTED]: since }: ConnectionMessage & Timed): void {
+    if (since === undefined || !this.#isOwn(socket)) return;
     const duration = performance.now() - since;
     const reason = error === undefined ? outcome : `${outcome}: ${codeOf(error) ?? plainMessage(toError(error))}`;
     this.#write({ ...this.#client(socket, ctx), kind: 'connect', event: undefined, outcome: reason, duration, error });
   }
 
-  handled(message: EventMessage): void {
-    const { ctx, socket, event, outcome = 'ok', error, isSystem } = message;
-    const since = this.#started.get(message);
+  handled({ ctx, socket, event, outcome = 'ok', error, isSystem, [STARTED]: since }: EventMessage & Timed): void {
     // Connections and disconnects have lines of their own.
-    if (since === undefined || isSystem) return;
+    if (since === undefined || isSystem || !this.#isOwn(socket)) return;
     const duration = performance.now() - since;
     const result = outcome === 'error' ? `error ${codeOf(error) ?? toError(error).name}` : outcome;
     const name = typeof event === 'string' ? event.slice(0, MAX_NAME) : `(${typeof event})`;
