@@ -104,7 +104,9 @@ export class OriginCheck {
   /** A page of any origin can load a script and read the session id in it. Browsers send no `Origin` with that request. */
   async #jsonpRefusal(req: IncomingMessage): Promise<string | undefined> {
     try {
-      if (await this.#isAllowed(HIDDEN, undefined, req)) return undefined;
+      if ((await this.#isAllowedByCors(HIDDEN, req)) || (await this.#isAllowed(HIDDEN, undefined, req))) {
+        return undefined;
+      }
     } catch (err) {
       return this.#failed(err, req);
     }
@@ -121,9 +123,8 @@ export class OriginCheck {
     host: string,
     req: IncomingMessage,
   ): Promise<string | undefined> {
-    const { cors } = this.rules;
     try {
-      if (cors && (await allowsByCors(cors, origin, req))) return undefined;
+      if (await this.#isAllowedByCors(origin, req)) return undefined;
       if (await this.#isAllowed(origin, page, req)) {
         if (isCrossOriginPoll(req)) this.#warnOfCors(origin, req);
         return undefined;
@@ -137,6 +138,11 @@ export class OriginCheck {
       `refused a page of ${origin} (client ${clientAddress(this.app, req)}), since the host of its request is ${host.slice(0, MAX_LENGTH) || 'empty'}. If it is a page of yours, add '${origin}' to config.io.init.cors.origin (or to config.io.allowedOrigins, for WebSocket alone). If the page is of this host, a proxy has replaced the header: it must send ${proxied} as the client does (nginx: proxy_set_header Host $host)`,
     );
     return `the origin ${origin} is not allowed`;
+  }
+
+  async #isAllowedByCors(origin: string, req: IncomingMessage): Promise<boolean> {
+    const { cors } = this.rules;
+    return cors ? allowsByCors(cors, origin, req) : false;
   }
 
   /** The client learns no reason: its browser reports to the page that the request has failed. */

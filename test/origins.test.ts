@@ -265,6 +265,7 @@ describe('config.io.allowedOrigins', () => {
       ["'*'", { origin: '*' }, { [A]: true, [B]: true, null: true }],
       ['true', { origin: true }, { [A]: true, [B]: true }],
       ['false', { origin: false }, { [A]: false }],
+      ['none with a value that turns it off', false as never, { [A]: false }],
       ['a global RegExp', { origin: /^https:\/\/a\./g }, { [A]: true, [B]: false }],
       ['an array', { origin: [/^https:\/\/a\./, 'null'] }, { [A]: true, [B]: false, null: true }],
       ['a function', { origin: (origin, done) => done(null, origin === A) }, { [A]: true, [B]: false }],

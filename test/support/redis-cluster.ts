@@ -29,10 +29,14 @@ export async function startRedisCluster(size = 3, settings: RedisSettings = {}):
     await node.command('CLUSTER', 'ADDSLOTSRANGE', `${first}`, `${last! - 1}`);
     await node.command('CLUSTER', 'SET-CONFIG-EPOCH', `${n + 1}`);
   }
-  for (const node of nodes.slice(1)) {
-    const { port } = nodes[0]!;
-    await node.command('CLUSTER', 'MEET', '127.0.0.1', `${port}`, nodes[0]!.settings['cluster-port']!);
-  }
+  const [first, ...others] = nodes as [RedisServer, ...RedisServer[]];
+  // On a busy machine a handshake may take longer than its timeout, which is that of the nodes: then Redis forgets it.
+  await until('the nodes know each other', async () => {
+    for (const node of others) {
+      await node.command('CLUSTER', 'MEET', '127.0.0.1', `${first.port}`, first.settings['cluster-port']!);
+    }
+    return (await cluster.isComplete(first)) && (await cluster.isComplete(others.at(-1) ?? first));
+  });
   await cluster.ready();
   return cluster;
 }
@@ -50,13 +54,18 @@ export class RedisCluster {
   async ready(): Promise<void> {
     for (const node of this.nodes) {
       await until('the cluster is up', async () => {
-        const known = String(await node.command('CLUSTER', 'NODES'))
-          .trim()
-          .split('\n');
-        const up = known.filter((line) => / connected \d/.test(line) && !/fail|handshake/.test(line));
-        return up.length === this.nodes.length && /cluster_state:ok/.test(await node.command('CLUSTER', 'INFO'));
+        return (await this.isComplete(node)) && /cluster_state:ok/.test(await node.command('CLUSTER', 'INFO'));
       });
     }
+  }
+
+  /** Whether a node is connected to all others. */
+  async isComplete(node: RedisServer): Promise<boolean> {
+    const known = String(await node.command('CLUSTER', 'NODES'))
+      .trim()
+      .split('\n');
+    const up = known.filter((line) => / connected \d/.test(line) && !/fail|handshake/.test(line));
+    return up.length === this.nodes.length;
   }
 
   async stop(): Promise<void> {
