@@ -3,9 +3,6 @@ import { types } from 'node:util';
 import * as parser from 'socket.io-parser';
 import type { EncodedPacket } from './adapters';
 
-/** How many binary attachments the decoders of current clients accept in one event or acknowledgement. */
-const MAX_ATTACHMENTS = 10;
-
 /** An encoder that throws a TypeError if a packet cannot be sent, to the code that emits it or answers with it. */
 class StrictEncoder extends parser.Encoder {
   override encode(packet: Parameters<parser.Encoder['encode']>[0]): ReturnType<parser.Encoder['encode']> {
@@ -39,26 +36,9 @@ function assertEvent(event: unknown): void {
 export function assertDecodable(encoder: unknown, { data }: { data?: unknown[] }): void {
   if (!(encoder instanceof StrictEncoder) || data === undefined) return;
   assertEvent(data[0]);
-  assertCount(countBinary(data));
-}
-
-function countBinary(value: unknown): number {
-  if (typeof value !== 'object' || value === null) return 0;
-  if (ArrayBuffer.isView(value)) return 1;
-  let count = 0;
-  for (const each of Object.values(value)) count += countBinary(each);
-  return count;
-}
-
-function assertCount(attachments: number): void {
-  if (attachments <= MAX_ATTACHMENTS) return;
-  throw new TypeError(
-    `${attachments} Buffers cannot be sent at once: clients decode ${MAX_ATTACHMENTS}. Send several events, or one Buffer; or set config.io.init.parser, and the parser of the clients`,
-  );
 }
 
 function assertAttachments(encoded: EncodedPacket): void {
-  assertCount(encoded.length - 1);
   for (let i = 1; i < encoded.length; i++) {
     const attachment: unknown = encoded[i];
     if (ArrayBuffer.isView(attachment) || types.isAnyArrayBuffer(attachment)) continue;
