@@ -1,16 +1,6 @@
 // `egg-socket.io doctor`: lists what an application written for 4.1.6 has to change.
-import fs from 'node:fs';
-import path from 'node:path';
-import { parseArgs } from 'node:util';
+import { command } from './command';
 import { type Examination, examine, type Finding } from './examine';
-import { isApplication } from './source-files';
-
-/** What a command prints, and its exit code. */
-export interface Outcome {
-  code: number;
-  stdout?: string;
-  stderr?: string;
-}
 
 const HELP = `Usage: egg-socket.io doctor [directory] [--json]
 
@@ -24,38 +14,17 @@ and package.json; JavaScript and TypeScript) and lists what to change for versio
 Exit code: 0 if there is nothing to change, 1 if there is or if a file cannot be read, 2 for a wrong call or a failure.
 `;
 
-/** Runs the command. */
-export async function doctor(args: string[]): Promise<Outcome> {
-  let parsed: ReturnType<typeof parse>;
-  try {
-    parsed = parse(args);
-  } catch (err) {
-    return wrongCall((err as Error).message);
-  }
-  const { values, positionals } = parsed;
-  if (values.help) return { code: 0, stdout: HELP };
-  if (positionals.length > 1) return wrongCall(`one directory, not ${positionals.length}`);
-  const directory = path.resolve(positionals[0] ?? '.');
-  if (!fs.existsSync(directory)) return wrongCall(`${directory} does not exist`);
-  if (!isApplication(directory)) {
-    return wrongCall(
-      `${directory} is not an application of Egg: it has neither a directory app nor a directory config`,
-    );
-  }
-  const examination = await examine(directory);
-  const { findings, errors } = examination;
-  const stdout = values.json ? `${JSON.stringify(examination, null, 2)}\n` : report(examination);
-  return { code: findings.length + errors.length > 0 ? 1 : 0, stdout };
-}
-
-function parse(args: string[]) {
-  const options = { json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } as const;
-  return parseArgs({ args, options, allowPositionals: true });
-}
-
-function wrongCall(why: string): Outcome {
-  return { code: 2, stderr: `egg-socket.io doctor: ${why}\n\n${HELP}` };
-}
+/** The command. */
+export const doctor = command({
+  name: 'doctor',
+  help: HELP,
+  run: async (directory, json) => {
+    const examination = await examine(directory);
+    const { findings, errors } = examination;
+    const stdout = json ? `${JSON.stringify(examination, null, 2)}\n` : report(examination);
+    return { code: findings.length + errors.length > 0 ? 1 : 0, stdout };
+  },
+});
 
 function report(examination: Examination): string {
   const { findings, errors } = examination;

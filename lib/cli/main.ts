@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // The command line tool: `npx egg-socket.io <command>`.
-import type { Outcome } from './doctor';
+import type { Outcome } from './command';
 
 interface Command {
   about: string;

@@ -5,11 +5,9 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { pathToFileURL } from 'node:url';
-import { parseArgs } from 'node:util';
 import type { IoRoute, IoRoutes, NamespaceRoutes } from '../route-table';
-import type { Outcome } from './doctor';
+import { command } from './command';
 import { type Loaded, OUTPUT } from './load-application';
-import { isApplication } from './source-files';
 
 const HELP = `Usage: egg-socket.io routes [directory] [--json]
 
@@ -29,43 +27,19 @@ const TIMEOUT = 60_000;
 /** How much of what a failed process has printed is shown, in characters. */
 const MAX_SHOWN = 2_000;
 
-/** Runs the command. */
-export async function routes(args: string[]): Promise<Outcome> {
-  let parsed: ReturnType<typeof parse>;
-  try {
-    parsed = parse(args);
-  } catch (err) {
-    return wrongCall((err as Error).message);
-  }
-  const { values, positionals } = parsed;
-  if (values.help) return { code: 0, stdout: HELP };
-  if (positionals.length > 1) return wrongCall(`one directory, not ${positionals.length}`);
-  const directory = path.resolve(positionals[0] ?? '.');
-  if (!fs.existsSync(directory)) return wrongCall(`${directory} does not exist`);
-  if (!isApplication(directory)) {
-    return wrongCall(
-      `${directory} is not an application of Egg: it has neither a directory app nor a directory config`,
-    );
-  }
-  let loaded: Loaded;
-  try {
-    loaded = await load(directory);
-  } catch (err) {
-    loaded = { error: (err as Error).message };
-  }
-  if ('error' in loaded) return { code: 1, stderr: `egg-socket.io routes: can't load ${directory}: ${loaded.error}\n` };
-  const table = loaded.routes as IoRoutes;
-  return { code: 0, stdout: values.json ? `${JSON.stringify(table, null, 2)}\n` : `${report(table)}\n` };
-}
-
-function parse(args: string[]) {
-  const options = { json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } as const;
-  return parseArgs({ args, options, allowPositionals: true });
-}
-
-function wrongCall(why: string): Outcome {
-  return { code: 2, stderr: `egg-socket.io routes: ${why}\n\n${HELP}` };
-}
+/** The command. */
+export const routes = command({
+  name: 'routes',
+  help: HELP,
+  run: async (directory, json) => {
+    const loaded = await load(directory).catch((err: Error): Loaded => ({ error: err.message }));
+    if ('error' in loaded) {
+      return { code: 1, stderr: `egg-socket.io routes: can't load ${directory}: ${loaded.error}\n` };
+    }
+    const table = loaded.routes as IoRoutes;
+    return { code: 0, stdout: json ? `${JSON.stringify(table, null, 2)}\n` : `${report(table)}\n` };
+  },
+});
 
 /** The parts of an application's package.json that say how it is loaded. */
 interface Manifest {
