@@ -48,6 +48,7 @@ for (const [adapter, publish] of PUBLISH) {
           adapter,
           redis: redis.config,
           maxNamespaces: Number.POSITIVE_INFINITY,
+          limits: { namespaces: false },
           namespace: { '/': {}, '/room/:id': {} },
         },
         router: (app) => app.io.route('echo', (ctx) => ctx.args[0]()),
