@@ -2,9 +2,6 @@
 import type { IncomingMessage } from 'node:http';
 import path from 'node:path';
 import { types } from 'node:util';
-import type { Application } from 'egg';
-import type { Namespace } from 'socket.io';
-import type { Adapter } from 'socket.io-adapter';
 import type { AccessLine } from '../access-log';
 import type { AckConfig } from '../ack';
 import type { Origins } from '../compat/origins';
@@ -13,6 +10,7 @@ import { ConfigError } from '../errors';
 import type { ExpiryConfig, FindExpiry } from '../expiry';
 import { configFilesOf } from '../internals/egg';
 import type { FindUser } from '../users';
+import { type AdapterConfig, resolveAdapter } from './adapter';
 import { type AdminConfig, type ResolvedAdmin, resolveAdmin } from './admin';
 import { type ExpiresConfig, resolveExpires, resolveGenerateId, resolveUser } from './identity';
 import { type LimitsConfig, type ResolvedLimits, resolveLimits } from './limits';
@@ -35,6 +33,7 @@ import {
 import { INIT_KEYS, type InitConfig, resolveInit } from './server-options';
 import { LONGEST_TIMER, milliseconds, object, onlyKeys } from './validate';
 
+export type { AdapterConfig, AdapterConstructor, AdapterName } from './adapter';
 export type {
   AdminConfig,
   AllowedOrigins,
@@ -188,15 +187,6 @@ export interface DrainConfig {
   spread?: number;
 }
 
-/** Creates the adapter of a namespace: the option `adapter` of Socket.IO. */
-export type AdapterConstructor = typeof Adapter | ((nsp: Namespace) => Adapter);
-
-/** The adapters of the plugin. */
-export type AdapterName = 'memory' | 'cluster' | 'redis' | 'redis-sharded' | 'redis-streams';
-
-/** `config.io.adapter`. */
-export type AdapterConfig = AdapterName | ((app: Application) => AdapterConstructor);
-
 /** `config.io`, checked and complete. */
 export interface ResolvedConfig {
   init: InitConfig;
@@ -330,35 +320,6 @@ export function resolveConfig(config: IoConfig | undefined): ResolvedConfig {
     onerror: resolveOnError(raw.onerror),
     warnings,
   };
-}
-
-const ADAPTERS = ['memory', 'cluster', 'redis', 'redis-sharded', 'redis-streams'] satisfies AdapterName[];
-
-function resolveAdapter(
-  raw: unknown,
-  init: { adapter?: unknown },
-  hasRedis: boolean,
-  warnings: string[],
-): AdapterConfig | undefined {
-  const key = 'config.io.adapter';
-  if (raw === undefined || raw === null) return undefined;
-  if (typeof raw !== 'function' && !(ADAPTERS as unknown[]).includes(raw)) {
-    const names = ADAPTERS.map((name) => `'${name}'`).join(', ');
-    throw new ConfigError(key, raw, `${names}, or a function (app) => an adapter's constructor`);
-  }
-  if (init.adapter !== undefined) {
-    throw new ConfigError('config.io.init.adapter', init.adapter, `nothing if ${key} is set: remove one`);
-  }
-  const needsRedis = typeof raw === 'string' && raw.startsWith('redis');
-  if (needsRedis && !hasRedis) {
-    const problem = `${key} needs Redis: set config.io.redis = { host, port } in config/config.default`;
-    throw new ConfigError(key, raw, "'memory' and 'cluster' without config.io.redis", problem);
-  }
-  if (hasRedis && !needsRedis) {
-    const value = typeof raw === 'string' ? `'${raw}'` : 'a function';
-    warnings.push(`config.io.redis has no effect: ${key} is ${value}`);
-  }
-  return raw as AdapterConfig;
 }
 
 const REQUESTS_TIMEOUT = 5000;
