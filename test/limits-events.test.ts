@@ -4,7 +4,7 @@ import Module from 'node:module';
 import type { Application, Context } from 'egg';
 import type { Socket } from 'socket.io-client';
 import type { IoConfig, RateLimit } from '../lib';
-import { hasMoreBytes } from '../lib/limits/argument-bytes';
+import { hasMoreBytes } from '../lib/limits/event-limits';
 import { logs, mm, type Running } from './support/app';
 import { type Kind, NEW, OLD, parityOf } from './support/clients';
 import { bootError, type Inline, startInline } from './support/inline';

@@ -2,7 +2,6 @@
 import type { Context } from 'egg';
 import type { Socket } from 'socket.io';
 import { LimitError } from '../errors';
-import { hasMoreBytes } from './argument-bytes';
 import type { CountEvent } from './rate-limit';
 import type { LimitReport } from './report';
 
@@ -101,4 +100,26 @@ export class EventLimits {
 /** The arguments of an event without the acknowledgement function. */
 function argumentsOf(packet: readonly unknown[]): readonly unknown[] {
   return packet.slice(1).filter((value) => typeof value !== 'function');
+}
+
+/** What a number, a boolean or null counts. */
+const OTHER = 8;
+
+/**
+ * Whether values have more bytes than allowed: strings in UTF-8, binary data, the names of members, 8 for any other value. Stops to count
+ * when it is decided.
+ */
+export function hasMoreBytes(values: readonly unknown[], max: number): boolean {
+  // Not recursive: a client may nest as deeply as it likes.
+  const pending: unknown[] = [...values];
+  let bytes = 0;
+  while (pending.length > 0 && bytes <= max) {
+    const value = pending.pop();
+    if (typeof value === 'string') bytes += Buffer.byteLength(value);
+    else if (typeof value !== 'object' || value === null) bytes += OTHER;
+    else if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) bytes += value.byteLength;
+    else if (Array.isArray(value)) for (const element of value) pending.push(element);
+    else for (const [name, member] of Object.entries(value)) pending.push(name, member);
+  }
+  return bytes > max;
 }
