@@ -523,14 +523,16 @@ describe('ctx.reauthenticate()', () => {
   });
 
   it('should log what a middleware throws that does not await next()', async () => {
+    const renewed = signal();
     const { app, client } = await startWith({}, async (ctx, go) => {
       void go();
       if (!ctx.reauthenticating) return;
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await renewed.promise;
       throw new Error('too late');
     });
     const { error } = logs(app);
     assert.equal(await client.emitWithAck('renew', 1), 'renewed');
+    renewed.resolve();
     await until('the error is logged', () => error.length === 1);
     assert.equal(error[0].message, 'too late');
     assert.equal(app.io.stats().namespaces['/']?.[4].errors, 1);
