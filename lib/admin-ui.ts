@@ -31,7 +31,7 @@ export function useAdmin(app: Application, admin: ResolvedAdmin, namespace: Admi
       instrument(app.io, { ...options, store: new AdminSessions(nsp, isShared) });
     });
     const instrumented = new Set([engineOf(app.io)]);
-    // admin-ui knows one engine, and an application may listen on several servers.
+    // admin-ui instruments one engine. An application may listen on several servers.
     const instrumentOthers = () => {
       for (const engine of enginesOf(app).filter((each) => !instrumented.has(each))) {
         instrumented.add(engine);

@@ -162,7 +162,7 @@ export class RateLimits {
       rejectIfRedisNotReady: true,
       // While Redis is unreachable, each worker counts for itself.
       insuranceLimiter: memory,
-      // A client that goes on sending causes no more commands.
+      // Further events of the client cause no more commands.
       inMemoryBlockOnConsumed: points,
     });
   }
