@@ -1,15 +1,17 @@
 // Other WebSocket servers on the HTTP server of the application: upgrades of Engine.IO's path reach Engine.IO alone, all others the other
 // listeners alone.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import type { IncomingMessage, Server } from 'node:http';
 import { connect as connectTcp, type Socket as TcpSocket } from 'node:net';
+import path from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { Application } from 'egg';
 import { Server as SocketServer } from 'socket.io';
 import type { Socket } from 'socket.io-client';
 import { WebSocket, WebSocketServer } from 'ws';
 import type { IoConfig } from '../lib';
-import { connected, logs, type Running, track } from './support/app';
+import { connected, logs, ROOT, type Running, track } from './support/app';
 import { NEW, OLD } from './support/clients';
 import { startCluster } from './support/cluster';
 import { startInline } from './support/inline';
@@ -192,8 +194,8 @@ describe('other WebSocket servers on the same port', () => {
     const lines = logs(app);
     const gone = strictEcho();
     server.on('upgrade', gone).off('upgrade', gone);
-    for (const path of ['/', '/ws', '/socket.io', '/socket.i/', '/x/socket.io/', '//socket.io/']) {
-      assert.equal(await statusOf(port, path), 'HTTP/1.1 404 Not Found', path);
+    for (const other of ['/', '/ws', '/socket.io', '/socket.i/', '/x/socket.io/', '//socket.io/']) {
+      assert.equal(await statusOf(port, other), 'HTTP/1.1 404 Not Found', other);
     }
     assert.equal(await statusOf(port, '/', 'Connection: Upgrade\r\nUpgrade: h2c\r\n'), 'HTTP/1.1 404 Not Found');
     await assertUpgrades(track(url, { transports: ['polling', 'websocket'] }));
@@ -327,6 +329,17 @@ describe('other WebSocket servers on the same port', () => {
       assert.equal((await fetch(`${url}/none`)).status, 404);
     });
   }
+
+  it('should work as in docs/cluster.md', async () => {
+    const docs = readFileSync(path.join(ROOT, 'docs/cluster.md'), 'utf8');
+    const code = /^## Other WebSocket servers.*?```js\n(.*?)```/ms.exec(docs)?.[1] as string;
+    const example = { exports: (_app: Application) => {} };
+    new Function('require', 'module', code)(require, example);
+    const { url } = await startInline({ boot: (app) => example.exports(app) });
+    await assertUpgrades(track(url, { transports: ['polling', 'websocket'] }));
+    await assertEchoes(`${url}/ws`);
+    await assert.rejects(assertEchoes(`${url}/none`), /Unexpected server response: 404/);
+  });
 
   it('should upgrade 12 of 12 clients with three workers that forward requests, beside two other owners', async function () {
     this.timeout(120_000);
