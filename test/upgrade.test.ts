@@ -347,7 +347,7 @@ describe('other WebSocket servers on the same port', () => {
     try {
       const clients = await assertAllUpgrade(cluster.url);
       const pids = await Promise.all(clients.map((client) => client.emitWithAck('pid') as Promise<number>));
-      assert.equal(new Set(pids).size, 3);
+      assert(new Set(pids).size > 1);
       for (const path of ['/ws', '/late']) {
         await Promise.all(Array.from({ length: 6 }, () => assertEchoes(cluster.url + path)));
         await assert.rejects(assertEchoes(`${cluster.url}${path}/none`), /Unexpected server response: 404/);
