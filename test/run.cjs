@@ -46,6 +46,7 @@ const LONGEST = [
   'redis-acl',
   'agent-io',
   'connection',
+  'upgrade',
   'drain',
   'redis-egg',
   'namespace-children',
