@@ -105,8 +105,7 @@ async function runPacket(state: SocketState, ctx: Context, packet: unknown[], tr
     }
     ack?.settle(result);
   } catch (thrown) {
-    if (trace !== undefined) setError(trace, thrown);
-    fail(state, ctx, packet, ack, thrown);
+    fail(state, ctx, packet, ack, thrown, trace);
   } finally {
     if (isLimited) eventLimits?.leave(state);
     inFlight.end();
@@ -156,10 +155,12 @@ function fail(
   [event]: unknown[],
   ack: Ack | undefined,
   thrown: unknown,
+  trace: EventMessage | undefined,
 ): void {
   runtime.counts.of(socket).errors++;
   const source = { socket, event };
   try {
+    if (trace !== undefined) setError(trace, thrown);
     if (ack?.isOpen) ackError(runtime, source, ack, thrown, ctx);
     // The client has already received the timeout as its answer.
     else if (ack?.isTooLate && runtime.acks?.auto) logFailure(runtime, source, thrown);
@@ -178,11 +179,11 @@ function failLate(
   err: unknown,
   trace: EventMessage | undefined,
 ): void {
-  if (trace !== undefined) setError(trace, err);
-  if (!socket.connected || ack === undefined) return;
-  runtime.counts.of(socket).errors++;
   const source = { socket, event };
   try {
+    if (trace !== undefined) setError(trace, err);
+    if (!socket.connected || ack === undefined) return;
+    runtime.counts.of(socket).errors++;
     ackError(runtime, source, ack, err, ctx);
   } catch (thrown) {
     logLastFailure(runtime, source, thrown);
