@@ -100,8 +100,13 @@ async function runPacket(state: SocketState, ctx: Context, packet: unknown[], tr
     try {
       result = await (session.isStored() ? session.around(ctx, chain) : chain());
     } finally {
-      if (session.isUnsaved(ctx)) await session.save(ctx);
-      keepCookies(ctx, state);
+      try {
+        const saving = session.saveUsed(ctx);
+        if (saving !== undefined) await saving;
+      } finally {
+        // Also those of a packet whose session cannot be saved.
+        keepCookies(ctx, state);
+      }
     }
     ack?.settle(result);
   } catch (thrown) {
