@@ -13,7 +13,7 @@ import { callAnyListeners } from './internals/listeners';
 import { dispatchToListeners, hasListeners } from './internals/socketio';
 import { isReserved, type Route } from './router';
 import { keepCookies } from './session';
-import { type SocketState, stateOf } from './socket-state';
+import { type NamespaceRuntime, type SocketState, stateOf } from './socket-state';
 
 const debug = debuglog('egg-socket.io:packet');
 
@@ -134,15 +134,20 @@ function dispatch(
   if (trace !== undefined) {
     // Middleware may have renamed the event.
     trace.route = runtime.router.nameOf(event);
-    trace.outcome ??= isHeard || route !== undefined || socket.listenersAny().length > 0 ? 'ok' : 'no route';
+    trace.outcome ??= isHeard || route !== undefined || hasAnyListener(socket, runtime) ? 'ok' : 'no route';
   }
   if (route !== undefined) return route.run(ctx, packet, ack);
   if (!isHeard) {
     const name = typeof event === 'string' ? event.slice(0, MAX_SHOWN) : typeof event;
     debug('no route in %s for the event %j of %s', socket.nsp.name, name, socket.id);
   }
-  ack?.unrouted(isHeard || socket.listenersAny().length > (runtime.acks?.watchers ?? 0));
+  ack?.unrouted(isHeard || hasAnyListener(socket, runtime));
   return undefined;
+}
+
+/** Whether the socket has a listener of `onAny()` of the application. */
+function hasAnyListener(socket: Socket, { watchers }: NamespaceRuntime): boolean {
+  return socket.listenersAny().length > watchers;
 }
 
 function setError(trace: EventMessage, thrown: unknown): void {
