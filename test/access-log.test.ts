@@ -1,9 +1,11 @@
 // The access log: config.io.accessLog.
 import assert from 'node:assert/strict';
+import { channel } from 'node:diagnostics_channel';
 import fs from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import type { Application, Context } from 'egg';
+import { Adapter } from 'socket.io-adapter';
 import type { AccessEntry, IoConfig } from '../lib';
 import { defaultLine } from '../lib/access-log';
 import { logs, refused } from './support/app';
@@ -209,6 +211,23 @@ describe('config.io.accessLog', () => {
     await until('both lines are logged', () => otherLines.length === 2);
     assert.equal(lines.filter((line) => line.includes('EVENT')).length, 1);
     assert.equal(otherLines.filter((line) => line.includes('EVENT')).length, 1);
+  });
+
+  it('should end with its application, also if an adapter of the application cannot be closed', async () => {
+    class Broken extends Adapter {
+      override close(): void {
+        throw new Error('the adapter cannot be closed');
+      }
+    }
+    const hasSubscribers = () => Boolean(channel('egg-socket.io:disconnect').hasSubscribers);
+    for (const adapter of [Adapter, Broken]) {
+      assert.equal(hasSubscribers(), false);
+      const { close } = await startInline({ io: { accessLog: true, adapter: () => adapter } });
+      assert.equal(hasSubscribers(), true);
+      // Egg 3 rejects with the error of the adapter, Egg 4 logs it.
+      await close().catch(({ message }: Error) => assert.equal(message, 'the adapter cannot be closed'));
+    }
+    assert.equal(hasSubscribers(), false);
   });
 
   it('should refuse any other value', async () => {
