@@ -35,7 +35,7 @@ export interface AccessEntry {
    * `swallowed`, or `error` with the code of the error, or with its name. Of a disconnect: its reason.
    */
   readonly outcome: string;
-  /** Of a connection: until it was decided. Of an event: until its chain has ended. Of a disconnect: how long the client was connected. In ms. */
+  /** Of a connection: until it was decided. Of an event: until its chain has ended. Of a disconnect: since the client has asked for the namespace. In ms. */
   readonly duration: number;
   /** `ctx.tracer.traceId`, as in Egg's logs. */
   readonly traceId: string | undefined;

@@ -128,20 +128,20 @@ function dispatch(
 ): Promise<unknown> | undefined {
   const [event] = packet;
   if (isReserved(event)) throw new Error(`"${event}" is a reserved event name`);
-  const isHeard = hasListeners(socket, event);
-  if (isHeard) dispatchToListeners(socket, packet);
+  const hasListener = hasListeners(socket, event);
+  if (hasListener) dispatchToListeners(socket, packet);
   const route = runtime.router.find(event);
   if (trace !== undefined) {
     // Middleware may have renamed the event.
     trace.route = runtime.router.nameOf(event);
-    trace.outcome ??= isHeard || route !== undefined || hasAnyListener(socket, runtime) ? 'ok' : 'no route';
+    trace.outcome ??= hasListener || route !== undefined || hasAnyListener(socket, runtime) ? 'ok' : 'no route';
   }
   if (route !== undefined) return route.run(ctx, packet, ack);
-  if (!isHeard) {
+  if (!hasListener) {
     const name = typeof event === 'string' ? event.slice(0, MAX_SHOWN) : typeof event;
     debug('no route in %s for the event %j of %s', socket.nsp.name, name, socket.id);
   }
-  ack?.unrouted(isHeard || hasAnyListener(socket, runtime));
+  ack?.unrouted(hasListener || hasAnyListener(socket, runtime));
   return undefined;
 }
 

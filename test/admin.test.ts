@@ -86,7 +86,7 @@ describe('config.io.admin', () => {
     assert.throws(load, (err: Error) => !err.message.includes('$2a'));
   });
 
-  it('should be read-only and without details where the server is deployed, unless it says otherwise', async () => {
+  it('should be read-only and without details if the server is deployed, unless it is configured otherwise', async () => {
     const { baseDir } = (await startInline({})).app;
     const options = (env: string, more: Partial<AdminConfig> = {}) => {
       const admin = resolveConfig({ admin: { auth: AUTH, ...more } }).admin!;
