@@ -63,7 +63,7 @@ export interface DisconnectMessage {
   readonly namespace: string;
   /** Socket.IO's reason, such as `transport close`, or `expired`. */
   readonly reason: string;
-  /** How long the client was connected to the namespace, in ms. */
+  /** How long ago the client has asked for the namespace, in ms: its admission is included. */
   readonly duration: number;
 }
 
