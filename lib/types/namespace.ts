@@ -12,6 +12,7 @@ import type {
   RoutableEvent,
   ServerEventsOf,
 } from './events';
+import type { EventSchema, PlainValidatedHandler, ValidatedHandler } from './schema';
 
 /** The id of a user. `42` and `'42'` are the same user. */
 export type UserId = string | number | bigint;
@@ -34,6 +35,35 @@ export interface RouteOf<N extends string> {
   <E extends RoutableEvent<N>>(
     event: E,
     ...tail: [...middlewares: Middleware[], handler: PlainHandlerOf<N, E> | ControllerPath]
+  ): void;
+  /**
+   * Routes an event of this namespace with a schema, by which the arguments of the client are checked. The route runs from left to right:
+   * middleware before the schema gets the arguments as the client has sent them, middleware after it the parsed ones.
+   *
+   * @param schema - `{ args, ack }`, with schemas of any library that implements Standard Schema
+   * @throws {ConfigError} if the schema is wrong, or if it is a system event
+   *
+   * @example
+   * app.io.of('/chat').route('say', { args: [z.string().max(500)], ack: z.object({ id: z.number() }) }, 'chat.say');
+   * app.io.of('/chat').route('ban', app.io.middleware.admin, { args: [z.number()] }, 'chat.ban');
+   */
+  <E extends RoutableEvent<N>, const S extends EventSchema>(
+    event: E,
+    schema: S,
+    ...tail: [...middlewares: Middleware[], handler: ValidatedHandler<S, N, E>]
+  ): void;
+  <E extends RoutableEvent<N>, const S extends EventSchema>(
+    event: E,
+    ...tail: [...middlewares: Middleware[], schema: S, handler: ValidatedHandler<S, N, E>]
+  ): void;
+  <E extends RoutableEvent<N>, const S extends EventSchema>(
+    event: E,
+    schema: S,
+    ...tail: [...middlewares: Middleware[], handler: PlainValidatedHandler<S> | ControllerPath]
+  ): void;
+  <E extends RoutableEvent<N>, const S extends EventSchema>(
+    event: E,
+    ...tail: [...middlewares: Middleware[], schema: S, handler: PlainValidatedHandler<S> | ControllerPath]
   ): void;
   /**
    * Routes several events of this namespace.
