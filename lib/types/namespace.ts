@@ -47,21 +47,21 @@ export interface RouteOf<N extends string> {
    * app.io.of('/chat').route('say', { args: [z.string().max(500)], ack: z.object({ id: z.number() }) }, 'chat.say');
    * app.io.of('/chat').route('ban', app.io.middleware.admin, { args: [z.number()] }, 'chat.ban');
    */
-  <E extends RoutableEvent<N>, const S extends EventSchema>(
+  <E extends RoutableEvent<N>, S extends EventSchema>(
     event: E,
     schema: S,
     ...tail: [...middlewares: Middleware[], handler: ValidatedHandler<S, N, E>]
   ): void;
-  <E extends RoutableEvent<N>, const S extends EventSchema>(
+  <E extends RoutableEvent<N>, S extends EventSchema>(
     event: E,
     ...tail: [...middlewares: Middleware[], schema: S, handler: ValidatedHandler<S, N, E>]
   ): void;
-  <E extends RoutableEvent<N>, const S extends EventSchema>(
+  <E extends RoutableEvent<N>, S extends EventSchema>(
     event: E,
     schema: S,
     ...tail: [...middlewares: Middleware[], handler: PlainValidatedHandler<S> | ControllerPath]
   ): void;
-  <E extends RoutableEvent<N>, const S extends EventSchema>(
+  <E extends RoutableEvent<N>, S extends EventSchema>(
     event: E,
     ...tail: [...middlewares: Middleware[], schema: S, handler: PlainValidatedHandler<S> | ControllerPath]
   ): void;

@@ -81,6 +81,12 @@ export default (app: Application, controller: SchemaController): void => {
   nsp.route('count', chat.count, controller.count);
   nsp.route('say', chat.say, (ctx: Context) => ({ id: ctx.args[5] }));
   nsp.route('*', chat['*'], (ctx) => ctx.args[0]);
+  app.io.of(/^\/dynamic/).route('move', { args: [z.number()] }, (ctx) => {
+    const [x] = ctx.args;
+    ctx.emit('moved', x.toFixed());
+    // @ts-expect-error it is a number
+    x.trim();
+  });
   app.io.route('say', chat.say, (ctx) => ({ id: ctx.args[0].length }));
   // @ts-expect-error the answer is an object with a number
   nsp.route('say', chat.say, () => ({ id: 'one' }));
