@@ -1,7 +1,8 @@
 // The schema of an event, and the types that follow from it: those of its context, of its handler and of its client.
 import type { Context } from 'egg';
 import type { AckError } from '../errors';
-import type { Answer, ValidatedContext } from './events';
+import type { Middleware } from './context';
+import type { Answer, HandlerOf, PlainHandlerOf, ValidatedContext } from './events';
 
 /**
  * A schema of any library that implements Standard Schema, such as zod, valibot or arktype. The interface is a copy, which its
@@ -107,11 +108,37 @@ export type ValidatedHandler<S extends EventSchema, N extends string, E extends 
 ) => Returned<S>;
 
 /** The same for a controller whose parameter is Egg's own context. */
-export type PlainValidatedHandler<S extends EventSchema> = (
+type PlainValidatedHandler<S extends EventSchema> = (
   // biome-ignore lint/suspicious/noExplicitAny: a controller's method may declare any `this`
   this: any,
   ctx: Context,
 ) => Returned<S>;
+
+/** What runs before the handler of a route: middleware and at most one schema. The empty tuple makes the compiler infer a tuple. */
+export type Steps = readonly [] | readonly (Middleware | EventSchema)[];
+
+/** The schema among the steps of a route. Never if there is none. */
+type SchemaIn<T> = T extends readonly [...infer Head, infer Last]
+  ? SchemaOr<Last, Head>
+  : T extends readonly [infer First, ...infer Tail]
+    ? SchemaOr<First, Tail>
+    : never;
+// Middleware that is not declared is of the type any.
+type SchemaOr<Step, Others> = 0 extends 1 & Step
+  ? SchemaIn<Others>
+  : Step extends EventSchema
+    ? Step
+    : SchemaIn<Others>;
+
+/** The handler of an event after the steps of its route. */
+export type RoutedHandler<N extends string, E extends string, T> = [SchemaIn<T>] extends [never]
+  ? HandlerOf<N, E>
+  : ValidatedHandler<SchemaIn<T>, N, E>;
+
+/** The same for a controller whose parameter is Egg's own context. */
+export type PlainRoutedHandler<N extends string, E extends string, T> = [SchemaIn<T>] extends [never]
+  ? PlainHandlerOf<N, E>
+  : PlainValidatedHandler<SchemaIn<T>>;
 
 // The same schemas as the events of a client.
 

@@ -51,6 +51,9 @@ export class SchemaController extends Controller {
 export default (app: Application, controller: SchemaController): void => {
   const nsp = app.io.of('/chat');
   const guard: Middleware = (_ctx, next) => next();
+  const guards = [guard, guard];
+  // A middleware of app/io/middleware that is not declared.
+  const undeclared: any = guard;
 
   nsp.route('say', { args: [z.string()], ack: z.object({ id: z.number() }) }, (ctx) => {
     const [text, ack] = ctx.args;
@@ -72,6 +75,15 @@ export default (app: Application, controller: SchemaController): void => {
   nsp.route('say', chat.say, () => {});
   nsp.route('say', chat.say, guard, (ctx) => ({ id: ctx.args[0].length }));
   nsp.route('say', guard, guard, chat.say, (ctx) => ({ id: ctx.args[0].length }));
+  nsp.route('say', guard, chat.say, guard, (ctx) => ({ id: ctx.args[0].length }));
+  nsp.route('say', ...guards, chat.say, (ctx) => ({ id: ctx.args[0].length }));
+  nsp.route('say', chat.say, ...guards, (ctx) => ({ id: ctx.args[0].length }));
+  nsp.route('say', undeclared, { args: [z.string()] }, guard, (ctx) => {
+    ctx.args[0].trim();
+    // @ts-expect-error the text is a string
+    ctx.args[0].toFixed();
+  });
+  nsp.route('say', undeclared, (ctx) => ctx.args[0].whatever);
   nsp.route('say', chat.say, 'chat.say');
   nsp.route('say', guard, chat.say, 'chat.say');
   nsp.route('say', chat.say, controller.say);
@@ -90,6 +102,8 @@ export default (app: Application, controller: SchemaController): void => {
   app.io.route('say', chat.say, (ctx) => ({ id: ctx.args[0].length }));
   // @ts-expect-error the answer is an object with a number
   nsp.route('say', chat.say, () => ({ id: 'one' }));
+  // @ts-expect-error the answer is an object with a number
+  nsp.route('say', undeclared, chat.say, guard, () => ({ id: 'one' }));
   // @ts-expect-error the answer is a promise of an object with a number
   nsp.route('say', guard, chat.say, async () => 'one');
   // @ts-expect-error the controller answers a string
