@@ -8,7 +8,11 @@ import { next, signal, times, until, within } from './support/wait';
 /** An application that a mini program connects to. */
 function application(): Promise<Running> {
   return startInline({
-    io: { init: { pingInterval: 50 }, namespace: { '/': {}, '/chat': { connectionMiddleware: ['guard'] } } },
+    // No timeout of the server closes what the client leaves open.
+    io: {
+      init: { pingInterval: 50, pingTimeout: 60_000 },
+      namespace: { '/': {}, '/chat': { connectionMiddleware: ['guard'] } },
+    },
     middleware: {
       guard: async (ctx, proceed) => {
         if (ctx.handshake.auth.token !== 'secret') ctx.throw(401, 'not authorized', { data: { code: 'BAD_TOKEN' } });
