@@ -31,10 +31,10 @@ class MiniProgramTransport extends WebSocket {
   }
 }
 
-/** A SocketTask sends strings and ArrayBuffers only. */
+// A SocketTask sends strings and ArrayBuffers only.
 function bufferOf({ buffer, byteOffset, byteLength }) {
   return buffer.slice(byteOffset, byteOffset + byteLength);
 }
 
-/** As `io()` of socket.io-client. */
+// As `io()` of socket.io-client.
 module.exports = (url, options) => io(url, { ...options, transports: [ MiniProgramTransport ] });
