@@ -4,6 +4,7 @@ import { channel, tracingChannel } from 'node:diagnostics_channel';
 import type { IncomingMessage } from 'node:http';
 import type { Application, Context } from 'egg';
 import type { Server, Socket } from 'socket.io';
+import type { BroadcastOptions } from 'socket.io-adapter';
 
 /** What has become of an event. */
 export type EventOutcome =
@@ -100,8 +101,8 @@ export interface LimitMessage {
 
 /** The message of `egg-socket.io:broadcast`. The names of rooms are not published: those of users are secret. */
 export interface BroadcastMessage {
-  /** The `app.io` that broadcasts. */
-  readonly server: Server;
+  /** The `app.io` that broadcasts. Undefined in the agent. */
+  readonly server: Server | undefined;
   /** The name of the namespace, or its pattern. */
   readonly namespace: string;
   readonly event: unknown;
@@ -245,6 +246,25 @@ async function trace(
 /** Traces the delivery of a broadcast of another worker. Returns what `deliver` returns, and throws what it throws. */
 export function traceDelivery<Result>(message: DeliveryMessage, deliver: () => Result): Result {
   return deliveries.traceSync(deliver, message);
+}
+
+/**
+ * Publishes a broadcast. The caller checks that there are subscribers.
+ *
+ * @returns what a subscriber has set, for the other workers
+ */
+export function publishBroadcast(
+  server: Server | undefined,
+  namespace: string,
+  event: unknown,
+  { rooms, except, flags }: BroadcastOptions,
+  withAck: boolean,
+): Carrier | undefined {
+  const isLocal = flags?.local === true;
+  const target = { rooms: rooms.size, except: except?.size ?? 0, isLocal };
+  const message: BroadcastMessage = { server, namespace, event, ...target, withAck };
+  broadcasts.publish(message);
+  return isLocal ? undefined : carrierOf(message.carrier);
 }
 
 const MAX_FIELDS = 8;

@@ -304,7 +304,7 @@ class Tracing {
   }
 
   /** A process may have several applications, as tests do. */
-  #isOwn(server: object): boolean {
+  #isOwn(server: object | undefined): boolean {
     return server === this.app.io;
   }
 }
