@@ -1,5 +1,6 @@
 // The diagnostics channels: what happens to the connections and events of a worker, for tracing, metrics and logs. Without subscribers,
 // publishers read a flag and create nothing.
+import { AsyncResource } from 'node:async_hooks';
 import { channel, tracingChannel } from 'node:diagnostics_channel';
 import type { IncomingMessage } from 'node:http';
 import type { Application, Context } from 'egg';
@@ -241,6 +242,17 @@ async function trace(
     if ('error' in message) throw message.error;
   }).then(undefined, () => {});
   return running;
+}
+
+/** Made at boot, when no event is being handled. */
+const NO_EVENT = new AsyncResource('egg-socket.io:untraced');
+
+/**
+ * Calls a function outside of the async context of an event. For commands to Redis: an instrumentation of ioredis would add them to the trace
+ * of the event with channels and keys, which contain the names of rooms and of users.
+ */
+export function untraced<Result>(send: () => Result): Result {
+  return NO_EVENT.runInAsyncScope(send);
 }
 
 /** Traces the delivery of a broadcast of another worker. Returns what `deliver` returns, and throws what it throws. */
