@@ -177,7 +177,7 @@ export class LinksAdapter extends ClusterAdapter {
     const opts = { rooms: new Set(target.rooms), except: new Set(target.except), flags: target.flags };
     if (!mayHaveClients(this, opts.rooms)) return;
     const packet = new ReceivedPacket(this.nsp, encoded);
-    observeReceived(this, packet, opts, () => this.#deliver(packet, opts, encoded));
+    observeReceived(this, packet, target, () => this.#deliver(packet, opts, encoded));
   }
 
   override addSockets(opts: BroadcastOptions, rooms: string[]): Promise<void> {
