@@ -494,7 +494,7 @@ describe('an application without @opentelemetry/api', () => {
     // Outside of this package, whose node_modules have it.
     const app = { baseDir: tmpdir(), coreLogger: { warn: (line: string) => warnings.push(line) } };
     const load = (isRequired: boolean) =>
-      loadApi(app as unknown as Application, { isRequired, parentFromHandshake: true, parentFromEvents: false });
+      loadApi(app, { isRequired, parentFromHandshake: true, parentFromEvents: false });
     assert.equal(load(false), undefined);
     assert.deepEqual(warnings, []);
     assert.throws(() => load(true), {
