@@ -2,12 +2,14 @@
 import assert from 'node:assert/strict';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { type Channel, channel, tracingChannel } from 'node:diagnostics_channel';
+import { EventEmitter } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Application } from 'egg';
 import type { Redis } from 'ioredis';
 import type { Namespace } from 'socket.io';
+import { ClusterAdapter } from 'socket.io-adapter';
 import type { Socket } from 'socket.io-client';
 import type { BroadcastMessage, Carrier, DeliveryMessage, IoConfig } from '../lib';
 import { Links } from '../lib/adapters/links';
@@ -370,6 +372,32 @@ describe('what a broadcast of agent.io carries', () => {
     assert.deepEqual(deliveries.map(seen), [
       { namespace: '/room/:id', event: 'all', rooms: 0, except: 0, carrier: CARRIER },
     ]);
+  });
+});
+
+describe('what a broadcast carries with an adapter of the application', () => {
+  it('should be delivered if the adapter extends ClusterAdapter', async () => {
+    const wire = new EventEmitter();
+    const adapter = () =>
+      class extends ClusterAdapter {
+        constructor(nsp: Namespace) {
+          super(nsp);
+          wire.on('message', (text) => this.onMessage(JSON.parse(text)));
+        }
+        protected override async doPublish(message: object): Promise<string> {
+          wire.emit('message', JSON.stringify(message));
+          return '';
+        }
+        protected override async doPublishResponse(): Promise<void> {}
+      };
+    const [a, b] = [await startInline({ io: { adapter } }), await startInline({ io: { adapter } })];
+    const clients = [await a.connect(), await b.connect()];
+    const deliveries = collectDeliveries();
+    carry(CARRIER);
+    const heard = clients.map((client) => next(client, 'news'));
+    a.app.io.emit('news');
+    await Promise.all(heard);
+    assert.deepEqual(deliveries.map(seen), [{ namespace: '/', event: 'news', rooms: 0, except: 0, carrier: CARRIER }]);
   });
 });
 
