@@ -20,6 +20,7 @@ export default class IoBoot {
   #workers: Workers | undefined;
   #adapter: InstalledAdapter | undefined;
   #endAccessLog: (() => void) | undefined;
+  #endTracing: (() => void) | undefined;
   /** Loads app/io, unless it is loaded. */
   #load: (() => unknown) | undefined;
 
@@ -57,6 +58,7 @@ export default class IoBoot {
     this.#adapter = useAdapter(this.app, this.#workers as Workers);
     namingFile(this.app, () => bindNamespaces(this.app));
     namingFile(this.app, () => this.#useAdmin());
+    namingFile(this.app, () => this.#startTracing());
     this.#startAccessLog();
     listenToAgent(this.app);
     await this.#adapter.ready;
@@ -96,6 +98,16 @@ export default class IoBoot {
     this.#endAccessLog = startAccessLog(this.app, accessLog);
   }
 
+  #startTracing(): void {
+    const { otel } = configOf(this.app);
+    if (otel === undefined) return;
+    const { loadApi } = require('./lib/telemetry/api') as typeof import('./lib/telemetry/api');
+    const api = loadApi(this.app, otel);
+    if (api === undefined) return;
+    const { startTracing } = require('./lib/telemetry/tracing') as typeof import('./lib/telemetry/tracing');
+    this.#endTracing = startTracing(this.app, api, otel);
+  }
+
   /** Egg calls last registered functions first: connections drain while the application still has what its handlers need. */
   #drainFirst(): void {
     registerBeforeClose(this.app, async () => {
@@ -109,14 +121,11 @@ export default class IoBoot {
   }
 
   async beforeClose(): Promise<void> {
-    try {
-      await detach(this.app);
-    } finally {
-      // Also if an adapter of the application cannot be closed.
-      await Promise.all([this.#adapter?.close(), this.#workers?.close()]);
-      this.app.io.rateLimits.close();
-      clientLogOf(this.app).close();
-      this.#endAccessLog?.();
-    }
+    await detach(this.app);
+    await Promise.all([this.#adapter?.close(), this.#workers?.close()]);
+    this.app.io.rateLimits.close();
+    clientLogOf(this.app).close();
+    this.#endAccessLog?.();
+    this.#endTracing?.();
   }
 }

@@ -13,6 +13,7 @@ export type {
   IoConfig,
   LimitsConfig,
   NamespaceConfig,
+  OtelConfig,
   RedisConfig,
 } from './config/config';
 export type {

@@ -56,7 +56,9 @@ class RelayAdapter extends Adapter {
   override broadcast(packet: Packet, opts: BroadcastOptions): void {
     this.#assertRemote(opts);
     const { name } = this.nsp;
-    const carrier = broadcasts.hasSubscribers ? publishBroadcast(name, packet.data[0], opts, false) : undefined;
+    const carrier = broadcasts.hasSubscribers
+      ? publishBroadcast(undefined, name, packet.data[0], opts, false)
+      : undefined;
     this.#send({ op: 'broadcast', args: [packet] }, withCarrier(opts, carrier));
   }
 

@@ -22,6 +22,7 @@ import {
   resolveNamespaces,
 } from './namespaces';
 import { type AllowedOrigins, resolveAllowedOrigins } from './origins';
+import { type OtelConfig, type ResolvedOtel, resolveOtel } from './otel';
 import {
   type FindRedis,
   type LoadRedis,
@@ -42,6 +43,7 @@ export type {
   InitConfig,
   LimitsConfig,
   NamespaceConfig,
+  OtelConfig,
   RedisConfig,
 };
 
@@ -168,6 +170,14 @@ export interface IoConfig {
    * accessLog: ({ kind, event, duration }) => kind === 'event' && duration > 100 && `slow event ${event}: ${duration} ms`
    */
   accessLog?: boolean | AccessLine;
+  /**
+   * Spans of OpenTelemetry for connections, events and broadcasts. Default: on if the application has the package `@opentelemetry/api`. false:
+   * off. true or options: the boot fails without the package.
+   *
+   * @example
+   * otel: { parentFromEvents: true }
+   */
+  otel?: boolean | OtelConfig;
   /** What one client may take of a worker. false turns all limits off. */
   limits?: LimitsConfig | false;
   /**
@@ -221,6 +231,8 @@ export interface ResolvedConfig {
   slowConnection: number | undefined;
   /** Undefined if it is off. */
   accessLog: true | AccessLine | undefined;
+  /** Undefined if it is off. */
+  otel: ResolvedOtel | undefined;
   limits: ResolvedLimits;
   onerror: OnError | undefined;
   /** Warnings of settings that have no effect. */
@@ -280,6 +292,7 @@ export const KEYS = [
   'ackTimeout',
   'slowConnection',
   'accessLog',
+  'otel',
   'limits',
   'onerror',
 ];
@@ -316,6 +329,7 @@ export function resolveConfig(config: IoConfig | undefined): ResolvedConfig {
     ack: resolveAck(raw.ack, raw.ackTimeout),
     slowConnection: timeoutOf('config.io.slowConnection', raw.slowConnection ?? SLOW_CONNECTION),
     accessLog: resolveAccessLog(raw.accessLog),
+    otel: resolveOtel(raw.otel),
     limits: resolveLimits(raw.limits, user !== undefined),
     onerror: resolveOnError(raw.onerror),
     warnings,

@@ -8,7 +8,7 @@ import { routerOf } from '../router';
 /** Publishes the broadcasts of a namespace from now on. Must be called once for a namespace, and not for a parent namespace. */
 export const publishBroadcasts = broadcastObserver({
   sending(nsp, { data: [event] }, opts, withAck) {
-    return broadcasts.hasSubscribers ? publishBroadcast(nameOf(nsp), event, opts, withAck) : undefined;
+    return broadcasts.hasSubscribers ? publishBroadcast(nsp.server, nameOf(nsp), event, opts, withAck) : undefined;
   },
   receiving: publishDelivery,
 });
@@ -26,6 +26,7 @@ export function publishDelivery<Result>(
 ): Result {
   if (!isTraced(deliveries)) return deliver();
   const message = {
+    server: nsp.server,
     namespace: nameOf(nsp),
     get event() {
       return eventOf(packet);
