@@ -58,6 +58,7 @@ export default class IoBoot {
     namingFile(this.app, () => bindNamespaces(this.app));
     namingFile(this.app, () => this.#useAdmin());
     this.#startAccessLog();
+    if (configOf(this.app).metrics !== undefined) namingFile(this.app, () => this.app.io.startMetrics());
     listenToAgent(this.app);
     await this.#adapter.ready;
     await this.#workers?.open();
@@ -114,5 +115,6 @@ export default class IoBoot {
     this.app.io.rateLimits.close();
     clientLogOf(this.app).close();
     this.#endAccessLog?.();
+    this.app.io.closeMetrics();
   }
 }

@@ -1,5 +1,6 @@
 // Handles an event packet of a client: session, packet middleware, listeners of the socket, the routed controller, the acknowledgement.
 // Handles system events as well, which have a route and no packet middleware.
+import { performance } from 'node:perf_hooks';
 import { debuglog } from 'node:util';
 import type { Context } from 'egg';
 import type { Socket } from 'socket.io';
@@ -78,6 +79,7 @@ async function runPacket(state: SocketState, ctx: Context, packet: unknown[], tr
   const { runtime, socket, inFlight } = state;
   inFlight.begin();
   runtime.inFlight.handlers.begin();
+  const start = performance.now();
   let ack: Ack | undefined;
   try {
     callAnyListeners(socket, packet);
@@ -86,6 +88,7 @@ async function runPacket(state: SocketState, ctx: Context, packet: unknown[], tr
   } catch (thrown) {
     logLastFailure(runtime, { socket, event: packet[0] }, thrown);
   } finally {
+    runtime.counts.durations.add(performance.now() - start);
     inFlight.end();
     runtime.inFlight.handlers.end();
   }

@@ -14,6 +14,7 @@ import { type AdapterConfig, resolveAdapter } from './adapter';
 import { type AdminConfig, type ResolvedAdmin, resolveAdmin } from './admin';
 import { type ExpiresConfig, resolveExpires, resolveGenerateId, resolveUser } from './identity';
 import { type LimitsConfig, type ResolvedLimits, resolveLimits } from './limits';
+import { type MetricsConfig, resolveMetrics } from './metrics';
 import {
   type Chains,
   type NamespaceConfig,
@@ -41,6 +42,7 @@ export type {
   ExpiresConfig,
   InitConfig,
   LimitsConfig,
+  MetricsConfig,
   NamespaceConfig,
   RedisConfig,
 };
@@ -168,6 +170,13 @@ export interface IoConfig {
    * accessLog: ({ kind, event, duration }) => kind === 'event' && duration > 100 && `slow event ${event}: ${duration} ms`
    */
   accessLog?: boolean | AccessLine;
+  /**
+   * The metrics for Prometheus, which need the package `prom-client`. true: they are measured from the boot on. `{ register }`: they are also
+   * in that registry of the application. false: `app.io.metrics()` returns them, and durations are measured from its first call on.
+   *
+   * @default false
+   */
+  metrics?: boolean | MetricsConfig;
   /** What one client may take of a worker. false turns all limits off. */
   limits?: LimitsConfig | false;
   /**
@@ -221,6 +230,8 @@ export interface ResolvedConfig {
   slowConnection: number | undefined;
   /** Undefined if it is off. */
   accessLog: true | AccessLine | undefined;
+  /** Undefined if durations are measured from the first call of `app.io.metrics()` on. */
+  metrics: MetricsConfig | undefined;
   limits: ResolvedLimits;
   onerror: OnError | undefined;
   /** Warnings of settings that have no effect. */
@@ -280,6 +291,7 @@ export const KEYS = [
   'ackTimeout',
   'slowConnection',
   'accessLog',
+  'metrics',
   'limits',
   'onerror',
 ];
@@ -316,6 +328,7 @@ export function resolveConfig(config: IoConfig | undefined): ResolvedConfig {
     ack: resolveAck(raw.ack, raw.ackTimeout),
     slowConnection: timeoutOf('config.io.slowConnection', raw.slowConnection ?? SLOW_CONNECTION),
     accessLog: resolveAccessLog(raw.accessLog),
+    metrics: resolveMetrics(raw.metrics),
     limits: resolveLimits(raw.limits, user !== undefined),
     onerror: resolveOnError(raw.onerror),
     warnings,
