@@ -283,7 +283,10 @@ describe('app.io.stats()', () => {
       3,
     );
     // At least one has taken more than 50 ms.
-    assert(counts.slice(bounds.indexOf(100)).some((count) => count > 0), String(counts));
+    assert(
+      counts.slice(bounds.indexOf(100)).some((count) => count > 0),
+      String(counts),
+    );
     assert(sum >= 59, String(sum));
   });
 

@@ -1,6 +1,8 @@
 // The metrics of a worker by OpenTelemetry's meter.
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { debuglog } from 'node:util';
+import type * as Api from '@opentelemetry/api';
+import type { BatchObservableResult, Meter, Observable } from '@opentelemetry/api';
 import type { Application } from 'egg';
 import { CONNECTION } from '../diagnostics';
 import { type Backend, type Histogram, type Observed, startMetrics } from './metrics';
@@ -9,33 +11,7 @@ const debug = debuglog('egg-socket.io:telemetry');
 
 const METER = 'egg-socket.io';
 
-interface Instrument {
-  readonly description: string;
-  readonly unit: string;
-}
-
-interface Observer {
-  observe(instrument: object, value: number, attributes: object): void;
-}
-
-/** What is used of a meter of `@opentelemetry/api`. Its own types would be required for compiling any application. */
-export interface Meter {
-  createHistogram(
-    name: string,
-    options: Instrument & { advice: { explicitBucketBoundaries: number[] } },
-  ): { record(value: number, attributes: object): void };
-  createObservableCounter(name: string, options: Instrument): object;
-  createObservableUpDownCounter(name: string, options: Instrument): object;
-  createObservableGauge(name: string, options: Instrument): object;
-  addBatchObservableCallback(callback: (observer: Observer) => void, instruments: never[]): void;
-  removeBatchObservableCallback(callback: (observer: Observer) => void, instruments: never[]): void;
-}
-
-/** What is used of `@opentelemetry/api`. */
-export interface MetricsApi {
-  readonly metrics: { getMeter(name: string, version?: string): Meter };
-  createNoopMeter(): Meter;
-}
+type MetricsApi = Pick<typeof Api, 'createNoopMeter' | 'metrics'>;
 
 const CONNECTING = `tracing:${CONNECTION}:start`;
 
@@ -77,8 +53,8 @@ class OtelBackend implements Backend {
   observe(instruments: readonly Observed[], read: Parameters<Backend['observe']>[1]): void {
     const { meter } = this;
     const observables = new Map(instruments.map((instrument) => [instrument, this.#create(instrument)]));
-    const all = [...observables.values()] as never[];
-    const callback = (observer: Observer) => {
+    const all = [...observables.values()];
+    const callback = (observer: BatchObservableResult) => {
       const stats = read();
       for (const [instrument, observable] of observables) {
         for (const [value, attributes] of instrument.read(stats)) observer.observe(observable, value, attributes);
@@ -92,7 +68,7 @@ class OtelBackend implements Backend {
     this.#close();
   }
 
-  #create({ kind, name, unit, description }: Observed): object {
+  #create({ kind, name, unit, description }: Observed): Observable {
     const { meter } = this;
     const options = { unit, description };
     switch (kind) {
