@@ -20,6 +20,7 @@ export default class IoBoot {
   #workers: Workers | undefined;
   #adapter: InstalledAdapter | undefined;
   #endAccessLog: (() => void) | undefined;
+  #endOtel: (() => void) | undefined;
   /** Loads app/io, unless it is loaded. */
   #load: (() => unknown) | undefined;
 
@@ -57,6 +58,7 @@ export default class IoBoot {
     this.#adapter = useAdapter(this.app, this.#workers as Workers);
     namingFile(this.app, () => bindNamespaces(this.app));
     namingFile(this.app, () => this.#useAdmin());
+    namingFile(this.app, () => this.#startOtel());
     this.#startAccessLog();
     if (configOf(this.app).metrics !== undefined) namingFile(this.app, () => this.app.io.startMetrics());
     listenToAgent(this.app);
@@ -97,6 +99,21 @@ export default class IoBoot {
     this.#endAccessLog = startAccessLog(this.app, accessLog);
   }
 
+  #startOtel(): void {
+    const { otel } = configOf(this.app);
+    if (otel === undefined) return;
+    const { loadApi } = require('./lib/telemetry/api') as typeof import('./lib/telemetry/api');
+    const api = loadApi(this.app, otel);
+    if (api === undefined) return;
+    const { startTracing } = require('./lib/telemetry/tracing') as typeof import('./lib/telemetry/tracing');
+    const { startOtelMetrics } =
+      require('./lib/telemetry/otel-metrics') as typeof import('./lib/telemetry/otel-metrics');
+    const started = [startTracing(this.app, api, otel), startOtelMetrics(this.app, api)];
+    this.#endOtel = () => {
+      for (const end of started) end();
+    };
+  }
+
   /** Egg calls last registered functions first: connections drain while the application still has what its handlers need. */
   #drainFirst(): void {
     registerBeforeClose(this.app, async () => {
@@ -116,5 +133,6 @@ export default class IoBoot {
     clientLogOf(this.app).close();
     this.#endAccessLog?.();
     this.app.io.closeMetrics();
+    this.#endOtel?.();
   }
 }

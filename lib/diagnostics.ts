@@ -3,7 +3,7 @@
 import { channel, tracingChannel } from 'node:diagnostics_channel';
 import type { IncomingMessage } from 'node:http';
 import type { Application, Context } from 'egg';
-import type { Socket } from 'socket.io';
+import type { Server, Socket } from 'socket.io';
 
 /** What has become of an event. */
 export type EventOutcome =
@@ -32,6 +32,8 @@ export interface EventMessage {
   outcome?: EventOutcome;
   /** What was thrown, as the application has thrown it. */
   error?: unknown;
+  /** The id of its trace, for logs. A subscriber that traces sets it in the part `start`. */
+  traceId?: string;
 }
 
 /** What has become of a connection to a namespace. */
@@ -54,6 +56,8 @@ export interface ConnectionMessage {
   outcome?: ConnectionOutcome;
   /** What was thrown. */
   error?: unknown;
+  /** The id of its trace, for logs. A subscriber that traces sets it in the part `start`. */
+  traceId?: string;
 }
 
 /** The message of `egg-socket.io:disconnect`. */
@@ -96,6 +100,8 @@ export interface LimitMessage {
 
 /** The message of `egg-socket.io:broadcast`. The names of rooms are not published: those of users are secret. */
 export interface BroadcastMessage {
+  /** The `app.io` that broadcasts. */
+  readonly server: Server;
   /** The name of the namespace, or its pattern. */
   readonly namespace: string;
   readonly event: unknown;
@@ -107,6 +113,8 @@ export interface BroadcastMessage {
   readonly isLocal: boolean;
   /** Whether clients acknowledge it. */
   readonly withAck: boolean;
+  /** A trace context, which the other workers get with the broadcast. A subscriber that traces sets it. */
+  carrier?: Record<string, string>;
 }
 
 /** The message of `egg-socket.io:adapter-outage`. */
@@ -133,13 +141,14 @@ export const CONNECTION = 'egg-socket.io:connection';
 export const EVENT = 'egg-socket.io:event';
 export const DISCONNECT = 'egg-socket.io:disconnect';
 export const REFUSAL = 'egg-socket.io:refusal';
+export const BROADCAST = 'egg-socket.io:broadcast';
 
 export const connections = tracingChannel<unknown, ConnectionMessage>(CONNECTION);
 export const events = tracingChannel<unknown, EventMessage>(EVENT);
 export const disconnects = typed<DisconnectMessage>(DISCONNECT);
 export const refusals = typed<RefusalMessage>(REFUSAL);
 export const limits = typed<LimitMessage>('egg-socket.io:limit');
-export const broadcasts = typed<BroadcastMessage>('egg-socket.io:broadcast');
+export const broadcasts = typed<BroadcastMessage>(BROADCAST);
 export const outages = typed<OutageMessage>('egg-socket.io:adapter-outage');
 
 /** The channels of an operation, each with a flag. Node 18 has no flag for all of them. */
@@ -173,17 +182,28 @@ export function traceEvent(message: EventMessage, run: () => Promise<void>): Pro
 }
 
 /**
+ * Under which a subscriber of a start channel sets a function that calls the operation and returns its promise. The context manager of
+ * OpenTelemetry calls a function in a context, and hides the AsyncLocalStorage that `bindStore()` would need.
+ */
+export const AROUND = Symbol('egg-socket.io:around');
+
+interface Traced {
+  error?: unknown;
+  [AROUND]?: (run: () => Promise<void>) => Promise<void>;
+}
+
+/**
  * Calls `run` at once, in the async context that stores bound to the start channel have. An operation whose error was handled
  * fulfils: the traced promise rejects nevertheless, so that the error channel is published.
  */
 async function trace(
   tracePromise: (fn: () => Promise<void>) => PromiseLike<unknown>,
-  message: { error?: unknown },
+  message: Traced,
   run: () => Promise<void>,
 ): Promise<void> {
   let running: Promise<void> | undefined;
   await tracePromise(async () => {
-    running = run();
+    running = message[AROUND]?.(run) ?? run();
     await running;
     if ('error' in message) throw message.error;
   }).then(undefined, () => {});

@@ -14,6 +14,7 @@ export type {
   LimitsConfig,
   MetricsConfig,
   NamespaceConfig,
+  OtelConfig,
   RedisConfig,
 } from './config/config';
 export type {

@@ -1,5 +1,6 @@
 // The metrics of a worker: app.io.metrics() for Prometheus, and the meter of OpenTelemetry.
 import assert from 'node:assert/strict';
+import { hasSubscribers } from 'node:diagnostics_channel';
 import { readFileSync } from 'node:fs';
 import Module from 'node:module';
 import path from 'node:path';
@@ -318,7 +319,7 @@ describe('the meter of OpenTelemetry', () => {
       assert.deepEqual(errors, []);
       const [scope, ...others] = resourceMetrics.scopeMetrics;
       assert.deepEqual(others, []);
-      assert.equal(scope?.scope.name, 'egg-socket.io');
+      if (scope !== undefined) assert.equal(scope.scope.name, 'egg-socket.io');
       return new Map(scope?.metrics.map((metric) => [metric.descriptor.name, metric]));
     };
   }
@@ -327,9 +328,8 @@ describe('the meter of OpenTelemetry', () => {
 
   it('should have the same instruments and the same values as app.io.metrics()', async () => {
     const collect = provide();
-    const { app, connect, client } = await startInline(CHAT);
+    const { app, connect, client, close } = await startInline(CHAT);
     logs(app);
-    const stop = startOtelMetrics(app, api);
     const chat = await connect('/chat');
     await refused(client('/chat', { query: { refuse: '1' } }));
     for (const event of ['say', 'broken', 'nobody']) await chat.emitWithAck(event);
@@ -358,16 +358,22 @@ describe('the meter of OpenTelemetry', () => {
     const [point] = metrics.get(CALL_DURATION.name)?.dataPoints ?? [];
     const { boundaries } = (point as HistogramMetricData['dataPoints'][number]).value.buckets;
     assert.deepEqual(boundaries, CALL_DURATION.buckets);
-    stop();
-    await room.emitWithAck('enter');
-    const before = [...(metrics.get(CALL_DURATION.name)?.dataPoints ?? [])].map(({ value }) => value);
-    const after = (await collect()).get(CALL_DURATION.name)?.dataPoints.map(({ value }) => value);
-    assert.deepEqual(after, before);
+    assert(hasSubscribers('tracing:egg-socket.io:event:asyncEnd'));
+    await close();
+    assert(!hasSubscribers('tracing:egg-socket.io:event:asyncEnd'));
+    assert(!hasSubscribers('egg-socket.io:disconnect'));
+  });
+
+  it('should have nothing if config.io.otel is false', async () => {
+    const collect = provide();
+    const { connect } = await startInline({ ...CHAT, io: { ...CHAT.io, metrics: false, otel: false } });
+    await (await connect()).emitWithAck('say');
+    assert.deepEqual((await collect()).size, 0);
+    assert(!hasSubscribers('tracing:egg-socket.io:event:start'));
   });
 
   it('should begin with the first connection after a provider is registered', async () => {
-    const { app, connect } = await startInline({ ...CHAT, io: { ...CHAT.io, metrics: false } });
-    const stop = startOtelMetrics(app, api);
+    const { connect } = await startInline({ ...CHAT, io: { ...CHAT.io, metrics: false } });
     const early = await connect();
     await early.emitWithAck('say');
     const collect = provide();
@@ -377,11 +383,10 @@ describe('the meter of OpenTelemetry', () => {
     const [point] = (await collect()).get(CALL_DURATION.name)?.dataPoints ?? [];
     assert.deepEqual(point?.attributes, { 'rpc.system.name': 'socket.io', 'rpc.method': '/say' });
     assert.equal((point as HistogramMetricData['dataPoints'][number]).value.count, 1);
-    stop();
   });
 
   it('should log a fault of the SDK, and not end the worker', async () => {
-    const { app, connect } = await startInline({ ...CHAT, io: { ...CHAT.io, metrics: false } });
+    const { app, connect } = await startInline({ ...CHAT, io: { ...CHAT.io, metrics: false, otel: false } });
     const { error } = logs(app);
     provide();
     const meter = api.metrics.getMeter('egg-socket.io');

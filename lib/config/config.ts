@@ -23,6 +23,7 @@ import {
   resolveNamespaces,
 } from './namespaces';
 import { type AllowedOrigins, resolveAllowedOrigins } from './origins';
+import { type OtelConfig, type ResolvedOtel, resolveOtel } from './otel';
 import {
   type FindRedis,
   type LoadRedis,
@@ -44,6 +45,7 @@ export type {
   LimitsConfig,
   MetricsConfig,
   NamespaceConfig,
+  OtelConfig,
   RedisConfig,
 };
 
@@ -177,6 +179,14 @@ export interface IoConfig {
    * @default false
    */
   metrics?: boolean | MetricsConfig;
+  /**
+   * Spans of OpenTelemetry for connections, events and broadcasts. Default: on if the application has the package `@opentelemetry/api`. false:
+   * off. true or options: the boot fails without the package.
+   *
+   * @example
+   * otel: { parentFromEvents: true }
+   */
+  otel?: boolean | OtelConfig;
   /** What one client may take of a worker. false turns all limits off. */
   limits?: LimitsConfig | false;
   /**
@@ -232,6 +242,8 @@ export interface ResolvedConfig {
   accessLog: true | AccessLine | undefined;
   /** Undefined if durations are measured from the first call of `app.io.metrics()` on. */
   metrics: MetricsConfig | undefined;
+  /** Undefined if it is off. */
+  otel: ResolvedOtel | undefined;
   limits: ResolvedLimits;
   onerror: OnError | undefined;
   /** Warnings of settings that have no effect. */
@@ -292,6 +304,7 @@ export const KEYS = [
   'slowConnection',
   'accessLog',
   'metrics',
+  'otel',
   'limits',
   'onerror',
 ];
@@ -329,6 +342,7 @@ export function resolveConfig(config: IoConfig | undefined): ResolvedConfig {
     slowConnection: timeoutOf('config.io.slowConnection', raw.slowConnection ?? SLOW_CONNECTION),
     accessLog: resolveAccessLog(raw.accessLog),
     metrics: resolveMetrics(raw.metrics),
+    otel: resolveOtel(raw.otel),
     limits: resolveLimits(raw.limits, user !== undefined),
     onerror: resolveOnError(raw.onerror),
     warnings,

@@ -7,6 +7,7 @@ import { routerOf } from '../router';
 export const publishBroadcasts = broadcastObserver((nsp, { data: [event] }, { rooms, except, flags }, withAck) => {
   if (!broadcasts.hasSubscribers) return;
   broadcasts.publish({
+    server: nsp.server,
     namespace: routerOf(nsp)?.name ?? nsp.name,
     event,
     rooms: rooms.size,

@@ -5,11 +5,10 @@ import type * as Api from '@opentelemetry/api';
 import type { BatchObservableResult, Meter, Observable } from '@opentelemetry/api';
 import type { Application } from 'egg';
 import { CONNECTION } from '../diagnostics';
+import { SCOPE, VERSION } from './api';
 import { type Backend, type Histogram, type Observed, startMetrics } from './metrics';
 
-const debug = debuglog('egg-socket.io:telemetry');
-
-const METER = 'egg-socket.io';
+const debug = debuglog('egg-socket.io:otel');
 
 type MetricsApi = Pick<typeof Api, 'createNoopMeter' | 'metrics'>;
 
@@ -25,7 +24,7 @@ const CONNECTING = `tracing:${CONNECTION}:start`;
 export function startOtelMetrics(app: Application, api: MetricsApi): () => void {
   let stop = () => {};
   const start = () => {
-    const meter = api.metrics.getMeter(METER);
+    const meter = api.metrics.getMeter(SCOPE, VERSION);
     if (meter === api.createNoopMeter()) return;
     debug('a meter provider is registered');
     unsubscribe(CONNECTING, start);
