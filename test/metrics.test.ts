@@ -403,6 +403,48 @@ describe('the meter of OpenTelemetry', () => {
   });
 });
 
+describe('docs/observability.md', () => {
+  const page = readFileSync(path.join(ROOT, 'docs/observability.md'), 'utf8');
+
+  it('should list all instruments, and name no other metric', async () => {
+    const { app } = await startInline(CHAT);
+    const families = [...parse(await app.io.metrics()).keys()];
+    const named = (page.match(/\b(?:rpc|socketio)_server_\w+/g) ?? []).map((name) =>
+      name.replace(/_(bucket|count)$/, ''),
+    );
+    assert.deepEqual([...new Set(named)].sort(), families.sort());
+    const rows = [...page.matchAll(/^\| `([\w.]+)`[^|]*\| `(\w+)` \| ?(.*?) ?\|$/gm)];
+    const listed = rows.filter(([, name = '']) => /^(rpc|socketio)\.server\./.test(name));
+    assert.deepEqual(
+      listed.map(([, name, prometheus, attributes]) => [name, prometheus, attributes]),
+      [CALL_DURATION, CONNECTION_DURATION, ...OBSERVED].map((instrument) => [
+        instrument.name,
+        prometheusNameOf(instrument),
+        instrument.attributes.map((name) => `\`${name}\``).join(', '),
+      ]),
+    );
+  });
+
+  it('should show a route that needs a token', async () => {
+    const code = /### A route for Prometheus.*?```ts\nexport default \(app: Application\) => (.*?);\n```/s.exec(
+      page,
+    )?.[1];
+    process.env.METRICS_TOKEN = 'secret';
+    try {
+      const router = new Function('app', `return (${`(app) => ${code}`})(app)`) as (app: Application) => void;
+      const { app, url } = await startInline({ ...CHAT, router });
+      logs(app);
+      assert.equal((await fetch(`${url}/metrics`)).status, 401);
+      assert.equal((await fetch(`${url}/metrics`, { headers: { authorization: 'Bearer undefined' } })).status, 401);
+      const response = await fetch(`${url}/metrics`, { headers: { authorization: 'Bearer secret' } });
+      assert.equal(response.headers.get('content-type'), Registry.PROMETHEUS_CONTENT_TYPE);
+      assert(parse(await response.text()).has(METHOD));
+    } finally {
+      delete process.env.METRICS_TOKEN;
+    }
+  });
+});
+
 describe('docs/grafana.json', () => {
   it('should use names of metrics that app.io.metrics() has', async () => {
     const dashboard = JSON.parse(readFileSync(path.join(ROOT, 'docs/grafana.json'), 'utf8'));
