@@ -12,13 +12,15 @@ const VARIANTS = {
   'otel-metrics': 'OpenTelemetry: SDK, metrics',
   'tracing-sampled': 'OpenTelemetry: SDK, 1 % of the traces',
 };
-const FIGURES = ['event', 'connection'];
+const FIGURES = ['event', 'connection', 'heap'];
+const SIZES = { ...FULL, members: 200, rounds: { echo: 3, churn: 3, heap: 1 } };
 
 /** Measures the variants of the server `plugin4` in turns, and prints a table. */
 async function measureObservability({ sets, progress }) {
   const servers = Object.keys(VARIANTS).map((name) => ({ name, args: ['egg.cjs', 'plugin', '4', name] }));
-  const results = await measure(servers, { ...FULL, sets, members: 200, rounds: { echo: 3, churn: 3 } }, progress);
-  console.log('\n| what subscribes | CPU per event | CPU per connection |\n| --- | --: | --: |');
+  const results = await measure(servers, { ...SIZES, sets }, progress);
+  console.log('\n| what subscribes | CPU per event | CPU per connection | heap per idle connection |');
+  console.log('| --- | --: | --: | --: |');
   for (const [name, title] of Object.entries(VARIANTS)) {
     const cells = FIGURES.map((figure) => {
       const { median, low, high } = ratio(results, name, 'none', figure);

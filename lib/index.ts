@@ -19,8 +19,10 @@ export type {
 } from './config/config';
 export type {
   BroadcastMessage,
+  Carrier,
   ConnectionMessage,
   ConnectionOutcome,
+  DeliveryMessage,
   DisconnectMessage,
   EventMessage,
   EventOutcome,

@@ -89,6 +89,7 @@ export interface Engine extends RequestHandlers {
   use(middleware: (req: EngineRequest, res: ServerResponse, next: (err?: Error) => void) => void): void;
   on(event: 'connection', listener: ConnectionListener): void;
   on(event: 'connection_error', listener: (err: ConnectionError) => void): void;
+  off(event: 'connection', listener: ConnectionListener): void;
   listeners(event: 'connection'): ConnectionListener[];
   emit(event: 'connection_error', err: ConnectionError): void;
   close(): void;

@@ -1,10 +1,9 @@
 // The metrics of a worker by OpenTelemetry's meter.
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { debuglog } from 'node:util';
 import type * as Api from '@opentelemetry/api';
 import type { BatchObservableResult, Meter, Observable } from '@opentelemetry/api';
 import type { Application } from 'egg';
-import { CONNECTION } from '../diagnostics';
+import { enginesOf } from '../engine';
 import { SCOPE, VERSION } from './api';
 import { type Backend, type Histogram, type Observed, startMetrics } from './metrics';
 
@@ -12,29 +11,45 @@ const debug = debuglog('egg-socket.io:otel');
 
 type MetricsApi = Pick<typeof Api, 'createNoopMeter' | 'metrics'>;
 
-const CONNECTING = `tracing:${CONNECTION}:start`;
-
 /**
- * Exports the metrics of a worker by the meter provider that the application has registered. Without one, events are not measured: at each
- * new connection it is checked whether there is one.
+ * Exports the metrics of a worker by the meter provider that the application has registered. Without one, nothing is subscribed to: at each
+ * handshake it is checked whether there is one.
  *
  * @param api - `@opentelemetry/api`, as the application loads it
  * @returns a function that ends it
  */
 export function startOtelMetrics(app: Application, api: MetricsApi): () => void {
-  let stop = () => {};
+  let stop: (() => void) | undefined;
+  let stopWaiting = () => {};
   const start = () => {
     const meter = api.metrics.getMeter(SCOPE, VERSION);
-    if (meter === api.createNoopMeter()) return;
-    debug('a meter provider is registered');
-    unsubscribe(CONNECTING, start);
+    if (meter === api.createNoopMeter() || stop !== undefined) return;
+    debug('a provider of meters is registered');
+    stopWaiting();
     stop = startMetrics(app, new OtelBackend(meter));
   };
-  subscribe(CONNECTING, start);
   start();
+  if (stop === undefined) stopWaiting = onEachConnection(app, start);
   return () => {
-    unsubscribe(CONNECTING, start);
-    stop();
+    stopWaiting();
+    stop?.();
+  };
+}
+
+/** Calls a function with each new connection, of the engines that are attached later as well. Returns a function that ends that. */
+function onEachConnection(app: Application, listener: () => void): () => void {
+  const ignore = () => {
+    for (const engine of enginesOf(app)) engine.off('connection', listener);
+  };
+  const listen = () => {
+    ignore();
+    for (const engine of enginesOf(app)) engine.on('connection', listener);
+  };
+  listen();
+  app.on('server', listen);
+  return () => {
+    app.off('server', listen);
+    ignore();
   };
 }
 

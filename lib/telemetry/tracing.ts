@@ -1,4 +1,4 @@
-// Spans of OpenTelemetry for connections, events and broadcasts. Subscribes to the diagnostics channels. Loaded if the application has
+// Spans of OpenTelemetry for connections, events, broadcasts and their deliveries. Subscribes to the diagnostics channels. Loaded if the application has
 // @opentelemetry/api.
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { debuglog } from 'node:util';
@@ -15,9 +15,12 @@ import {
   type BroadcastMessage,
   CONNECTION,
   type ConnectionMessage,
+  DELIVERY,
+  type DeliveryMessage,
   EVENT,
   type EventMessage,
 } from '../diagnostics';
+import { enginesOf } from '../engine';
 import { kindForClients } from '../error-response';
 import { AckTimeoutError, originalOf, plainMessage, toError } from '../errors';
 import { SCOPE, VERSION } from './api';
@@ -69,28 +72,48 @@ class Tracing {
     private readonly options: ResolvedOtel,
   ) {}
 
-  /** Subscribes to connections alone if no provider is registered. A late one is noticed at the next connection. */
+  /** Subscribes to the channels if a provider of tracers is registered. If not, looks for one at each handshake. */
   start(): void {
-    this.#subscribe<ConnectionMessage>(`tracing:${CONNECTION}:start`, (message) => this.#connecting(message));
-    // Removes the context of the client from the arguments.
+    // Also removes the contexts of clients from the arguments, with or without a provider.
     if (this.options.parentFromEvents) this.#subscribeToEvents();
     this.#guard(() => this.#begin());
+    if (this.#tracer !== undefined) return;
+    this.#watchEngines();
+    this.app.on('server', this.#watchEngines);
   }
 
   end(): void {
     for (const [name, subscriber] of this.#subscriptions.splice(0)) unsubscribe(name, subscriber);
+    this.#stopWatching();
   }
 
-  /** Subscribes to the other channels if a provider is registered. Returns its tracer. */
-  #begin(): Tracer | undefined {
-    if (this.#tracer !== undefined || !isRegistered(this.api)) return this.#tracer;
+  readonly #watchEngines = (): void => {
+    for (const engine of enginesOf(this.app)) engine.off('connection', this.#lookForProvider);
+    for (const engine of enginesOf(this.app)) engine.on('connection', this.#lookForProvider);
+  };
+
+  #stopWatching(): void {
+    this.app.off('server', this.#watchEngines);
+    for (const engine of enginesOf(this.app)) engine.off('connection', this.#lookForProvider);
+  }
+
+  readonly #lookForProvider = (): void => {
+    this.#guard(() => this.#begin());
+    if (this.#tracer !== undefined) this.#stopWatching();
+  };
+
+  /** Subscribes to the channels if a provider is registered. */
+  #begin(): void {
+    if (!isRegistered(this.api)) return;
     debug('a provider of tracers is registered');
     this.#tracer = this.api.trace.getTracer(SCOPE, VERSION);
+    this.#subscribe<ConnectionMessage>(`tracing:${CONNECTION}:start`, (message) => this.#connecting(message));
     this.#subscribe<ConnectionMessage>(`tracing:${CONNECTION}:asyncEnd`, (message) => this.#connected(message));
     if (!this.options.parentFromEvents) this.#subscribeToEvents();
     this.#subscribe<EventMessage>(`tracing:${EVENT}:asyncEnd`, (message) => this.#handled(message));
     this.#subscribe<BroadcastMessage>(BROADCAST, (message) => this.#broadcast(message));
-    return this.#tracer;
+    this.#subscribe<DeliveryMessage>(`tracing:${DELIVERY}:start`, (message) => this.#delivering(message));
+    this.#subscribe<DeliveryMessage>(`tracing:${DELIVERY}:end`, (message) => this.#delivered(message));
   }
 
   #subscribeToEvents(): void {
@@ -118,9 +141,8 @@ class Tracing {
 
   #connecting(message: Spanned<ConnectionMessage>): void {
     const { socket, namespace } = message;
-    if (!this.#isOwn(socket.nsp.server)) return;
-    const tracer = this.#begin();
-    if (tracer === undefined) return;
+    const tracer = this.#tracer;
+    if (tracer === undefined || !this.#isOwn(socket.nsp.server)) return;
     const { handshake, request } = socket;
     const sent = this.options.parentFromHandshake ? sentInHandshake(socket) : undefined;
     const parent = contextOf(this.api, sent);
@@ -232,15 +254,10 @@ class Tracing {
   #broadcast(message: BroadcastMessage): void {
     if (this.#tracer === undefined || !this.#isOwn(message.server)) return;
     const { context, propagation, SpanKind, trace } = this.api;
-    const { namespace, event, rooms, except, isLocal, withAck } = message;
-    const attributes: Attributes = {
-      'messaging.system': SYSTEM,
-      'messaging.operation.name': 'broadcast',
-      'messaging.operation.type': 'send',
-      'messaging.destination.name': namespace,
+    const { namespace, event, isLocal, withAck } = message;
+    const attributes = {
+      ...messagingAttributes('broadcast', 'send', message),
       'socket.io.event.name': textOf(event),
-      'socket.io.rooms.count': rooms,
-      'socket.io.rooms.except_count': except,
       'socket.io.with_ack': withAck,
     };
     let span = trace.getActiveSpan();
@@ -254,6 +271,22 @@ class Tracing {
     const carrier: Record<string, string> = {};
     propagation.inject(trace.setSpan(context.active(), span), carrier);
     if (Object.keys(carrier).length > 0) message.carrier = carrier;
+  }
+
+  /** A broadcast without a trace context is one of a worker that traces nothing: its delivery would be a trace of its own. */
+  #delivering(message: Spanned<DeliveryMessage>): void {
+    const { namespace, carrier, server } = message;
+    if (carrier === undefined || this.#tracer === undefined || !this.#isOwn(server)) return;
+    const { propagation, ROOT_CONTEXT, SpanKind } = this.api;
+    const attributes = messagingAttributes('deliver', 'process', message);
+    const parent = propagation.extract(ROOT_CONTEXT, carrier);
+    const span = this.#tracer.startSpan(`deliver ${namespace}`, { kind: SpanKind.CONSUMER, attributes }, parent);
+    message[SPAN] = { span };
+  }
+
+  #delivered(message: Spanned<DeliveryMessage>): void {
+    const spanned = message[SPAN];
+    if (spanned !== undefined) this.#end(spanned.span, 'error' in message ? 'error' : 'ok', message);
   }
 
   /** Whether a span is the one that the instrumentation of Socket.IO has made for the broadcast. */
@@ -271,7 +304,7 @@ class Tracing {
   }
 
   /** A process may have several applications, as tests do. */
-  #isOwn(server: object): boolean {
+  #isOwn(server: object | undefined): boolean {
     return server === this.app.io;
   }
 }
@@ -287,6 +320,22 @@ interface SdkSpan {
 function isRegistered({ ProxyTracerProvider, trace }: typeof Api): boolean {
   const provider = trace.getTracerProvider();
   return !(provider instanceof ProxyTracerProvider) || provider.getDelegateTracer(SCOPE) !== undefined;
+}
+
+/** The attributes of a broadcast and of its delivery, for which the event would have to be decoded. */
+function messagingAttributes(
+  name: string,
+  type: 'send' | 'process',
+  { namespace, rooms, except }: Pick<BroadcastMessage, 'namespace' | 'rooms' | 'except'>,
+): Attributes {
+  return {
+    'messaging.system': SYSTEM,
+    'messaging.operation.name': name,
+    'messaging.operation.type': type,
+    'messaging.destination.name': namespace,
+    'socket.io.rooms.count': rooms,
+    'socket.io.rooms.except_count': except,
+  };
 }
 
 /** The name of an event's span: `/chat/say`. It consists of names that the application has chosen. */

@@ -1,6 +1,7 @@
 // Subscribes to channels and dispatches their messages, each to the adapters that have subscribed to its channel. It subscribes anew on
 // each connection: the `autoResubscribe` of ioredis forgets channels that were requested while Redis refused the password.
 import type { Redis } from 'ioredis';
+import { untraced } from '../../diagnostics';
 import { IN_CLUSTER, type OutageLog } from './outage-log';
 import { Commands, waitFor } from './publisher';
 
@@ -106,7 +107,9 @@ export class Subscriber {
       if (others.length > 0) all.set(channel, others);
       return others.length === 0 && all.delete(channel);
     });
-    if (unused.length > 0 && this.#client.status === 'ready') this.#undo(command, unused).catch(ignore);
+    if (unused.length > 0 && this.#client.status === 'ready') {
+      untraced(() => this.#undo(command, unused)).catch(ignore);
+    }
   }
 
   /** Uses a client that is used for nothing else. */
@@ -164,7 +167,7 @@ export class Subscriber {
     // Some may have been removed since. Without a connection, `restore` subscribes later.
     const channels = added.filter((channel) => this.#subscriptions[command].has(channel));
     if (channels.length === 0 || this.#client.status !== 'ready') return;
-    await this.#commands.wait(this.#send(command, channels)).catch((err) => this.#refused(err));
+    await this.#commands.wait(untraced(() => this.#send(command, channels))).catch((err) => this.#refused(err));
   }
 
   /** The connection stays: the rights of the user may change, and a node of a Redis Cluster may see later that the others are back. */
