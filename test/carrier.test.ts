@@ -360,7 +360,7 @@ describe('what a broadcast of agent.io carries', () => {
     await heard;
     const target = { rooms: 0, except: 0, isLocal: false, withAck: false };
     assert.deepEqual(
-      broadcasts.map(({ carrier, ...rest }) => rest),
+      broadcasts.map(({ carrier, server, ...rest }) => rest),
       [
         { ...target, namespace: '/room/1', event: 'none', rooms: 1, except: 1 },
         { ...target, namespace: '/room/:id', event: 'all' },

@@ -1,6 +1,8 @@
 // Spans of OpenTelemetry for connections, events and broadcasts.
 import assert from 'node:assert/strict';
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import {
   type ContextManager,
@@ -17,8 +19,7 @@ import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
 import type { Application, Context } from 'egg';
 import type { IoConfig } from '../lib';
 import { deliveries, events, isTraced } from '../lib/diagnostics';
-import { loadApi } from '../lib/telemetry/api';
-import { logs, refused } from './support/app';
+import { fixture, logs, mm, ROOT, refused } from './support/app';
 import { parity } from './support/clients';
 import { bootError, startInline } from './support/inline';
 import { removeSdk, Spans } from './support/otel';
@@ -489,16 +490,37 @@ describe('tracing with OpenTelemetry', () => {
 });
 
 describe('an application without @opentelemetry/api', () => {
-  it('should start without a warning, and with an error that says what to install if the configuration requires it', () => {
-    const warnings: string[] = [];
+  let baseDir: string;
+  before(() => {
     // Outside of this package, whose node_modules have it.
-    const app = { baseDir: tmpdir(), coreLogger: { warn: (line: string) => warnings.push(line) } };
-    const load = (isRequired: boolean) =>
-      loadApi(app as unknown as Application, { isRequired, parentFromHandshake: true, parentFromEvents: false });
-    assert.equal(load(false), undefined);
-    assert.deepEqual(warnings, []);
-    assert.throws(() => load(true), {
-      message: /can't load @opentelemetry\/api: run "npm install @opentelemetry\/api", or remove config\.io\.otel/,
-    });
+    baseDir = mkdtempSync(path.join(tmpdir(), 'egg-socket.io-otel-'));
+    cpSync(fixture('inline'), baseDir, { recursive: true });
+    const plugin = `exports.io = { enable: true, path: ${JSON.stringify(ROOT)} };`;
+    writeFileSync(path.join(baseDir, 'config/plugin.js'), plugin);
+  });
+  after(() => rmSync(baseDir, { recursive: true, force: true }));
+  afterEach(removeSdk);
+
+  it('should start, and trace and log nothing', async () => {
+    const spans = new Spans();
+    const warnings: unknown[] = [];
+    const { connect } = await startInline(
+      {
+        io: { ack: 'auto' },
+        boot: ({ coreLogger }) => mm(coreLogger, 'warn', (line: unknown) => warnings.push(line)),
+        router: ({ io }) => io.route('say', () => 'ok'),
+      },
+      { baseDir },
+    );
+    assert.equal(await (await connect()).emitWithAck('say'), 'ok');
+    assert.deepEqual([spans.all, warnings], [[], []]);
+  });
+
+  it('should not start if the configuration requires it, with an error that says what to install', async () => {
+    const { message } = await bootError({ io: { otel: true } }, { baseDir });
+    assert.match(
+      message,
+      /can't load @opentelemetry\/api: run "npm install @opentelemetry\/api", or remove config\.io\.otel/,
+    );
   });
 });

@@ -2,7 +2,6 @@
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import type * as Api from '@opentelemetry/api';
-import type { Application } from 'egg';
 import { OTEL_KEY, type ResolvedOtel } from '../config/otel';
 import { ConfigError } from '../errors';
 
@@ -12,12 +11,18 @@ const PACKAGE = '@opentelemetry/api';
 export const SCOPE = 'egg-socket.io';
 export const VERSION: string = require('../../package.json').version;
 
+/** An application or an agent. */
+interface EggProcess {
+  readonly baseDir: string;
+  readonly coreLogger: { warn(message: string): void };
+}
+
 /**
  * Returns the API, or undefined if the application does not have it.
  *
  * @throws {ConfigError} if the configuration requires the package, and it cannot be loaded
  */
-export function loadApi(app: Application, { isRequired }: ResolvedOtel): typeof Api | undefined {
+export function loadApi(app: EggProcess, { isRequired }: ResolvedOtel): typeof Api | undefined {
   const requireOfApp = createRequire(path.join(app.baseDir, 'package.json'));
   let file: string | undefined;
   try {
