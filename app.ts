@@ -20,7 +20,7 @@ export default class IoBoot {
   #workers: Workers | undefined;
   #adapter: InstalledAdapter | undefined;
   #endAccessLog: (() => void) | undefined;
-  #endTracing: (() => void) | undefined;
+  #endOtel: (() => void) | undefined;
   /** Loads app/io, unless it is loaded. */
   #load: (() => unknown) | undefined;
 
@@ -58,8 +58,9 @@ export default class IoBoot {
     this.#adapter = useAdapter(this.app, this.#workers as Workers);
     namingFile(this.app, () => bindNamespaces(this.app));
     namingFile(this.app, () => this.#useAdmin());
-    namingFile(this.app, () => this.#startTracing());
+    namingFile(this.app, () => this.#startOtel());
     this.#startAccessLog();
+    if (configOf(this.app).metrics !== undefined) namingFile(this.app, () => this.app.io.startMetrics());
     listenToAgent(this.app);
     await this.#adapter.ready;
     await this.#workers?.open();
@@ -98,14 +99,19 @@ export default class IoBoot {
     this.#endAccessLog = startAccessLog(this.app, accessLog);
   }
 
-  #startTracing(): void {
+  #startOtel(): void {
     const { otel } = configOf(this.app);
     if (otel === undefined) return;
     const { loadApi } = require('./lib/telemetry/api') as typeof import('./lib/telemetry/api');
     const api = loadApi(this.app, otel);
     if (api === undefined) return;
     const { startTracing } = require('./lib/telemetry/tracing') as typeof import('./lib/telemetry/tracing');
-    this.#endTracing = startTracing(this.app, api, otel);
+    const { startOtelMetrics } =
+      require('./lib/telemetry/otel-metrics') as typeof import('./lib/telemetry/otel-metrics');
+    const started = [startTracing(this.app, api, otel), startOtelMetrics(this.app, api)];
+    this.#endOtel = () => {
+      for (const end of started) end();
+    };
   }
 
   /** Egg calls last registered functions first: connections drain while the application still has what its handlers need. */
@@ -126,6 +132,7 @@ export default class IoBoot {
     this.app.io.rateLimits.close();
     clientLogOf(this.app).close();
     this.#endAccessLog?.();
-    this.#endTracing?.();
+    this.app.io.closeMetrics();
+    this.#endOtel?.();
   }
 }

@@ -8,6 +8,8 @@ const VARIANTS = {
   'access-log': 'access log',
   api: 'OpenTelemetry: the API without an SDK',
   tracing: 'OpenTelemetry: SDK, all spans to a batch processor',
+  prometheus: 'metrics by prom-client',
+  'otel-metrics': 'OpenTelemetry: SDK, metrics',
   'tracing-sampled': 'OpenTelemetry: SDK, 1 % of the traces',
 };
 const FIGURES = ['event', 'connection', 'heap'];

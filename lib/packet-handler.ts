@@ -1,5 +1,6 @@
 // Handles an event packet of a client: session, packet middleware, listeners of the socket, the routed controller, the acknowledgement.
 // Handles system events as well, which have a route and no packet middleware.
+import { performance } from 'node:perf_hooks';
 import { debuglog } from 'node:util';
 import type { Context } from 'egg';
 import type { Socket } from 'socket.io';
@@ -82,13 +83,14 @@ function isDropped({ admission, inFlight, socket }: SocketState): boolean {
  */
 async function runPacket(state: SocketState, ctx: Context, packet: unknown[], trace?: EventMessage): Promise<void> {
   const { runtime, socket, inFlight } = state;
-  const { packetChain, session, eventLimits, inFlight: all } = runtime;
+  const { packetChain, session, eventLimits, counts, inFlight: all } = runtime;
   let ack: Ack | undefined;
   let isLimited = false;
   const innermost = () => dispatch(state, ctx, packet, ack, trace);
   const chain = () => (packetChain === undefined ? innermost() : packetChain(ctx, innermost));
   inFlight.begin();
   all.handlers.begin();
+  const start = performance.now();
   try {
     callAnyListeners(socket, packet);
     ack = runtime.acks && Ack.of(runtime.acks, socket, packet, (err) => failLate(state, ctx, packet, ack, err, trace));
@@ -113,6 +115,7 @@ async function runPacket(state: SocketState, ctx: Context, packet: unknown[], tr
     fail(state, ctx, packet, ack, thrown, trace);
   } finally {
     if (isLimited) eventLimits?.leave(state);
+    counts.durations.add(performance.now() - start);
     inFlight.end();
     all.handlers.end();
   }

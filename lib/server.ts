@@ -20,7 +20,8 @@ import { isPattern, Pattern } from './namespaces/path-pattern';
 import { type Binding, NamespaceSetup } from './namespaces/setup';
 import { type ChainNames, type IoRoutes, routesOf } from './route-table';
 import { RouteLookup, routerOf } from './router';
-import { type IoStats, statsOf } from './stats';
+import { statsOf } from './stats';
+import type { PrometheusMetrics } from './telemetry/prometheus';
 import type { Middleware } from './types/context';
 import type {
   ClientEventsOf,
@@ -34,6 +35,7 @@ import type {
 } from './types/events';
 import type { IoNamespace, RouteOf, UserOf } from './types/namespace';
 import type { Users } from './users';
+import { type IoStats, readStats } from './worker-stats';
 
 // biome-ignore lint/suspicious/noExplicitAny: as Socket.IO declares it
 type OnConnection = (socket: any) => void;
@@ -55,6 +57,8 @@ interface NamespaceOptions
   limitClients: ((io: IoServer) => (nsp: IoNamespace) => void) | undefined;
   /** Undefined if `config.io.compat` is not set. */
   compat: Compat | undefined;
+  /** Loads prom-client, and starts the metrics. */
+  createMetrics(): PrometheusMetrics;
 }
 
 /**
@@ -91,6 +95,9 @@ export class IoServer extends NamespaceServer<
   /** Undefined if `config.io.admin` is not set. */
   readonly admin: AdminNamespace | undefined;
 
+  readonly #createMetrics: () => PrometheusMetrics;
+  /** Undefined until metrics are measured. */
+  #metrics: PrometheusMetrics | undefined;
   readonly #reporting: ErrorReporting;
   readonly #lookup = new RouteLookup(this);
   readonly #children: ChildNamespaces;
@@ -113,6 +120,7 @@ export class IoServer extends NamespaceServer<
     const names = [...namespace.keys()];
     this.compat = compat;
     this.rateLimits = options.rateLimits;
+    this.#createMetrics = options.createMetrics;
     this.#reporting = reporting;
     this.recoveryDuration = recoveryDurationOf(this, Boolean(init.connectionStateRecovery));
     this.#children = new ChildNamespaces(maxNamespaces, this.recoveryDuration, reporting, (name) => this.of(name));
@@ -197,15 +205,15 @@ export class IoServer extends NamespaceServer<
   readonly user: UserOf<'/'> = (id) => this.of('/').user(id);
 
   /**
-   * Returns statistics of this worker: its connections by protocol and transport, and what they did in each namespace. Reads every
-   * connection and every socket, so it is not meant for each request.
+   * Returns statistics of this worker: its connections, events with their durations, the adapter, what was limited, and what clients did in
+   * each namespace. Reads every connection and every socket, so it is not meant for each request.
    *
    * @example
-   * const { connections } = app.io.stats();
-   * app.logger.info('clients of Socket.IO 2: %d, the last one connected at %s', connections[3].now, connections[3].last);
+   * const { connections, events } = app.io.stats();
+   * app.logger.info('%d connections, %d events in flight', connections.now, events.inFlight);
    */
   stats(): IoStats {
-    const stats = statsOf(this).read(namespacesOf(this).values(), (nsp) => routerOf(nsp)?.name ?? nsp.name);
+    const stats = readStats(this, namespacesOf(this).values(), (nsp) => routerOf(nsp)?.name ?? nsp.name);
     return this.compat === undefined ? stats : { ...stats, compat: this.compat.counts() };
   }
 
@@ -253,6 +261,34 @@ export class IoServer extends NamespaceServer<
    */
   health(): IoHealth {
     return healthOf(this).read(statsOf(this).connectionCount);
+  }
+
+  /**
+   * Returns the metrics of this worker in the text format of Prometheus. It needs the package prom-client. Unless `config.io.metrics` is set,
+   * durations are measured from the first call on. The text is not for the public.
+   *
+   * @throws {ConfigError} if prom-client is not installed
+   *
+   * @example
+   * app.router.get('/metrics', async (ctx) => {
+   *   if (ctx.get('authorization') !== `Bearer ${app.config.metricsToken}`) ctx.throw(401);
+   *   ctx.set('content-type', 'text/plain; version=0.0.4; charset=utf-8');
+   *   ctx.body = await app.io.metrics();
+   * });
+   */
+  async metrics(): Promise<string> {
+    return this.startMetrics().text();
+  }
+
+  /** Measures metrics from now on. */
+  startMetrics(): PrometheusMetrics {
+    this.#metrics ??= this.#createMetrics();
+    return this.#metrics;
+  }
+
+  /** Ends the metrics, and removes them from the registry of the application. */
+  closeMetrics(): void {
+    this.#metrics?.close();
   }
 
   /**

@@ -71,6 +71,40 @@ describe('the links of a worker', () => {
     await until('all frames have arrived', () => all.every(({ received }) => received.length === 2));
   });
 
+  it('should count the messages that are sent to each peer, received and lost', async () => {
+    const opened = new Map<string, Socket>();
+    const { connect } = net;
+    mm(net, 'connect', (address: string) => {
+      const socket = connect(address);
+      // The first worker is the first to connect.
+      if (!opened.has(address)) opened.set(address, socket);
+      return socket;
+    });
+    const [{ links }, second, third] = [await join(), await join(), await join()];
+    await until('all are linked', () => links.peerCount === 2);
+    const frame = encodeFrame(1, ['counted']);
+    links.publish(frame);
+    links.send(second.links.worker.workerId, frame);
+    links.send('nobody', frame);
+    await until('all have arrived', () => second.received.length === 2 && third.received.length === 1);
+    assert.deepEqual(links.messages, { sent: 3, received: 0, lost: 0 });
+    assert.deepEqual(second.links.messages, { sent: 0, received: 2, lost: 0 });
+
+    const { directory, workerId } = second.links.worker;
+    const socket = opened.get(directory.address(workerId, 'link')) as Socket;
+    const closed = new Promise<void>((resolve) => {
+      socket.once('close', () => {
+        links.publish(frame);
+        resolve();
+      });
+    });
+    socket.destroy();
+    await closed;
+    await until('the other one has received it', () => third.received.length === 2);
+    assert.deepEqual(links.messages, { sent: 5, received: 0, lost: 1 });
+    await until('the link is up again', () => links.peerCount === 2);
+  });
+
   it('should not wait for a peer that hangs', async () => {
     const { workerId } = (await join()).links.worker;
     const accepted: Socket[] = [];

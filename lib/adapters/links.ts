@@ -51,6 +51,8 @@ export class Links {
   readonly #server: Server;
   readonly #handshake: Handshake;
   #listener: LinkListener | undefined;
+  /** Counted for each peer. Handshakes are not counted. */
+  readonly messages = { sent: 0, received: 0, lost: 0 };
   #isClosed = false;
 
   constructor(
@@ -100,12 +102,16 @@ export class Links {
 
   /** Sends a frame to all peers. */
   publish(frame: Buffer): void {
+    this.messages.sent += this.#links.size;
     for (const link of this.#links.values()) link.send(frame);
   }
 
   /** Sends a frame to one peer. */
   send(peerId: string, frame: Buffer): void {
-    this.#links.get(peerId)?.send(frame);
+    const link = this.#links.get(peerId);
+    if (link === undefined) return;
+    this.messages.sent++;
+    link.send(frame);
   }
 
   /** Sends what is buffered, and closes all links. */
@@ -126,7 +132,8 @@ export class Links {
   /** Peers that could not connect while the socket of this worker was removed connect when they receive its handshake. */
   #rejoin(): void {
     this.#addPeers();
-    this.publish(encodeFrame(FrameType.HANDSHAKE, this.#handshake));
+    const frame = encodeFrame(FrameType.HANDSHAKE, this.#handshake);
+    for (const link of this.#links.values()) link.send(frame);
   }
 
   #add(peerId: string): void {
@@ -138,6 +145,9 @@ export class Links {
       return;
     }
     const events: LinkEvents = {
+      dropped: (count) => {
+        this.messages.lost += count;
+      },
       down: () => this.#listener?.lost(peerId),
       dead: (isRefused) => {
         this.#links.delete(peerId);
@@ -167,14 +177,18 @@ export class Links {
           peerId = (body as Handshake).workerId;
           socket.write(encodeFrame(FrameType.HANDSHAKE, this.#handshake));
           this.#add(peerId);
-        } else if (peerId !== undefined) this.#listener?.frame(peerId, type, body);
-        else {
+        } else if (peerId !== undefined) {
+          this.messages.received++;
+          this.#listener?.frame(peerId, type, body);
+        } else {
           debug('close a connection whose first frame is no handshake');
           socket.destroy();
         }
       },
       broadcast: (target, packet) => {
-        if (peerId !== undefined) this.#listener?.broadcast(target, packet);
+        if (peerId === undefined) return;
+        this.messages.received++;
+        this.#listener?.broadcast(target, packet);
       },
       failed: (err) => this.log.error(err),
     });
@@ -186,6 +200,8 @@ export class Links {
 }
 
 interface LinkEvents {
+  /** Frames were not sent. */
+  dropped(count: number): void;
   /** Frames are dropped until the link is up again, and requests get no response. */
   down(): void;
   /**
@@ -299,6 +315,7 @@ class Link {
   #drop(count: number): void {
     debug('drop %d frames for %s', count, this.#name);
     this.#droppedCount += count;
+    this.events.dropped(count);
   }
 
   /** Connects now, if the link is down and waits for its next attempt. */

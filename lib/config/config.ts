@@ -14,6 +14,7 @@ import { type AdapterConfig, resolveAdapter } from './adapter';
 import { type AdminConfig, type ResolvedAdmin, resolveAdmin } from './admin';
 import { type ExpiresConfig, resolveExpires, resolveGenerateId, resolveUser } from './identity';
 import { type LimitsConfig, type ResolvedLimits, resolveLimits } from './limits';
+import { type MetricsConfig, resolveMetrics } from './metrics';
 import {
   type Chains,
   type NamespaceConfig,
@@ -42,6 +43,7 @@ export type {
   ExpiresConfig,
   InitConfig,
   LimitsConfig,
+  MetricsConfig,
   NamespaceConfig,
   OtelConfig,
   RedisConfig,
@@ -171,6 +173,13 @@ export interface IoConfig {
    */
   accessLog?: boolean | AccessLine;
   /**
+   * The metrics for Prometheus, which need the package `prom-client`. true: they are measured from the boot on. `{ register }`: they are also
+   * in that registry of the application. false: `app.io.metrics()` returns them, and durations are measured from its first call on.
+   *
+   * @default false
+   */
+  metrics?: boolean | MetricsConfig;
+  /**
    * Spans of OpenTelemetry for connections, events and broadcasts. Default: on if the application has the package `@opentelemetry/api`. false:
    * off. true or options: the boot fails without the package.
    *
@@ -231,6 +240,8 @@ export interface ResolvedConfig {
   slowConnection: number | undefined;
   /** Undefined if it is off. */
   accessLog: true | AccessLine | undefined;
+  /** Undefined if durations are measured from the first call of `app.io.metrics()` on. */
+  metrics: MetricsConfig | undefined;
   /** Undefined if it is off. */
   otel: ResolvedOtel | undefined;
   limits: ResolvedLimits;
@@ -292,6 +303,7 @@ export const KEYS = [
   'ackTimeout',
   'slowConnection',
   'accessLog',
+  'metrics',
   'otel',
   'limits',
   'onerror',
@@ -329,6 +341,7 @@ export function resolveConfig(config: IoConfig | undefined): ResolvedConfig {
     ack: resolveAck(raw.ack, raw.ackTimeout),
     slowConnection: timeoutOf('config.io.slowConnection', raw.slowConnection ?? SLOW_CONNECTION),
     accessLog: resolveAccessLog(raw.accessLog),
+    metrics: resolveMetrics(raw.metrics),
     otel: resolveOtel(raw.otel),
     limits: resolveLimits(raw.limits, user !== undefined),
     onerror: resolveOnError(raw.onerror),

@@ -15,6 +15,10 @@ export class Publisher {
   /** The node of a Redis Cluster that publishes, and the one that did before it. */
   #node: Redis | undefined;
   #lastNode = '';
+  /** How many messages the adapters have sent, with those that were lost. */
+  sent = 0;
+  /** How many of them were not sent to Redis. */
+  lost = 0;
 
   /**
    * @param patience - how long Redis may leave a command unanswered, in ms
@@ -44,6 +48,7 @@ export class Publisher {
 
   /** Sends a command. A failure is logged and not thrown, since the adapters catch nothing. */
   async send<T>(command: (client: Redis) => Promise<T>): Promise<T | undefined> {
+    this.sent++;
     try {
       if (this.up) return await this.#commands.wait(untraced(() => command(this.client)));
     } catch (err) {
@@ -52,6 +57,7 @@ export class Publisher {
       this.log.failed(err as Error);
     }
     debug('a message was dropped');
+    this.lost++;
     this.log.lost++;
     return undefined;
   }

@@ -37,6 +37,8 @@ class Batch {
 
 /** The subscribing side of a connection. */
 export class Subscriber {
+  /** How many messages were received, with those of this worker. */
+  received = 0;
   #client!: Redis;
   /** By channel or pattern. Two adapters can have the same one: the channel of /a#b is also that of the room b of /a. */
   readonly #subscriptions = {
@@ -211,6 +213,8 @@ export class Subscriber {
 
   /** Anybody can publish anything on the channels. A message that an adapter cannot read must not end the process. */
   #dispatch(command: Command, args: unknown[]): void {
+    // Those of the probe are empty.
+    if ((args.at(-1) as Buffer | undefined)?.length) this.received++;
     for (const { listeners } of this.#subscriptions[command].get(String(args[0])) ?? []) {
       try {
         const result = listeners[EVENTS[command]]?.(...args);
