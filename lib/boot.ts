@@ -15,6 +15,7 @@ import { inFlightOf } from './in-flight';
 import { UserConnections } from './limits/connections';
 import { EventLimits } from './limits/event-limits';
 import { LimitReport } from './limits/report';
+import { type ModuleScope, moduleScopeOf, scopedChain } from './module-scope';
 import { NamespaceBinder } from './namespaces/bind';
 import { reauthenticationMembers } from './reauthenticate';
 import { type Router, routerOf } from './router';
@@ -34,8 +35,9 @@ import { Users } from './users';
 export function bindNamespaces(app: Application): void {
   const config = configOf(app);
   assertUnchanged(app, config);
-  const compose = chainComposer(app, config);
-  const common = commonRuntime(app, config);
+  const scope = moduleScopeOf(app);
+  const compose = chainComposer(app, config, scope);
+  const common = commonRuntime(app, config, scope);
   const binder = new NamespaceBinder({ ...app.io.containment?.socketMembers, ...app.io.compat?.socketMembers });
   // All chains are composed before the first namespace is bound: a mistake in one leaves none half bound.
   const chains = new Map(Array.from(config.namespace.keys(), (name) => [name, compose(name)] as const));
@@ -69,7 +71,11 @@ function assertUnchanged(app: Application, config: ResolvedConfig): void {
 type ComposedChains = Pick<NamespaceRuntime, 'connectionChain' | 'packetChain'>;
 
 /** Returns a function that composes the two chains of a namespace. */
-function chainComposer(app: Application, { everywhere, namespace }: ResolvedConfig): (name: string) => ComposedChains {
+function chainComposer(
+  app: Application,
+  { everywhere, namespace, expires, user }: ResolvedConfig,
+  scope: ModuleScope | undefined,
+): (name: string) => ComposedChains {
   const { middleware } = app.io;
   const chain = (name: string, key: keyof NamespaceConfig): Middleware[] => [
     ...lookUp(`config.io.${key}`, everywhere[key], middleware),
@@ -79,10 +85,17 @@ function chainComposer(app: Application, { everywhere, namespace }: ResolvedConf
     const names = [...everywhere.connectionMiddleware, ...(namespace.get(name)?.connectionMiddleware ?? [])];
     return chain(name, 'connectionMiddleware').map((each, i) => named(names[i] as string, each));
   };
-  return (name) => ({
-    connectionChain: composeChain(connectionChain(name)),
-    packetChain: composeAround(chain(name, 'packetMiddleware')),
-  });
+  return (name) => {
+    const connection = composeChain(connectionChain(name));
+    const packet = composeAround(chain(name, 'packetMiddleware'));
+    if (scope === undefined) return { connectionChain: connection, packetChain: packet };
+    // An idle connection keeps the scope of its chain: one that nothing uses would waste memory.
+    const isUsed = connection !== undefined || expires !== undefined || user !== undefined;
+    return {
+      connectionChain: isUsed ? scopedChain(scope, connection) : undefined,
+      packetChain: scopedChain(scope, packet),
+    };
+  };
 }
 
 interface Common extends Omit<NamespaceRuntime, keyof ComposedChains | 'router' | 'counts' | 'acks'> {
@@ -93,6 +106,7 @@ interface Common extends Omit<NamespaceRuntime, keyof ComposedChains | 'router' 
 function commonRuntime(
   app: Application,
   { ack, admin, expires, limits, onerror, slowConnection, user }: ResolvedConfig,
+  scope: ModuleScope | undefined,
 ): Common {
   const session = sessionOf(app);
   if (session === undefined) {
@@ -113,6 +127,7 @@ function commonRuntime(
     contexts: new ContextFactory(app, { ...sessionMembers(app), ...reauthenticationMembers(app.context) }),
     expiry: expires && new Expiry(expires, (source, thrown) => logFailure(reporting, source, thrown)),
     inFlight: inFlightOf(app.io),
+    scope,
     session: session ?? NO_SESSION,
     slowConnections:
       slowConnection === undefined ? undefined : new SlowConnections(slowConnection, reporting.clientLog),
