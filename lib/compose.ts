@@ -5,7 +5,7 @@ import { ConfigError } from './errors';
 import type { Middleware } from './types/context';
 
 /** A composed chain. `innermost` is what the `next()` of its last middleware calls. */
-export type Onion = (ctx: Context, innermost?: () => Promise<unknown>) => Promise<unknown>;
+export type Onion = (ctx: Context, innermost?: () => unknown) => Promise<unknown>;
 
 /**
  * Looks up middlewares by name.

@@ -74,58 +74,55 @@ function isDropped({ admission, inFlight, socket }: SocketState): boolean {
   return admission !== undefined || inFlight.isClosing || !socket.connected;
 }
 
-/** @param trace - set if somebody subscribes to the event */
+/**
+ * Runs the chain, then settles the acknowledgement or reports the error. Never rejects.
+ *
+ * It is one async function: each one more creates promises for each packet, and with async hooks they cost the most of it.
+ *
+ * @param trace - set if somebody subscribes to the event
+ */
 async function runPacket(state: SocketState, ctx: Context, packet: unknown[], trace?: EventMessage): Promise<void> {
   const { runtime, socket, inFlight } = state;
-  inFlight.begin();
-  runtime.inFlight.handlers.begin();
+  const { packetChain, session, eventLimits, inFlight: all } = runtime;
   let ack: Ack | undefined;
+  let isLimited = false;
+  const innermost = () => dispatch(state, ctx, packet, ack, trace);
+  const chain = () => (packetChain === undefined ? innermost() : packetChain(ctx, innermost));
+  inFlight.begin();
+  all.handlers.begin();
   try {
     callAnyListeners(socket, packet);
     ack = runtime.acks && Ack.of(runtime.acks, socket, packet, (err) => failLate(state, ctx, packet, ack, err, trace));
-    await handle(state, ctx, packet, ack, trace);
-  } catch (thrown) {
-    logLastFailure(runtime, { socket, event: packet[0] }, thrown);
-  } finally {
-    inFlight.end();
-    runtime.inFlight.handlers.end();
-  }
-}
-
-/** Runs the chain, then settles the acknowledgement or reports the error. */
-async function handle(
-  state: SocketState,
-  ctx: Context,
-  packet: unknown[],
-  ack: Ack | undefined,
-  trace: EventMessage | undefined,
-): Promise<void> {
-  const { packetChain, session, eventLimits } = state.runtime;
-  const innermost = () => dispatch(state, ctx, packet, ack, trace);
-  let result: unknown;
-  try {
-    if (eventLimits !== undefined) await eventLimits.enter(state, ctx, packet);
+    if (eventLimits !== undefined) {
+      await eventLimits.enter(state, ctx, packet);
+      isLimited = true;
+    }
+    let result: unknown;
     try {
-      result = await session.around(ctx, () => (packetChain === undefined ? innermost() : packetChain(ctx, innermost)));
+      result = await (session.isStored() ? session.around(ctx, chain) : chain());
     } finally {
-      eventLimits?.leave(state);
+      if (session.isUnsaved(ctx)) await session.save(ctx);
       keepCookies(ctx, state);
     }
     ack?.settle(result);
   } catch (thrown) {
     if (trace !== undefined) setError(trace, thrown);
     fail(state, ctx, packet, ack, thrown);
+  } finally {
+    if (isLimited) eventLimits?.leave(state);
+    inFlight.end();
+    all.handlers.end();
   }
 }
 
 /** The innermost `next()` of the packet chain: passes the event to the listeners of the socket and to its route. */
-async function dispatch(
+function dispatch(
   { runtime, socket }: SocketState,
   ctx: Context,
   packet: unknown[],
   ack: Ack | undefined,
   trace: EventMessage | undefined,
-): Promise<unknown> {
+): Promise<unknown> | undefined {
   const [event] = packet;
   if (isReserved(event)) throw new Error(`"${event}" is a reserved event name`);
   const isHeard = hasListeners(socket, event);
@@ -150,7 +147,10 @@ function setError(trace: EventMessage, thrown: unknown): void {
   trace.error = thrownBy(thrown);
 }
 
-/** Reports what a chain or a controller has thrown: to the client, by its acknowledgement or by the event `error`, and to the log. */
+/**
+ * Reports what a chain or a controller has thrown: to the client, by its acknowledgement or by the event `error`, and to the log. Never
+ * throws.
+ */
 function fail(
   { runtime, socket }: SocketState,
   ctx: Context,
@@ -160,10 +160,14 @@ function fail(
 ): void {
   runtime.counts.of(socket).errors++;
   const source = { socket, event };
-  if (ack?.isOpen) ackError(runtime, source, ack, thrown, ctx);
-  // The client has already received the timeout as its answer.
-  else if (ack?.isTooLate && runtime.acks?.auto) logFailure(runtime, source, thrown);
-  else packetError(runtime, source, thrown, ctx);
+  try {
+    if (ack?.isOpen) ackError(runtime, source, ack, thrown, ctx);
+    // The client has already received the timeout as its answer.
+    else if (ack?.isTooLate && runtime.acks?.auto) logFailure(runtime, source, thrown);
+    else packetError(runtime, source, thrown, ctx);
+  } catch (err) {
+    logLastFailure(runtime, source, err);
+  }
 }
 
 /** Reports a timeout of an acknowledgement, or an error of a controller that its middleware did not await. */

@@ -4,7 +4,7 @@ import type { Namespace } from 'socket.io';
 import type { Ack } from './ack';
 import { composeAround, type Onion } from './compose';
 import { setArgs } from './context';
-import { ConfigError, controllerError } from './errors';
+import { ConfigError, controllerError, isPromise } from './errors';
 import { memberAt, pathOfPlaceholder } from './placeholder';
 import type { Handler, Middleware } from './types/context';
 
@@ -178,7 +178,9 @@ export class Route {
     this.running++;
     let result: unknown;
     try {
-      result = await this.handler.call(ctx, ctx);
+      result = this.handler.call(ctx, ctx);
+      // The handler may be synchronous: an `await` costs it two promises.
+      if (isPromise(result)) result = await result;
     } catch (thrown) {
       const err = controllerError(thrown);
       if (ack?.failed(err)) return undefined;

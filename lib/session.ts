@@ -11,7 +11,13 @@ export interface Session {
   /**
    * The same, for a context of app/io: a session in a cookie is loaded and saved only if it was used. Returns what `next` has returned.
    */
-  around<T>(ctx: Context, next: () => Promise<T>): Promise<T>;
+  around<T>(ctx: Context, next: () => Promise<T> | T): Promise<T>;
+  /** Whether the session must be loaded before `next` runs. If not, `isUnsaved` and `save` do what `around` does, without its promises. */
+  isStored(): boolean;
+  /** Whether a session in a cookie was used, and is to be saved. */
+  isUnsaved(ctx: Context): boolean;
+  /** Saves a session in a cookie. */
+  save(ctx: Context): Promise<void>;
 }
 
 const USED = Symbol('egg-socket.io:session-used');
@@ -19,7 +25,13 @@ const USED = Symbol('egg-socket.io:session-used');
 type SessionContext = Context & { [USED]?: true };
 
 /** Used if the application has no session middleware. */
-export const NO_SESSION: Session = { load: (_ctx, next) => next(), around: (_ctx, next) => next() };
+export const NO_SESSION: Session = {
+  load: (_ctx, next) => next(),
+  around: async (_ctx, next) => next(),
+  isStored: () => false,
+  isUnsaved: () => false,
+  save: nothing,
+};
 
 /** Returns the session of the application, or undefined if the application has removed the session middleware. */
 export function sessionOf(app: Application): Session | undefined {
@@ -35,21 +47,27 @@ export function sessionOf(app: Application): Session | undefined {
     }
   };
   /** koa-session does not return what `next` has returned. */
-  const aroundLoaded = async <T>(ctx: Context, next: () => Promise<T>): Promise<T> => {
+  const aroundLoaded = async <T>(ctx: Context, next: () => Promise<T> | T): Promise<T> => {
     let result: T | undefined;
     await load(ctx, async () => {
       result = await next();
     });
     return result as T;
   };
+  const isStored = () => hasSessionStore(app);
+  const isUnsaved = (ctx: SessionContext) => ctx[USED] === true && !isStored();
+  const save = (ctx: Context) => load(ctx, nothing);
   return {
     load,
-    async around<T>(ctx: SessionContext, next: () => Promise<T>): Promise<T> {
-      if (hasSessionStore(app)) return aroundLoaded(ctx, next);
+    isStored,
+    isUnsaved,
+    save,
+    async around<T>(ctx: Context, next: () => Promise<T> | T): Promise<T> {
+      if (isStored()) return aroundLoaded(ctx, next);
       try {
         return await next();
       } finally {
-        if (ctx[USED]) await load(ctx, nothing);
+        if (isUnsaved(ctx)) await save(ctx);
       }
     },
   };

@@ -50,6 +50,7 @@ const LONGEST = [
   'redis-acl',
   'agent-io',
   'connection',
+  'upgrade',
   'drain',
   'redis-egg',
   'namespace-children',

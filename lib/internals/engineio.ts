@@ -84,8 +84,8 @@ export interface Engine extends RequestHandlers {
   /** How many there are. */
   readonly clientsCount: number;
   generateId: GenerateId;
-  /** Documented. Read at each handshake. */
-  readonly opts: { allowRequest?: AllowRequest };
+  /** Documented. `allowRequest` is read at each handshake. */
+  readonly opts: { allowRequest?: AllowRequest; path?: string; addTrailingSlash?: boolean; destroyUpgrade?: boolean };
   use(middleware: (req: EngineRequest, res: ServerResponse, next: (err?: Error) => void) => void): void;
   on(event: 'connection', listener: ConnectionListener): void;
   on(event: 'connection_error', listener: (err: ConnectionError) => void): void;
@@ -137,6 +137,12 @@ export function createSampleTransport(engine: object, name: 'polling' | 'websock
 /** Returns the engine of the HTTP server that a Socket.IO server was attached to last. */
 export function engineOf(io: Server): Engine {
   return io.engine as unknown as Engine;
+}
+
+/** Whether the path of a request is that of an engine, as Engine.IO compares it. */
+export function hasOwnPath({ opts }: Engine, { url }: IncomingMessage): boolean {
+  const path = (opts.path || '/engine.io').replace(/\/$/, '');
+  return url?.startsWith(opts.addTrailingSlash === false ? path : `${path}/`) === true;
 }
 
 /** Returns the open connections of an engine. */

@@ -185,16 +185,12 @@ export function isContained(socket: Socket): boolean {
 /**
  * Returns the member `onevent` of sockets, which Socket.IO calls with an event packet: it passes the event on to `dispatch`.
  *
- * @param beforeDispatch - called first if the socket has listeners of `onAny()`. Undefined if `dispatch` itself calls `callAnyListeners`
+ * @param beforeDispatch - called first, for the listeners of `onAny()`. Undefined if `dispatch` itself calls them
  */
 export function receiver(beforeDispatch?: (socket: Socket, packet: unknown[]) => void): PropertyDescriptorMap {
   const { ack, dispatch, onevent } = Socket.prototype as unknown as Partial<PrivateSocket>;
   if (typeof ack !== 'function' || typeof dispatch !== 'function' || typeof onevent !== 'function') return {};
   const value = function (this: ContainedSocket, packet: { data?: unknown[]; id?: number }) {
-    if (!hasAnyListeners(this)) {
-      onevent.call(this, packet);
-      return;
-    }
     const args = packet.data ?? [];
     if (packet.id !== undefined && packet.id !== null) args.push(this.ack(packet.id));
     beforeDispatch?.(this as unknown as Socket, args);
