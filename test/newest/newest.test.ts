@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import type { Socket } from 'socket.io-client';
-import { connected, refused, track } from '../support/app';
+import { connected, ROOT, refused, track } from '../support/app';
 import {
   application,
   cleanUp,
@@ -20,6 +21,9 @@ import { next, within } from '../support/wait';
 
 const NODES = [22, 24];
 const APP = path.join(__dirname, 'app');
+const TEGG = path.join(ROOT, 'example/tegg');
+/** Node cannot strip decorators. */
+const TSX = ['--import', pathToFileURL(require.resolve('tsx')).href];
 
 describe('the newest Egg', function () {
   // npm installs packages, perhaps from the network.
@@ -51,6 +55,32 @@ describe('the newest Egg', function () {
     await assert.rejects(compile(baseDir), { stdout: /app\/router\.ts.*No overload matches this call/ });
   });
 
+  it('should compare the parameters of decorated methods with the declared events', async () => {
+    const baseDir = application(home, 'tegg', TEGG);
+    await compile(baseDir);
+    fs.copyFileSync(path.join(__dirname, 'decorated.ts'), path.join(baseDir, 'app/modules/chat/decorated.ts'));
+    await compile(baseDir);
+  });
+
+  it('should fail the boot if a decorated controller is wrong', async () => {
+    const mistakes = {
+      '@IoEvent("say") say(text) {}': /parameter 1 of Wrong\.say has no decorator .*allowed: @Args\(\), @Ack\(\)/,
+      '@IoEvent("say") @Middleware(Advised) say() {}': /@Middleware\(\) of Wrong\.say is an advice of AOP/,
+    };
+    const baseDir = application(home, 'tegg', TEGG);
+    for (const [method, message] of Object.entries(mistakes)) {
+      const source = `
+        import { Middleware, ContextProto } from 'egg';
+        import { Advice } from 'egg/aop';
+        import { IoController, IoEvent } from 'egg-socket.io/tegg';
+        @Advice() class Advised {}
+        @IoController() export class Wrong { ${method} }
+      `;
+      fs.writeFileSync(path.join(baseDir, 'app/modules/chat/Wrong.ts'), source);
+      await assert.rejects(runTests(baseDir, await nodeOf(24), TSX), ({ message: text }: Error) => message.test(text));
+    }
+  });
+
   for (const major of NODES) {
     describe(`on Node ${major}`, () => {
       let node = '';
@@ -73,6 +103,8 @@ describe('the newest Egg', function () {
 
         it(`should run the test kit: ${format}`, () => runTests(makeApp(), node));
       }
+
+      it('should run the example with tegg', () => runTests(application(home, 'tegg', TEGG), node, TSX));
     });
   }
 });

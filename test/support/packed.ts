@@ -180,10 +180,23 @@ export async function nodeOf(major: number): Promise<string> {
   return stdout.trim();
 }
 
-/** Runs the tests of an application by its own mocha. If one fails, the error includes the output. */
-export async function runTests(baseDir: string, node: string): Promise<void> {
+/**
+ * Runs the tests of an application by its own mocha. If one fails, the error includes the output.
+ *
+ * @param options - of Node
+ */
+export async function runTests(baseDir: string, node: string, options: string[] = []): Promise<void> {
   const mocha = require.resolve('mocha/bin/mocha.js', { paths: [baseDir] });
-  const args = [mocha, '--require', '@eggjs/mock/register', '--timeout', String(MINUTE), '--exit', 'test/**/*.test.*'];
+  const args = [
+    ...options,
+    mocha,
+    '--require',
+    '@eggjs/mock/register',
+    '--timeout',
+    String(MINUTE),
+    '--exit',
+    'test/**/*.test.*',
+  ];
   await run(node, args, baseDir, { ...environment(node), NODE_ENV: 'test' });
 }
 
