@@ -113,11 +113,15 @@ export default class IoBoot {
   }
 
   async beforeClose(): Promise<void> {
-    await detach(this.app);
-    await Promise.all([this.#adapter?.close(), this.#workers?.close()]);
-    this.app.io.rateLimits.close();
-    clientLogOf(this.app).close();
-    this.#endAccessLog?.();
+    try {
+      await detach(this.app);
+    } finally {
+      // Also if an adapter of the application cannot be closed.
+      await Promise.all([this.#adapter?.close(), this.#workers?.close()]);
+      this.app.io.rateLimits.close();
+      clientLogOf(this.app).close();
+      this.#endAccessLog?.();
+    }
   }
 }
 

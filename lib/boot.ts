@@ -124,10 +124,9 @@ function commonRuntime(
   users?.check();
   const { auto, timeout } = ack;
   const reporting = reportingOf(app, onerror);
-  const watchers = admin !== undefined && modeOf(app, admin) === 'development' ? 1 : 0;
   return {
     ...reporting,
-    acks: auto || timeout !== undefined ? { auto, timeout, watchers, ...reporting } : undefined,
+    acks: auto || timeout !== undefined ? { auto, timeout, ...reporting } : undefined,
     contexts: new ContextFactory(app, { ...sessionMembers(app), ...reauthenticationMembers(app.context) }),
     expiry: expires && new Expiry(expires, (source, thrown) => logFailure(reporting, source, thrown)),
     inFlight: inFlightOf(app.io),
@@ -137,6 +136,7 @@ function commonRuntime(
       slowConnection === undefined ? undefined : new SlowConnections(slowConnection, reporting.clientLog),
     users,
     eventLimits: eventLimitsOf(app, limits),
+    watchers: admin !== undefined && modeOf(app, admin) === 'development' ? 1 : 0,
   };
 }
 

@@ -4,6 +4,7 @@ import { channel, tracingChannel } from 'node:diagnostics_channel';
 import type { IncomingMessage } from 'node:http';
 import type { Application, Context } from 'egg';
 import type { Socket } from 'socket.io';
+import type { BroadcastOptions } from 'socket.io-adapter';
 
 /** What has become of an event. */
 export type EventOutcome =
@@ -63,7 +64,7 @@ export interface DisconnectMessage {
   readonly namespace: string;
   /** Socket.IO's reason, such as `transport close`, or `expired`. */
   readonly reason: string;
-  /** How long the client was connected to the namespace, in ms. */
+  /** How long ago the client has asked for the namespace, in ms: its admission is included. */
   readonly duration: number;
 }
 
@@ -107,17 +108,47 @@ export interface BroadcastMessage {
   readonly isLocal: boolean;
   /** Whether clients acknowledge it. */
   readonly withAck: boolean;
+  /**
+   * What a subscriber sets is sent to the other workers with the broadcast, and never to clients: the fields of a trace context, such as
+   * `traceparent`. See `Carrier` for the limits.
+   */
+  carrier?: Carrier;
+}
+
+/**
+ * The fields of a trace context. At most 8 fields are sent. The name of a field begins with a letter and has at most 64 letters, digits,
+ * `-` and `_`; its value has at most 512 characters. Other fields are dropped.
+ */
+export type Carrier = Record<string, string>;
+
+/**
+ * The message of `tracing:egg-socket.io:delivery:start`, `:end` and `:error`: a broadcast of another worker, or of the agent, is delivered to
+ * the clients of this worker.
+ */
+export interface DeliveryMessage {
+  /** The name of the namespace, or its pattern. */
+  readonly namespace: string;
+  /** The event. It is decoded when it is read. Undefined if the other worker has sent none. */
+  readonly event: unknown;
+  /** How many rooms are addressed. 0: the whole namespace. */
+  readonly rooms: number;
+  /** How many rooms are left out. */
+  readonly except: number;
+  /** What a subscriber of the other worker has set. */
+  readonly carrier: Readonly<Carrier> | undefined;
+  /** What an adapter has thrown. */
+  error?: unknown;
 }
 
 /** The message of `egg-socket.io:adapter-outage`. */
 export interface OutageMessage {
-  /** What is not reachable, such as `127.0.0.1:6379`. */
+  /** What is not reachable: `127.0.0.1:6379`, or `worker 4711`, another worker of the host by its process id. */
   readonly name: string;
   /** False: the outage begins, or has another reason. True: it has ended. */
   readonly up: boolean;
   /** Why, without passwords. Undefined if `up` is true. */
   readonly reason?: string;
-  /** How many messages to other workers were lost. 0 until the outage has ended. */
+  /** How many messages to other workers were not sent because of the outage. 0 until it has ended. */
   readonly lost: number;
 }
 
@@ -131,11 +162,13 @@ const typed = <Message>(name: string): TypedChannel<Message> => channel(name);
 
 export const CONNECTION = 'egg-socket.io:connection';
 export const EVENT = 'egg-socket.io:event';
+export const DELIVERY = 'egg-socket.io:delivery';
 export const DISCONNECT = 'egg-socket.io:disconnect';
 export const REFUSAL = 'egg-socket.io:refusal';
 
 export const connections = tracingChannel<unknown, ConnectionMessage>(CONNECTION);
 export const events = tracingChannel<unknown, EventMessage>(EVENT);
+export const deliveries = tracingChannel<unknown, DeliveryMessage>(DELIVERY);
 export const disconnects = typed<DisconnectMessage>(DISCONNECT);
 export const refusals = typed<RefusalMessage>(REFUSAL);
 export const limits = typed<LimitMessage>('egg-socket.io:limit');
@@ -188,4 +221,42 @@ async function trace(
     if ('error' in message) throw message.error;
   }).then(undefined, () => {});
   return running;
+}
+
+/** Traces the delivery of a broadcast of another worker. Returns what `deliver` returns, and throws what it throws. */
+export function traceDelivery<Result>(message: DeliveryMessage, deliver: () => Result): Result {
+  return deliveries.traceSync(deliver, message);
+}
+
+/**
+ * Publishes a broadcast. The caller checks that there are subscribers.
+ *
+ * @returns what a subscriber has set, for the other workers
+ */
+export function publishBroadcast(
+  namespace: string,
+  event: unknown,
+  { rooms, except, flags }: BroadcastOptions,
+  withAck: boolean,
+): Carrier | undefined {
+  const isLocal = flags?.local === true;
+  const target = { rooms: rooms.size, except: except?.size ?? 0, isLocal };
+  const message: BroadcastMessage = { namespace, event, ...target, withAck };
+  broadcasts.publish(message);
+  return isLocal ? undefined : carrierOf(message.carrier);
+}
+
+const MAX_FIELDS = 8;
+const FIELD_NAME = /^[a-z][\w-]{0,63}$/i;
+const MAX_FIELD_LENGTH = 512;
+
+/** Returns the valid fields of a carrier, which a subscriber or another worker has set. Undefined if there are none. */
+export function carrierOf(value: unknown): Carrier | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const fields: Array<[string, string]> = [];
+  for (const [name, field] of Object.entries(value)) {
+    if (typeof field !== 'string' || field.length > MAX_FIELD_LENGTH || !FIELD_NAME.test(name)) continue;
+    if (fields.push([name, field]) === MAX_FIELDS) break;
+  }
+  return fields.length > 0 ? Object.fromEntries(fields) : undefined;
 }

@@ -17,8 +17,10 @@ export type {
 } from './config/config';
 export type {
   BroadcastMessage,
+  Carrier,
   ConnectionMessage,
   ConnectionOutcome,
+  DeliveryMessage,
   DisconnectMessage,
   EventMessage,
   EventOutcome,

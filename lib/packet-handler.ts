@@ -14,7 +14,7 @@ import { dispatchToListeners, hasListeners } from './internals/socketio';
 import { inScope } from './module-scope';
 import { isReserved, type Route } from './router';
 import { keepCookies } from './session';
-import { type SocketState, stateOf } from './socket-state';
+import { type NamespaceRuntime, type SocketState, stateOf } from './socket-state';
 
 const debug = debuglog('egg-socket.io:packet');
 
@@ -101,13 +101,17 @@ async function runPacket(state: SocketState, ctx: Context, packet: unknown[], tr
     try {
       result = await (session.isStored() ? session.around(ctx, chain) : chain());
     } finally {
-      if (session.isUnsaved(ctx)) await session.save(ctx);
-      keepCookies(ctx, state);
+      try {
+        const saving = session.saveUsed(ctx);
+        if (saving !== undefined) await saving;
+      } finally {
+        // Also those of a packet whose session cannot be saved.
+        keepCookies(ctx, state);
+      }
     }
     ack?.settle(result);
   } catch (thrown) {
-    if (trace !== undefined) setError(trace, thrown);
-    fail(state, ctx, packet, ack, thrown);
+    fail(state, ctx, packet, ack, thrown, trace);
   } finally {
     if (isLimited) eventLimits?.leave(state);
     inFlight.end();
@@ -125,21 +129,26 @@ function dispatch(
 ): Promise<unknown> | undefined {
   const [event] = packet;
   if (isReserved(event)) throw new Error(`"${event}" is a reserved event name`);
-  const isHeard = hasListeners(socket, event);
-  if (isHeard) dispatchToListeners(socket, packet);
+  const hasListener = hasListeners(socket, event);
+  if (hasListener) dispatchToListeners(socket, packet);
   const route = runtime.router.find(event);
   if (trace !== undefined) {
     // Middleware may have renamed the event.
     trace.route = runtime.router.nameOf(event);
-    trace.outcome ??= isHeard || route !== undefined || socket.listenersAny().length > 0 ? 'ok' : 'no route';
+    trace.outcome ??= hasListener || route !== undefined || hasAnyListener(socket, runtime) ? 'ok' : 'no route';
   }
   if (route !== undefined) return route.run(ctx, packet, ack);
-  if (!isHeard) {
+  if (!hasListener) {
     const name = typeof event === 'string' ? event.slice(0, MAX_SHOWN) : typeof event;
     debug('no route in %s for the event %j of %s', socket.nsp.name, name, socket.id);
   }
-  ack?.unrouted(isHeard || socket.listenersAny().length > (runtime.acks?.watchers ?? 0));
+  ack?.unrouted(hasListener || hasAnyListener(socket, runtime));
   return undefined;
+}
+
+/** Whether the socket has a listener of `onAny()` of the application. */
+function hasAnyListener(socket: Socket, { watchers }: NamespaceRuntime): boolean {
+  return socket.listenersAny().length > watchers;
 }
 
 function setError(trace: EventMessage, thrown: unknown): void {
@@ -157,10 +166,12 @@ function fail(
   [event]: unknown[],
   ack: Ack | undefined,
   thrown: unknown,
+  trace: EventMessage | undefined,
 ): void {
   runtime.counts.of(socket).errors++;
   const source = { socket, event };
   try {
+    if (trace !== undefined) setError(trace, thrown);
     if (ack?.isOpen) ackError(runtime, source, ack, thrown, ctx);
     // The client has already received the timeout as its answer.
     else if (ack?.isTooLate && runtime.acks?.auto) logFailure(runtime, source, thrown);
@@ -179,11 +190,11 @@ function failLate(
   err: unknown,
   trace: EventMessage | undefined,
 ): void {
-  if (trace !== undefined) setError(trace, err);
-  if (!socket.connected || ack === undefined) return;
-  runtime.counts.of(socket).errors++;
   const source = { socket, event };
   try {
+    if (trace !== undefined) setError(trace, err);
+    if (!socket.connected || ack === undefined) return;
+    runtime.counts.of(socket).errors++;
     ackError(runtime, source, ack, err, ctx);
   } catch (thrown) {
     logLastFailure(runtime, source, thrown);

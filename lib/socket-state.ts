@@ -36,6 +36,8 @@ export interface NamespaceRuntime extends ErrorReporting {
   readonly users: Users | undefined;
   /** Undefined if `config.io.limits` limits no events. */
   readonly eventLimits: EventLimits | undefined;
+  /** How many listeners of `onAny()` a socket has that watch its events and never answer: that of the admin UI. */
+  readonly watchers: number;
   /** Undefined if the namespace has no connection middleware. */
   readonly connectionChain: Onion | undefined;
   /** Undefined if the namespace has no packet middleware. */

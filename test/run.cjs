@@ -54,6 +54,7 @@ const LONGEST = [
   'drain',
   'redis-egg',
   'namespace-children',
+  'reload',
 ];
 
 /** How much of a failure is printed again at the end, in characters. */

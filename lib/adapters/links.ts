@@ -4,6 +4,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { debuglog } from 'node:util';
 import type { ClientLog } from '../client-log';
+import { outages } from '../diagnostics';
 import type { EncodedPacket } from '../internals/adapters';
 import { isUnreachable, isWorkerId, type WorkerIdentity } from '../workers/run-directory';
 import { encodeFrame, FrameReader, FrameType } from './frame';
@@ -213,6 +214,9 @@ class Link {
   #batch: Buffer[] = [];
   #isClosed = false;
   #droppedCount = 0;
+  /** Why the connection was lost, until a new one shows that the peer is running: its outage has begun, then. */
+  #lostBy: string | undefined;
+  #isOut = false;
   #retryDelay = RETRY_DELAY;
   #retryTimer: NodeJS.Timeout | undefined;
   /** For log lines. */
@@ -244,7 +248,11 @@ class Link {
   isAnswering(timeout: number): boolean {
     if (!this.isUp || !this.#isAnswered) return false;
     const now = performance.now();
-    if (this.#askedAt !== undefined) return now - this.#askedAt < timeout;
+    if (this.#askedAt !== undefined) {
+      const isInTime = now - this.#askedAt < timeout;
+      if (!isInTime) this.#beginOutage(`no answer for ${timeout} ms`);
+      return isInTime;
+    }
     this.#askedAt = now;
     this.send(encodeFrame(FrameType.HANDSHAKE, this.handshake));
     return true;
@@ -276,6 +284,7 @@ class Link {
         `[egg-socket.io] ${this.#name} does not read fast enough: ${socket.writableLength} bytes that wait for it are dropped. It receives no broadcasts of this worker until it reads again`,
       );
       this.#dropsUnanswered = true;
+      this.#lostBy = 'does not read fast enough';
       this.#socket = undefined;
       socket.destroy();
       return;
@@ -326,11 +335,13 @@ class Link {
       failure = err;
     });
     socket.once('close', () => this.#onClose(failure));
+    socket.once('connect', () => this.#beginOutage(this.#lostBy));
     socket.write(encodeFrame(FrameType.HANDSHAKE, this.handshake));
   }
 
   #onHandshake({ pid }: Handshake): void {
     this.#askedAt = undefined;
+    this.#endOutage();
     if (this.#isAnswered) return;
     this.#isAnswered = true;
     this.#resolveReady();
@@ -346,12 +357,26 @@ class Link {
     this.#dropsUnanswered = true;
   }
 
+  #beginOutage(reason: string | undefined): void {
+    if (this.#isOut || reason === undefined) return;
+    this.#isOut = true;
+    if (outages.hasSubscribers) outages.publish({ name: this.#name, up: false, reason, lost: 0 });
+  }
+
+  #endOutage(): void {
+    this.#lostBy = undefined;
+    if (!this.#isOut) return;
+    this.#isOut = false;
+    if (outages.hasSubscribers) outages.publish({ name: this.#name, up: true, lost: this.#droppedCount });
+  }
+
   #onClose(failure: NodeJS.ErrnoException | undefined): void {
     this.#socket = undefined;
     if (this.#isClosed) return;
     if (failure && isUnreachable(failure)) {
       debug('%s has stopped', this.#name);
       this.#isClosed = true;
+      this.#endOutage();
       this.#resolveReady();
       this.events.down();
       this.events.dead(failure.code !== 'ENOENT');
@@ -359,6 +384,9 @@ class Link {
     }
     debug('lost the link to %s: %s', this.#name, failure?.message ?? 'closed');
     const wasUp = this.#isAnswered;
+    // A worker that stops in the ordinary way closes the connection as well.
+    if (wasUp) this.#lostBy ??= failure?.message ?? 'connection lost';
+    else this.#beginOutage(this.#lostBy);
     this.#dropsUnanswered = true;
     this.events.down();
     // At once: a peer that has stopped is detected.
