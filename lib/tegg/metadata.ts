@@ -20,7 +20,7 @@ export interface IoControllerOptions {
    * @default '/'
    */
   namespace?: string;
-  /** Middleware that is added to the connection chain of the namespace, for all its clients. Middleware that is already in it is not added again. */
+  /** Middleware that is added to the connection chain of the namespace, for all its clients. What several controllers add is added once. */
   connection?: readonly ControllerMiddleware[];
   /** Middleware that is added to the packet chain of the namespace, for all its events. */
   packet?: readonly ControllerMiddleware[];
