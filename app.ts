@@ -13,12 +13,14 @@ import { assertSupported } from './lib/internals/assert-supported';
 import { registerBeforeClose } from './lib/internals/egg';
 import { loadIo } from './lib/loader';
 import { originWarnings } from './lib/origins';
+import type { TeggApplication, TeggControllers } from './lib/tegg/controllers';
 import { Workers } from './lib/workers/workers';
 
 export default class IoBoot {
   #drained: Promise<unknown> | undefined;
   #workers: Workers | undefined;
   #adapter: InstalledAdapter | undefined;
+  #controllers: TeggControllers | undefined;
   #endAccessLog: (() => void) | undefined;
   #endOtel: (() => void) | undefined;
   /** Loads app/io, unless it is loaded. */
@@ -41,6 +43,7 @@ export default class IoBoot {
     const workers = new Workers(app, (sid) => drainConnection(app, sid));
     this.#workers = workers;
     this.#load = loadIo(app);
+    this.#controllers = teggControllers(app);
     app.on('server', (server) => {
       const engine = attach(app, server, workers.generateSessionId);
       if (engine) workers.attach(engine);
@@ -56,6 +59,7 @@ export default class IoBoot {
     await this.#load?.();
     // Not earlier: the application may install an adapter of its own.
     this.#adapter = useAdapter(this.app, this.#workers as Workers);
+    this.#controllers?.add();
     namingFile(this.app, () => bindNamespaces(this.app));
     namingFile(this.app, () => this.#useAdmin());
     namingFile(this.app, () => this.#startOtel());
@@ -135,4 +139,11 @@ export default class IoBoot {
     this.app.io.closeMetrics();
     this.#endOtel?.();
   }
+}
+
+/** Undefined if the application does not enable tegg. */
+function teggControllers(app: Application): TeggControllers | undefined {
+  if (!('eggPrototypeLifecycleUtil' in app)) return undefined;
+  const { TeggControllers } = require('./lib/tegg/controllers') as typeof import('./lib/tegg/controllers');
+  return new TeggControllers(app as Application & TeggApplication);
 }

@@ -12,6 +12,7 @@ import { isError, messageOf, NoRouteError, thrownBy, withoutPrefix } from './err
 import { isTooLong } from './internals/engineio';
 import { callAnyListeners } from './internals/listeners';
 import { dispatchToListeners, hasListeners } from './internals/socketio';
+import { inScope } from './module-scope';
 import { isReserved, type Route } from './router';
 import { keepCookies } from './session';
 import { type NamespaceRuntime, type SocketState, stateOf } from './socket-state';
@@ -271,7 +272,9 @@ function handleSystemEvent(state: SocketState | undefined, event: string, ...arg
   const run = async (): Promise<void> => {
     const ctx = contexts.forPacket(state);
     ctx.args = args;
-    if (!isTraced(events)) await contexts.run(ctx, () => route.run(ctx));
+    // tegg creates its objects before the handler runs. By then the socket has left its rooms.
+    if (runtime.scope !== undefined && event === 'disconnecting') ctx.rooms = new Set(socket.rooms);
+    if (!isTraced(events)) await contexts.run(ctx, () => inScope(runtime.scope, ctx, () => route.run(ctx)));
     else await contexts.run(ctx, () => traceSystemEvent(state, route, ctx, event));
   };
   inFlight.handlers.begin();
@@ -286,11 +289,12 @@ function handleSystemEvent(state: SocketState | undefined, event: string, ...arg
 
 /** Rejects with what the handler has thrown. */
 function traceSystemEvent({ runtime, socket }: SocketState, route: Route, ctx: Context, event: string): Promise<void> {
-  const namespace = runtime.router.name;
+  const { router, scope } = runtime;
+  const namespace = router.name;
   const message: EventMessage = { ctx, socket, namespace, event, route: event, isSystem: true };
   return traceEvent(message, async () => {
     try {
-      await route.run(ctx);
+      await inScope(scope, ctx, () => route.run(ctx));
       message.outcome = 'ok';
     } catch (thrown) {
       setError(message, thrown);

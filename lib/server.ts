@@ -4,6 +4,7 @@ import { ParentAdapter } from './adapters/memory-adapter';
 import type { Compat } from './compat/compat';
 import type { OriginsValue } from './compat/origins';
 import { refuseRemoved, removed } from './compat/removed';
+import type { AddedChains } from './compose';
 import type { ResolvedConfig } from './config/config';
 import { type ErrorReporting, reportRefused } from './error-response';
 import { healthOf, type IoHealth } from './health';
@@ -18,7 +19,7 @@ import { ChildNamespaces } from './namespaces/child-namespaces';
 import { type ParentName, ParentNamespaces } from './namespaces/parent-namespaces';
 import { isPattern, Pattern } from './namespaces/path-pattern';
 import { type Binding, NamespaceSetup } from './namespaces/setup';
-import { type ChainNames, type IoRoutes, routesOf } from './route-table';
+import { type ChainNames, type IoRoutes, nameOf, routesOf } from './route-table';
 import { RouteLookup, routerOf } from './router';
 import { statsOf } from './stats';
 import type { PrometheusMetrics } from './telemetry/prometheus';
@@ -105,6 +106,8 @@ export class IoServer extends NamespaceServer<
   readonly #setup: NamespaceSetup;
   /** The configured namespaces without parameters. */
   readonly #configured: string[];
+  /** The middleware that decorated controllers have added, by the name of the namespace. */
+  readonly addedChains = new Map<string, AddedChains>();
   /** Returns the names of the middleware of a namespace. */
   readonly #chainsOf: (name: string) => ChainNames;
 
@@ -148,8 +151,16 @@ export class IoServer extends NamespaceServer<
     if (admin) this.admin = new AdminNamespace(super.of(admin.namespaceName) as IoNamespace);
     this.#configured = names.filter((name) => !isPattern(name));
     this.#chainsOf = (name) => ({
-      connectionMiddleware: [...everywhere.connectionMiddleware, ...(namespace.get(name)?.connectionMiddleware ?? [])],
-      packetMiddleware: [...everywhere.packetMiddleware, ...(namespace.get(name)?.packetMiddleware ?? [])],
+      connectionMiddleware: [
+        ...everywhere.connectionMiddleware,
+        ...(namespace.get(name)?.connectionMiddleware ?? []),
+        ...(this.addedChains.get(name)?.connection.map(nameOf) ?? []),
+      ],
+      packetMiddleware: [
+        ...everywhere.packetMiddleware,
+        ...(namespace.get(name)?.packetMiddleware ?? []),
+        ...(this.addedChains.get(name)?.packet.map(nameOf) ?? []),
+      ],
     });
     for (const name of names) {
       if (isPattern(name)) this.#createParent(new Pattern(name, `config.io.namespace['${name}']`));
@@ -321,6 +332,15 @@ export class IoServer extends NamespaceServer<
   /** Whether a name matches a namespace with parameters. */
   matches(name: string): boolean {
     return this.#parents.matches(name);
+  }
+
+  /** Adds middleware to the chains of a namespace, unless it is among the added already. Must be called before the namespaces are bound. */
+  addChains(name: string, { connection, packet }: AddedChains): void {
+    const before = this.addedChains.get(name);
+    this.addedChains.set(name, {
+      connection: [...new Set([...(before?.connection ?? []), ...connection])],
+      packet: [...new Set([...(before?.packet ?? []), ...packet])],
+    });
   }
 
   /** Binds the configured namespaces and those that have routes, and from now on each namespace that gets a route. */
