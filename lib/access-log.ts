@@ -1,4 +1,5 @@
 // The access log: one line for each connection to a namespace, for each event and for each disconnect. Subscribes to the diagnostics channels.
+import { AsyncResource } from 'node:async_hooks';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { performance } from 'node:perf_hooks';
 import type { Application, Context } from 'egg';
@@ -34,9 +35,9 @@ export interface AccessEntry {
    * `swallowed`, or `error` with the code of the error, or with its name. Of a disconnect: its reason.
    */
   readonly outcome: string;
-  /** Of a connection: until it was decided. Of an event: until its chain has ended. Of a disconnect: how long the client was connected. In ms. */
+  /** Of a connection: until it was decided. Of an event: until its chain has ended. Of a disconnect: since the client has asked for the namespace. In ms. */
   readonly duration: number;
-  /** `ctx.tracer.traceId`, as in Egg's logs. */
+  /** `ctx.tracer.traceId`, as in Egg's logs, or the id of the OpenTelemetry trace. */
   readonly traceId: string | undefined;
   /** What was thrown. */
   readonly error: unknown;
@@ -62,18 +63,25 @@ const LOGGER = 'ioAccessLogger';
  * @param line - `config.io.accessLog`
  */
 export function startAccessLog(app: Application, line: AccessLine | true): () => void {
-  const log = new AccessLog(
-    app,
-    line === true ? defaultLine : line,
-    (app.getLogger(LOGGER) as AccessLogger | undefined) ?? app.logger,
-  );
+  const logger = (app.getLogger(LOGGER) as AccessLogger | undefined) ?? app.logger;
+  const log = new AccessLog(app, line === true ? defaultLine : line, logger);
+  /** What a subscriber throws ends the worker: the members of an error that was thrown may throw as well. */
+  const contained = <Message>(log: (message: Message) => void) => {
+    return (message: unknown) => {
+      try {
+        log(message as Message);
+      } catch (err) {
+        logger.error(err);
+      }
+    };
+  };
   const subscriptions: Array<[string, (message: unknown) => void]> = [
-    [`tracing:${CONNECTION}:start`, (message) => log.started(message as ConnectionMessage)],
-    [`tracing:${CONNECTION}:asyncEnd`, (message) => log.connected(message as ConnectionMessage)],
-    [`tracing:${EVENT}:start`, (message) => log.started(message as EventMessage)],
-    [`tracing:${EVENT}:asyncEnd`, (message) => log.handled(message as EventMessage)],
-    [DISCONNECT, (message) => log.disconnected(message as DisconnectMessage)],
-    [REFUSAL, (message) => log.refused(message as RefusalMessage)],
+    [`tracing:${CONNECTION}:start`, contained<ConnectionMessage>((message) => log.started(message))],
+    [`tracing:${CONNECTION}:asyncEnd`, contained<ConnectionMessage>((message) => log.connected(message))],
+    [`tracing:${EVENT}:start`, contained<EventMessage>((message) => log.started(message))],
+    [`tracing:${EVENT}:asyncEnd`, contained<EventMessage>((message) => log.handled(message))],
+    [DISCONNECT, contained<DisconnectMessage>((message) => log.disconnected(message))],
+    [REFUSAL, contained<RefusalMessage>((message) => log.refused(message))],
   ];
   for (const [name, subscriber] of subscriptions) subscribe(name, subscriber);
   return () => {
@@ -89,6 +97,9 @@ interface Timed {
 }
 
 class AccessLog {
+  /** Egg's logger begins a line with the URL of the current context, whose query may contain a secret. */
+  readonly #noContext = new AsyncResource('egg-socket.io:access-log');
+
   constructor(
     private readonly app: Application,
     private readonly line: AccessLine,
@@ -99,25 +110,34 @@ class AccessLog {
     message[STARTED] = performance.now();
   }
 
-  connected({ ctx, socket, outcome = 'refused', error, [STARTED]: since }: ConnectionMessage & Timed): void {
+  connected(message: ConnectionMessage & Timed): void {
+    const { socket, outcome = 'refused', error, [STARTED]: since } = message;
     if (since === undefined || !this.#isOwn(socket)) return;
     const duration = performance.now() - since;
     const reason = error === undefined ? outcome : `${outcome}: ${codeOf(error) ?? plainMessage(toError(error))}`;
-    this.#write({ ...this.#client(socket, ctx), kind: 'connect', event: undefined, outcome: reason, duration, error });
+    this.#write({
+      ...this.#client(socket, message),
+      kind: 'connect',
+      event: undefined,
+      outcome: reason,
+      duration,
+      error,
+    });
   }
 
-  handled({ ctx, socket, event, outcome = 'ok', error, isSystem, [STARTED]: since }: EventMessage & Timed): void {
+  handled(message: EventMessage & Timed): void {
+    const { socket, event, outcome = 'ok', error, isSystem, [STARTED]: since } = message;
     // Connections and disconnects have lines of their own.
     if (since === undefined || isSystem || !this.#isOwn(socket)) return;
     const duration = performance.now() - since;
     const result = outcome === 'error' ? `error ${codeOf(error) ?? toError(error).name}` : outcome;
     const name = typeof event === 'string' ? event.slice(0, MAX_NAME) : `(${typeof event})`;
-    this.#write({ ...this.#client(socket, ctx), kind: 'event', event: name, outcome: result, duration, error });
+    this.#write({ ...this.#client(socket, message), kind: 'event', event: name, outcome: result, duration, error });
   }
 
   disconnected({ socket, reason, duration }: DisconnectMessage): void {
     if (!this.#isOwn(socket)) return;
-    const client = this.#client(socket, undefined);
+    const client = this.#client(socket, {});
     this.#write({ ...client, kind: 'disconnect', event: undefined, outcome: reason, duration, error: undefined });
   }
 
@@ -143,31 +163,28 @@ class AccessLog {
     return socket.nsp.server === this.app.io;
   }
 
-  #client(socket: Socket, ctx: Context | undefined) {
+  #client(socket: Socket, { ctx, traceId }: { ctx?: Context; traceId?: string }) {
     const { userId, tracer } = (ctx ?? {}) as { userId?: unknown; tracer?: { traceId?: unknown } };
     const user = stateOf(socket)?.userId ?? userId;
     return {
       user: textOf(user),
       address: clientAddress(this.app, socket.request, socket.handshake.address),
       namespace: socket.nsp.name.slice(0, MAX_NAME),
-      traceId: textOf(tracer?.traceId),
+      traceId: textOf(tracer?.traceId) ?? traceId,
       ctx,
     };
   }
 
-  /** Never throws: what a subscriber throws ends the worker. */
   #write(entry: AccessEntry): void {
-    try {
-      const line = this.line(entry);
-      if (typeof line === 'string') this.logger.info(oneLine(line));
-    } catch (err) {
-      this.logger.error(err);
-    }
+    const line = this.line(entry);
+    if (typeof line === 'string') this.#noContext.runInAsyncScope(() => this.logger.info(oneLine(line)));
   }
 }
 
 /** The characters of names that are logged without quotes. */
 const PLAIN_NAME = /^[\w/.:@~%-]+$/;
+/** The same for a user and an address, which end with a slash. */
+const PLAIN_PART = /^[\w.:@~%|+-]+$/;
 
 /**
  * Returns the line of an entry in the form of the lines of Egg's context logger: `[userId/ip/traceId/use ms METHOD url] message`.
@@ -177,11 +194,15 @@ const PLAIN_NAME = /^[\w/.:@~%-]+$/;
  */
 export function defaultLine({ kind, user, address, traceId, duration, ...entry }: AccessEntry): string {
   const { namespace, event, outcome } = entry;
-  const names = [namespace, event]
-    .filter((name) => name !== undefined)
-    .map((name) => (PLAIN_NAME.test(name) ? name : JSON.stringify(name)));
+  const names = [namespace, event].filter((name) => name !== undefined).map((name) => quoted(name, PLAIN_NAME));
+  const [who, where] = [user ?? '-', address].map((part) => quoted(part, PLAIN_PART));
   const request = [kind.toUpperCase(), ...names].join(' ');
-  return `[${user ?? '-'}/${address}/${traceId ?? '-'}/${Math.round(duration * 10) / 10}ms ${request}] ${outcome}`;
+  return `[${who}/${where}/${traceId ?? '-'}/${Math.round(duration * 10) / 10}ms ${request}] ${outcome}`;
+}
+
+/** Puts a text in quotes that would otherwise be able to imitate other parts of the line. */
+function quoted(text: string, plain: RegExp): string {
+  return plain.test(text) ? text : JSON.stringify(text);
 }
 
 /** Returns the code of an error, or its status. */

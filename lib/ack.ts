@@ -20,8 +20,6 @@ export interface AckConfig {
 export interface AckOptions extends AckConfig {
   /** The name of the namespace, or its pattern. */
   readonly namespace: string;
-  /** How many listeners of `onAny()` a socket has that watch its events and never answer: that of the admin UI. */
-  readonly watchers: number;
   readonly clientLog: ClientLog;
   /** Returns the address of the client that has sent a request. */
   readonly addressOf: (req: IncomingMessage, peer?: string) => string;

@@ -1,8 +1,10 @@
-// The Engine.IO servers of app.io: attached to the HTTP servers that Egg announces, and closed with the application.
+// The Engine.IO servers of app.io: attached to the HTTP servers that Egg announces, beside other WebSocket servers, and closed with the
+// application.
 import { type Server as HttpServer, type IncomingMessage, ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { debuglog } from 'node:util';
 import type { Application } from 'egg';
+import type { Namespace } from 'socket.io';
 import { clientAddress } from './client-address';
 import { clientLogOf } from './client-log';
 import { configOf } from './config/config';
@@ -10,6 +12,7 @@ import { isPromise, toError } from './errors';
 import {
   type Engine,
   engineOf,
+  hasOwnPath,
   queryOf,
   RefusalCode,
   replaceGenerateId,
@@ -29,6 +32,9 @@ const ENGINES = Symbol('egg-socket.io:engines');
 /** `app.io` with its engines, by HTTP server. Usually there is one. */
 type WithEngines = Application['io'] & { [ENGINES]?: Map<HttpServer, Engine> };
 
+/** The arguments of `upgrade`. */
+type Upgrade = Parameters<Engine['handleUpgrade']>;
+
 /**
  * Attaches Socket.IO to an HTTP server.
  *
@@ -40,9 +46,12 @@ export function attach(app: Application, server: HttpServer, generateSessionId?:
   io[ENGINES] ??= new Map();
   const attached = io[ENGINES];
   if (attached.has(server)) return undefined;
+  const others = server.listeners('upgrade');
   io.attach(server);
   const engine = engineOf(io);
   attached.set(server, engine);
+  dispatchUpgrades(server, engine, others);
+  containResets(engine);
   debug('attached to an HTTP server, path %s', io.path());
   useSessionIds(app, engine, generateSessionId);
   containAllowRequest(app, engine);
@@ -51,6 +60,60 @@ export function attach(app: Application, server: HttpServer, generateSessionId?:
   statsOf(io).watch(engine);
   limitConnections(app, engine, configOf(app).limits, TOO_MANY_CONNECTIONS);
   return engine;
+}
+
+/**
+ * Dispatches upgrades by path: those of Engine.IO's path reach the engine alone, all others the other listeners alone. Engine.IO's own listener
+ * leaves its upgrades to the other listeners as well, which may refuse them, and ends a handshake of another server that takes longer than
+ * `init.destroyUpgradeTimeout`.
+ *
+ * @param others - the listeners that were there before Engine.IO was attached
+ */
+function dispatchUpgrades(server: HttpServer, engine: Engine, others: unknown[]): void {
+  const added = server.listeners('upgrade').find((listener) => !others.includes(listener));
+  // Engine.IO does not listen without the transport websocket.
+  if (added === undefined) return;
+  server.off('upgrade', added as () => void);
+  // Without a listener Node does not emit `upgrade`. This one is called if another owner of the event calls the listeners itself.
+  const listener = (...[req, socket, head]: Upgrade): void => {
+    if (hasOwnPath(engine, req)) engine.handleUpgrade(req, socket, head);
+  };
+  server.on('upgrade', listener);
+  const { emit } = server;
+  // Listeners cannot keep an event from each other, also from those that are added later.
+  server.emit = (...args: [event: string, ...unknown[]]) => {
+    const [event, req, socket, head] = args as [string, ...Upgrade];
+    if (event === 'upgrade') {
+      if (hasOwnPath(engine, req)) {
+        engine.handleUpgrade(req, socket, head);
+        return true;
+      }
+      // Without a listener, a client that resets its connection would end the worker. Engine.IO adds one, too.
+      socket.on('error', ignore);
+      const hasOthers = server.listeners('upgrade').some((each) => each !== listener);
+      if (!hasOthers && engine.opts.destroyUpgrade !== false) {
+        refuseUpgrade(socket, 'nothing handles an upgrade of this path', 404);
+        return true;
+      }
+    }
+    return Reflect.apply(emit, server, args);
+  };
+}
+
+/**
+ * Ignores that a client resets its connection while `init.allowRequest` or a function of `app.io.engine.use()` decides about its upgrade.
+ * Node has removed its own listener for errors by then, and an error without a listener ends the worker.
+ */
+function containResets(engine: Engine): void {
+  replaceHandlers(engine, ({ handleRequest, handleUpgrade }) => ({
+    handleRequest,
+    handleUpgrade: (req, socket, head) => {
+      socket.on('error', ignore);
+      handleUpgrade(req, socket, head);
+      // If the upgrade is accepted by now, its WebSocket has a listener: another one would hold memory of an idle connection.
+      if (socket.listenerCount('error') > 1) socket.off('error', ignore);
+    },
+  }));
 }
 
 /** Returns the engines of `app.io`. */
@@ -66,7 +129,16 @@ export function enginesOf(app: Application): Engine[] {
 export async function detach(app: Application): Promise<void> {
   for (const engine of enginesOf(app)) engine.close();
   app.io.closeChildren();
-  await Promise.all(Array.from(namespacesOf(app.io).values(), (nsp) => nsp.adapter.close()));
+  await Promise.all(Array.from(namespacesOf(app.io).values(), (nsp) => closeAdapter(app, nsp)));
+}
+
+/** Logs what an adapter of the application throws: the others are closed, and so is the application. */
+async function closeAdapter(app: Application, { name, adapter }: Namespace): Promise<void> {
+  try {
+    await adapter.close();
+  } catch (thrown) {
+    app.coreLogger.error(`[egg-socket.io] the adapter of ${name} cannot be closed: ${toError(thrown).stack}`);
+  }
 }
 
 /**

@@ -130,9 +130,14 @@ export function withoutPrefix(err: Error): Error {
 
 /** Returns what a controller has thrown: the cause, if the error is the copy of a frozen one, or the thrown object, if that was no error. */
 export function originalOf(err: Error): object {
-  const { cause, thrown } = err as { cause?: unknown; thrown?: unknown };
-  if (typeof thrown === 'object' && thrown !== null) return thrown;
-  return isError(cause) && CONTROLLER_PREFIX + cause.message === err.message ? cause : err;
+  try {
+    const { cause, thrown } = err as { cause?: unknown; thrown?: unknown };
+    if (typeof thrown === 'object' && thrown !== null) return thrown;
+    return isError(cause) && CONTROLLER_PREFIX + cause.message === err.message ? cause : err;
+  } catch {
+    // A member that cannot be read.
+    return err;
+  }
 }
 
 /** Returns a thrown value as the application has thrown it. The error of a controller keeps its prefix. */

@@ -12,13 +12,17 @@ export type {
   InitConfig,
   IoConfig,
   LimitsConfig,
+  MetricsConfig,
   NamespaceConfig,
+  OtelConfig,
   RedisConfig,
 } from './config/config';
 export type {
   BroadcastMessage,
+  Carrier,
   ConnectionMessage,
   ConnectionOutcome,
+  DeliveryMessage,
   DisconnectMessage,
   EventMessage,
   EventOutcome,
@@ -29,12 +33,19 @@ export type {
 export type { AckError, OnError, ThrownError } from './error-response';
 export { AckTimeoutError, ConfigError, DisconnectedError, ExpiredError, LimitError, NoRouteError } from './errors';
 export type { FindExpiry, FoundExpiry } from './expiry';
-export type { AdapterHealth, IoHealth, LinksHealth } from './health';
+export type { AdapterHealth, AdapterMessages, IoHealth, LinksHealth } from './health';
 export type { RateLimit, RateLimitKey } from './limits/rate-limit';
 export type { IoRoute, IoRoutes, NamespaceRoutes } from './route-table';
 export type { Routed, RouteTail } from './router';
 export type { IoServer } from './server';
-export type { ConnectionStats, IoStats, LimitedStats, NamespaceStats, Protocol } from './stats';
+export type {
+  ConnectionStats,
+  DurationStats,
+  HandshakeStats,
+  LimitedStats,
+  NamespaceStats,
+  Protocol,
+} from './stats';
 export type {
   IoClientFactory,
   IoClientOptions,
@@ -57,3 +68,4 @@ export type {
 } from './types/events';
 export type { IoNamespace, RouteOf, UserId, UserOf } from './types/namespace';
 export type { FindUser, FoundUser } from './users';
+export type { EventStats, IoStats, NamespaceWithProtocols } from './worker-stats';

@@ -1,5 +1,6 @@
 // Handles an event packet of a client: session, packet middleware, listeners of the socket, the routed controller, the acknowledgement.
 // Handles system events as well, which have a route and no packet middleware.
+import { performance } from 'node:perf_hooks';
 import { debuglog } from 'node:util';
 import type { Context } from 'egg';
 import type { Socket } from 'socket.io';
@@ -11,9 +12,10 @@ import { isError, messageOf, NoRouteError, thrownBy, withoutPrefix } from './err
 import { isTooLong } from './internals/engineio';
 import { callAnyListeners } from './internals/listeners';
 import { dispatchToListeners, hasListeners } from './internals/socketio';
+import { inScope } from './module-scope';
 import { isReserved, type Route } from './router';
 import { keepCookies } from './session';
-import { type SocketState, stateOf } from './socket-state';
+import { type NamespaceRuntime, type SocketState, stateOf } from './socket-state';
 
 const debug = debuglog('egg-socket.io:packet');
 
@@ -82,13 +84,14 @@ function isDropped({ admission, inFlight, socket }: SocketState): boolean {
  */
 async function runPacket(state: SocketState, ctx: Context, packet: unknown[], trace?: EventMessage): Promise<void> {
   const { runtime, socket, inFlight } = state;
-  const { packetChain, session, eventLimits, inFlight: all } = runtime;
+  const { packetChain, session, eventLimits, counts, inFlight: all } = runtime;
   let ack: Ack | undefined;
   let isLimited = false;
   const innermost = () => dispatch(state, ctx, packet, ack, trace);
   const chain = () => (packetChain === undefined ? innermost() : packetChain(ctx, innermost));
   inFlight.begin();
   all.handlers.begin();
+  const start = performance.now();
   try {
     callAnyListeners(socket, packet);
     ack = runtime.acks && Ack.of(runtime.acks, socket, packet, (err) => failLate(state, ctx, packet, ack, err, trace));
@@ -100,15 +103,20 @@ async function runPacket(state: SocketState, ctx: Context, packet: unknown[], tr
     try {
       result = await (session.isStored() ? session.around(ctx, chain) : chain());
     } finally {
-      if (session.isUnsaved(ctx)) await session.save(ctx);
-      keepCookies(ctx, state);
+      try {
+        const saving = session.saveUsed(ctx);
+        if (saving !== undefined) await saving;
+      } finally {
+        // Also those of a packet whose session cannot be saved.
+        keepCookies(ctx, state);
+      }
     }
     ack?.settle(result);
   } catch (thrown) {
-    if (trace !== undefined) setError(trace, thrown);
-    fail(state, ctx, packet, ack, thrown);
+    fail(state, ctx, packet, ack, thrown, trace);
   } finally {
     if (isLimited) eventLimits?.leave(state);
+    counts.durations.add(performance.now() - start);
     inFlight.end();
     all.handlers.end();
   }
@@ -124,21 +132,26 @@ function dispatch(
 ): Promise<unknown> | undefined {
   const [event] = packet;
   if (isReserved(event)) throw new Error(`"${event}" is a reserved event name`);
-  const isHeard = hasListeners(socket, event);
-  if (isHeard) dispatchToListeners(socket, packet);
+  const hasListener = hasListeners(socket, event);
+  if (hasListener) dispatchToListeners(socket, packet);
   const route = runtime.router.find(event);
   if (trace !== undefined) {
     // Middleware may have renamed the event.
     trace.route = runtime.router.nameOf(event);
-    trace.outcome ??= isHeard || route !== undefined || socket.listenersAny().length > 0 ? 'ok' : 'no route';
+    trace.outcome ??= hasListener || route !== undefined || hasAnyListener(socket, runtime) ? 'ok' : 'no route';
   }
   if (route !== undefined) return route.run(ctx, packet, ack);
-  if (!isHeard) {
+  if (!hasListener) {
     const name = typeof event === 'string' ? event.slice(0, MAX_SHOWN) : typeof event;
     debug('no route in %s for the event %j of %s', socket.nsp.name, name, socket.id);
   }
-  ack?.unrouted(isHeard || socket.listenersAny().length > (runtime.acks?.watchers ?? 0));
+  ack?.unrouted(hasListener || hasAnyListener(socket, runtime));
   return undefined;
+}
+
+/** Whether the socket has a listener of `onAny()` of the application. */
+function hasAnyListener(socket: Socket, { watchers }: NamespaceRuntime): boolean {
+  return socket.listenersAny().length > watchers;
 }
 
 function setError(trace: EventMessage, thrown: unknown): void {
@@ -156,10 +169,12 @@ function fail(
   [event]: unknown[],
   ack: Ack | undefined,
   thrown: unknown,
+  trace: EventMessage | undefined,
 ): void {
   runtime.counts.of(socket).errors++;
   const source = { socket, event };
   try {
+    if (trace !== undefined) setError(trace, thrown);
     if (ack?.isOpen) ackError(runtime, source, ack, thrown, ctx);
     // The client has already received the timeout as its answer.
     else if (ack?.isTooLate && runtime.acks?.auto) logFailure(runtime, source, thrown);
@@ -178,11 +193,11 @@ function failLate(
   err: unknown,
   trace: EventMessage | undefined,
 ): void {
-  if (trace !== undefined) setError(trace, err);
-  if (!socket.connected || ack === undefined) return;
-  runtime.counts.of(socket).errors++;
   const source = { socket, event };
   try {
+    if (trace !== undefined) setError(trace, err);
+    if (!socket.connected || ack === undefined) return;
+    runtime.counts.of(socket).errors++;
     ackError(runtime, source, ack, err, ctx);
   } catch (thrown) {
     logLastFailure(runtime, source, thrown);
@@ -257,7 +272,9 @@ function handleSystemEvent(state: SocketState | undefined, event: string, ...arg
   const run = async (): Promise<void> => {
     const ctx = contexts.forPacket(state);
     ctx.args = args;
-    if (!isTraced(events)) await contexts.run(ctx, () => route.run(ctx));
+    // tegg creates its objects before the handler runs. By then the socket has left its rooms.
+    if (runtime.scope !== undefined && event === 'disconnecting') ctx.rooms = new Set(socket.rooms);
+    if (!isTraced(events)) await contexts.run(ctx, () => inScope(runtime.scope, ctx, () => route.run(ctx)));
     else await contexts.run(ctx, () => traceSystemEvent(state, route, ctx, event));
   };
   inFlight.handlers.begin();
@@ -272,11 +289,12 @@ function handleSystemEvent(state: SocketState | undefined, event: string, ...arg
 
 /** Rejects with what the handler has thrown. */
 function traceSystemEvent({ runtime, socket }: SocketState, route: Route, ctx: Context, event: string): Promise<void> {
-  const namespace = runtime.router.name;
+  const { router, scope } = runtime;
+  const namespace = router.name;
   const message: EventMessage = { ctx, socket, namespace, event, route: event, isSystem: true };
   return traceEvent(message, async () => {
     try {
-      await route.run(ctx);
+      await inScope(scope, ctx, () => route.run(ctx));
       message.outcome = 'ok';
     } catch (thrown) {
       setError(message, thrown);

@@ -12,12 +12,10 @@ export interface Session {
    * The same, for a context of app/io: a session in a cookie is loaded and saved only if it was used. Returns what `next` has returned.
    */
   around<T>(ctx: Context, next: () => Promise<T> | T): Promise<T>;
-  /** Whether the session must be loaded before `next` runs. If not, `isUnsaved` and `save` do what `around` does, without its promises. */
+  /** Whether the session must be loaded before `next` runs. If not, `saveUsed` does what `around` does, without its promises. */
   isStored(): boolean;
-  /** Whether a session in a cookie was used, and is to be saved. */
-  isUnsaved(ctx: Context): boolean;
-  /** Saves a session in a cookie. */
-  save(ctx: Context): Promise<void>;
+  /** Saves a session in a cookie. Returns undefined if it was not used. */
+  saveUsed(ctx: Context): Promise<void> | undefined;
 }
 
 const USED = Symbol('egg-socket.io:session-used');
@@ -29,8 +27,7 @@ export const NO_SESSION: Session = {
   load: (_ctx, next) => next(),
   around: async (_ctx, next) => next(),
   isStored: () => false,
-  isUnsaved: () => false,
-  save: nothing,
+  saveUsed: () => undefined,
 };
 
 /** Returns the session of the application, or undefined if the application has removed the session middleware. */
@@ -55,19 +52,17 @@ export function sessionOf(app: Application): Session | undefined {
     return result as T;
   };
   const isStored = () => hasSessionStore(app);
-  const isUnsaved = (ctx: SessionContext) => ctx[USED] === true && !isStored();
-  const save = (ctx: Context) => load(ctx, nothing);
+  const saveUsed = (ctx: SessionContext) => (ctx[USED] && !isStored() ? load(ctx, nothing) : undefined);
   return {
     load,
     isStored,
-    isUnsaved,
-    save,
+    saveUsed,
     async around<T>(ctx: Context, next: () => Promise<T> | T): Promise<T> {
       if (isStored()) return aroundLoaded(ctx, next);
       try {
         return await next();
       } finally {
-        if (isUnsaved(ctx)) await save(ctx);
+        await saveUsed(ctx);
       }
     },
   };

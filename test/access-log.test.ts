@@ -1,7 +1,13 @@
 // The access log: config.io.accessLog.
 import assert from 'node:assert/strict';
+import { channel } from 'node:diagnostics_channel';
+import fs from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
 import type { Application, Context } from 'egg';
+import { Adapter } from 'socket.io-adapter';
 import type { AccessEntry, IoConfig } from '../lib';
+import { defaultLine } from '../lib/access-log';
 import { logs, refused } from './support/app';
 import { parity } from './support/clients';
 import { bootError, startInline } from './support/inline';
@@ -107,6 +113,64 @@ parity('config.io.accessLog', () => {
 });
 
 describe('config.io.accessLog', () => {
+  it("should write lines without the URL of Egg's context, whose query may contain a secret", async () => {
+    const file = path.join(await fs.mkdtemp(path.join(os.tmpdir(), 'egg-socket.io-access-')), 'access.log');
+    try {
+      const customLogger = { ioAccessLogger: { file, consoleLevel: 'NONE', buffer: false } };
+      const { connect } = await startInline({
+        io: { accessLog: true, ack: 'auto' },
+        config: { customLogger },
+        router: ({ io }) => io.route('say', () => 'said'),
+      });
+      const client = await connect('/', { query: { token: 'secret' } });
+      await client.emitWithAck('say');
+      client.disconnect();
+      let text = '';
+      await until('the disconnect is logged', async () => {
+        text = await fs.readFile(file, 'utf8');
+        return text.includes(' DISCONNECT ');
+      });
+      const lines = text.trim().split('\n');
+      assert.equal(lines.length, 3);
+      for (const line of lines) assert.match(line, / INFO \d+ \[-\/127\.0\.0\.1\/-\/[\d.]+ms [A-Z]+ \/( say)?\] /);
+    } finally {
+      await fs.rm(path.dirname(file), { recursive: true, force: true });
+    }
+  });
+
+  it('should log that a line cannot be made, and not end the worker', async () => {
+    const { app, connect } = await startInline({
+      io: { accessLog: true, ack: 'auto' },
+      router: ({ io }) =>
+        io.route('fail', () => {
+          throw Object.defineProperty(new Error('broken'), 'code', {
+            get() {
+              throw new Error('the code cannot be read');
+            },
+          });
+        }),
+    });
+    logs(app);
+    linesOf(app.logger);
+    const logged = signal<Error>();
+    app.logger.error = (err: Error) => logged.resolve(err);
+    const client = await connect();
+    client.emit('fail', () => {});
+    assert.equal((await logged.promise).message, 'the code cannot be read');
+  });
+
+  it('should put names in quotes that imitate other parts of the line', () => {
+    const entry = { kind: 'event', namespace: '/chat', outcome: 'ok', duration: 1, traceId: undefined } as const;
+    const rest = { error: undefined, ctx: undefined };
+    const line = (user: string, address: string, event: string) =>
+      defaultLine({ ...entry, ...rest, user, address, event });
+    assert.equal(line('a+b@x.cn', '::1', 'say'), '[a+b@x.cn/::1/-/1ms EVENT /chat say] ok');
+    assert.equal(
+      line('1/::1/-/1ms EVENT /chat say] ok', '::1 /', 'say] "'),
+      '["1/::1/-/1ms EVENT /chat say] ok"/"::1 /"/-/1ms EVENT /chat "say] \\""] ok',
+    );
+  });
+
   it('should log nothing by default', async () => {
     const { app, connect } = await startInline({
       io: { ack: 'auto' },
@@ -147,6 +211,27 @@ describe('config.io.accessLog', () => {
     await until('both lines are logged', () => otherLines.length === 2);
     assert.equal(lines.filter((line) => line.includes('EVENT')).length, 1);
     assert.equal(otherLines.filter((line) => line.includes('EVENT')).length, 1);
+  });
+
+  it('should end with its application, also if an adapter of the application cannot be closed', async () => {
+    class Broken extends Adapter {
+      override close(): void {
+        throw new Error('the adapter cannot be closed');
+      }
+    }
+    const hasSubscribers = () => Boolean(channel('egg-socket.io:disconnect').hasSubscribers);
+    for (const adapter of [Adapter, Broken]) {
+      assert.equal(hasSubscribers(), false);
+      const { app, close } = await startInline({ io: { accessLog: true, adapter: () => adapter } });
+      assert.equal(hasSubscribers(), true);
+      const { error: errors } = logs(app);
+      await close();
+      const expected =
+        adapter === Broken ? [/the adapter of \/ cannot be closed: Error: the adapter cannot be closed/] : [];
+      assert.equal(errors.length, expected.length);
+      for (const [i, line] of expected.entries()) assert.match(String(errors[i]), line);
+    }
+    assert.equal(hasSubscribers(), false);
   });
 
   it('should refuse any other value', async () => {

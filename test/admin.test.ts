@@ -1,7 +1,7 @@
 // config.io.admin: the admin UI of Socket.IO connects to a namespace of its own.
 import assert from 'node:assert/strict';
 import type { Socket } from 'socket.io-client';
-import type { AdminConfig, IoConfig } from '../lib';
+import type { AccessEntry, AdminConfig, IoConfig } from '../lib';
 import { loadAdminUi } from '../lib/config/admin';
 import { resolveConfig } from '../lib/config/config';
 import { type ClientOptions, connected, logs, mm, type Running, refused, track } from './support/app';
@@ -86,7 +86,7 @@ describe('config.io.admin', () => {
     assert.throws(load, (err: Error) => !err.message.includes('$2a'));
   });
 
-  it('should be read-only and without details where the server is deployed, unless it says otherwise', async () => {
+  it('should be read-only and without details if the server is deployed, unless it is configured otherwise', async () => {
     const { baseDir } = (await startInline({})).app;
     const options = (env: string, more: Partial<AdminConfig> = {}) => {
       const admin = resolveConfig({ admin: { auth: AUTH, ...more } }).admin!;
@@ -156,6 +156,18 @@ describe('the admin UI', () => {
     const client = await running.connect('/chat');
     const answer = { error: { message: "no route for 'sya' in /chat", code: 'NO_ROUTE' } };
     assert.deepEqual(await client.emitWithAck('sya', 'hello'), answer);
+  });
+
+  it('should not count as a listener in the outcome of an event', async () => {
+    const outcomes: AccessEntry['outcome'][] = [];
+    const accessLog = ({ kind, outcome }: AccessEntry) => void (kind === 'event' && outcomes.push(outcome));
+    const running = await startAdmin({ accessLog });
+    await connectAdmin(running.url);
+    const client = await running.connect('/chat');
+    client.emit('sya', 'hello');
+    assert.equal(await client.emitWithAck('say', 'hello'), 'answer');
+    await until('both events have ended', () => outcomes.length === 2);
+    assert.deepEqual(outcomes, ['no route', 'ok']);
   });
 
   it('should count connections and packets', async () => {

@@ -134,6 +134,15 @@ describe('config.io', () => {
     assert.match(warnings[3] as string, /init\.cookie has no effect as a string.*\{ name: 'io' \}/);
   });
 
+  it('should log a warning for the timeout of upgrades, which has no effect', () => {
+    const { warnings } = resolveConfig({ init: { destroyUpgrade: true, destroyUpgradeTimeout: 5_000 } });
+    assert.equal(warnings.length, 1);
+    assert.match(
+      warnings[0] as string,
+      /init\.destroyUpgradeTimeout has no effect: remove it\. Upgrades of other paths/,
+    );
+  });
+
   it('should accept a namespace with and without its slash, and without lists', () => {
     const { namespace, everywhere } = resolveConfig({ namespace: { chat: { packetMiddleware: ['a'] }, '/': {} } });
     assert.deepEqual(

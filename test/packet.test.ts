@@ -1,5 +1,6 @@
 // The packet middleware chain, the controller inside it, and errors of both.
 import assert from 'node:assert/strict';
+import { tracingChannel } from 'node:diagnostics_channel';
 import type { Context } from 'egg';
 import type { Middleware } from '../lib';
 import { inFlightOf } from '../lib/in-flight';
@@ -267,6 +268,34 @@ parityOf(ALL, 'packet chain', () => {
       const heard = next(client, 'error');
       client.emit('fail');
       assert.match((await heard)[0], /an error that can't be read: Error: not for you/);
+    });
+
+    it('should emit error to the client if a member of the error cannot be read, also if the event is traced', async () => {
+      const { start } = tracingChannel('egg-socket.io:event');
+      const trace = () => {};
+      const { connect, app } = await startInline({
+        router: (app) =>
+          app.io.route('fail', () => {
+            throw Object.defineProperty(new Error('broken'), 'cause', {
+              get() {
+                throw new Error('not for you');
+              },
+            });
+          }),
+      });
+      const { error: errors } = logs(app);
+      const client = await connect();
+      for (const isTraced of [false, true]) {
+        if (isTraced) start.subscribe(trace);
+        try {
+          const heard = next(client, 'error');
+          client.emit('fail');
+          assert.deepEqual(await heard, [`${PREFIX}broken`]);
+        } finally {
+          start.unsubscribe(trace);
+        }
+      }
+      assert.equal(errors.length, 2);
     });
 
     it('should not emit error to other clients', async () => {

@@ -173,7 +173,8 @@ describe('egg-socket.io routes', () => {
         { 'app/router.js': "module.exports = (app) => app.io.route('a', 'no.where');" },
         /can't find controller: no\.where/,
       ],
-      [{ 'app/router.js': 'process.exit(3);' }, /its process has ended with exit code 3/],
+      [{ 'app/router.js': 'process.exit(3);' }, /its process has ended with exit code 3\n/],
+      [{ 'app/router.js': "process.kill(process.pid, 'SIGKILL');" }, /its process has ended with SIGKILL\n/],
       [{ 'package.json': '{ "egg": { "framework": "no-framework" } }' }, /Cannot find module 'no-framework'/],
     ];
     for (const [files, message] of cases) {

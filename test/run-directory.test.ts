@@ -24,7 +24,7 @@ import {
   workerIdOf,
 } from '../lib/workers/run-directory';
 import { mm } from './support/app';
-import { next, until } from './support/wait';
+import { next, signal, until, within } from './support/wait';
 
 describe('the run directory', () => {
   let rundir: string;
@@ -203,6 +203,67 @@ describe('the run directory', () => {
     assert.equal(mode(directory.path), 0o700);
     directory.remove(workerId);
     assert(!existsSync(directory.path));
+  });
+
+  describe('on Windows, with named pipes', () => {
+    const PIPE = /^\\\\\.\\pipe\\egg-socket\.io-[0-9a-f]{16}-([\w-]{8})\.(http|link)$/;
+    const windows = (masterId: number, log?: ConstructorParameters<typeof RunDirectory>[2]) =>
+      new RunDirectory(rundir, masterId, log, true);
+
+    it('should have one address for each directory, worker and kind, the same in all processes', () => {
+      const [one, two] = [createWorkerId(), createWorkerId()];
+      const addresses = [7, 8].flatMap((masterId) =>
+        [one, two].flatMap((workerId) =>
+          (['http', 'link'] as const).map((kind) => {
+            const address = windows(masterId).address(workerId, kind);
+            assert.equal(windows(masterId).address(workerId, kind), address);
+            assert.deepEqual(PIPE.exec(address)?.slice(1), [workerId, kind]);
+            // The limit of Windows, whatever the length of the path.
+            assert(address.length <= 256);
+            return address;
+          }),
+        ),
+      );
+      assert.equal(new Set(addresses).size, 8);
+      const deep = (name: string) => new RunDirectory(path.join(rundir, 'x'.repeat(200), name), 7, undefined, true);
+      assert.match(deep('a').address(one, 'http'), PIPE);
+      assert.notEqual(deep('a').address(one, 'http'), deep('b').address(one, 'http'));
+    });
+
+    describe('that are open', () => {
+      let cwd: string;
+
+      // On other systems the name of a pipe is that of a unix socket in the working directory.
+      beforeEach(() => {
+        cwd = process.cwd();
+        process.chdir(rundir);
+      });
+      afterEach(() => process.chdir(cwd));
+
+      it('should listen on them, and list the workers by files', async () => {
+        const directory = windows(7);
+        const workerId = await worker(directory);
+        for (const kind of ['http', 'link'] as const) {
+          const socket = connect(directory.address(workerId, kind));
+          await once(socket, 'connect');
+          socket.destroy();
+          assert.deepEqual(directory.workerIds(kind), [workerId]);
+          assert.equal(statSync(path.join(directory.path, `${workerId}.${kind}`)).size, 0);
+        }
+        directory.remove(workerId);
+        assert(!existsSync(directory.path));
+      });
+
+      it('should create the files again if they are removed', async () => {
+        mm(RunDirectory, 'checkInterval', 5);
+        const warned = signal<string>();
+        const directory = windows(7, { warn: warned.resolve, error: warned.resolve });
+        const workerId = await worker(directory);
+        rmSync(directory.path, { recursive: true });
+        assert.match(await within('the warning', warned.promise), /were removed, and are created again/);
+        assert.deepEqual(readdirSync(directory.path).sort(), [`${workerId}.http`, `${workerId}.link`]);
+      });
+    });
   });
 
   it('should lose the sockets of killed workers, and no others', async () => {

@@ -1,8 +1,9 @@
 // Sessions in a cookie.
 import assert from 'node:assert/strict';
 import { ask, itShowsTheLogin, type SessionApp, startSession } from './fixtures/apps/session-app/kit';
-import { connected } from './support/app';
+import { connected, logs } from './support/app';
 import { parity } from './support/clients';
+import { next, signal } from './support/wait';
 
 parity('session in the cookie', () => {
   let app: SessionApp;
@@ -84,5 +85,26 @@ parity('session in the cookie', () => {
     const client = await app.enter('plain=crumb; theme=light');
     assert.deepEqual(await ask(client, 'read'), { visit: 'first' });
     assert.deepEqual(cookies, ['crumb', 'dark']);
+  });
+
+  it('should emit error if the session cannot be saved after a packet, and keep the other cookies of the packet', async () => {
+    const { error } = logs(app.app);
+    const client = await app.enter();
+    app.hooks.packet = async (ctx, next) => {
+      await next();
+      ctx.cookies.set('theme', 'dark', { signed: false });
+      ctx.session.ring = { ring: ctx.session };
+    };
+    const heard = next(client, 'error');
+    client.emit('read', () => {});
+    assert.match((await heard)[0], /circular/);
+    assert.equal(error.length, 1);
+    const theme = signal<unknown>();
+    app.hooks.packet = (ctx, next) => {
+      theme.resolve(ctx.cookies.get('theme', { signed: false }));
+      return next();
+    };
+    assert.deepEqual(await ask(client, 'read'), {});
+    assert.equal(await theme.promise, 'dark');
   });
 });

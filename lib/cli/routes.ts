@@ -65,7 +65,7 @@ async function load(directory: string): Promise<Loaded> {
   const end = await new Promise<string>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (code, signal) =>
-      resolve(signal ? `${signal} after ${TIMEOUT / 1000} s` : `exit code ${code}`),
+      resolve(signal === null ? `exit code ${code}` : signal + (child.killed ? ` after ${TIMEOUT / 1000} s` : '')),
     );
   });
   if (result?.()) return JSON.parse(result());

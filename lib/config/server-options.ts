@@ -119,6 +119,11 @@ export function resolveInit(
   if (typeof init.cookie === 'string') {
     warnings.push(`config.io.init.cookie has no effect as a string since Socket.IO 3: set { name: '${init.cookie}' }`);
   }
+  if (init.destroyUpgradeTimeout !== undefined) {
+    warnings.push(
+      'config.io.init.destroyUpgradeTimeout has no effect: remove it. Upgrades of other paths belong to the other listeners of the HTTP server, and are answered by 404 at once if there are none',
+    );
+  }
   // Socket.IO serves its client bundle by default. An Egg application serves its own static files.
   init.serveClient ??= false;
   const recovery = init.connectionStateRecovery;

@@ -43,7 +43,6 @@ const MAX_PATH = 103;
 const MAX_NAME = 15;
 /** How many connections may wait for a busy worker. If one is refused, the worker is considered dead. */
 const BACKLOG = 4096;
-const WINDOWS = process.platform === 'win32';
 
 /** `app.coreLogger`. */
 interface DirectoryLog {
@@ -86,11 +85,13 @@ export class RunDirectory {
    * @param rundir - `app.config.rundir`
    * @param masterId - the same for all processes of one master, and different for two masters: Egg's `clusterPort`
    * @param log - logs that sockets of this worker were removed
+   * @param isWindows - whether sockets are named pipes
    */
   constructor(
     rundir: string,
     masterId: number | string,
     private readonly log?: DirectoryLog,
+    private readonly isWindows = process.platform === 'win32',
   ) {
     const { parent, prefix } = locationOf(rundir);
     this.path = path.join(parent, `${prefix}${masterId}`);
@@ -116,7 +117,7 @@ export class RunDirectory {
 
   /** Returns the address to connect to. */
   address(workerId: string, kind: SocketKind): string {
-    if (!WINDOWS) return this.#file(workerId, kind);
+    if (!this.isWindows) return this.#file(workerId, kind);
     const hash = createHash('sha256').update(this.path).digest('hex').slice(0, 16);
     return `\\\\.\\pipe\\egg-socket.io-${hash}-${workerId}.${kind}`;
   }
@@ -145,7 +146,7 @@ export class RunDirectory {
   async #listen(server: Server, workerId: string, kind: SocketKind): Promise<void> {
     const address = this.address(workerId, kind);
     // Renamed when the server listens: a socket that refuses connections is considered that of a dead worker.
-    const hidden = WINDOWS ? address : path.join(this.path, `.${workerId}.${kind}`);
+    const hidden = this.isWindows ? address : path.join(this.path, `.${workerId}.${kind}`);
     for (let attempt = 1; ; attempt++) {
       try {
         this.#create();
@@ -156,7 +157,7 @@ export class RunDirectory {
         if (attempt === 3 || !isUnreachable(err as NodeJS.ErrnoException)) throw err;
       }
     }
-    if (WINDOWS) writeFileSync(this.#file(workerId, kind), '');
+    if (this.isWindows) writeFileSync(this.#file(workerId, kind), '');
     else {
       chmodSync(hidden, 0o600);
       renameSync(hidden, address);
@@ -205,7 +206,7 @@ export class RunDirectory {
   /** The server continues to listen on the socket that was removed: it keeps its connections. */
   async #restore(socket: OwnSocket): Promise<void> {
     const { server, workerId, kind } = socket;
-    if (WINDOWS) {
+    if (this.isWindows) {
       this.#create();
       writeFileSync(this.#file(workerId, kind), '');
     } else {
@@ -247,7 +248,7 @@ export class RunDirectory {
 
   #create(): void {
     mkdirSync(this.path, { recursive: true, mode: 0o700 });
-    if (WINDOWS) return;
+    if (this.isWindows) return;
     const stats = lstatSync(this.path);
     const isOwn = stats.isDirectory() && stats.uid === process.getuid?.();
     if (!isOwn) throw new Error(`${this.path} is not a directory of this user: remove it`);

@@ -88,9 +88,12 @@ async function listen(app: Application): Promise<Running> {
     connect: async (nsp, options) => connected(client(nsp, options)),
     close: async () => {
       running.delete(started);
-      await app.close();
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
+      try {
+        await app.close();
+      } finally {
+        server.closeAllConnections();
+        await new Promise((resolve) => server.close(resolve));
+      }
     },
   };
   return started;
