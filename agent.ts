@@ -2,6 +2,7 @@
 import type { Agent } from 'egg';
 import { loadAdminUi } from './lib/config/admin';
 import { configOf, namingFile } from './lib/config/config';
+import type { ResolvedOtel } from './lib/config/otel';
 import { hidePassword } from './lib/config/redis-password';
 import { loadWsEngine } from './lib/config/server-options';
 import { adapterOf } from './lib/config/topology';
@@ -16,12 +17,18 @@ export default class IoAgentBoot {
 
   configDidLoad(): void {
     namingFile(this.agent, () => adapterOf(this.agent));
-    // Both throw if a package cannot be loaded.
+    // All throw if a package cannot be loaded.
     namingFile(this.agent, () => {
-      const { admin, init } = configOf(this.agent);
+      const { admin, init, otel } = configOf(this.agent);
       loadWsEngine(init, this.agent.baseDir);
       if (admin) loadAdminUi(this.agent, admin);
+      if (otel?.isRequired) this.#loadApi(otel);
     });
+  }
+
+  #loadApi(otel: ResolvedOtel): void {
+    const { loadApi } = require('./lib/telemetry/api') as typeof import('./lib/telemetry/api');
+    loadApi(this.agent, otel);
   }
 
   async didLoad(): Promise<void> {

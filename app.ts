@@ -13,13 +13,16 @@ import { assertSupported } from './lib/internals/assert-supported';
 import { registerBeforeClose } from './lib/internals/egg';
 import { loadIo } from './lib/loader';
 import { originWarnings } from './lib/origins';
+import type { TeggApplication, TeggControllers } from './lib/tegg/controllers';
 import { Workers } from './lib/workers/workers';
 
 export default class IoBoot {
   #drained: Promise<unknown> | undefined;
   #workers: Workers | undefined;
   #adapter: InstalledAdapter | undefined;
+  #controllers: TeggControllers | undefined;
   #endAccessLog: (() => void) | undefined;
+  #endOtel: (() => void) | undefined;
   /** Loads app/io, unless it is loaded. */
   #load: (() => unknown) | undefined;
 
@@ -40,6 +43,7 @@ export default class IoBoot {
     const workers = new Workers(app, (sid) => drainConnection(app, sid));
     this.#workers = workers;
     this.#load = loadIo(app);
+    this.#controllers = teggControllers(app);
     app.on('server', (server) => {
       const engine = attach(app, server, workers.generateSessionId);
       if (engine) workers.attach(engine);
@@ -55,9 +59,12 @@ export default class IoBoot {
     await this.#load?.();
     // Not earlier: the application may install an adapter of its own.
     this.#adapter = useAdapter(this.app, this.#workers as Workers);
+    this.#controllers?.add();
     namingFile(this.app, () => bindNamespaces(this.app));
     namingFile(this.app, () => this.#useAdmin());
+    namingFile(this.app, () => this.#startOtel());
     this.#startAccessLog();
+    if (configOf(this.app).metrics !== undefined) namingFile(this.app, () => this.app.io.startMetrics());
     listenToAgent(this.app);
     await this.#adapter.ready;
     await this.#workers?.open();
@@ -96,6 +103,21 @@ export default class IoBoot {
     this.#endAccessLog = startAccessLog(this.app, accessLog);
   }
 
+  #startOtel(): void {
+    const { otel } = configOf(this.app);
+    if (otel === undefined) return;
+    const { loadApi } = require('./lib/telemetry/api') as typeof import('./lib/telemetry/api');
+    const api = loadApi(this.app, otel);
+    if (api === undefined) return;
+    const { startTracing } = require('./lib/telemetry/tracing') as typeof import('./lib/telemetry/tracing');
+    const { startOtelMetrics } =
+      require('./lib/telemetry/otel-metrics') as typeof import('./lib/telemetry/otel-metrics');
+    const started = [startTracing(this.app, api, otel), startOtelMetrics(this.app, api)];
+    this.#endOtel = () => {
+      for (const end of started) end();
+    };
+  }
+
   /** Egg calls last registered functions first: connections drain while the application still has what its handlers need. */
   #drainFirst(): void {
     registerBeforeClose(this.app, async () => {
@@ -109,14 +131,19 @@ export default class IoBoot {
   }
 
   async beforeClose(): Promise<void> {
-    try {
-      await detach(this.app);
-    } finally {
-      // Also if an adapter of the application cannot be closed.
-      await Promise.all([this.#adapter?.close(), this.#workers?.close()]);
-      this.app.io.rateLimits.close();
-      clientLogOf(this.app).close();
-      this.#endAccessLog?.();
-    }
+    await detach(this.app);
+    await Promise.all([this.#adapter?.close(), this.#workers?.close()]);
+    this.app.io.rateLimits.close();
+    clientLogOf(this.app).close();
+    this.#endAccessLog?.();
+    this.app.io.closeMetrics();
+    this.#endOtel?.();
   }
+}
+
+/** Undefined if the application does not enable tegg. */
+function teggControllers(app: Application): TeggControllers | undefined {
+  if (!('eggPrototypeLifecycleUtil' in app)) return undefined;
+  const { TeggControllers } = require('./lib/tegg/controllers') as typeof import('./lib/tegg/controllers');
+  return new TeggControllers(app as Application & TeggApplication);
 }

@@ -5,6 +5,7 @@ const path = require('node:path');
 const { parseArgs } = require('node:util');
 const measure = require('./measure/sets.cjs');
 const measureLinks = require('./links.cjs');
+const measureObservability = require('./observability.cjs');
 const { prepare, compile } = require('./prepare.cjs');
 const chart = require('./report/chart.cjs');
 const { updateReadme } = require('./report/readme.cjs');
@@ -23,16 +24,23 @@ function options() {
       only: { type: 'string' },
       sets: { type: 'string' },
       links: { type: 'boolean', default: false },
+      observability: { type: 'boolean', default: false },
     },
   });
-  const { quick, all, only, sets, links } = values;
+  const { quick, all, only, sets, links, observability } = values;
   const sizes = quick ? QUICK : FULL;
   const count = Number(sets ?? sizes.sets);
   if (!Number.isInteger(count) || count < 1) throw new Error(`--sets: expected a positive integer, got ${sets}`);
   const isPartial = quick || only !== undefined || sets !== undefined;
   const [nodeMajor] = process.versions.node.split('.');
   const name = isPartial ? 'quick' : all ? 'all' : `node${nodeMajor}`;
-  return { links, servers: choose({ all, names: only?.split(',') }), sizes: { ...sizes, sets: count }, name };
+  return {
+    links,
+    observability,
+    servers: choose({ all, names: only?.split(',') }),
+    sizes: { ...sizes, sets: count },
+    name,
+  };
 }
 
 /** Shows progress on one line of the terminal, or on a line for each step if stderr is no terminal. */
@@ -42,10 +50,15 @@ function progress(text) {
 }
 
 async function main() {
-  const { links, servers, sizes, name } = options();
+  const { links, observability, servers, sizes, name } = options();
   if (links) {
     compile();
     await measureLinks();
+    return;
+  }
+  if (observability) {
+    compile();
+    await measureObservability({ sets: sizes.sets, progress });
     return;
   }
   checkOpenFiles(servers.length * sizes.members + sizes.heap.idle);

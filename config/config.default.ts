@@ -86,6 +86,12 @@ const config: { io: IoConfig } = {
     accessLog: undefined,
 
     /**
+     * The metrics for Prometheus. true: durations are measured from the boot on. `{ register }`: a registry of prom-client that contains them.
+     * Default: `app.io.metrics()` returns them, and durations are measured from its first call on.
+     */
+    metrics: undefined,
+
+    /**
      * What one client may take of a worker. On by default: `namespaces` (100), `unsentBytes` (16777216) and `packetsPerTurn` (50). Off:
      * `events`, `concurrency`, `argumentBytes`, `connectionsPerAddress` and `connectionsPerUser`. false turns a limit, or all of them, off.
      */

@@ -37,7 +37,7 @@ export interface AccessEntry {
   readonly outcome: string;
   /** Of a connection: until it was decided. Of an event: until its chain has ended. Of a disconnect: since the client has asked for the namespace. In ms. */
   readonly duration: number;
-  /** `ctx.tracer.traceId`, as in Egg's logs. */
+  /** `ctx.tracer.traceId`, as in Egg's logs, or the id of the OpenTelemetry trace. */
   readonly traceId: string | undefined;
   /** What was thrown. */
   readonly error: unknown;
@@ -110,25 +110,34 @@ class AccessLog {
     message[STARTED] = performance.now();
   }
 
-  connected({ ctx, socket, outcome = 'refused', error, [STARTED]: since }: ConnectionMessage & Timed): void {
+  connected(message: ConnectionMessage & Timed): void {
+    const { socket, outcome = 'refused', error, [STARTED]: since } = message;
     if (since === undefined || !this.#isOwn(socket)) return;
     const duration = performance.now() - since;
     const reason = error === undefined ? outcome : `${outcome}: ${codeOf(error) ?? plainMessage(toError(error))}`;
-    this.#write({ ...this.#client(socket, ctx), kind: 'connect', event: undefined, outcome: reason, duration, error });
+    this.#write({
+      ...this.#client(socket, message),
+      kind: 'connect',
+      event: undefined,
+      outcome: reason,
+      duration,
+      error,
+    });
   }
 
-  handled({ ctx, socket, event, outcome = 'ok', error, isSystem, [STARTED]: since }: EventMessage & Timed): void {
+  handled(message: EventMessage & Timed): void {
+    const { socket, event, outcome = 'ok', error, isSystem, [STARTED]: since } = message;
     // Connections and disconnects have lines of their own.
     if (since === undefined || isSystem || !this.#isOwn(socket)) return;
     const duration = performance.now() - since;
     const result = outcome === 'error' ? `error ${codeOf(error) ?? toError(error).name}` : outcome;
     const name = typeof event === 'string' ? event.slice(0, MAX_NAME) : `(${typeof event})`;
-    this.#write({ ...this.#client(socket, ctx), kind: 'event', event: name, outcome: result, duration, error });
+    this.#write({ ...this.#client(socket, message), kind: 'event', event: name, outcome: result, duration, error });
   }
 
   disconnected({ socket, reason, duration }: DisconnectMessage): void {
     if (!this.#isOwn(socket)) return;
-    const client = this.#client(socket, undefined);
+    const client = this.#client(socket, {});
     this.#write({ ...client, kind: 'disconnect', event: undefined, outcome: reason, duration, error: undefined });
   }
 
@@ -154,14 +163,14 @@ class AccessLog {
     return socket.nsp.server === this.app.io;
   }
 
-  #client(socket: Socket, ctx: Context | undefined) {
+  #client(socket: Socket, { ctx, traceId }: { ctx?: Context; traceId?: string }) {
     const { userId, tracer } = (ctx ?? {}) as { userId?: unknown; tracer?: { traceId?: unknown } };
     const user = stateOf(socket)?.userId ?? userId;
     return {
       user: textOf(user),
       address: clientAddress(this.app, socket.request, socket.handshake.address),
       namespace: socket.nsp.name.slice(0, MAX_NAME),
-      traceId: textOf(tracer?.traceId),
+      traceId: textOf(tracer?.traceId) ?? traceId,
       ctx,
     };
   }

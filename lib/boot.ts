@@ -15,8 +15,10 @@ import { inFlightOf } from './in-flight';
 import { UserConnections } from './limits/connections';
 import { EventLimits } from './limits/event-limits';
 import { LimitReport } from './limits/report';
+import { type ModuleScope, moduleScopeOf, scopedChain } from './module-scope';
 import { NamespaceBinder } from './namespaces/bind';
 import { reauthenticationMembers } from './reauthenticate';
+import { nameOf } from './route-table';
 import { type Router, routerOf } from './router';
 import { NO_SESSION, sessionMembers, sessionOf } from './session';
 import { SlowConnections } from './slow-connections';
@@ -34,11 +36,13 @@ import { Users } from './users';
 export function bindNamespaces(app: Application): void {
   const config = configOf(app);
   assertUnchanged(app, config);
-  const compose = chainComposer(app, config);
-  const common = commonRuntime(app, config);
+  const scope = moduleScopeOf(app);
+  const compose = chainComposer(app, config, scope);
+  const common = commonRuntime(app, config, scope);
   const binder = new NamespaceBinder({ ...app.io.containment?.socketMembers, ...app.io.compat?.socketMembers });
   // All chains are composed before the first namespace is bound: a mistake in one leaves none half bound.
-  const chains = new Map(Array.from(config.namespace.keys(), (name) => [name, compose(name)] as const));
+  const configured = new Set([...config.namespace.keys(), ...app.io.addedChains.keys()]);
+  const chains = new Map(Array.from(configured, (name) => [name, compose(name)] as const));
   const bind = (nsp: IoNamespace, name: string) => {
     const router = routerOf(nsp) as Router;
     const counts = statsOf(app.io).countsOf(router.name);
@@ -50,7 +54,7 @@ export function bindNamespaces(app: Application): void {
     connectionMiddleware.length + packetMiddleware.length > 0 ||
     config.user !== undefined ||
     config.expires !== undefined;
-  app.io.startBinding({ bind, all }, config.namespace.keys());
+  app.io.startBinding({ bind, all }, configured);
   warnOfUnguarded(app, config);
 }
 
@@ -69,20 +73,33 @@ function assertUnchanged(app: Application, config: ResolvedConfig): void {
 type ComposedChains = Pick<NamespaceRuntime, 'connectionChain' | 'packetChain'>;
 
 /** Returns a function that composes the two chains of a namespace. */
-function chainComposer(app: Application, { everywhere, namespace }: ResolvedConfig): (name: string) => ComposedChains {
+function chainComposer(
+  app: Application,
+  { everywhere, namespace, expires, user }: ResolvedConfig,
+  scope: ModuleScope | undefined,
+): (name: string) => ComposedChains {
   const { middleware } = app.io;
+  const added = (name: string) => app.io.addedChains.get(name);
   const chain = (name: string, key: keyof NamespaceConfig): Middleware[] => [
     ...lookUp(`config.io.${key}`, everywhere[key], middleware),
     ...lookUp(`config.io.namespace['${name}'].${key}`, namespace.get(name)?.[key] ?? [], middleware),
   ];
   const connectionChain = (name: string): Middleware[] => {
     const names = [...everywhere.connectionMiddleware, ...(namespace.get(name)?.connectionMiddleware ?? [])];
-    return chain(name, 'connectionMiddleware').map((each, i) => named(names[i] as string, each));
+    const own = chain(name, 'connectionMiddleware').map((each, i) => named(names[i] as string, each));
+    return [...own, ...(added(name)?.connection.map((each) => named(nameOf(each), each)) ?? [])];
   };
-  return (name) => ({
-    connectionChain: composeChain(connectionChain(name)),
-    packetChain: composeAround(chain(name, 'packetMiddleware')),
-  });
+  return (name) => {
+    const connection = composeChain(connectionChain(name));
+    const packet = composeAround([...chain(name, 'packetMiddleware'), ...(added(name)?.packet ?? [])]);
+    if (scope === undefined) return { connectionChain: connection, packetChain: packet };
+    // An idle connection keeps the scope of its chain: one that nothing uses would waste memory.
+    const isUsed = connection !== undefined || expires !== undefined || user !== undefined;
+    return {
+      connectionChain: isUsed ? scopedChain(scope, connection) : undefined,
+      packetChain: scopedChain(scope, packet),
+    };
+  };
 }
 
 interface Common extends Omit<NamespaceRuntime, keyof ComposedChains | 'router' | 'counts' | 'acks'> {
@@ -93,6 +110,7 @@ interface Common extends Omit<NamespaceRuntime, keyof ComposedChains | 'router' 
 function commonRuntime(
   app: Application,
   { ack, admin, expires, limits, onerror, slowConnection, user }: ResolvedConfig,
+  scope: ModuleScope | undefined,
 ): Common {
   const session = sessionOf(app);
   if (session === undefined) {
@@ -112,6 +130,7 @@ function commonRuntime(
     contexts: new ContextFactory(app, { ...sessionMembers(app), ...reauthenticationMembers(app.context) }),
     expiry: expires && new Expiry(expires, (source, thrown) => logFailure(reporting, source, thrown)),
     inFlight: inFlightOf(app.io),
+    scope,
     session: session ?? NO_SESSION,
     slowConnections:
       slowConnection === undefined ? undefined : new SlowConnections(slowConnection, reporting.clientLog),
@@ -136,7 +155,11 @@ function warnOfUnguarded(app: Application, { namespace, everywhere }: ResolvedCo
   const guards = namespace.get('/')?.connectionMiddleware ?? [];
   if (guards.length === 0 || everywhere.connectionMiddleware.length > 0 || everywhere.packetMiddleware.length > 0)
     return;
-  const names = app.io.names().filter((name) => name !== '/' && !namespace.get(name)?.connectionMiddleware.length);
+  const isUnguarded = (name: string) =>
+    name !== '/' &&
+    !namespace.get(name)?.connectionMiddleware.length &&
+    !app.io.addedChains.get(name)?.connection.length;
+  const names = app.io.names().filter(isUnguarded);
   if (names.length === 0) return;
   app.coreLogger.warn(
     `[egg-socket.io] the connection middleware of / (${guards.join(', ')}) does not guard ${names.join(', ')}: since Socket.IO 3 a client connects there without connecting to / first. Set config.io.connectionMiddleware, which runs in all namespaces, or connectionMiddleware of each in config.io.namespace`,

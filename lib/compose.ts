@@ -7,6 +7,12 @@ import type { Middleware } from './types/context';
 /** A composed chain. `innermost` is what the `next()` of its last middleware calls. */
 export type Onion = (ctx: Context, innermost?: () => unknown) => Promise<unknown>;
 
+/** Middleware that decorated controllers add to the chains of a namespace, after that of the configuration. */
+export interface AddedChains {
+  readonly connection: readonly Middleware[];
+  readonly packet: readonly Middleware[];
+}
+
 /**
  * Looks up middlewares by name.
  *

@@ -1,9 +1,11 @@
 // The diagnostics channels: what happens to the connections and events of a worker, for tracing, metrics and logs. Without subscribers,
 // publishers read a flag and create nothing.
+import { AsyncResource } from 'node:async_hooks';
 import { channel, tracingChannel } from 'node:diagnostics_channel';
 import type { IncomingMessage } from 'node:http';
 import type { Application, Context } from 'egg';
-import type { Socket } from 'socket.io';
+import type { Server, Socket } from 'socket.io';
+import type { BroadcastOptions } from 'socket.io-adapter';
 
 /** What has become of an event. */
 export type EventOutcome =
@@ -32,6 +34,8 @@ export interface EventMessage {
   outcome?: EventOutcome;
   /** What was thrown, as the application has thrown it. */
   error?: unknown;
+  /** The id of its trace, for logs. A subscriber that traces sets it in the part `start`. */
+  traceId?: string;
 }
 
 /** What has become of a connection to a namespace. */
@@ -54,6 +58,8 @@ export interface ConnectionMessage {
   outcome?: ConnectionOutcome;
   /** What was thrown. */
   error?: unknown;
+  /** The id of its trace, for logs. A subscriber that traces sets it in the part `start`. */
+  traceId?: string;
 }
 
 /** The message of `egg-socket.io:disconnect`. */
@@ -96,6 +102,8 @@ export interface LimitMessage {
 
 /** The message of `egg-socket.io:broadcast`. The names of rooms are not published: those of users are secret. */
 export interface BroadcastMessage {
+  /** The `app.io` that broadcasts. Undefined in the agent. */
+  readonly server: Server | undefined;
   /** The name of the namespace, or its pattern. */
   readonly namespace: string;
   readonly event: unknown;
@@ -107,17 +115,49 @@ export interface BroadcastMessage {
   readonly isLocal: boolean;
   /** Whether clients acknowledge it. */
   readonly withAck: boolean;
+  /**
+   * What a subscriber sets is sent to the other workers with the broadcast, and never to clients: the fields of a trace context, such as
+   * `traceparent`. See `Carrier` for the limits.
+   */
+  carrier?: Carrier;
+}
+
+/**
+ * The fields of a trace context. At most 8 fields are sent. The name of a field begins with a letter and has at most 64 letters, digits,
+ * `-` and `_`; its value has at most 512 characters. Other fields are dropped.
+ */
+export type Carrier = Record<string, string>;
+
+/**
+ * The message of `tracing:egg-socket.io:delivery:start`, `:end` and `:error`: a broadcast of another worker, or of the agent, is delivered to
+ * the clients of this worker.
+ */
+export interface DeliveryMessage {
+  /** The `app.io` that delivers. */
+  readonly server: Server;
+  /** The name of the namespace, or its pattern. */
+  readonly namespace: string;
+  /** The event. It is decoded when it is read. Undefined if the other worker has sent none. */
+  readonly event: unknown;
+  /** How many rooms are addressed. 0: the whole namespace. */
+  readonly rooms: number;
+  /** How many rooms are left out. */
+  readonly except: number;
+  /** What a subscriber of the other worker has set. */
+  readonly carrier: Readonly<Carrier> | undefined;
+  /** What an adapter has thrown. */
+  error?: unknown;
 }
 
 /** The message of `egg-socket.io:adapter-outage`. */
 export interface OutageMessage {
-  /** What is not reachable, such as `127.0.0.1:6379`. */
+  /** What is not reachable: `127.0.0.1:6379`, or `worker 4711`, another worker of the host by its process id. */
   readonly name: string;
   /** False: the outage begins, or has another reason. True: it has ended. */
   readonly up: boolean;
   /** Why, without passwords. Undefined if `up` is true. */
   readonly reason?: string;
-  /** How many messages to other workers were lost. 0 until the outage has ended. */
+  /** How many messages to other workers were not sent because of the outage. 0 until it has ended. */
   readonly lost: number;
 }
 
@@ -131,15 +171,18 @@ const typed = <Message>(name: string): TypedChannel<Message> => channel(name);
 
 export const CONNECTION = 'egg-socket.io:connection';
 export const EVENT = 'egg-socket.io:event';
+export const DELIVERY = 'egg-socket.io:delivery';
 export const DISCONNECT = 'egg-socket.io:disconnect';
 export const REFUSAL = 'egg-socket.io:refusal';
+export const BROADCAST = 'egg-socket.io:broadcast';
 
 export const connections = tracingChannel<unknown, ConnectionMessage>(CONNECTION);
 export const events = tracingChannel<unknown, EventMessage>(EVENT);
+export const deliveries = tracingChannel<unknown, DeliveryMessage>(DELIVERY);
 export const disconnects = typed<DisconnectMessage>(DISCONNECT);
 export const refusals = typed<RefusalMessage>(REFUSAL);
 export const limits = typed<LimitMessage>('egg-socket.io:limit');
-export const broadcasts = typed<BroadcastMessage>('egg-socket.io:broadcast');
+export const broadcasts = typed<BroadcastMessage>(BROADCAST);
 export const outages = typed<OutageMessage>('egg-socket.io:adapter-outage');
 
 /** The channels of an operation, each with a flag. Node 18 has no flag for all of them. */
@@ -173,19 +216,80 @@ export function traceEvent(message: EventMessage, run: () => Promise<void>): Pro
 }
 
 /**
+ * Under which a subscriber of a start channel sets a function that calls the operation and returns its promise. The context manager of
+ * OpenTelemetry calls a function in a context, and hides the AsyncLocalStorage that `bindStore()` would need.
+ */
+export const AROUND = Symbol('egg-socket.io:around');
+
+interface Traced {
+  error?: unknown;
+  [AROUND]?: (run: () => Promise<void>) => Promise<void>;
+}
+
+/**
  * Calls `run` at once, in the async context that stores bound to the start channel have. An operation whose error was handled
  * fulfils: the traced promise rejects nevertheless, so that the error channel is published.
  */
 async function trace(
   tracePromise: (fn: () => Promise<void>) => PromiseLike<unknown>,
-  message: { error?: unknown },
+  message: Traced,
   run: () => Promise<void>,
 ): Promise<void> {
   let running: Promise<void> | undefined;
   await tracePromise(async () => {
-    running = run();
+    running = message[AROUND]?.(run) ?? run();
     await running;
     if ('error' in message) throw message.error;
   }).then(undefined, () => {});
   return running;
+}
+
+/** Made at boot, when no event is being handled. */
+const NO_EVENT = new AsyncResource('egg-socket.io:untraced');
+
+/**
+ * Calls a function outside of the async context of an event. For commands to Redis: an instrumentation of ioredis would add them to the trace
+ * of the event with channels and keys, which contain the names of rooms and of users.
+ */
+export function untraced<Result>(send: () => Result): Result {
+  return NO_EVENT.runInAsyncScope(send);
+}
+
+/** Traces the delivery of a broadcast of another worker. Returns what `deliver` returns, and throws what it throws. */
+export function traceDelivery<Result>(message: DeliveryMessage, deliver: () => Result): Result {
+  return deliveries.traceSync(deliver, message);
+}
+
+/**
+ * Publishes a broadcast. The caller checks that there are subscribers.
+ *
+ * @returns what a subscriber has set, for the other workers
+ */
+export function publishBroadcast(
+  server: Server | undefined,
+  namespace: string,
+  event: unknown,
+  { rooms, except, flags }: BroadcastOptions,
+  withAck: boolean,
+): Carrier | undefined {
+  const isLocal = flags?.local === true;
+  const target = { rooms: rooms.size, except: except?.size ?? 0, isLocal };
+  const message: BroadcastMessage = { server, namespace, event, ...target, withAck };
+  broadcasts.publish(message);
+  return isLocal ? undefined : carrierOf(message.carrier);
+}
+
+const MAX_FIELDS = 8;
+const FIELD_NAME = /^[a-z][\w-]{0,63}$/i;
+const MAX_FIELD_LENGTH = 512;
+
+/** Returns the valid fields of a carrier, which a subscriber or another worker has set. Undefined if there are none. */
+export function carrierOf(value: unknown): Carrier | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const fields: Array<[string, string]> = [];
+  for (const [name, field] of Object.entries(value)) {
+    if (typeof field !== 'string' || field.length > MAX_FIELD_LENGTH || !FIELD_NAME.test(name)) continue;
+    if (fields.push([name, field]) === MAX_FIELDS) break;
+  }
+  return fields.length > 0 ? Object.fromEntries(fields) : undefined;
 }

@@ -4,6 +4,7 @@ import { type Server as HttpServer, type IncomingMessage, ServerResponse, STATUS
 import type { Duplex } from 'node:stream';
 import { debuglog } from 'node:util';
 import type { Application } from 'egg';
+import type { Namespace } from 'socket.io';
 import { clientAddress } from './client-address';
 import { clientLogOf } from './client-log';
 import { configOf } from './config/config';
@@ -128,7 +129,16 @@ export function enginesOf(app: Application): Engine[] {
 export async function detach(app: Application): Promise<void> {
   for (const engine of enginesOf(app)) engine.close();
   app.io.closeChildren();
-  await Promise.all(Array.from(namespacesOf(app.io).values(), (nsp) => nsp.adapter.close()));
+  await Promise.all(Array.from(namespacesOf(app.io).values(), (nsp) => closeAdapter(app, nsp)));
+}
+
+/** Logs what an adapter of the application throws: the others are closed, and so is the application. */
+async function closeAdapter(app: Application, { name, adapter }: Namespace): Promise<void> {
+  try {
+    await adapter.close();
+  } catch (thrown) {
+    app.coreLogger.error(`[egg-socket.io] the adapter of ${name} cannot be closed: ${toError(thrown).stack}`);
+  }
 }
 
 /**

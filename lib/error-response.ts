@@ -183,8 +183,8 @@ export function logFailure({ clientLog, addressOf }: ErrorReporting, source: Err
     );
 }
 
-/** Returns status, code or name of an error that is meant for clients. Undefined for any other error. */
-function kindForClients(thrown: object): string | undefined {
+/** Returns status, code or name of an error that is meant for clients. Undefined for any other error, which is a fault of the application. */
+export function kindForClients(thrown: object): string | undefined {
   const { expose, status, code, name } = readDetails(thrown);
   const isForClients =
     typeof expose === 'boolean' ? expose : typeof status === 'number' && status >= 400 && status < 500;

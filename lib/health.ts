@@ -47,11 +47,22 @@ export interface AdapterState {
   readonly since: number;
 }
 
+/** How many messages a worker has exchanged with the others since it has started. */
+export interface AdapterMessages {
+  /** How many it has sent, with those that were lost. With links, a message to three workers is three messages. */
+  sent: number;
+  /** How many it has received. With Redis, its own messages come back and are counted as well. */
+  received: number;
+  /** How many could not be sent: Redis or a link was down. */
+  lost: number;
+}
+
 /** An adapter whose health is read. */
 export interface HealthSource {
   readonly name: AdapterHealth['name'];
   state(): AdapterState;
   links?(): LinksHealth;
+  messages?(): AdapterMessages;
 }
 
 /** Returns the source of an adapter that is up from now on. */
@@ -84,6 +95,11 @@ export class Health {
     const adapter = { name, up, since: new Date(since).toISOString() };
     const links = this.#adapter.links?.() ?? { expected: 0, up: 0 };
     return { ok: up && !draining, draining, connections, adapter, links };
+  }
+
+  /** Returns the messages of the adapter that is installed now. */
+  messages(): AdapterMessages {
+    return this.#adapter.messages?.() ?? { sent: 0, received: 0, lost: 0 };
   }
 }
 

@@ -12,13 +12,17 @@ export type {
   InitConfig,
   IoConfig,
   LimitsConfig,
+  MetricsConfig,
   NamespaceConfig,
+  OtelConfig,
   RedisConfig,
 } from './config/config';
 export type {
   BroadcastMessage,
+  Carrier,
   ConnectionMessage,
   ConnectionOutcome,
+  DeliveryMessage,
   DisconnectMessage,
   EventMessage,
   EventOutcome,
@@ -38,12 +42,19 @@ export {
   NoRouteError,
 } from './errors';
 export type { FindExpiry, FoundExpiry } from './expiry';
-export type { AdapterHealth, IoHealth, LinksHealth } from './health';
+export type { AdapterHealth, AdapterMessages, IoHealth, LinksHealth } from './health';
 export type { RateLimit, RateLimitKey } from './limits/rate-limit';
 export type { IoRoute, IoRoutes, NamespaceRoutes } from './route-table';
 export type { Routed, RouteTail } from './router';
 export type { IoServer } from './server';
-export type { ConnectionStats, IoStats, LimitedStats, NamespaceStats, Protocol } from './stats';
+export type {
+  ConnectionStats,
+  DurationStats,
+  HandshakeStats,
+  LimitedStats,
+  NamespaceStats,
+  Protocol,
+} from './stats';
 export type {
   IoClientFactory,
   IoClientOptions,
@@ -74,3 +85,4 @@ export type {
   ValidatedHandler,
 } from './types/schema';
 export type { FindUser, FoundUser } from './users';
+export type { EventStats, IoStats, NamespaceWithProtocols } from './worker-stats';

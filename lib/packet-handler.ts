@@ -1,5 +1,6 @@
 // Handles an event packet of a client: session, packet middleware, listeners of the socket, the routed controller, the acknowledgement.
 // Handles system events as well, which have a route and no packet middleware.
+import { performance } from 'node:perf_hooks';
 import { debuglog } from 'node:util';
 import type { Context } from 'egg';
 import type { Socket } from 'socket.io';
@@ -11,6 +12,7 @@ import { isError, messageOf, NoRouteError, thrownBy, withoutPrefix } from './err
 import { isTooLong } from './internals/engineio';
 import { callAnyListeners } from './internals/listeners';
 import { dispatchToListeners, hasListeners } from './internals/socketio';
+import { inScope } from './module-scope';
 import { isReserved, type Route } from './router';
 import { keepCookies } from './session';
 import { type NamespaceRuntime, type SocketState, stateOf } from './socket-state';
@@ -82,13 +84,14 @@ function isDropped({ admission, inFlight, socket }: SocketState): boolean {
  */
 async function runPacket(state: SocketState, ctx: Context, packet: unknown[], trace?: EventMessage): Promise<void> {
   const { runtime, socket, inFlight } = state;
-  const { packetChain, session, eventLimits, inFlight: all } = runtime;
+  const { packetChain, session, eventLimits, counts, inFlight: all } = runtime;
   let ack: Ack | undefined;
   let isLimited = false;
   const innermost = () => dispatch(state, ctx, packet, ack, trace);
   const chain = () => (packetChain === undefined ? innermost() : packetChain(ctx, innermost));
   inFlight.begin();
   all.handlers.begin();
+  const start = performance.now();
   try {
     callAnyListeners(socket, packet);
     ack = runtime.acks && Ack.of(runtime.acks, socket, packet, (err) => failLate(state, ctx, packet, ack, err, trace));
@@ -113,6 +116,7 @@ async function runPacket(state: SocketState, ctx: Context, packet: unknown[], tr
     fail(state, ctx, packet, ack, thrown, trace);
   } finally {
     if (isLimited) eventLimits?.leave(state);
+    counts.durations.add(performance.now() - start);
     inFlight.end();
     all.handlers.end();
   }
@@ -268,7 +272,9 @@ function handleSystemEvent(state: SocketState | undefined, event: string, ...arg
   const run = async (): Promise<void> => {
     const ctx = contexts.forPacket(state);
     ctx.args = args;
-    if (!isTraced(events)) await contexts.run(ctx, () => route.run(ctx));
+    // tegg creates its objects before the handler runs. By then the socket has left its rooms.
+    if (runtime.scope !== undefined && event === 'disconnecting') ctx.rooms = new Set(socket.rooms);
+    if (!isTraced(events)) await contexts.run(ctx, () => inScope(runtime.scope, ctx, () => route.run(ctx)));
     else await contexts.run(ctx, () => traceSystemEvent(state, route, ctx, event));
   };
   inFlight.handlers.begin();
@@ -283,11 +289,12 @@ function handleSystemEvent(state: SocketState | undefined, event: string, ...arg
 
 /** Rejects with what the handler has thrown. */
 function traceSystemEvent({ runtime, socket }: SocketState, route: Route, ctx: Context, event: string): Promise<void> {
-  const namespace = runtime.router.name;
+  const { router, scope } = runtime;
+  const namespace = router.name;
   const message: EventMessage = { ctx, socket, namespace, event, route: event, isSystem: true };
   return traceEvent(message, async () => {
     try {
-      await route.run(ctx);
+      await inScope(scope, ctx, () => route.run(ctx));
       message.outcome = 'ok';
     } catch (thrown) {
       setError(message, thrown);

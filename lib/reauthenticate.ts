@@ -7,6 +7,7 @@ import type { Onion } from './compose';
 import { logFailure } from './error-response';
 import { DisconnectedError, ExpiredError } from './errors';
 import { disconnectExpired } from './expiry';
+import { inScope } from './module-scope';
 import { keepCookies } from './session';
 import { type Reauthentications, type SocketState, stateOf } from './socket-state';
 import type { ReauthenticateOptions } from './types/context';
@@ -87,7 +88,7 @@ class Reauthentication {
   async run(): Promise<void> {
     const { state, ctx, auth } = this;
     const { runtime, socket } = state;
-    const { contexts, expiry, inFlight, router, slowConnections, users } = runtime;
+    const { contexts, expiry, inFlight, router, scope, slowConnections, users } = runtime;
     const timer = slowConnections?.watch(router.name, this);
     inFlight.chains.begin();
     let stopListening = () => {};
@@ -96,7 +97,7 @@ class Reauthentication {
       socket.once('disconnect', listener);
       stopListening = () => socket.off('disconnect', listener);
     });
-    const identify = () => contexts.run(ctx, () => this.#identify());
+    const identify = () => contexts.run(ctx, () => inScope(scope, ctx, () => this.#identify()));
     try {
       const identified = auth === undefined ? identify() : this.#withAuth(auth, identify);
       const { expiresAt, user } = await Promise.race([identified, disconnected]);
@@ -216,13 +217,14 @@ function assertConnected(socket: Socket): void {
  */
 export function handleRecovered(state: SocketState): void {
   const { runtime, socket } = state;
-  const { contexts, expiry, session, users } = runtime;
+  const { contexts, expiry, scope, session, users } = runtime;
   if (expiry === undefined && users === undefined) return;
   const find = async () => {
     users?.recovered(socket);
     if (expiry === undefined) return;
     const ctx = contexts.forConnection(state);
-    const at = await contexts.run(ctx, () => session.around(ctx, () => expiry.find(ctx, socket)));
+    const find = () => inScope(scope, ctx, () => expiry.find(ctx, socket));
+    const at = await contexts.run(ctx, () => session.around(ctx, find));
     if (socket.connected) expiry.set(state, at);
   };
   find().catch((thrown) => {

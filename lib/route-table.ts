@@ -63,7 +63,8 @@ export function routesOf(nsp: Namespace, name: string, chains: ChainNames, files
   };
 }
 
-function nameOf({ name }: { readonly name: string }): string {
+/** Returns the name of a function, for people. */
+export function nameOf({ name }: { readonly name: string }): string {
   return name || 'inline function';
 }
 

@@ -4,6 +4,7 @@ import { ParentAdapter } from './adapters/memory-adapter';
 import type { Compat } from './compat/compat';
 import type { OriginsValue } from './compat/origins';
 import { refuseRemoved, removed } from './compat/removed';
+import type { AddedChains } from './compose';
 import type { ResolvedConfig } from './config/config';
 import { type ErrorReporting, reportRefused } from './error-response';
 import { healthOf, type IoHealth } from './health';
@@ -18,9 +19,10 @@ import { ChildNamespaces } from './namespaces/child-namespaces';
 import { type ParentName, ParentNamespaces } from './namespaces/parent-namespaces';
 import { isPattern, Pattern } from './namespaces/path-pattern';
 import { type Binding, NamespaceSetup } from './namespaces/setup';
-import { type ChainNames, type IoRoutes, routesOf } from './route-table';
+import { type ChainNames, type IoRoutes, nameOf, routesOf } from './route-table';
 import { RouteLookup, routerOf } from './router';
-import { type IoStats, statsOf } from './stats';
+import { statsOf } from './stats';
+import type { PrometheusMetrics } from './telemetry/prometheus';
 import type { Middleware } from './types/context';
 import type {
   ClientEventsOf,
@@ -34,6 +36,7 @@ import type {
 } from './types/events';
 import type { IoNamespace, RouteOf, UserOf } from './types/namespace';
 import type { Users } from './users';
+import { type IoStats, readStats } from './worker-stats';
 
 // biome-ignore lint/suspicious/noExplicitAny: as Socket.IO declares it
 type OnConnection = (socket: any) => void;
@@ -55,6 +58,8 @@ interface NamespaceOptions
   limitClients: ((io: IoServer) => (nsp: IoNamespace) => void) | undefined;
   /** Undefined if `config.io.compat` is not set. */
   compat: Compat | undefined;
+  /** Loads prom-client, and starts the metrics. */
+  createMetrics(): PrometheusMetrics;
 }
 
 /**
@@ -91,6 +96,9 @@ export class IoServer extends NamespaceServer<
   /** Undefined if `config.io.admin` is not set. */
   readonly admin: AdminNamespace | undefined;
 
+  readonly #createMetrics: () => PrometheusMetrics;
+  /** Undefined until metrics are measured. */
+  #metrics: PrometheusMetrics | undefined;
   readonly #reporting: ErrorReporting;
   readonly #lookup = new RouteLookup(this);
   readonly #children: ChildNamespaces;
@@ -98,6 +106,8 @@ export class IoServer extends NamespaceServer<
   readonly #setup: NamespaceSetup;
   /** The configured namespaces without parameters. */
   readonly #configured: string[];
+  /** The middleware that decorated controllers have added, by the name of the namespace. */
+  readonly addedChains = new Map<string, AddedChains>();
   /** Returns the names of the middleware of a namespace. */
   readonly #chainsOf: (name: string) => ChainNames;
 
@@ -113,6 +123,7 @@ export class IoServer extends NamespaceServer<
     const names = [...namespace.keys()];
     this.compat = compat;
     this.rateLimits = options.rateLimits;
+    this.#createMetrics = options.createMetrics;
     this.#reporting = reporting;
     this.recoveryDuration = recoveryDurationOf(this, Boolean(init.connectionStateRecovery));
     this.#children = new ChildNamespaces(maxNamespaces, this.recoveryDuration, reporting, (name) => this.of(name));
@@ -140,8 +151,16 @@ export class IoServer extends NamespaceServer<
     if (admin) this.admin = new AdminNamespace(super.of(admin.namespaceName) as IoNamespace);
     this.#configured = names.filter((name) => !isPattern(name));
     this.#chainsOf = (name) => ({
-      connectionMiddleware: [...everywhere.connectionMiddleware, ...(namespace.get(name)?.connectionMiddleware ?? [])],
-      packetMiddleware: [...everywhere.packetMiddleware, ...(namespace.get(name)?.packetMiddleware ?? [])],
+      connectionMiddleware: [
+        ...everywhere.connectionMiddleware,
+        ...(namespace.get(name)?.connectionMiddleware ?? []),
+        ...(this.addedChains.get(name)?.connection.map(nameOf) ?? []),
+      ],
+      packetMiddleware: [
+        ...everywhere.packetMiddleware,
+        ...(namespace.get(name)?.packetMiddleware ?? []),
+        ...(this.addedChains.get(name)?.packet.map(nameOf) ?? []),
+      ],
     });
     for (const name of names) {
       if (isPattern(name)) this.#createParent(new Pattern(name, `config.io.namespace['${name}']`));
@@ -197,15 +216,15 @@ export class IoServer extends NamespaceServer<
   readonly user: UserOf<'/'> = (id) => this.of('/').user(id);
 
   /**
-   * Returns statistics of this worker: its connections by protocol and transport, and what they did in each namespace. Reads every
-   * connection and every socket, so it is not meant for each request.
+   * Returns statistics of this worker: its connections, events with their durations, the adapter, what was limited, and what clients did in
+   * each namespace. Reads every connection and every socket, so it is not meant for each request.
    *
    * @example
-   * const { connections } = app.io.stats();
-   * app.logger.info('clients of Socket.IO 2: %d, the last one connected at %s', connections[3].now, connections[3].last);
+   * const { connections, events } = app.io.stats();
+   * app.logger.info('%d connections, %d events in flight', connections.now, events.inFlight);
    */
   stats(): IoStats {
-    const stats = statsOf(this).read(namespacesOf(this).values(), (nsp) => routerOf(nsp)?.name ?? nsp.name);
+    const stats = readStats(this, namespacesOf(this).values(), (nsp) => routerOf(nsp)?.name ?? nsp.name);
     return this.compat === undefined ? stats : { ...stats, compat: this.compat.counts() };
   }
 
@@ -256,6 +275,34 @@ export class IoServer extends NamespaceServer<
   }
 
   /**
+   * Returns the metrics of this worker in the text format of Prometheus. It needs the package prom-client. Unless `config.io.metrics` is set,
+   * durations are measured from the first call on. The text is not for the public.
+   *
+   * @throws {ConfigError} if prom-client is not installed
+   *
+   * @example
+   * app.router.get('/metrics', async (ctx) => {
+   *   if (ctx.get('authorization') !== `Bearer ${app.config.metricsToken}`) ctx.throw(401);
+   *   ctx.set('content-type', 'text/plain; version=0.0.4; charset=utf-8');
+   *   ctx.body = await app.io.metrics();
+   * });
+   */
+  async metrics(): Promise<string> {
+    return this.startMetrics().text();
+  }
+
+  /** Measures metrics from now on. */
+  startMetrics(): PrometheusMetrics {
+    this.#metrics ??= this.#createMetrics();
+    return this.#metrics;
+  }
+
+  /** Ends the metrics, and removes them from the registry of the application. */
+  closeMetrics(): void {
+    this.#metrics?.close();
+  }
+
+  /**
    * Socket.IO 2's `io.origins()`: sets which origins may connect.
    *
    * @deprecated it needs `config.io.compat`. Write `config.io.init.cors`
@@ -285,6 +332,15 @@ export class IoServer extends NamespaceServer<
   /** Whether a name matches a namespace with parameters. */
   matches(name: string): boolean {
     return this.#parents.matches(name);
+  }
+
+  /** Adds middleware to the chains of a namespace, unless it is among the added already. Must be called before the namespaces are bound. */
+  addChains(name: string, { connection, packet }: AddedChains): void {
+    const before = this.addedChains.get(name);
+    this.addedChains.set(name, {
+      connection: [...new Set([...(before?.connection ?? []), ...connection])],
+      packet: [...new Set([...(before?.packet ?? []), ...packet])],
+    });
   }
 
   /** Binds the configured namespaces and those that have routes, and from now on each namespace that gets a route. */

@@ -8,6 +8,7 @@ import type { ErrorReporting } from './error-response';
 import type { Expiry } from './expiry';
 import type { ConnectionInFlight, ServerInFlight } from './in-flight';
 import type { EventLimits, EventQueue } from './limits/event-limits';
+import type { ModuleScope } from './module-scope';
 import type { Router } from './router';
 import type { Session } from './session';
 import type { SlowConnections } from './slow-connections';
@@ -26,6 +27,8 @@ export interface NamespaceRuntime extends ErrorReporting {
   readonly inFlight: ServerInFlight;
   readonly router: Router;
   readonly counts: Counts;
+  /** Undefined without tegg. The chains run in it already. */
+  readonly scope: ModuleScope | undefined;
   readonly session: Session;
   /** Undefined if `config.io.slowConnection` is false. */
   readonly slowConnections: SlowConnections | undefined;

@@ -1,11 +1,11 @@
-// Statistics of a worker: how many clients of which protocol are connected, and what they did in each namespace.
+// The counters of a worker: how many clients of which protocol are connected, what they did in each namespace, and how long that took.
 import type { Namespace, Socket } from 'socket.io';
-import { connectionsOf, type Engine, queryOf, RefusalCode } from './internals/engineio';
+import { connectionsOf, type Engine, queryOf, RefusalCode, unsentBytesOf } from './internals/engineio';
 
 /** The version of the Engine.IO protocol: 3 for clients of Socket.IO 1 and 2, 4 for clients of Socket.IO 3 and 4. */
 export type Protocol = 3 | 4;
 
-/** The connections of clients with one protocol. A client has one connection for all its namespaces. */
+/** Connections. A client has one connection for all its namespaces. */
 export interface ConnectionStats {
   /** How many are open. */
   now: number;
@@ -19,7 +19,7 @@ export interface ConnectionStats {
   last: string | null;
 }
 
-/** What the clients with one protocol did in a namespace. */
+/** What clients did in a namespace. */
 export interface NamespaceStats {
   /** How many sockets are connected. */
   now: number;
@@ -56,27 +56,79 @@ export interface LimitedStats {
   routes: number;
 }
 
-/** The statistics of one worker: `app.io.stats()`. It can be encoded as JSON. */
-export interface IoStats {
-  /** The process id of the worker. */
-  pid: number;
-  /** When the worker has started to count, as an ISO date. */
-  since: string;
+/** Which of the handshakes and requests of clients Engine.IO has accepted, or has refused. */
+export interface HandshakeStats {
+  /** Connections that were opened. */
+  accepted: number;
+  /** Refused by `config.io.allowedOrigins` or by `init.allowRequest`. */
+  forbidden: number;
+  /** Requests for a session that does not exist, or does no longer. */
+  unknownSession: number;
+  unknownTransport: number;
+  badMethod: number;
+  badRequest: number;
+  /** Clients of Socket.IO 1 and 2, since `config.io.init.allowEIO3` is not set, and requests that are not from a client. */
+  unsupportedProtocol: number;
+}
+
+const REFUSED: Record<number, keyof HandshakeStats> = {
+  [RefusalCode.UNKNOWN_TRANSPORT]: 'unknownTransport',
+  [RefusalCode.UNKNOWN_SESSION]: 'unknownSession',
+  [RefusalCode.BAD_METHOD]: 'badMethod',
+  [RefusalCode.BAD_REQUEST]: 'badRequest',
+  [RefusalCode.FORBIDDEN]: 'forbidden',
+  [RefusalCode.UNSUPPORTED_PROTOCOL]: 'unsupportedProtocol',
+};
+
+/** How long events have taken, from their first middleware to the end of their chain. */
+export interface DurationStats {
+  /** In ms, of all events. */
+  sum: number;
+  /** The upper bounds of the buckets, in ms. */
+  bounds: number[];
+  /** How many events are in each bucket. The last one has those that are above all bounds. */
+  counts: number[];
+}
+
+const BOUNDS = [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000];
+
+/** A histogram with fixed bounds. */
+export class Durations {
+  #sum = 0;
+  readonly #counts = new Float64Array(BOUNDS.length + 1);
+
+  /** @param ms - a duration. Called with each event: it allocates nothing */
+  add(ms: number): void {
+    let i = 0;
+    while (i < BOUNDS.length && ms > (BOUNDS[i] as number)) i++;
+    (this.#counts[i] as number)++;
+    this.#sum += ms;
+  }
+
+  read(): DurationStats {
+    return { sum: this.#sum, bounds: [...BOUNDS], counts: [...this.#counts] };
+  }
+}
+
+/** What a worker has counted. */
+export interface CountedStats {
+  since: Date;
+  /** How many bytes wait to be sent. */
+  unsentBytes: number;
   connections: Record<Protocol, ConnectionStats>;
-  /**
-   * How many handshakes of clients of Socket.IO 1 and 2 were refused, since `config.io.init.allowEIO3` is not set. A client tries again
-   * every few seconds, and each attempt is counted.
-   */
+  handshakes: HandshakeStats;
   refusedOld: number;
-  /** What `config.io.limits` and `app.io.limit()` have held back or refused. */
+  forwarded: number;
   limited: LimitedStats;
-  /**
-   * By the name of the namespace. The children of a parent namespace are counted under the name of their parent. A namespace that is
-   * neither configured nor routed has only `now`.
-   */
-  namespaces: Record<string, Record<Protocol, NamespaceStats>>;
-  /** With `config.io.compat`: how often each name of Socket.IO 2's API was used, such as `nsp.connected`. */
-  compat?: Record<string, number>;
+  durations: DurationStats;
+  namespaces: Map<string, NamespaceCounts>;
+}
+
+/** What was counted in a namespace. */
+export interface NamespaceCounts {
+  /** How many rooms have sockets, without those that have the name of a socket. */
+  rooms: number;
+  protocols: Record<Protocol, NamespaceStats>;
 }
 
 /** Counts the clients of a worker. */
@@ -85,7 +137,19 @@ export class Stats {
   readonly #engines = new Set<Engine>();
   readonly #connections = { 3: { total: 0, last: 0 }, 4: { total: 0, last: 0 } };
   readonly #namespaces = new Map<string, Counts>();
+  readonly #handshakes: HandshakeStats = {
+    accepted: 0,
+    forbidden: 0,
+    unknownSession: 0,
+    unknownTransport: 0,
+    badMethod: 0,
+    badRequest: 0,
+    unsupportedProtocol: 0,
+  };
+  readonly #durations = new Durations();
   #refusedOld = 0;
+  /** How many requests and upgrades were forwarded to other workers. */
+  forwarded = 0;
   readonly limited: LimitedStats = {
     namespaces: 0,
     unsentBytes: 0,
@@ -112,8 +176,11 @@ export class Stats {
       const counts = this.#connections[protocolOf(conn)];
       counts.total++;
       counts.last = Date.now();
+      this.#handshakes.accepted++;
     });
     engine.on('connection_error', ({ code, req }) => {
+      const outcome = REFUSED[code];
+      if (outcome !== undefined) this.#handshakes[outcome]++;
       if (code === RefusalCode.UNSUPPORTED_PROTOCOL && req !== undefined && queryOf(req).EIO === '3')
         this.#refusedOld++;
     });
@@ -125,55 +192,70 @@ export class Stats {
    * @param name - the name of the namespace, or what its parent stands for
    */
   countsOf(name: string): Counts {
-    const counts = this.#namespaces.get(name) ?? new Counts();
+    const counts = this.#namespaces.get(name) ?? new Counts(this.#durations);
     this.#namespaces.set(name, counts);
     return counts;
   }
 
   /**
-   * Returns a copy of the statistics.
+   * Returns a copy of the counters.
    *
    * @param namespaces - the namespaces that exist
    * @param nameOf - returns the name under which a namespace is counted
    */
-  read(namespaces: Iterable<Namespace>, nameOf: (nsp: Namespace) => string): IoStats {
+  read(namespaces: Iterable<Namespace>, nameOf: (nsp: Namespace) => string): CountedStats {
     const all = new Map(Array.from(this.#namespaces, ([name, counts]) => [name, counts.read()]));
     for (const nsp of namespaces) {
       const name = nameOf(nsp);
-      const stats = all.get(name) ?? new Counts().read();
+      const stats = all.get(name) ?? new Counts(this.#durations).read();
       all.set(name, stats);
-      for (const { conn } of nsp.sockets.values()) stats[protocolOf(conn)].now++;
+      stats.rooms += roomCountOf(nsp);
+      for (const { conn } of nsp.sockets.values()) stats.protocols[protocolOf(conn)].now++;
     }
     return {
-      pid: process.pid,
-      since: this.#since.toISOString(),
-      connections: this.#readConnections(),
+      since: this.#since,
+      ...this.#readConnections(),
+      handshakes: { ...this.#handshakes },
       refusedOld: this.#refusedOld,
+      forwarded: this.forwarded,
       limited: { ...this.limited },
-      namespaces: Object.fromEntries(all),
+      durations: this.#durations.read(),
+      namespaces: all,
     };
   }
 
-  #readConnections(): IoStats['connections'] {
+  #readConnections(): Pick<CountedStats, 'connections' | 'unsentBytes'> {
     const read = (protocol: Protocol): ConnectionStats => {
       const { total, last } = this.#connections[protocol];
       const date = last === 0 ? null : new Date(last).toISOString();
       return { now: 0, polling: 0, websocket: 0, webtransport: 0, total, last: date };
     };
     const connections = { 3: read(3), 4: read(4) };
+    let unsentBytes = 0;
     for (const conn of Array.from(this.#engines, connectionsOf).flat()) {
       const stats = connections[protocolOf(conn)];
       stats.now++;
       stats[conn.transport.name as 'polling' | 'websocket' | 'webtransport']++;
+      unsentBytes += unsentBytesOf(conn);
     }
-    return connections;
+    return { connections, unsentBytes };
   }
+}
+
+/** Each socket is in a room that has its id. */
+function roomCountOf({ adapter: { rooms, sids } }: Namespace): number {
+  let count = rooms.size;
+  for (const id of sids.keys()) if (rooms.has(id)) count--;
+  return count;
 }
 
 type Counted = Omit<NamespaceStats, 'now'>;
 
 /** The counters of one namespace. */
 export class Counts {
+  /** @param durations - those of the events of all namespaces */
+  constructor(readonly durations: Durations) {}
+
   readonly #counts: Record<Protocol, Counted> = {
     3: { total: 0, refused: 0, events: 0, expired: 0, errors: 0 },
     4: { total: 0, refused: 0, events: 0, expired: 0, errors: 0 },
@@ -184,8 +266,8 @@ export class Counts {
     return this.#counts[protocolOf(conn)];
   }
 
-  read(): Record<Protocol, NamespaceStats> {
-    return { 3: { now: 0, ...this.#counts[3] }, 4: { now: 0, ...this.#counts[4] } };
+  read(): NamespaceCounts {
+    return { rooms: 0, protocols: { 3: { now: 0, ...this.#counts[3] }, 4: { now: 0, ...this.#counts[4] } } };
   }
 }
 

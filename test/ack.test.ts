@@ -594,7 +594,7 @@ describe('ackTimeout', () => {
     for (const [id, name] of hostile.entries()) {
       (client as unknown as { packet(packet: object): void }).packet({ type: 2, id: 100 + id, data: [name, 'x'] });
     }
-    const errors = () => Object.values(app.io.stats().namespaces['/']!).reduce((sum, each) => sum + each.errors, 0);
+    const errors = () => app.io.stats().namespaces['/']?.errors;
     await until('their time is up', () => errors() === hostile.length);
     assert.equal(warn.length, 1);
     assert.match(warn[0], /no answer to an event that is no string \(object\) in \/ in 20 ms/);

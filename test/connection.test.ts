@@ -203,7 +203,7 @@ parity('connection chain', (kind) => {
         error.map((err) => err.message),
         ['too late'],
       );
-      assert.equal(app.io.stats().namespaces['/']?.[kind.protocol].errors, 0);
+      assert.equal(app.io.stats().namespaces['/']?.protocols[kind.protocol].errors, 0);
     });
 
     it('should refuse a client, and log the error once, if the cookies cannot be read from the response', async () => {

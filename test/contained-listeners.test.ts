@@ -100,7 +100,7 @@ describe('listeners that throw', () => {
         'Error: once throws',
       ]);
       await assertUnharmed(running);
-      if (bound) assert.equal(running.app.io.stats().namespaces['/']?.[4].errors, 4 + 1);
+      if (bound) assert.equal(running.app.io.stats().namespaces['/']?.protocols[4].errors, 4 + 1);
     });
   }
 

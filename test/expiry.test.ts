@@ -71,7 +71,7 @@ parityOf([NEW, ...OLD], 'a client whose authentication ends', ({ protocol }) => 
       ['disconnecting', 'expired', true],
       ['listener', 'expired'],
     ]);
-    const { now, expired } = app.io.stats().namespaces['/']?.[protocol] ?? {};
+    const { now, expired } = app.io.stats().namespaces['/']?.protocols[protocol] ?? {};
     assert.deepEqual({ now, expired }, { now: 0, expired: 1 });
   });
 

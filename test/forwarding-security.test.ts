@@ -52,7 +52,7 @@ describe('forwarding to the internal server of a worker', () => {
     const server = createServer((_req, res) => res.writeHead(404).end());
     const io = new Server(server, { path: at });
     const workerId = createWorkerId();
-    const forwarding = new Forwarding({ workerId, directory }, clientLog(), openFiles);
+    const forwarding = new Forwarding({ workerId, directory }, clientLog(), () => {}, openFiles);
     const own = forwarding.attach(engineOf(io));
     replaceGenerateId(engineOf(io), () => () => createSessionId(workerId));
     const accepted: (string | undefined)[] = [];

@@ -240,7 +240,7 @@ describe('forwarding', function () {
         // The stats of both workers: one has requested those of the other.
         const stats = await new Promise<IoStats[]>((done) => clients[0]?.emit('stats', done));
         assert.deepEqual(stats.map(({ pid }) => pid).sort(), [...new Set(await Promise.all(pids))].sort());
-        const old = stats.map(({ connections }) => connections[3]);
+        const old = stats.map(({ protocols }) => protocols[3]);
         assert.equal(
           old.reduce((sum, { now }) => sum + now, 0),
           12,

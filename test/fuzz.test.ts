@@ -29,7 +29,7 @@ const LONG = { numRuns: Number.MAX_SAFE_INTEGER, interruptAfterTimeLimit: SECOND
 /** What the route `worker` of the fixture returns. */
 interface WorkerState {
   pid: number;
-  connections: Record<3 | 4, { now: number }>;
+  connections: number;
   namespaces: string[];
   chains: number;
   handlers: number;
@@ -190,7 +190,7 @@ class Target {
     const isSettled = ({ connections, namespaces, chains, handlers, timers }: WorkerState, i: number) => {
       const before = this.#before[i] as WorkerState;
       return (
-        connections[3].now + connections[4].now === 1 &&
+        connections === 1 &&
         namespaces.length === before.namespaces.length &&
         chains === before.chains &&
         handlers === before.handlers &&

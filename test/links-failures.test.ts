@@ -143,6 +143,7 @@ describe(`${WORKERS} workers, linked with each other`, function () {
     const [hung, ...others] = [...workers] as [[number, Socket], ...[number, Socket][]];
     const from = others[0]![1];
     const before = await from.emitWithAck('memory');
+    await from.emitWithAck('observe');
     process.kill(hung![0], 'SIGSTOP');
     stopped.add(hung![0]);
     const going = traffic(
@@ -176,6 +177,10 @@ describe(`${WORKERS} workers, linked with each other`, function () {
     await from.emitWithAck('emit', 'again', 2);
     assert.deepEqual(await heard, [[1], [2]]);
     await going.stop();
+    const [begun, ended] = await from.emitWithAck('outages');
+    const name = `worker ${hung![0]}`;
+    assert.deepEqual(begun, { name, up: false, reason: 'does not read fast enough', lost: 0 });
+    assert.deepEqual([ended.name, ended.up, ended.lost > 100], [name, true, true]);
   });
 
   it('should lose nothing that is sent to a worker, or by its clients, while it is blocked for 10 s', async () => {

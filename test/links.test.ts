@@ -1,10 +1,12 @@
 // The links between workers, in one process.
 import assert from 'node:assert/strict';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { mkdtempSync, rmSync } from 'node:fs';
 import net, { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { encodeFrame, type FrameType } from '../lib/adapters/frame';
+import type { OutageMessage } from '../lib';
+import { encodeFrame, FrameReader, FrameType } from '../lib/adapters/frame';
 import { Links } from '../lib/adapters/links';
 import { createWorkerId, RunDirectory } from '../lib/workers/run-directory';
 import { mm } from './support/app';
@@ -69,6 +71,40 @@ describe('the links of a worker', () => {
     await until('all frames have arrived', () => all.every(({ received }) => received.length === 2));
   });
 
+  it('should count the messages that are sent to each peer, received and lost', async () => {
+    const opened = new Map<string, Socket>();
+    const { connect } = net;
+    mm(net, 'connect', (address: string) => {
+      const socket = connect(address);
+      // The first worker is the first to connect.
+      if (!opened.has(address)) opened.set(address, socket);
+      return socket;
+    });
+    const [{ links }, second, third] = [await join(), await join(), await join()];
+    await until('all are linked', () => links.peerCount === 2);
+    const frame = encodeFrame(1, ['counted']);
+    links.publish(frame);
+    links.send(second.links.worker.workerId, frame);
+    links.send('nobody', frame);
+    await until('all have arrived', () => second.received.length === 2 && third.received.length === 1);
+    assert.deepEqual(links.messages, { sent: 3, received: 0, lost: 0 });
+    assert.deepEqual(second.links.messages, { sent: 0, received: 2, lost: 0 });
+
+    const { directory, workerId } = second.links.worker;
+    const socket = opened.get(directory.address(workerId, 'link')) as Socket;
+    const closed = new Promise<void>((resolve) => {
+      socket.once('close', () => {
+        links.publish(frame);
+        resolve();
+      });
+    });
+    socket.destroy();
+    await closed;
+    await until('the other one has received it', () => third.received.length === 2);
+    assert.deepEqual(links.messages, { sent: 5, received: 0, lost: 1 });
+    await until('the link is up again', () => links.peerCount === 2);
+  });
+
   it('should not wait for a peer that hangs', async () => {
     const { workerId } = (await join()).links.worker;
     const accepted: Socket[] = [];
@@ -79,5 +115,113 @@ describe('the links of a worker', () => {
     assert(links.peerIds().includes(workerId));
     server.close();
     for (const socket of accepted) socket.destroy();
+  });
+
+  describe('that are lost', () => {
+    const NAME = `worker ${process.pid}`;
+    let outages: OutageMessage[];
+    const note = (message: unknown) => outages.push(message as OutageMessage);
+
+    beforeEach(() => {
+      outages = [];
+      subscribe('egg-socket.io:adapter-outage', note);
+    });
+    afterEach(() => unsubscribe('egg-socket.io:adapter-outage', note));
+
+    it('should not be published as outages of a worker that stops in the ordinary way', async () => {
+      const [first, second] = [await join(), await join()];
+      await until('both are linked', () => [first, second].every(({ links }) => links.countAnswering() === 1));
+      await second.links.leave();
+      await until('the peer is gone', () => first.links.peerCount === 0 && first.lost.length > 0);
+      const third = await join();
+      await until('the next worker is linked', () => first.links.peerCount === 1);
+      third.links.publish(encodeFrame(FrameType.MESSAGE, ['later']));
+      await until('a later frame has arrived', () => first.received.length > 0);
+      assert.deepEqual(outages, []);
+    });
+
+    it('should be published when the connection is lost, and when it is up again', async () => {
+      const opened = new Map<string, Socket>();
+      const { connect } = net;
+      mm(net, 'connect', (address: string) => {
+        const socket = connect(address);
+        opened.set(address, socket);
+        return socket;
+      });
+      const [first, second] = [await join(), await join()];
+      const { directory, workerId } = second.links.worker;
+      await until('they are linked', () => first.links.countAnswering() === 1);
+      opened.get(directory.address(workerId, 'link'))?.destroy();
+      first.links.publish(encodeFrame(FrameType.MESSAGE, ['lost']));
+      await until('the outage has ended', () => outages.length === 2);
+      const [{ lost, ...up }] = outages.slice(1) as [OutageMessage];
+      assert.deepEqual(outages[0], { name: NAME, up: false, reason: 'connection lost', lost: 0 });
+      assert.deepEqual(up, { name: NAME, up: true });
+      assert(lost >= 1, `${lost}`);
+    });
+
+    it('should be published when a peer does not answer, and when it answers or has stopped', async () => {
+      const { links } = await join();
+      const peer = await startPeer();
+      await until('it is linked', () => links.countAnswering() === 1);
+      peer.hang();
+      await until('it is missing', () => links.countAnswering(20) === 0);
+      assert.deepEqual(outages, [{ name: 'worker 4711', up: false, reason: 'no answer for 20 ms', lost: 0 }]);
+      peer.answer();
+      await until('the outage has ended', () => outages.length === 2);
+      assert.deepEqual(outages[1], { name: 'worker 4711', up: true, lost: 0 });
+
+      peer.hang();
+      await until('it is missing again', () => links.countAnswering(20) === 0);
+      peer.stop();
+      await until('its outage has ended', () => outages.length === 4);
+      assert.deepEqual(
+        outages.map(({ up }) => up),
+        [false, true, false, true],
+      );
+    });
+
+    /** A peer that answers handshakes until it hangs. */
+    async function startPeer() {
+      const workerId = createWorkerId();
+      const accepted: Socket[] = [];
+      let isHanging = false;
+      let unanswered: Socket[] = [];
+      const respond = (socket: Socket) => socket.write(encodeFrame(FrameType.HANDSHAKE, { workerId, pid: 4711 }));
+      const server = createServer((socket) => {
+        accepted.push(socket);
+        const reader = new FrameReader({
+          frame: () => {
+            if (isHanging) unanswered.push(socket);
+            else respond(socket);
+          },
+          failed: (err) => assert.fail(err),
+        });
+        socket.on('data', (chunk) => reader.read(chunk as Buffer)).on('error', () => {});
+      });
+      const directory = new RunDirectory(rundir, 1);
+      await directory.listen(server, workerId, 'link');
+      for (const { worker } of workers) {
+        // Its handshake lets the workers link with it.
+        const socket = net.connect(directory.address(worker.workerId, 'link'));
+        accepted.push(socket);
+        socket.on('error', () => {}).write(encodeFrame(FrameType.HANDSHAKE, { workerId, pid: 4711 }));
+      }
+      return {
+        hang: () => {
+          isHanging = true;
+        },
+        answer: () => {
+          isHanging = false;
+          for (const socket of unanswered) respond(socket);
+          unanswered = [];
+        },
+        stop: () => {
+          directory.remove(workerId);
+          server.close();
+          for (const socket of accepted) socket.destroy();
+        },
+      };
+    }
   });
 });

@@ -535,7 +535,7 @@ describe('ctx.reauthenticate()', () => {
     renewed.resolve();
     await until('the error is logged', () => error.length === 1);
     assert.equal(error[0].message, 'too late');
-    assert.equal(app.io.stats().namespaces['/']?.[4].errors, 1);
+    assert.equal(app.io.stats().namespaces['/']?.protocols[4].errors, 1);
   });
 
   it('should end the expiry if config.io.expires returns undefined', async () => {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { format } from 'node:util';
 import type { Socket } from 'socket.io-client';
 import type { IoStats } from '../lib';
@@ -12,6 +13,8 @@ import { next, signal, until } from './support/wait';
 
 const [TWO, ONE] = OLD as [Kind, Kind];
 const NONE = { now: 0, total: 0, refused: 0, events: 0, expired: 0, errors: 0 };
+const EMPTY = { ...NONE, rooms: 0, protocols: { 3: NONE, 4: NONE } };
+const DURATIONS = { sum: 0, bounds: [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000] };
 
 describe('app.io.stats()', () => {
   /** Starts an application that accepts clients of all protocols. */
@@ -35,10 +38,26 @@ describe('app.io.stats()', () => {
     const begin = Date.now();
     const { app } = await startInline({});
     const none = { now: 0, polling: 0, websocket: 0, webtransport: 0, total: 0, last: null };
-    const { since, ...stats } = app.io.stats();
+    const { since, adapter, ...stats } = app.io.stats();
+    assert.equal(Date.parse(adapter.since) >= begin, true);
+    assert.deepEqual({ ...adapter, since: '' }, { name: 'memory', up: true, since: '', sent: 0, received: 0, lost: 0 });
     assert.deepEqual(stats, {
       pid: process.pid,
-      connections: { 3: none, 4: none },
+      draining: false,
+      connections: { ...none, unsentBytes: 0 },
+      handshakes: {
+        accepted: 0,
+        forbidden: 0,
+        unknownSession: 0,
+        unknownTransport: 0,
+        badMethod: 0,
+        badRequest: 0,
+        unsupportedProtocol: 0,
+      },
+      events: { total: 0, inFlight: 0, errors: 0, durations: { ...DURATIONS, counts: Array(14).fill(0) } },
+      links: { expected: 0, up: 0 },
+      forwarded: 0,
+      protocols: { 3: none, 4: none },
       refusedOld: 0,
       limited: {
         namespaces: 0,
@@ -51,7 +70,7 @@ describe('app.io.stats()', () => {
         connectionsPerUser: 0,
         routes: 0,
       },
-      namespaces: { '/': { 3: NONE, 4: NONE } },
+      namespaces: { '/': EMPTY },
     });
     assert(Date.parse(since) >= begin && Date.parse(since) <= Date.now(), since);
   });
@@ -61,19 +80,23 @@ describe('app.io.stats()', () => {
     const { app, enter } = running;
     const begin = Date.now();
     const clients = [await enter(NEW), await enter(NEW, '/', { transports: ['polling'] })];
-    assert.equal(app.io.stats().connections[3].last, null);
+    assert.equal(app.io.stats().protocols[3].last, null);
     clients.push(await enter(TWO), await enter(ONE), await enter(TWO, '/', { transports: ['polling'] }));
-    const { connections } = app.io.stats();
-    const { last, ...three } = connections[3];
+    const { connections, protocols } = app.io.stats();
+    const { last, ...three } = protocols[3];
     assert.deepEqual(three, { now: 3, polling: 1, websocket: 2, webtransport: 0, total: 3 });
     assert(Date.parse(last as string) >= begin && Date.parse(last as string) <= Date.now(), String(last));
-    const { last: _last, ...four } = connections[4];
+    const { last: _last, ...four } = protocols[4];
     assert.deepEqual(four, { now: 2, polling: 1, websocket: 1, webtransport: 0, total: 2 });
+    const { last: latest, ...all } = connections;
+    assert.deepEqual(all, { now: 5, polling: 2, websocket: 3, webtransport: 0, total: 5, unsentBytes: 0 });
+    assert.equal(latest, last);
+    assert.equal(app.io.stats().handshakes.accepted, 5);
 
     // After the last client of Socket.IO 2 has disconnected, its date stays.
     await leave(running, ...clients);
     await enter(NEW);
-    const after = app.io.stats().connections;
+    const after = app.io.stats().protocols;
     assert.deepEqual(after[3], { now: 0, polling: 0, websocket: 0, webtransport: 0, total: 3, last });
     assert.deepEqual([after[4].now, after[4].total], [1, 3]);
   });
@@ -86,14 +109,14 @@ describe('app.io.stats()', () => {
     ] as const) {
       const client = await enter(kind, '/', { transports: ['polling', 'websocket'] });
       await connected(client.io.socket('/chat') as Socket);
-      await until('the connection is upgraded', () => app.io.stats().connections[protocol].websocket === 1);
-      const { now, polling, total } = app.io.stats().connections[protocol];
+      await until('the connection is upgraded', () => app.io.stats().protocols[protocol].websocket === 1);
+      const { now, polling, total } = app.io.stats().protocols[protocol];
       assert.deepEqual({ now, polling, total }, { now: 1, polling: 0, total: 1 });
     }
     const { namespaces } = app.io.stats();
     for (const protocol of [3, 4] as const) {
-      assert.deepEqual(namespaces['/']?.[protocol], { ...NONE, now: 1, total: 1 });
-      assert.deepEqual(namespaces['/chat']?.[protocol], { ...NONE, now: 1, total: 1 });
+      assert.deepEqual(namespaces['/']?.protocols[protocol], { ...NONE, now: 1, total: 1 });
+      assert.deepEqual(namespaces['/chat']?.protocols[protocol], { ...NONE, now: 1, total: 1 });
     }
   });
 
@@ -107,10 +130,10 @@ describe('app.io.stats()', () => {
   it('should be a copy each time', async () => {
     const { app } = await startInline({});
     const stats = app.io.stats();
-    stats.connections[4].total = 7;
-    (stats.namespaces['/'] as IoStats['namespaces'][string])[4].events = 7;
-    assert.equal(app.io.stats().connections[4].total, 0);
-    assert.deepEqual(app.io.stats().namespaces, { '/': { 3: NONE, 4: NONE } });
+    stats.protocols[4].total = 7;
+    (stats.namespaces['/'] as IoStats['namespaces'][string]).protocols[4].events = 7;
+    assert.equal(app.io.stats().protocols[4].total, 0);
+    assert.deepEqual(app.io.stats().namespaces, { '/': EMPTY });
   });
 
   for (const [kind, protocol, other] of [
@@ -153,7 +176,7 @@ describe('app.io.stats()', () => {
       });
       const { app, enter, attempt } = running;
       const { error } = logs(app);
-      const chat = () => app.io.stats().namespaces['/chat'];
+      const chat = () => app.io.stats().namespaces['/chat']?.protocols;
       const here = await enter(kind, '/chat');
       for (const event of ['bad', 'worse', 'swallowed', 'nobody knows']) here.emit(event);
       assert.equal(await here.emitWithAck('hail'), 'you');
@@ -180,7 +203,7 @@ describe('app.io.stats()', () => {
       await until('the client is refused', () => error.length === 7);
       // A client of Socket.IO 2 is refused in / already.
       const where = protocol === 3 ? '/' : '/chat';
-      assert.equal(app.io.stats().namespaces[where]?.[protocol].refused, protocol === 3 ? 1 : 3);
+      assert.equal(app.io.stats().namespaces[where]?.protocols[protocol].refused, protocol === 3 ? 1 : 3);
       assert.deepEqual(chat()?.[other], NONE);
     });
   }
@@ -193,7 +216,7 @@ describe('app.io.stats()', () => {
     const { error } = logs(app);
     (await enter(NEW)).emit('anything');
     await until('the error is logged', () => error.length === 1);
-    assert.equal(app.io.stats().namespaces['/']?.[4].errors, 1);
+    assert.equal(app.io.stats().namespaces['/']?.protocols[4].errors, 1);
   });
 
   it('should count an error that the acknowledgement contains, and a timeout', async () => {
@@ -213,7 +236,67 @@ describe('app.io.stats()', () => {
     assert.match((await client.emitWithAck('nobody')).error.message, /no route/);
     assert.match((await client.emitWithAck('late')).error.message, /no answer/);
     go.resolve();
-    assert.deepEqual(app.io.stats().namespaces['/']?.[3], { ...NONE, now: 1, total: 1, events: 3, errors: 3 });
+    assert.deepEqual(app.io.stats().namespaces['/']?.protocols[3], { ...NONE, now: 1, total: 1, events: 3, errors: 3 });
+  });
+
+  it('should count rooms, without those that sockets have for themselves', async () => {
+    const { app, enter } = await startAll({
+      router: ({ io }) =>
+        io.route('join', (ctx) => {
+          ctx.socket.join(['one', 'two']);
+          ctx.args[0]();
+        }),
+    });
+    const [first, second] = [await enter(NEW), await enter(TWO)];
+    await first.emitWithAck('join');
+    await second.emitWithAck('join');
+    assert.equal(app.io.stats().namespaces['/']?.rooms, 2);
+  });
+
+  it('should count events by their durations, those that fail as well, and those in flight', async () => {
+    const held = signal();
+    const { app, enter } = await startAll({
+      router: (app) => {
+        app.io.route('hail', (ctx) => ctx.args[0]());
+        app.io.route('fail', () => {
+          throw new Error('no');
+        });
+        app.io.route('wait', async () => {
+          await held.promise;
+          await delay(60);
+        });
+      },
+    });
+    logs(app);
+    const client = await enter(NEW);
+    client.emit('fail');
+    client.emit('wait');
+    await client.emitWithAck('hail');
+    await until('one event is in flight', () => app.io.stats().events.inFlight === 1);
+    held.resolve();
+    await until('no event is in flight', () => app.io.stats().events.inFlight === 0);
+    const { total, errors, durations } = app.io.stats().events;
+    assert.deepEqual([total, errors], [3, 1]);
+    const { sum, bounds, counts } = durations;
+    assert.equal(
+      counts.reduce((all, each) => all + each),
+      3,
+    );
+    // At least one has taken more than 50 ms.
+    assert(
+      counts.slice(bounds.indexOf(100)).some((count) => count > 0),
+      String(counts),
+    );
+    assert(sum >= 59, String(sum));
+  });
+
+  it('should count the bytes that wait to be sent', async () => {
+    const { app, enter } = await startAll({});
+    await enter(NEW, '/', { transports: ['polling'] });
+    // Until the client polls again, the packets wait.
+    for (let i = 0; i < 3; i++) app.io.emit('news', 'x'.repeat(10_000));
+    assert(app.io.stats().connections.unsentBytes >= 20_000);
+    await until('they are sent', () => app.io.stats().connections.unsentBytes === 0);
   });
 
   it('should count the children of a parent namespace under its name, those that existed before its first route as well', async () => {
@@ -231,11 +314,11 @@ describe('app.io.stats()', () => {
       await enter(NEW, `/native-${i}`);
     }
     early.disconnect();
-    await until('the client has disconnected', () => app.io.stats().connections[3].now === 0);
+    await until('the client has disconnected', () => app.io.stats().protocols[3].now === 0);
     const { namespaces } = app.io.stats();
     assert.deepEqual(Object.keys(namespaces).sort(), ['/', '/^\\/native-\\d+$/', '/^\\/room-\\d+$/', '/early']);
-    assert.deepEqual(namespaces['/^\\/room-\\d+$/']?.[4], { ...NONE, now: 20, total: 20, events: 20 });
-    assert.deepEqual(namespaces['/^\\/native-\\d+$/']?.[4], { ...NONE, now: 20 });
+    assert.deepEqual(namespaces['/^\\/room-\\d+$/']?.protocols[4], { ...NONE, now: 20, total: 20, events: 20 });
+    assert.deepEqual(namespaces['/^\\/native-\\d+$/']?.protocols[4], { ...NONE, now: 20 });
   });
 
   it('should count the children of a namespace with parameters under its name, those that were removed as well', async () => {
@@ -252,7 +335,9 @@ describe('app.io.stats()', () => {
     const { namespaces } = app.io.stats();
     assert.deepEqual(Object.keys(namespaces), ['/', '/room/:id']);
     const both = { ...NONE, total: 2, events: 2 };
-    assert.deepEqual(namespaces['/room/:id'], { 3: both, 4: both });
+    assert.deepEqual(namespaces['/room/:id']?.protocols, { 3: both, 4: both });
+    const { protocols: _protocols, ...sum } = namespaces['/room/:id'];
+    assert.deepEqual(sum, { ...NONE, rooms: 0, total: 4, events: 4 });
   });
 
   it('should count the handshakes of clients of Socket.IO 2 that are refused', async () => {
@@ -267,9 +352,11 @@ describe('app.io.stats()', () => {
     }
     // Each cause is logged once.
     assert.equal(warn.length, 4);
-    const { refusedOld, connections } = app.io.stats();
+    const { refusedOld, protocols, handshakes } = app.io.stats();
     assert.equal(refusedOld, 3);
-    assert.equal(connections[3].total, 0);
+    assert.equal(protocols[3].total, 0);
+    const { accepted, unknownTransport, unsupportedProtocol } = handshakes;
+    assert.deepEqual([accepted, unknownTransport, unsupportedProtocol], [0, 1, 5]);
   });
 
   it('should be logged by the schedule of the README', async () => {
@@ -289,18 +376,24 @@ describe('app.io.stats()', () => {
     );
   });
 
-  it('should have the form that the README shows', async () => {
-    const readme = readFileSync(path.join(ROOT, 'README.md'), 'utf8');
-    const code = /```js\n(\{\n {2}pid.*?)```/s.exec(readme)?.[1];
+  it('should have the form that the documentation shows', async () => {
+    const page = readFileSync(path.join(ROOT, 'docs/observability.md'), 'utf8');
+    const code = /```js\n(\{\n {2}pid.*?)```/s.exec(page)?.[1];
     const shown = new Function(`return ${code}`)() as IoStats;
     const { app } = await startInline({});
     const stats = app.io.stats();
     assert.deepEqual(Object.keys(shown), Object.keys(stats));
     assert.deepEqual(shown.limited, stats.limited);
+    for (const key of ['connections', 'handshakes', 'events', 'adapter', 'links'] as const) {
+      assert.deepEqual(Object.keys(shown[key]), Object.keys(stats[key]), key);
+    }
+    assert.deepEqual(shown.events.durations.bounds, stats.events.durations.bounds);
+    assert.equal(shown.events.durations.counts.length, stats.events.durations.counts.length);
     for (const protocol of [3, 4] as const) {
-      assert.deepEqual(Object.keys(shown.connections[protocol]), Object.keys(stats.connections[protocol]));
+      assert.deepEqual(Object.keys(shown.protocols[protocol]), Object.keys(stats.protocols[protocol]));
       const [one, other] = [shown.namespaces['/chat'], stats.namespaces['/']];
-      assert.deepEqual(Object.keys(one?.[protocol] ?? {}), Object.keys(other?.[protocol] ?? {}));
+      assert.deepEqual(Object.keys(one?.protocols[protocol] ?? {}), Object.keys(other?.protocols[protocol] ?? {}));
+      assert.deepEqual(Object.keys(one ?? {}), Object.keys(other ?? {}));
     }
   });
 
@@ -308,8 +401,8 @@ describe('app.io.stats()', () => {
     const { app, enter } = await startAll({});
     await enter(TWO);
     await app.close();
-    const { connections, namespaces } = app.io.stats();
-    assert.deepEqual([connections[3].now, connections[3].total], [0, 1]);
-    assert.deepEqual(namespaces['/']?.[3], { ...NONE, total: 1 });
+    const { protocols, namespaces } = app.io.stats();
+    assert.deepEqual([protocols[3].now, protocols[3].total], [0, 1]);
+    assert.deepEqual(namespaces['/']?.protocols[3], { ...NONE, total: 1 });
   });
 });

@@ -129,7 +129,7 @@ describe('app.mockIoContext()', () => {
 
   it('should neither run middleware chains nor open a connection', () => {
     app.mockIoContext({ namespace: '/chat' });
-    assert.deepEqual(connections.length, app.io.stats().namespaces['/chat']?.[4].total);
+    assert.deepEqual(connections.length, app.io.stats().namespaces['/chat']?.protocols[4].total);
     assert.equal(app.io.engine.clientsCount, 0);
   });
 

@@ -35,7 +35,12 @@ function create(app: App): IoServer {
       max === undefined ? undefined : (io: IoServer) => namespacesLimit(max, LimitReport.of(app, io));
     const check = (where: string, limit: unknown) => resolveRateLimit(where, limit, user !== undefined);
     const rateLimits = new RateLimits(app, () => connectCounter(app), check);
-    const options = { ...config, limitClients, rateLimits, users, compat };
+    const createMetrics = () => {
+      const { PrometheusMetrics } =
+        require('../../lib/telemetry/prometheus') as typeof import('../../lib/telemetry/prometheus');
+      return new PrometheusMetrics(app, config.metrics?.register);
+    };
+    const options = { ...config, limitClients, rateLimits, users, compat, createMetrics };
     app[IO] = new IoServer(loadWsEngine(init, app.baseDir), reporting, options);
     rejectOwnAdapter(app[IO], config);
   }

@@ -1,12 +1,14 @@
-// An Egg worker in single process mode: `node egg.cjs <application> <major version of Egg>`.
+// An Egg worker in single process mode: `node egg.cjs <application> <major version of Egg> [variant of observe.cjs]`.
 const { once } = require('node:events');
 const http = require('node:http');
 const path = require('node:path');
 const { report } = require('./control.cjs');
 
-const [, , application, major] = process.argv;
+const [, , application, major, variant] = process.argv;
+if (variant !== undefined) process.env.BENCH_OBSERVE = variant;
 
 async function main() {
+  require('./observe.cjs').register();
   const egg = require(major === '4' ? 'egg4' : 'egg');
   const app = await egg.start({ baseDir: path.join(__dirname, '../apps', application), mode: 'single' });
   const server = http.createServer(app.callback());

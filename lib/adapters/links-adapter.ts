@@ -16,6 +16,8 @@ import {
   decodeData,
   describeTimeout,
   type EncodedPacket,
+  mayHaveClients,
+  observeReceived,
   type Packet,
   type PendingRequest,
   replaceEncoder,
@@ -159,7 +161,7 @@ export class LinksAdapter extends ClusterAdapter {
 
   /** Encodes the packet once, for the clients of this worker and for those of its peers. */
   override broadcast(packet: Packet, opts: BroadcastOptions): Promise<void> {
-    const isLocal = this.#mayHaveClients(opts.rooms);
+    const isLocal = mayHaveClients(this, opts.rooms);
     const isRemote = !opts.flags?.local && this.#links.peerCount > 0;
     if (!isLocal && !isRemote) return RESOLVED;
     packet.nsp = this.nsp.name;
@@ -171,9 +173,11 @@ export class LinksAdapter extends ClusterAdapter {
   }
 
   /** Delivers a broadcast of a peer to the clients of this worker. */
-  deliver({ rooms, except, flags }: Target, encoded: EncodedPacket): void {
-    const opts = { rooms: new Set(rooms), except: new Set(except), flags };
-    if (this.#mayHaveClients(opts.rooms)) this.#deliver(new ReceivedPacket(this.nsp, encoded), opts, encoded);
+  deliver(target: Target, encoded: EncodedPacket): void {
+    const opts = { rooms: new Set(target.rooms), except: new Set(target.except), flags: target.flags };
+    if (!mayHaveClients(this, opts.rooms)) return;
+    const packet = new ReceivedPacket(this.nsp, encoded);
+    observeReceived(this, packet, target, () => this.#deliver(packet, opts, encoded));
   }
 
   override addSockets(opts: BroadcastOptions, rooms: string[]): Promise<void> {
@@ -282,13 +286,6 @@ export class LinksAdapter extends ClusterAdapter {
     if (opts.flags?.local || this.#links.peerCount === 0) return;
     const message = { uid: this.uid, nsp: this.nsp.name, type, data: { ...data, opts: plainOptions(opts) } };
     this.#links.publish(encodeFrame(FrameType.MESSAGE, message));
-  }
-
-  /** Whether this worker may have clients in these rooms, or any clients if there are no rooms. */
-  #mayHaveClients(rooms: Set<string>): boolean {
-    if (rooms.size === 0) return this.sids.size > 0;
-    for (const room of rooms) if (this.rooms.has(room)) return true;
-    return false;
   }
 
   #deliver(packet: Packet, opts: BroadcastOptions, encoded: EncodedPacket): void {

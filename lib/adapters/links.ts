@@ -4,6 +4,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { debuglog } from 'node:util';
 import type { ClientLog } from '../client-log';
+import { outages } from '../diagnostics';
 import type { EncodedPacket } from '../internals/adapters';
 import { isUnreachable, isWorkerId, type WorkerIdentity } from '../workers/run-directory';
 import { encodeFrame, FrameReader, FrameType } from './frame';
@@ -50,6 +51,8 @@ export class Links {
   readonly #server: Server;
   readonly #handshake: Handshake;
   #listener: LinkListener | undefined;
+  /** Counted for each peer. Handshakes are not counted. */
+  readonly messages = { sent: 0, received: 0, lost: 0 };
   #isClosed = false;
 
   constructor(
@@ -99,12 +102,16 @@ export class Links {
 
   /** Sends a frame to all peers. */
   publish(frame: Buffer): void {
+    this.messages.sent += this.#links.size;
     for (const link of this.#links.values()) link.send(frame);
   }
 
   /** Sends a frame to one peer. */
   send(peerId: string, frame: Buffer): void {
-    this.#links.get(peerId)?.send(frame);
+    const link = this.#links.get(peerId);
+    if (link === undefined) return;
+    this.messages.sent++;
+    link.send(frame);
   }
 
   /** Sends what is buffered, and closes all links. */
@@ -125,7 +132,8 @@ export class Links {
   /** Peers that could not connect while the socket of this worker was removed connect when they receive its handshake. */
   #rejoin(): void {
     this.#addPeers();
-    this.publish(encodeFrame(FrameType.HANDSHAKE, this.#handshake));
+    const frame = encodeFrame(FrameType.HANDSHAKE, this.#handshake);
+    for (const link of this.#links.values()) link.send(frame);
   }
 
   #add(peerId: string): void {
@@ -137,6 +145,9 @@ export class Links {
       return;
     }
     const events: LinkEvents = {
+      dropped: (count) => {
+        this.messages.lost += count;
+      },
       down: () => this.#listener?.lost(peerId),
       dead: (isRefused) => {
         this.#links.delete(peerId);
@@ -166,14 +177,18 @@ export class Links {
           peerId = (body as Handshake).workerId;
           socket.write(encodeFrame(FrameType.HANDSHAKE, this.#handshake));
           this.#add(peerId);
-        } else if (peerId !== undefined) this.#listener?.frame(peerId, type, body);
-        else {
+        } else if (peerId !== undefined) {
+          this.messages.received++;
+          this.#listener?.frame(peerId, type, body);
+        } else {
           debug('close a connection whose first frame is no handshake');
           socket.destroy();
         }
       },
       broadcast: (target, packet) => {
-        if (peerId !== undefined) this.#listener?.broadcast(target, packet);
+        if (peerId === undefined) return;
+        this.messages.received++;
+        this.#listener?.broadcast(target, packet);
       },
       failed: (err) => this.log.error(err),
     });
@@ -185,6 +200,8 @@ export class Links {
 }
 
 interface LinkEvents {
+  /** Frames were not sent. */
+  dropped(count: number): void;
   /** Frames are dropped until the link is up again, and requests get no response. */
   down(): void;
   /**
@@ -213,6 +230,9 @@ class Link {
   #batch: Buffer[] = [];
   #isClosed = false;
   #droppedCount = 0;
+  /** Why the connection was lost, until a new one shows that the peer is running: its outage has begun, then. */
+  #lostBy: string | undefined;
+  #isOut = false;
   #retryDelay = RETRY_DELAY;
   #retryTimer: NodeJS.Timeout | undefined;
   /** For log lines. */
@@ -244,7 +264,11 @@ class Link {
   isAnswering(timeout: number): boolean {
     if (!this.isUp || !this.#isAnswered) return false;
     const now = performance.now();
-    if (this.#askedAt !== undefined) return now - this.#askedAt < timeout;
+    if (this.#askedAt !== undefined) {
+      const isInTime = now - this.#askedAt < timeout;
+      if (!isInTime) this.#beginOutage(`no answer for ${timeout} ms`);
+      return isInTime;
+    }
     this.#askedAt = now;
     this.send(encodeFrame(FrameType.HANDSHAKE, this.handshake));
     return true;
@@ -276,6 +300,7 @@ class Link {
         `[egg-socket.io] ${this.#name} does not read fast enough: ${socket.writableLength} bytes that wait for it are dropped. It receives no broadcasts of this worker until it reads again`,
       );
       this.#dropsUnanswered = true;
+      this.#lostBy = 'does not read fast enough';
       this.#socket = undefined;
       socket.destroy();
       return;
@@ -290,6 +315,7 @@ class Link {
   #drop(count: number): void {
     debug('drop %d frames for %s', count, this.#name);
     this.#droppedCount += count;
+    this.events.dropped(count);
   }
 
   /** Connects now, if the link is down and waits for its next attempt. */
@@ -326,11 +352,13 @@ class Link {
       failure = err;
     });
     socket.once('close', () => this.#onClose(failure));
+    socket.once('connect', () => this.#beginOutage(this.#lostBy));
     socket.write(encodeFrame(FrameType.HANDSHAKE, this.handshake));
   }
 
   #onHandshake({ pid }: Handshake): void {
     this.#askedAt = undefined;
+    this.#endOutage();
     if (this.#isAnswered) return;
     this.#isAnswered = true;
     this.#resolveReady();
@@ -346,12 +374,26 @@ class Link {
     this.#dropsUnanswered = true;
   }
 
+  #beginOutage(reason: string | undefined): void {
+    if (this.#isOut || reason === undefined) return;
+    this.#isOut = true;
+    if (outages.hasSubscribers) outages.publish({ name: this.#name, up: false, reason, lost: 0 });
+  }
+
+  #endOutage(): void {
+    this.#lostBy = undefined;
+    if (!this.#isOut) return;
+    this.#isOut = false;
+    if (outages.hasSubscribers) outages.publish({ name: this.#name, up: true, lost: this.#droppedCount });
+  }
+
   #onClose(failure: NodeJS.ErrnoException | undefined): void {
     this.#socket = undefined;
     if (this.#isClosed) return;
     if (failure && isUnreachable(failure)) {
       debug('%s has stopped', this.#name);
       this.#isClosed = true;
+      this.#endOutage();
       this.#resolveReady();
       this.events.down();
       this.events.dead(failure.code !== 'ENOENT');
@@ -359,6 +401,9 @@ class Link {
     }
     debug('lost the link to %s: %s', this.#name, failure?.message ?? 'closed');
     const wasUp = this.#isAnswered;
+    // A worker that stops in the ordinary way closes the connection as well.
+    if (wasUp) this.#lostBy ??= failure?.message ?? 'connection lost';
+    else this.#beginOutage(this.#lostBy);
     this.#dropsUnanswered = true;
     this.events.down();
     // At once: a peer that has stopped is detected.

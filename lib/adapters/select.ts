@@ -148,14 +148,18 @@ function useLinks(app: Application, worker: WorkerIdentity): Installation {
     },
   );
   const expected = hostOf(app).workers - 1;
-  const health: HealthSource = { ...alwaysUp('cluster'), links: () => ({ expected, up: links.countAnswering() }) };
+  const health: HealthSource = {
+    ...alwaysUp('cluster'),
+    links: () => ({ expected, up: links.countAnswering() }),
+    messages: () => ({ ...links.messages }),
+  };
   return { ...NOTHING, join: () => links.join(namespaces), close: () => links.leave(), health };
 }
 
 function useRedis(app: Application, kind: RedisKind): Installation {
   const redis = require('./redis/install') as typeof import('./redis/install');
-  const { ready, close, state } = redis.useRedis(app, kind);
-  return { ...NOTHING, ready, close, release: close, health: { name: kind, state } };
+  const { ready, close, health } = redis.useRedis(app, kind);
+  return { ...NOTHING, ready, close, release: close, health };
 }
 
 /**

@@ -5,6 +5,8 @@ import type { Agent } from 'egg';
 import { Namespace, Server } from 'socket.io';
 import { Adapter, type BroadcastOptions } from 'socket.io-adapter';
 import { isCluster } from '../config/topology';
+import { broadcasts, publishBroadcast } from '../diagnostics';
+import { withCarrier } from '../internals/adapters';
 import { workerIdsOf } from '../internals/egg';
 import { isPattern } from '../namespaces/path-pattern';
 import type { UserId } from '../types/namespace';
@@ -52,7 +54,12 @@ class RelayAdapter extends Adapter {
   }
 
   override broadcast(packet: Packet, opts: BroadcastOptions): void {
-    this.#send({ op: 'broadcast', args: [packet] }, opts);
+    this.#assertRemote(opts);
+    const { name } = this.nsp;
+    const carrier = broadcasts.hasSubscribers
+      ? publishBroadcast(undefined, name, packet.data[0], opts, false)
+      : undefined;
+    this.#send({ op: 'broadcast', args: [packet] }, withCarrier(opts, carrier));
   }
 
   override addSockets(opts: BroadcastOptions, rooms: string[]): void {
@@ -80,9 +87,13 @@ class RelayAdapter extends Adapter {
     return Promise.reject(new Error(`${NO_ANSWERS} fetchSockets()`));
   }
 
+  #assertRemote(opts: BroadcastOptions | undefined): void {
+    if (opts?.flags?.local) throw new Error('[egg-socket.io] agent.io has no clients of its own: remove `local`');
+  }
+
   #send(command: Pick<Command, 'op' | 'args'>, opts?: BroadcastOptions): void {
+    this.#assertRemote(opts);
     const { rooms = [], except = [], flags } = opts ?? {};
-    if (flags?.local) throw new Error('[egg-socket.io] agent.io has no clients of its own: remove `local`');
     const { name } = this.nsp;
     debug('send %s of %s', command.op, name);
     this.relay(encodeCommand({ ...command, nsp: name, opts: { rooms: [...rooms], except: [...except], flags } }));

@@ -6,6 +6,7 @@ import type { BroadcastFlags } from 'socket.io-adapter';
 import { encodeFrame, FrameReader, FrameType } from '../adapters/frame';
 import { isCluster } from '../config/topology';
 import { namespacesOf, receiveServerSideEmit } from '../internals/namespaces';
+import { publishDelivery } from '../namespaces/broadcasts';
 
 const debug = debuglog('egg-socket.io:agent');
 
@@ -79,7 +80,11 @@ async function execute({ io }: Application, text: string): Promise<void> {
     const { rooms, except, flags } = opts;
     const method = nsp.adapter[op] as (...args: unknown[]) => unknown;
     const options = { rooms: new Set(rooms), except: new Set(except), flags: flags ?? {} };
-    await method.apply(nsp.adapter, op === 'broadcast' ? [args[0], options] : [options, args[0]]);
+    if (op !== 'broadcast') await method.call(nsp.adapter, options, args[0]);
+    else {
+      const packet = args[0] as { data: unknown[] };
+      await publishDelivery(nsp, packet, options, () => method.call(nsp.adapter, packet, options));
+    }
   } finally {
     if (existing === undefined) await nsp.adapter.close();
   }

@@ -14,6 +14,7 @@ import { type AdapterConfig, resolveAdapter } from './adapter';
 import { type AdminConfig, type ResolvedAdmin, resolveAdmin } from './admin';
 import { type ExpiresConfig, resolveExpires, resolveGenerateId, resolveUser } from './identity';
 import { type LimitsConfig, type ResolvedLimits, resolveLimits } from './limits';
+import { type MetricsConfig, resolveMetrics } from './metrics';
 import {
   type Chains,
   type NamespaceConfig,
@@ -22,6 +23,7 @@ import {
   resolveNamespaces,
 } from './namespaces';
 import { type AllowedOrigins, resolveAllowedOrigins } from './origins';
+import { type OtelConfig, type ResolvedOtel, resolveOtel } from './otel';
 import {
   type FindRedis,
   type LoadRedis,
@@ -41,7 +43,9 @@ export type {
   ExpiresConfig,
   InitConfig,
   LimitsConfig,
+  MetricsConfig,
   NamespaceConfig,
+  OtelConfig,
   RedisConfig,
 };
 
@@ -168,6 +172,21 @@ export interface IoConfig {
    * accessLog: ({ kind, event, duration }) => kind === 'event' && duration > 100 && `slow event ${event}: ${duration} ms`
    */
   accessLog?: boolean | AccessLine;
+  /**
+   * The metrics for Prometheus, which need the package `prom-client`. true: they are measured from the boot on. `{ register }`: they are also
+   * in that registry of the application. false: `app.io.metrics()` returns them, and durations are measured from its first call on.
+   *
+   * @default false
+   */
+  metrics?: boolean | MetricsConfig;
+  /**
+   * Spans of OpenTelemetry for connections, events and broadcasts. Default: on if the application has the package `@opentelemetry/api`. false:
+   * off. true or options: the boot fails without the package.
+   *
+   * @example
+   * otel: { parentFromEvents: true }
+   */
+  otel?: boolean | OtelConfig;
   /** What one client may take of a worker. false turns all limits off. */
   limits?: LimitsConfig | false;
   /**
@@ -221,6 +240,10 @@ export interface ResolvedConfig {
   slowConnection: number | undefined;
   /** Undefined if it is off. */
   accessLog: true | AccessLine | undefined;
+  /** Undefined if durations are measured from the first call of `app.io.metrics()` on. */
+  metrics: MetricsConfig | undefined;
+  /** Undefined if it is off. */
+  otel: ResolvedOtel | undefined;
   limits: ResolvedLimits;
   onerror: OnError | undefined;
   /** Warnings of settings that have no effect. */
@@ -280,6 +303,8 @@ export const KEYS = [
   'ackTimeout',
   'slowConnection',
   'accessLog',
+  'metrics',
+  'otel',
   'limits',
   'onerror',
 ];
@@ -316,6 +341,8 @@ export function resolveConfig(config: IoConfig | undefined): ResolvedConfig {
     ack: resolveAck(raw.ack, raw.ackTimeout),
     slowConnection: timeoutOf('config.io.slowConnection', raw.slowConnection ?? SLOW_CONNECTION),
     accessLog: resolveAccessLog(raw.accessLog),
+    metrics: resolveMetrics(raw.metrics),
+    otel: resolveOtel(raw.otel),
     limits: resolveLimits(raw.limits, user !== undefined),
     onerror: resolveOnError(raw.onerror),
     warnings,

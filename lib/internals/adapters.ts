@@ -1,14 +1,9 @@
 // The private and undocumented members of socket.io-adapter that the plugin uses, and those of Socket.IO's server that concern packets.
 import type { Namespace } from 'socket.io';
-import {
-  Adapter,
-  type BroadcastOptions,
-  ClusterAdapter,
-  type MessageType,
-  SessionAwareAdapter,
-} from 'socket.io-adapter';
+import { Adapter, type BroadcastOptions, ClusterAdapter, MessageType, SessionAwareAdapter } from 'socket.io-adapter';
 import type { PacketType } from 'socket.io-parser';
 import * as defaultParser from 'socket.io-parser';
+import { type Carrier, deliveries, isTraced } from '../diagnostics';
 import { type Member, property } from './members';
 
 /** A packet of Socket.IO. */
@@ -176,39 +171,66 @@ export function replaceEncoder(adapter: Adapter): SkippingEncoder {
   return encoder;
 }
 
-/** Called before a namespace broadcasts. */
-type Observe = (nsp: Namespace, packet: Packet, opts: BroadcastOptions, withAck: boolean) => void;
+/** Observes the broadcasts of namespaces. */
+interface BroadcastObserver {
+  /** Called before a namespace broadcasts. Returns what the broadcast carries to the other workers. */
+  sending(nsp: Namespace, packet: Packet, opts: BroadcastOptions, withAck: boolean): Carrier | undefined;
+  /**
+   * Called with a broadcast of another worker, if deliveries are traced. Calls `deliver`, and returns what it returns. Neither the packet nor
+   * the flags are validated.
+   */
+  receiving<Result>(
+    nsp: Namespace,
+    packet: Pick<Packet, 'data'>,
+    opts: BroadcastOptions,
+    deliver: () => Result,
+  ): Result;
+}
 
 type Broadcasting = Pick<Adapter, 'broadcast' | 'broadcastWithAck'>;
-type ObservedAdapter = Adapter & { nsp: Namespace; [OBSERVED]: Broadcasting };
+/** The method of ClusterAdapter that handles a message of another worker. */
+type Receiving = { onMessage?(...args: unknown[]): unknown };
+type ObservedAdapter = Adapter & {
+  nsp: Namespace;
+  uid?: unknown;
+  [OBSERVED]: Broadcasting & Receiving & BroadcastObserver;
+};
 
 interface ObservedNamespace {
-  adapter: ObservedAdapter;
+  adapter: ObservedAdapter & Receiving;
   _initAdapter?(): void;
 }
 
-/** Under which an adapter has its own `broadcast` and `broadcastWithAck`. */
+/** Under which an adapter has its own methods, and those of its observer. */
 const OBSERVED = Symbol('egg-socket.io:observed');
 
 /**
  * Returns a function that observes the broadcasts of a namespace, with its adapter and with those that replace it. Adapters call other methods
- * with the broadcasts of other workers: those are not observed.
+ * with the broadcasts of other workers: `onMessage` if they extend ClusterAdapter. The others call `observeReceived`.
  */
-export function broadcastObserver(observe: Observe): (nsp: Namespace) => void {
+export function broadcastObserver(observer: BroadcastObserver): (nsp: Namespace) => void {
   const observed: Broadcasting = {
     broadcast(this: ObservedAdapter, packet: Packet, opts) {
-      observe(this.nsp, packet, opts, false);
-      return this[OBSERVED].broadcast.call(this, packet, opts);
+      const carrier = observer.sending(this.nsp, packet, opts, false);
+      return this[OBSERVED].broadcast.call(this, packet, withCarrier(opts, carrier));
     },
-    broadcastWithAck(this: ObservedAdapter, ...args) {
-      observe(this.nsp, args[0], args[1], true);
-      this[OBSERVED].broadcastWithAck.apply(this, args);
+    broadcastWithAck(this: ObservedAdapter, packet: Packet, opts, ...rest) {
+      const carrier = observer.sending(this.nsp, packet, opts, true);
+      this[OBSERVED].broadcastWithAck.call(this, packet, withCarrier(opts, carrier), ...rest);
     },
   };
-  const install = (adapter: ObservedAdapter) => {
-    const { broadcast, broadcastWithAck } = adapter;
-    Object.defineProperty(adapter, OBSERVED, { value: { broadcast, broadcastWithAck } });
-    Object.assign(adapter, observed);
+  const receiving = {
+    onMessage(this: ObservedAdapter, ...args: unknown[]) {
+      const deliver = () => this[OBSERVED].onMessage?.apply(this, args);
+      const data = isTraced(deliveries) ? receivedBroadcast(this, args[0]) : undefined;
+      return data ? observeReceived(this, data.packet, data.opts, deliver) : deliver();
+    },
+  };
+  const install = (adapter: ObservedAdapter & Receiving) => {
+    const { broadcast, broadcastWithAck, onMessage } = adapter;
+    const value = { broadcast, broadcastWithAck, onMessage, ...observer };
+    Object.defineProperty(adapter, OBSERVED, { value });
+    Object.assign(adapter, observed, typeof onMessage === 'function' && receiving);
   };
   const initAdapter = function (this: ObservedNamespace) {
     (Object.getPrototypeOf(this) as ObservedNamespace)._initAdapter?.call(this);
@@ -220,6 +242,53 @@ export function broadcastObserver(observe: Observe): (nsp: Namespace) => void {
     if (typeof target._initAdapter !== 'function') return;
     Object.defineProperty(nsp, '_initAdapter', { value: initAdapter, configurable: true, writable: true });
   };
+}
+
+/**
+ * Returns options with what a broadcast carries. The flags reach the other workers with each adapter, and no client. They are copied, since a
+ * broadcast operator uses the same object for each event.
+ */
+export function withCarrier(opts: BroadcastOptions, carrier: Carrier | undefined): BroadcastOptions {
+  return carrier === undefined ? opts : { ...opts, flags: { ...opts.flags, carrier } as BroadcastOptions['flags'] };
+}
+
+/** Returns the data of a message of ClusterAdapter if it is a broadcast of another worker that may have clients here. */
+function receivedBroadcast(adapter: ObservedAdapter, message: unknown): { packet: unknown; opts: unknown } | undefined {
+  const { type, uid, nsp, data } = (message ?? {}) as { type?: unknown; uid?: unknown; nsp?: unknown; data?: object };
+  if (type !== MessageType.BROADCAST || uid === adapter.uid || nsp !== adapter.nsp.name) return undefined;
+  const { packet, opts } = (data ?? {}) as { packet?: unknown; opts?: { rooms?: unknown } };
+  const rooms = opts?.rooms;
+  return Array.isArray(rooms) && mayHaveClients(adapter, new Set(rooms)) ? { packet, opts } : undefined;
+}
+
+/** Whether an adapter may have clients in these rooms, or any clients if there are no rooms. */
+export function mayHaveClients(adapter: Adapter, rooms: Set<string>): boolean {
+  if (rooms.size === 0) return adapter.sids.size > 0;
+  for (const room of rooms) if (adapter.rooms.has(room)) return true;
+  return false;
+}
+
+/**
+ * Calls `deliver`, which delivers a broadcast of another worker, and has it observed. Returns what `deliver` returns.
+ *
+ * @param packet - not validated, as the next one
+ * @param opts - with arrays in place of sets
+ */
+export function observeReceived<Result>(
+  adapter: Adapter,
+  packet: unknown,
+  opts: unknown,
+  deliver: () => Result,
+): Result {
+  const { nsp, [OBSERVED]: observer } = adapter as ObservedAdapter;
+  if (observer === undefined || !isTraced(deliveries)) return deliver();
+  const { rooms, except, flags } = (opts ?? {}) as Record<string, unknown>;
+  const target = { rooms: toSet(rooms), except: toSet(except), flags: flags as BroadcastOptions['flags'] };
+  return observer.receiving(nsp, packet as Packet, target, deliver);
+}
+
+function toSet(names: unknown): Set<string> {
+  return new Set(Array.isArray(names) ? names : []);
 }
 
 /** Decodes the event and the arguments of an encoded packet. */

@@ -89,6 +89,7 @@ export interface Engine extends RequestHandlers {
   use(middleware: (req: EngineRequest, res: ServerResponse, next: (err?: Error) => void) => void): void;
   on(event: 'connection', listener: ConnectionListener): void;
   on(event: 'connection_error', listener: (err: ConnectionError) => void): void;
+  off(event: 'connection', listener: ConnectionListener): void;
   listeners(event: 'connection'): ConnectionListener[];
   emit(event: 'connection_error', err: ConnectionError): void;
   close(): void;
@@ -220,6 +221,23 @@ export function sessionIdOf(req: IncomingMessage): string | undefined {
 
 /** A packet that waits to be sent. */
 export type UnsentPacket = NonNullable<Connection['writeBuffer']>[number];
+
+/** What a waiting packet takes beside its data, in bytes. */
+const PACKET_SIZE = 100;
+
+/** Returns how many bytes a waiting packet takes, approximately. */
+export function sizeOf(packet: UnsentPacket | undefined): number {
+  const data = packet?.data;
+  if (data === undefined) return PACKET_SIZE;
+  return PACKET_SIZE + (typeof data === 'string' ? data.length : data.byteLength);
+}
+
+/** Returns how many bytes wait to be sent to a connection, without responses that Engine.IO has ended. */
+export function unsentBytesOf(conn: Connection): number {
+  let bytes = bufferedBytesOf(conn);
+  for (const packet of conn.writeBuffer ?? []) bytes += sizeOf(packet);
+  return bytes;
+}
 
 /** Returns how many bytes a WebSocket has been given and has not sent. 0 for other transports. */
 export function bufferedBytesOf({ transport }: Connection): number {

@@ -28,15 +28,18 @@ export declare class OpenRedisAdapter extends Adapter {
   readonly requestsTimeout: number;
   protected readonly requestChannel: string;
   constructor(nsp: Namespace, pubClient: object, subClient: object, options: object);
-  /** Handles a message on the request channel or on a response channel. */
-  protected onrequest(channel: Buffer, message: Buffer): Promise<void>;
+  /** Handles a broadcast. The message may be decoded already. */
+  protected onmessage(pattern: unknown, channel: Buffer, message: unknown): void;
+  /** Handles a message on the request channel or on a response channel. One without JSON may be decoded already. */
+  protected onrequest(channel: Buffer, message: unknown): Promise<void>;
   /** Responds to a request of another worker. */
   protected publishResponse(request: object, response: string): void;
   allRooms(): Promise<Set<string>>;
 }
 
-/** The types of messages of RedisAdapter: the request of `fetchSockets()`, and the acknowledgement of a client. */
+/** The types of messages of RedisAdapter: the request of `fetchSockets()`, a broadcast with acknowledgements, and one of these. */
 export const REMOTE_FETCH = 5;
+const BROADCAST = 7;
 const BROADCAST_ACK = 9;
 
 /** Socket.IO's adapter for Redis. */
@@ -135,6 +138,7 @@ export const REDIS_MEMBERS: readonly Member[] = [
   memberOf('RedisAdapter', 'requestChannel', 'string'),
   memberOf('RedisAdapter', 'requestsTimeout', 'number'),
   memberOf('RedisAdapter', 'parser', 'object'),
+  memberOf('RedisAdapter', 'onmessage'),
   memberOf('RedisAdapter', 'onrequest'),
   memberOf('RedisAdapter', 'publishResponse'),
   constructorOf('ShardedRedisAdapter'),
@@ -193,7 +197,7 @@ export function guardServerSideEmit(nsp: Namespace, onError: (err: unknown) => v
 // The encoders of the adapters for messages with binary data support neither `toJSON` nor all kinds of binary data.
 
 /**
- * Has a RedisAdapter encode all messages as a client would receive them.
+ * Has a RedisAdapter encode all messages as a client would receive them, and accept messages that are decoded already.
  *
  * @param onUnsendable - called if the acknowledgement of a client cannot be encoded: its listener cannot catch what the encoder throws
  */
@@ -212,7 +216,42 @@ export function convertMessages(adapter: OpenRedisAdapter, onUnsendable: (err: E
       return encode({ type: BROADCAST_ACK });
     }
   };
-  Object.assign(adapter, { parser: { encode: encodePlain, decode } });
+  const decodeOnce = (message: unknown) => (message instanceof Uint8Array ? decode(message) : message);
+  Object.assign(adapter, { parser: { encode: encodePlain, decode: decodeOnce } });
+}
+
+/** A broadcast, decoded as `message`. Another service may have sent any packet and other options. */
+interface ReceivedBroadcast {
+  readonly message: unknown;
+  readonly packet: unknown;
+  readonly opts: { readonly rooms: string[] };
+}
+
+/**
+ * Decodes a message that RedisAdapter has received.
+ *
+ * @returns undefined if it is no broadcast of another worker for the namespace of the adapter, or cannot be decoded
+ */
+export function decodeReceived(adapter: OpenRedisAdapter, bytes: Buffer): ReceivedBroadcast | undefined {
+  const message = attemptDecode(adapter, bytes);
+  type Parts = [uid?: unknown, packet?: Packet, opts?: { rooms: string[] }];
+  const [uid, packet, opts] = (Array.isArray(message) ? message : requestOf(message)) as Parts;
+  const isForeign = packet && uid !== adapter.uid && (packet.nsp ?? '/') === adapter.nsp.name;
+  return isForeign && opts && Array.isArray(opts.rooms) ? { message, packet, opts } : undefined;
+}
+
+function attemptDecode(adapter: OpenRedisAdapter, bytes: Buffer): unknown {
+  try {
+    return (adapter as unknown as RedisAdapter).parser.decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Returns the members that the message of a broadcast without acknowledgements has. */
+function requestOf(message: unknown): unknown[] {
+  const { type, uid, packet, opts } = (message ?? {}) as Record<string, unknown>;
+  return type === BROADCAST ? [uid, packet, opts] : [];
 }
 
 /**

@@ -6,7 +6,7 @@ import { type Namespace, Socket } from 'socket.io';
 import type { Socket as ClientSocket } from 'socket.io-client';
 import { property } from './members';
 
-const SUPPORTED = 'socket.io 4.8, socket.io-client 4.6 or later, Egg 3 with egg-mock 5, Egg 4 with @eggjs/mock 6';
+const SUPPORTED = 'socket.io 4.8, socket.io-client 4.6 or later, Egg 3 with egg-mock 5, Egg 4 with @eggjs/mock 6 or 7';
 
 /** The address of a mocked client. */
 const ADDRESS = '127.0.0.1';

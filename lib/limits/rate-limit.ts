@@ -6,7 +6,7 @@ import type { Application, Context } from 'egg';
 import type { Socket } from 'socket.io';
 import { networkOf } from '../client-address';
 import { clientLogOf } from '../client-log';
-import { limits } from '../diagnostics';
+import { limits, untraced } from '../diagnostics';
 import { ConfigError, LimitError } from '../errors';
 import { statsOf } from '../stats';
 import type { Middleware } from '../types/context';
@@ -154,7 +154,7 @@ export class RateLimits {
     this.#redis ??= { found: this.#connect() };
     const { found } = this.#redis;
     if (found === undefined) return memory;
-    return new RateLimiterRedis({
+    const counter = new RateLimiterRedis({
       points,
       duration: Math.ceil(duration / 1000),
       keyPrefix: `${found.prefix}:limit:${id}`,
@@ -165,6 +165,10 @@ export class RateLimits {
       // Further events of the client cause no more commands.
       inMemoryBlockOnConsumed: points,
     });
+    return {
+      consume: (key) => untraced(() => counter.consume(key)),
+      delete: (key) => untraced(() => counter.delete(key)),
+    };
   }
 
   #connect(): CountingRedis | undefined {

@@ -1,10 +1,7 @@
 // How many bytes may wait to be sent to one connection: `config.io.limits.unsentBytes`. A client that answers pings and does not read
 // would otherwise hold every event that is sent to it.
 import type { ServerResponse } from 'node:http';
-import { bufferedBytesOf, type Connection, type UnsentPacket } from '../internals/engineio';
-
-/** What a waiting packet takes beside its data, in bytes. */
-const PACKET_SIZE = 100;
+import { bufferedBytesOf, type Connection, sizeOf, type UnsentPacket } from '../internals/engineio';
 
 /** The packets of a connection that were counted. */
 interface Counted {
@@ -88,10 +85,4 @@ export class UnsentBytes {
     this.#counted.set(conn, { buffer, count, bytes });
     return bytes;
   }
-}
-
-function sizeOf(packet: UnsentPacket | undefined): number {
-  const data = packet?.data;
-  if (data === undefined) return PACKET_SIZE;
-  return PACKET_SIZE + (typeof data === 'string' ? data.length : data.byteLength);
 }

@@ -34,10 +34,14 @@ export class Forwarding {
   readonly #forwarded = new InFlight();
   #isLeaving = false;
 
-  /** @param openFiles - how many files this process may open. Default: its limit */
+  /**
+   * @param counted - called with each request and each upgrade that is forwarded
+   * @param openFiles - how many files this process may open. Default: its limit
+   */
   constructor(
     private readonly worker: WorkerIdentity,
     clientLog: ClientLog,
+    private readonly counted: () => void,
     openFiles?: number,
   ) {
     this.#limit = new ConnectionLimit(clientLog, 'requests for other workers', openFiles);
@@ -162,6 +166,7 @@ export class Forwarding {
   #count(sessionId: string): () => void {
     this.#sessions.set(sessionId, (this.#sessions.get(sessionId) ?? 0) + 1);
     this.#forwarded.begin();
+    this.counted();
     return () => {
       this.#forwarded.end();
       const count = (this.#sessions.get(sessionId) as number) - 1;

@@ -1,8 +1,9 @@
 // This worker among the workers of its master. If the requests of one client may reach several workers, they forward them to each other.
 import type { Application } from 'egg';
-import { type ClientLog, clientLogOf } from '../client-log';
+import { clientLogOf } from '../client-log';
 import { adapterOf, drainTimesOf, masterOf, needsForwarding } from '../config/topology';
 import { connectionOf, type Engine, type RequestHandlers, sessionIdOf } from '../internals/engineio';
+import { statsOf } from '../stats';
 import type { Forwarding } from './forwarding';
 import type { InternalHandlers, InternalServer } from './internal-server';
 import { createSessionId, createWorkerId, RunDirectory, removeDeadWorkers, type WorkerIdentity } from './run-directory';
@@ -29,7 +30,7 @@ export class Workers implements WorkerIdentity {
   ) {
     this.directory = new RunDirectory(app.config.rundir, masterOf(app), app.coreLogger);
     if (!needsForwarding(app)) return;
-    this.#forwarder = createForwarder(this, drainConnection, clientLogOf(app));
+    this.#forwarder = createForwarder(this, app, drainConnection);
     this.generateSessionId = () => createSessionId(this.workerId);
   }
 
@@ -70,8 +71,8 @@ export class Workers implements WorkerIdentity {
 /** Loads the modules of forwarding: an application with one worker does not. */
 function createForwarder(
   worker: WorkerIdentity,
+  app: Application,
   drainConnection: (sessionId: string) => void,
-  clientLog: ClientLog,
 ): Forwarder {
   const { Forwarding } = require('./forwarding') as typeof import('./forwarding');
   const { InternalServer } = require('./internal-server') as typeof import('./internal-server');
@@ -87,6 +88,10 @@ function createForwarder(
     upgrade: (req, socket, head) => handlersFor(req)?.handleUpgrade(req, socket, head),
     drain: drainConnection,
   };
+  const clientLog = clientLogOf(app);
   const internalServer = new InternalServer(worker.workerId, handlers, clientLog);
-  return { forwarding: new Forwarding(worker, clientLog), internalServer, engines };
+  const counted = () => {
+    statsOf(app.io).forwarded++;
+  };
+  return { forwarding: new Forwarding(worker, clientLog, counted), internalServer, engines };
 }

@@ -43,14 +43,18 @@ export function noting(steps: string[], name: string, ended = () => {}) {
   };
 }
 
-/** Returns the error with which the boot of an inline application fails. */
-export async function bootError(inline: Inline): Promise<Error> {
+/**
+ * Returns the error with which the boot of an inline application fails.
+ *
+ * @param options - options of egg-mock
+ */
+export async function bootError(inline: Inline, options: Record<string, unknown> = {}): Promise<Error> {
   // If the agent fails, mm.app of Egg 4 rejects and also causes an uncaught exception.
   const others = process.listeners('uncaughtException');
   process.removeAllListeners('uncaughtException');
   process.on('uncaughtException', () => {});
   try {
-    await startInline(inline);
+    await startInline(inline, options);
   } catch (err) {
     return err as Error;
   } finally {

@@ -5,6 +5,8 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { transformSync } from 'esbuild';
+import type { Socket } from 'socket.io-client';
 import { connected, fixture, ROOT, track } from './app';
 import { freePort } from './port';
 import { next, until, within } from './wait';
@@ -67,10 +69,21 @@ export async function install(packages: string[]): Promise<string> {
   return home;
 }
 
-/** Copies a fixture application to a directory from which the installed packages are resolved. */
-export function application(home: string, name: string): string {
+/** Installs the packages of a lock file, then a tarball beside them, into a directory for applications. */
+export async function installLocked(manifests: string, tarball: string): Promise<string> {
+  const home = makeDirectory('install');
+  for (const name of ['package.json', 'package-lock.json'])
+    fs.copyFileSync(path.join(manifests, name), path.join(home, name));
+  await run('npm', ['ci', '--prefer-offline', '--no-audit', '--no-fund'], home);
+  // Fails if the plugin's peer dependencies exclude what is installed.
+  await run('npm', ['install', '--no-save', '--prefer-offline', '--no-audit', '--no-fund', tarball], home);
+  return home;
+}
+
+/** Copies an application, such as one of the fixtures, to a directory from which the installed packages are resolved. */
+export function application(home: string, name: string, from = fixture(name)): string {
   const baseDir = fs.mkdtempSync(path.join(home, `${name}-`));
-  copyTree(fixture(name), baseDir);
+  copyTree(from, baseDir);
   return baseDir;
 }
 
@@ -103,8 +116,8 @@ export function npx(args: string[], cwd: string): Promise<[code: number, stdout:
 }
 
 /** Runs a command. If it fails, the error includes its output. */
-async function run(command: string, args: string[], cwd: string): Promise<void> {
-  const options = { cwd, timeout: 4 * MINUTE };
+async function run(command: string, args: string[], cwd: string, env = process.env): Promise<void> {
+  const options = { cwd, env, timeout: 4 * MINUTE };
   await promisify(execFile)(command, args, options).catch((err: Error & { stdout: string }) => {
     err.message += `\n${err.stdout}`;
     throw err;
@@ -112,12 +125,31 @@ async function run(command: string, args: string[], cwd: string): Promise<void> 
 }
 
 /** Starts an application in separate processes, emits an event, checks the answer, and stops the application. */
-export async function talk(baseDir: string): Promise<void> {
+export async function talk(baseDir: string, node = process.execPath): Promise<void> {
+  await withApplication(baseDir, node, async (url) => {
+    const client = await connected(track(url, { query: { name: 'Ann' } }));
+    const answer = await within('an answer', client.emitWithAck('say', 'hello'));
+    assert.equal(answer, 'Ann said hello in event 1');
+    return client;
+  });
+}
+
+/**
+ * Starts an application in separate processes by its start.cjs, calls a function with its URL, and stops the application. Fails unless the
+ * application disconnects a client and exits, and has logged no error.
+ *
+ * @param node - the executable of Node
+ * @param use - returns a connected client
+ */
+export async function withApplication(
+  baseDir: string,
+  node: string,
+  use: (url: string) => Promise<Socket>,
+): Promise<void> {
   const port = await freePort();
-  const child = spawn(process.execPath, ['start.cjs', String(port)], {
+  const child = spawn(node, ['start.cjs', String(port)], {
     cwd: baseDir,
-    // Without the variables of this process for TypeScript and for the majors of Egg.
-    env: { PATH: process.env.PATH, EGG_HOME: baseDir, EGG_SERVER_ENV: 'prod' },
+    env: { ...environment(node), EGG_HOME: baseDir, EGG_SERVER_ENV: 'prod' },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
   children.add(child);
@@ -126,17 +158,61 @@ export async function talk(baseDir: string): Promise<void> {
   const exit = next(child, 'exit', MINUTE);
   await Promise.race([ready(child), exit.then(() => assert.fail(`the application has not started:\n${output}`))]);
 
-  const client = await connected(track(`http://127.0.0.1:${port}`, { query: { name: 'Ann' } }));
-  const answer = await within('an answer', client.emitWithAck('say', 'hello'));
-  assert.equal(answer, 'Ann said hello in event 1');
-
+  const client = await use(`http://127.0.0.1:${port}`);
   const left = next(client, 'disconnect');
   child.kill('SIGTERM');
   await left;
   assert.deepEqual(await exit, [0, null], output);
   children.delete(child);
-  const log = path.join(baseDir, 'logs', path.basename(baseDir).slice(0, 'packed-js'.length), 'common-error.log');
-  assert.equal(fs.readFileSync(log, 'utf8'), '');
+  const { name } = JSON.parse(fs.readFileSync(path.join(baseDir, 'package.json'), 'utf8'));
+  assert.equal(fs.readFileSync(path.join(baseDir, 'logs', name, 'common-error.log'), 'utf8'), '');
+}
+
+/** The environment of a process, without the variables of this one for TypeScript and for the majors of Egg. */
+function environment(node: string): NodeJS.ProcessEnv {
+  return { PATH: `${path.dirname(node)}${path.delimiter}${process.env.PATH}`, HOME: process.env.HOME };
+}
+
+/** Returns the executable of a major of Node, which npm downloads unless it has. */
+export async function nodeOf(major: number): Promise<string> {
+  const args = ['--yes', '--package', `node@${major}`, 'node', '-p', 'process.execPath'];
+  const { stdout } = await promisify(execFile)('npx', args, { cwd: os.tmpdir(), timeout: 4 * MINUTE });
+  return stdout.trim();
+}
+
+/**
+ * Runs the tests of an application by its own mocha. If one fails, the error includes the output.
+ *
+ * @param options - of Node
+ */
+export async function runTests(baseDir: string, node: string, options: string[] = []): Promise<void> {
+  const mocha = require.resolve('mocha/bin/mocha.js', { paths: [baseDir] });
+  const args = [
+    ...options,
+    mocha,
+    '--require',
+    '@eggjs/mock/register',
+    '--timeout',
+    String(MINUTE),
+    '--exit',
+    'test/**/*.test.*',
+  ];
+  await run(node, args, baseDir, { ...environment(node), NODE_ENV: 'test' });
+}
+
+/** Replaces the files of an application in TypeScript by files of CommonJS. */
+export function toCommonJs(baseDir: string): void {
+  const file = path.join(baseDir, 'package.json');
+  const { type, ...manifest } = JSON.parse(fs.readFileSync(file, 'utf8'));
+  assert.equal(type, 'module');
+  fs.writeFileSync(file, JSON.stringify(manifest));
+  for (const name of fs.readdirSync(baseDir, { recursive: true }) as string[]) {
+    if (!name.endsWith('.ts')) continue;
+    const source = path.join(baseDir, name);
+    const { code } = transformSync(fs.readFileSync(source, 'utf8'), { loader: 'ts', format: 'cjs' });
+    fs.writeFileSync(source.replace(/ts$/, 'js'), code);
+    fs.rmSync(source);
+  }
 }
 
 /** Waits for the message that Egg's master sends to its parent process when its workers listen. */

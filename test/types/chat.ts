@@ -12,9 +12,9 @@ export class ChatController extends Controller {
     // @ts-expect-error Socket.IO's server has no such member
     app.io.nope;
     const stats: IoStats = app.io.stats();
-    const now: number = stats.connections[3].now;
+    const now: number = stats.protocols[3].now;
     // @ts-expect-error the protocol is 3 or 4
-    stats.connections[now < 2 ? 2 : 3];
+    stats.protocols[now < 2 ? 2 : 3];
     // @ts-expect-error the event's name is missing
     ctx.socket.emit();
     return app.io.controller.chat.say();

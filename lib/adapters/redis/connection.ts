@@ -1,7 +1,7 @@
 // The connection of a worker to Redis: a client that publishes, one that subscribes and, with streams, one that reads. It is up if each
 // of them works. Failures are logged and never thrown.
 import type { Cluster, Redis } from 'ioredis';
-import type { AdapterState } from '../../health';
+import type { AdapterMessages, AdapterState } from '../../health';
 import { debug, type Logger, OutageLog } from './outage-log';
 import { Probe, type ProbeOptions } from './probe';
 import { type Count, Publisher, waitFor } from './publisher';
@@ -24,6 +24,8 @@ export interface Clients {
 /** One side of a connection: the work of one client. */
 interface Side {
   readonly up: boolean;
+  /** How many messages were received. Undefined for one that receives none. */
+  readonly received?: number;
   /** Called when the client is connected. */
   restore?(): void;
   /** Called when the connection of the client is lost. */
@@ -81,6 +83,11 @@ export class RedisConnection {
   get state(): AdapterState {
     this.#noteState();
     return this.#state;
+  }
+
+  get messages(): AdapterMessages {
+    const { sent, lost } = this.publisher;
+    return { sent, lost, received: this.#sides.reduce((sum, { received = 0 }) => sum + received, 0) };
   }
 
   /** @throws {Error} if other workers cannot be asked */

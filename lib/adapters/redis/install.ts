@@ -5,7 +5,7 @@ import type { Namespace } from 'socket.io';
 import type { Adapter } from 'socket.io-adapter';
 import { configOf } from '../../config/config';
 import { adapterOptions, type RedisKind, type ResolvedRedis } from '../../config/redis';
-import type { AdapterState } from '../../health';
+import type { HealthSource } from '../../health';
 import { assertRedisAdapters, type CreateAdapter, guardServerSideEmit } from '../../internals/redis-adapters';
 import { hasClosed, unlessClosed } from '../../on-close';
 import { SendableSockets } from '../sendable';
@@ -30,7 +30,7 @@ const BOOT_WAIT = 3000;
 export function useRedis(
   app: Application,
   kind: RedisKind,
-): { ready: Promise<void>; close(): Promise<void>; state(): AdapterState } {
+): { ready: Promise<void>; close(): Promise<void>; health: HealthSource } {
   assertRedisAdapters();
   const { redis, generateId, init, requestsTimeout } = configOf(app);
   const set = adapterOptions(redis as ResolvedRedis, requestsTimeout);
@@ -71,7 +71,8 @@ export function useRedis(
     return adapter;
   } as CreateAdapter;
   app.io.installAdapter(AnyAdapter);
-  return { ready: connection.settled(BOOT_WAIT), close: () => connection.close(), state: () => connection.state };
+  const health = { name: kind, state: () => connection.state, messages: () => connection.messages };
+  return { ready: connection.settled(BOOT_WAIT), close: () => connection.close(), health };
 }
 
 /** Delays the clients of a new namespace until Redis has subscribed to its channels, so that they miss no message of other workers. */

@@ -1,6 +1,7 @@
 // Sends commands to Redis; the adapters use it as their `pubClient`. It never queues: while Redis is unreachable, messages are dropped
 // and counted, so an outage cannot exhaust memory.
 import type { Cluster, Redis } from 'ioredis';
+import { untraced } from '../../diagnostics';
 import { debug, type OutageLog } from './outage-log';
 
 /** The subcommand of PUBSUB that counts the subscribers of a channel, or of a sharded channel. */
@@ -14,6 +15,10 @@ export class Publisher {
   /** The node of a Redis Cluster that publishes, and the one that did before it. */
   #node: Redis | undefined;
   #lastNode = '';
+  /** How many messages the adapters have sent, with those that were lost. */
+  sent = 0;
+  /** How many of them were not sent to Redis. */
+  lost = 0;
 
   /**
    * @param patience - how long Redis may leave a command unanswered, in ms
@@ -43,21 +48,23 @@ export class Publisher {
 
   /** Sends a command. A failure is logged and not thrown, since the adapters catch nothing. */
   async send<T>(command: (client: Redis) => Promise<T>): Promise<T | undefined> {
+    this.sent++;
     try {
-      if (this.up) return await this.#commands.wait(command(this.client));
+      if (this.up) return await this.#commands.wait(untraced(() => command(this.client)));
     } catch (err) {
       // Redis may have executed the command.
       if (err === CONNECTION_LOST) return undefined;
       this.log.failed(err as Error);
     }
     debug('a message was dropped');
+    this.lost++;
     this.log.lost++;
     return undefined;
   }
 
   /** Sends a command. Throws if Redis refuses it, or the connection is lost. */
   async ask<T>(command: (client: Redis) => Promise<T>): Promise<T> {
-    return this.#commands.wait(command(this.client));
+    return this.#commands.wait(untraced(() => command(this.client)));
   }
 
   /** Publishes an empty message. Throws as `ask` does. */
@@ -68,7 +75,7 @@ export class Publisher {
   /** Returns how many workers subscribe to a channel. Throws as `ask` does. */
   async count(channel: string, command: Count = 'NUMSUB'): Promise<number> {
     // The types of ioredis do not accept a union of the two.
-    const ask = (node: Redis) => node.pubsub(command as 'NUMSUB', channel);
+    const ask = (node: Redis) => untraced(() => node.pubsub(command as 'NUMSUB', channel));
     // Each node of a Redis Cluster counts its own. One that hangs is no reason to give up the others.
     const counts = this.client.isCluster
       ? await Promise.all((this.client as unknown as Cluster).nodes().map(ask))

@@ -2,8 +2,9 @@
 import type { Namespace } from 'socket.io';
 import { Adapter, type BroadcastOptions } from 'socket.io-adapter';
 import type { AdapterOptions } from '../../config/redis';
-import { describeEmitTimeout, describeTimeout } from '../../internals/adapters';
-import { convertMessages, LibraryRedisAdapter, REMOTE_FETCH } from '../../internals/redis-adapters';
+import { deliveries, isTraced } from '../../diagnostics';
+import { describeEmitTimeout, describeTimeout, mayHaveClients, observeReceived } from '../../internals/adapters';
+import { convertMessages, decodeReceived, LibraryRedisAdapter, REMOTE_FETCH } from '../../internals/redis-adapters';
 import { assertSendable, type SendableSockets } from '../sendable';
 import type { RedisConnection } from './connection';
 import type { Subscription } from './subscriber';
@@ -13,6 +14,8 @@ export class SafeRedisAdapter extends LibraryRedisAdapter {
   readonly #connection: RedisConnection;
   readonly #subscription: Subscription;
   readonly #sendable: SendableSockets;
+  /** What the channels of broadcasts begin with. The name of a room may follow. */
+  readonly #channel: string;
   /** Whether the latest `broadcastWithAck` was for this worker alone. */
   #isLocal = false;
 
@@ -27,6 +30,7 @@ export class SafeRedisAdapter extends LibraryRedisAdapter {
     this.#connection = connection;
     this.#subscription = subscription;
     this.#sendable = sendable;
+    this.#channel = `${key}#${nsp.name}#`;
     convertMessages(this, (err) =>
       connection.log.unsendable(`an acknowledgement of a client of ${nsp.name} cannot be encoded`, err),
     );
@@ -90,17 +94,39 @@ export class SafeRedisAdapter extends LibraryRedisAdapter {
     return this.#connection.count(this.requestChannel, this.requestsTimeout);
   }
 
+  protected override onmessage(pattern: unknown, channel: Buffer, message: Buffer): void {
+    const deliver = (received: unknown) => super.onmessage(pattern, channel, received);
+    if (isTraced(deliveries) && this.#mayHaveRoom(channel)) this.#observe(message, deliver);
+    else deliver(message);
+  }
+
   /** Ignores the messages of this worker: done again, they would undo what was done since. */
   protected override async onrequest(channel: Buffer, message: Buffer): Promise<void> {
     const own = `{"uid":"${this.uid}","type":`;
     if (message.toString('latin1', 0, own.length) === own) return;
+    const handle = (received: unknown) => super.onrequest(channel, received);
+    const isRequest = String(channel) === this.requestChannel;
     try {
-      await super.onrequest(channel, message);
+      await (isRequest && isTraced(deliveries) ? this.#observe(message, handle) : handle(message));
     } catch (err) {
       const request = fetchRequestOf(message);
       if (request === undefined) throw err;
       await this.#respondTo(request);
     }
+  }
+
+  /** RedisAdapter does not decode the messages of rooms that this worker does not have. */
+  #mayHaveRoom(channel: Buffer): boolean {
+    const room = String(channel).slice(this.#channel.length, -1);
+    // The name of a room may be a number, although the types do not allow it.
+    return room === '' || this.rooms.has(room) || this.rooms.has(Number(room) as never);
+  }
+
+  /** Handles a message, and has it observed if it is a broadcast to clients of this worker. */
+  #observe<Result>(message: Buffer, handle: (message: unknown) => Result): Result {
+    const received = decodeReceived(this, message);
+    if (received === undefined || !mayHaveClients(this, new Set(received.opts.rooms))) return handle(message);
+    return observeReceived(this, received.packet, received.opts, () => handle(received.message));
   }
 
   #describe(err: unknown, request: string): never {

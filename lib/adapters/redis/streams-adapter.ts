@@ -62,6 +62,8 @@ const REACH_TIMEOUT = 5000;
 
 /** Reads the stream. After an outage it continues behind the last entry that it has read. */
 export class Reader {
+  /** How many entries were read, with those of this worker. */
+  received = 0;
   /** The id of the last entry that was dispatched. Undefined before the first connection. */
   position: string | undefined;
   /** The id of the last entry that was read. */
@@ -118,6 +120,7 @@ export class Reader {
         const args = ['COUNT', stream.count, 'BLOCK', this.#block, 'STREAMS', stream.name, this.#read] as const;
         const entries = (await this.#commands.wait(client.xread(...args)))?.[0]?.[1] ?? [];
         this.#read = entries.at(-1)?.[0] ?? this.#read;
+        this.received += entries.length;
         if (entries.length > 0) return entries;
       } catch (err) {
         this.#up = false;

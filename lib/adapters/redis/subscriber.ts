@@ -1,6 +1,7 @@
 // Subscribes to channels and dispatches their messages, each to the adapters that have subscribed to its channel. It subscribes anew on
 // each connection: the `autoResubscribe` of ioredis forgets channels that were requested while Redis refused the password.
 import type { Redis } from 'ioredis';
+import { untraced } from '../../diagnostics';
 import { IN_CLUSTER, type OutageLog } from './outage-log';
 import { Commands, waitFor } from './publisher';
 
@@ -36,6 +37,8 @@ class Batch {
 
 /** The subscribing side of a connection. */
 export class Subscriber {
+  /** How many messages were received, with those of this worker. */
+  received = 0;
   #client!: Redis;
   /** By channel or pattern. Two adapters can have the same one: the channel of /a#b is also that of the room b of /a. */
   readonly #subscriptions = {
@@ -104,7 +107,9 @@ export class Subscriber {
       if (others.length > 0) all.set(channel, others);
       return others.length === 0 && all.delete(channel);
     });
-    if (unused.length > 0 && this.#client.status === 'ready') this.#undo(command, unused).catch(ignore);
+    if (unused.length > 0 && this.#client.status === 'ready') {
+      untraced(() => this.#undo(command, unused)).catch(ignore);
+    }
   }
 
   /** Uses a client that is used for nothing else. */
@@ -162,7 +167,7 @@ export class Subscriber {
     // Some may have been removed since. Without a connection, `restore` subscribes later.
     const channels = added.filter((channel) => this.#subscriptions[command].has(channel));
     if (channels.length === 0 || this.#client.status !== 'ready') return;
-    await this.#commands.wait(this.#send(command, channels)).catch((err) => this.#refused(err));
+    await this.#commands.wait(untraced(() => this.#send(command, channels))).catch((err) => this.#refused(err));
   }
 
   /** The connection stays: the rights of the user may change, and a node of a Redis Cluster may see later that the others are back. */
@@ -208,6 +213,8 @@ export class Subscriber {
 
   /** Anybody can publish anything on the channels. A message that an adapter cannot read must not end the process. */
   #dispatch(command: Command, args: unknown[]): void {
+    // Those of the probe are empty.
+    if ((args.at(-1) as Buffer | undefined)?.length) this.received++;
     for (const { listeners } of this.#subscriptions[command].get(String(args[0])) ?? []) {
       try {
         const result = listeners[EVENTS[command]]?.(...args);

@@ -1,3 +1,4 @@
+const { io } = require('../../../servers/observe.cjs');
 const init = require('../../../servers/options.cjs');
 
 exports.keys = 'benchmark';
@@ -6,6 +7,7 @@ exports.keys = 'benchmark';
 exports.logger = { enableFastContextLogger: true };
 
 exports.io = {
+  ...io,
   init,
   namespace: { '/': { connectionMiddleware: ['connection'], packetMiddleware: ['auth'] } },
 };

@@ -1,0 +1,161 @@
+// The decorated controllers of an application: collects the classes that tegg loads, and adds them to the routes and the chains of their
+// namespaces.
+import type { Application, Context } from 'egg';
+import { isClass, lookUp } from '../compose';
+import { ConfigError } from '../errors';
+import { HANDLER_PATH } from '../router';
+import type { Handler, Middleware } from '../types/context';
+import { type ControllerMiddleware, type IoControllerOptions, methodsOf, optionsOf, type Parameter } from './metadata';
+import { type Class, tegg } from './package';
+
+/** What tegg's plugin adds to the application. */
+export interface TeggApplication {
+  /** Hooks for the prototypes that tegg creates. All applications of the process share it. */
+  readonly eggPrototypeLifecycleUtil: {
+    registerLifecycle(hooks: PrototypeHooks): void;
+    deleteLifecycle(hooks: PrototypeHooks): void;
+  };
+  getEggObject(clazz: Class): Promise<object>;
+}
+
+interface PrototypeHooks {
+  postCreate(created: { readonly clazz: Class }): Promise<void>;
+}
+
+/** A method of a decorated controller. */
+type Method = (this: object, ...args: unknown[]) => unknown;
+
+/** The decorated controllers of one application. */
+export class TeggControllers {
+  readonly #classes = new Set<Class>();
+  readonly #hooks: PrototypeHooks = {
+    postCreate: async ({ clazz }) => {
+      if (clazz !== undefined && optionsOf(clazz) !== undefined) this.#classes.add(clazz);
+    },
+  };
+  readonly #wrapped = new Map<unknown, Middleware>();
+
+  /** Must be created before tegg loads the classes, in didLoad. */
+  constructor(private readonly app: Application & TeggApplication) {
+    app.eggPrototypeLifecycleUtil.registerLifecycle(this.#hooks);
+  }
+
+  /**
+   * Adds what the decorators have collected to the namespaces. Must be called when tegg has loaded the classes, before the namespaces are
+   * bound.
+   *
+   * @throws {ConfigError} if a parameter has no decorator, or a middleware is none
+   */
+  add(): void {
+    this.app.eggPrototypeLifecycleUtil.deleteLifecycle(this.#hooks);
+    for (const clazz of this.#classes) this.#addController(clazz, optionsOf(clazz) as IoControllerOptions);
+  }
+
+  #addController(clazz: Class, { namespace = '/', connection = [], packet = [] }: IoControllerOptions): void {
+    const { io } = this.app;
+    const name = namespace.startsWith('/') ? namespace : `/${namespace}`;
+    const nsp = io.of(name);
+    const where = `@IoController of ${clazz.name}`;
+    io.addChains(name, {
+      connection: connection.map((each) => this.#middleware(each, `connection of ${where}`)),
+      packet: packet.map((each) => this.#middleware(each, `packet of ${where}`)),
+    });
+    const around = decoratedMiddleware(clazz);
+    for (const [method, events] of methodsOf(clazz).events) {
+      const middlewares = [...around, ...decoratedMiddleware(clazz, method)];
+      const handler = this.#handler(clazz, method);
+      for (const event of events) nsp.route(event, ...middlewares, handler);
+    }
+  }
+
+  #handler(clazz: Class, method: string): Handler {
+    const { app } = this;
+    const parameters = parametersOf(clazz, method);
+    const path = `${clazz.name}.${method}`;
+    const handler = async (ctx: Context) => {
+      // Within the module scope: tegg creates the injected objects of this context.
+      const controller = (await app.getEggObject(clazz)) as Record<string, Method>;
+      return controller[method]?.(...parameters.map((each) => argumentOf(ctx, each)));
+    };
+    Object.defineProperty(handler, 'name', { value: path });
+    return Object.assign(handler, { [HANDLER_PATH]: path });
+  }
+
+  /** Returns the same function for the same middleware. */
+  #middleware(given: ControllerMiddleware, where: string): Middleware {
+    const { app } = this;
+    if (typeof given === 'string')
+      return lookUp(where, [given], app.io.middleware as Record<string, unknown>)[0] as Middleware;
+    if (!isClass(given)) {
+      if (typeof given === 'function') return given as Middleware;
+      throw new ConfigError(where, given, 'functions (ctx, next), names of app/io/middleware, tegg prototypes');
+    }
+    const clazz = given as Class & { prototype: { handle?: unknown } };
+    if (typeof clazz.prototype.handle !== 'function')
+      throw new ConfigError(
+        where,
+        given,
+        'tegg prototypes with a method handle(ctx, next)',
+        `${clazz.name} has no method handle`,
+      );
+    if (!this.#wrapped.has(clazz)) {
+      const run: Middleware = async (ctx, next) => {
+        const middleware = (await app.getEggObject(clazz)) as { handle: Middleware };
+        return middleware.handle(ctx, next);
+      };
+      this.#wrapped.set(clazz, Object.defineProperty(run, 'name', { value: clazz.name }));
+    }
+    return this.#wrapped.get(clazz) as Middleware;
+  }
+}
+
+/** Returns the functions of tegg's `@Middleware()` of a class, or of one of its methods. */
+function decoratedMiddleware(clazz: Class, method?: string): Middleware[] {
+  const { ControllerInfoUtil, MethodInfoUtil } = tegg();
+  const advices =
+    method === undefined
+      ? ControllerInfoUtil.getControllerAopMiddlewares?.(clazz)
+      : MethodInfoUtil.getMethodAopMiddlewares?.(clazz, method);
+  if (advices?.length) {
+    const where = `@Middleware() of ${clazz.name}${method === undefined ? '' : `.${method}`}`;
+    throw new ConfigError(
+      where,
+      advices,
+      'functions (ctx, next)',
+      `${where} is an advice of AOP: use @Pointcut() for it`,
+    );
+  }
+  return method === undefined
+    ? ControllerInfoUtil.getControllerMiddlewares(clazz)
+    : MethodInfoUtil.getMethodMiddlewares(clazz, method);
+}
+
+/** @throws {ConfigError} if a parameter has no decorator */
+function parametersOf(clazz: Class, method: string): Parameter[] {
+  const decorated = methodsOf(clazz).parameters.get(method) ?? new Map<number, Parameter>();
+  const { length } = clazz.prototype[method] as Method;
+  const count = Math.max(length, ...Array.from(decorated.keys(), (position) => position + 1));
+  return Array.from({ length: count }, (_, position) => {
+    const found = decorated.get(position);
+    if (found !== undefined) return found;
+    const where = `parameter ${position + 1} of ${clazz.name}.${method}`;
+    throw new ConfigError(where, undefined, '@Args(), @Ack(), @Socket(), @Context()', `${where} has no decorator`);
+  });
+}
+
+function argumentOf(ctx: Context, parameter: Parameter): unknown {
+  switch (parameter.type) {
+    case 'args':
+      return parameter.index === undefined ? ctx.args : ctx.args[parameter.index];
+    case 'ack': {
+      const last: unknown = ctx.args.at(-1);
+      return typeof last === 'function' ? last : ignore;
+    }
+    case 'socket':
+      return ctx.socket;
+    case 'context':
+      return ctx;
+  }
+}
+
+function ignore(): void {}

@@ -1,0 +1,154 @@
+// The packed plugin on the newest Egg, on each major of Node that it supports. It is not released, so it is no dependency of the repository.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { Socket } from 'socket.io-client';
+import { connected, ROOT, refused, track } from '../support/app';
+import {
+  application,
+  cleanUp,
+  compile,
+  installLocked,
+  nodeOf,
+  pack,
+  runTests,
+  talk,
+  toCommonJs,
+  withApplication,
+} from '../support/packed';
+import { next, within } from '../support/wait';
+
+const NODES = [22, 24];
+const APP = path.join(__dirname, 'app');
+const TEGG = path.join(ROOT, 'example/tegg');
+/** Node cannot strip decorators. */
+const TSX = ['--import', pathToFileURL(require.resolve('tsx')).href];
+
+describe('the newest Egg', function () {
+  // npm installs packages, perhaps from the network.
+  this.timeout(300_000);
+
+  let home = '';
+
+  before(async () => {
+    home = await installLocked(__dirname, await pack());
+  });
+
+  after(cleanUp);
+
+  const make = () => application(home, 'newest', APP);
+
+  it('should be the version that the README names, and allowed by the peer dependencies', () => {
+    const { version } = require(path.join(home, 'node_modules/egg/package.json'));
+    const readme = fs.readFileSync(path.join(__dirname, '../../README.md'), 'utf8');
+    assert(readme.includes(`Egg ${version}`), `the README does not name Egg ${version}`);
+  });
+
+  it('should have the types of the plugin', async () => {
+    const baseDir = make();
+    await compile(baseDir);
+    fs.appendFileSync(
+      path.join(baseDir, 'app/router.ts'),
+      '\nexport const wrong = (app: Application) => app.io.route(5);\n',
+    );
+    await assert.rejects(compile(baseDir), { stdout: /app\/router\.ts.*No overload matches this call/ });
+  });
+
+  it('should compare the parameters of decorated methods with the declared events', async () => {
+    const baseDir = application(home, 'tegg', TEGG);
+    await compile(baseDir);
+    fs.copyFileSync(path.join(__dirname, 'decorated.ts'), path.join(baseDir, 'app/modules/chat/decorated.ts'));
+    await compile(baseDir);
+  });
+
+  it('should fail the boot if a decorated controller is wrong', async () => {
+    const mistakes = {
+      '@IoEvent("say") say(text) {}': /parameter 1 of Wrong\.say has no decorator .*allowed: @Args\(\), @Ack\(\)/,
+      '@IoEvent("say") @Middleware(Advised) say() {}': /@Middleware\(\) of Wrong\.say is an advice of AOP/,
+    };
+    const baseDir = application(home, 'tegg', TEGG);
+    for (const [method, message] of Object.entries(mistakes)) {
+      const source = `
+        import { Middleware, ContextProto } from 'egg';
+        import { Advice } from 'egg/aop';
+        import { IoController, IoEvent } from 'egg-socket.io/tegg';
+        @Advice() class Advised {}
+        @IoController() export class Wrong { ${method} }
+      `;
+      fs.writeFileSync(path.join(baseDir, 'app/modules/chat/Wrong.ts'), source);
+      await assert.rejects(runTests(baseDir, await nodeOf(24), TSX), ({ message: text }: Error) => message.test(text));
+    }
+  });
+
+  for (const major of NODES) {
+    describe(`on Node ${major}`, () => {
+      let node = '';
+
+      before(async () => {
+        node = await nodeOf(major);
+      });
+
+      it('should run an application in JavaScript', () => talk(application(home, 'packed-js'), node));
+
+      for (const format of ['CommonJS', 'ES modules with TypeScript'] as const) {
+        const makeApp = () => {
+          const baseDir = make();
+          if (format === 'CommonJS') toCommonJs(baseDir);
+          return baseDir;
+        };
+
+        it(`should run chains, routes and sessions on two workers: ${format}`, () =>
+          withApplication(makeApp(), node, converse));
+
+        it(`should run the test kit: ${format}`, () => runTests(makeApp(), node));
+      }
+
+      it('should run the example with tegg', () => runTests(application(home, 'tegg', TEGG), node, TSX));
+    });
+  }
+});
+
+/** Uses the application of test/newest/app with clients of both workers. Returns one of them. */
+async function converse(url: string): Promise<Socket> {
+  const response = await fetch(`${url}/login?user=ann`);
+  assert.equal(await response.text(), 'welcome');
+  const cookie = response.headers
+    .getSetCookie()
+    .map((each) => each.split(';', 1)[0])
+    .join('; ');
+  const enter = (nsp = '/') => track(url + nsp, { extraHeaders: { cookie }, forceNew: true });
+
+  const { message } = await refused(track(url));
+  assert.equal(message, 'log in first');
+
+  const client = await connected(enter());
+  const ask = (socket: Socket, ...args: [string, ...unknown[]]) => within(args[0], socket.emitWithAck(...args));
+  assert.equal(await ask(client, 'say', 'hello'), 'ann said hello in event 1');
+  assert.equal(await ask(client, 'say', 'bye'), 'ann said bye in event 2');
+
+  const [params, isCurrent] = await new Promise<unknown[]>((resolve) => {
+    enter('/room/5').emit('where', (...answer: unknown[]) => resolve(answer));
+  });
+  assert.deepEqual([params, isCurrent], [{ id: '5' }, true]);
+
+  const worker = await ask(client, 'worker');
+  const other = await within('a client of the other worker', anotherWorker(enter, worker, ask));
+  const heard = next(other, 'heard');
+  client.emit('shout', 'over there');
+  assert.deepEqual(await heard, ['over there']);
+  return client;
+}
+
+/** Connects clients until one is connected to another worker than the given one. */
+async function anotherWorker(
+  enter: () => Socket,
+  worker: unknown,
+  ask: (socket: Socket, event: string) => Promise<unknown>,
+): Promise<Socket> {
+  for (;;) {
+    const socket = await connected(enter());
+    if ((await ask(socket, 'worker')) !== worker) return socket;
+    socket.disconnect();
+  }
+}
