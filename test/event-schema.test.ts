@@ -221,7 +221,7 @@ parity('invalid arguments', ({ protocol }) => {
       info[0]!,
       /^\[egg-socket\.io\] INVALID_ARGUMENTS: invalid arguments: 0: Invalid input.* \[ \{ path: \[ 0 \], message: '.*' \} \] \(event 'say' in \/, client 127\.0\.0\.1\)$/,
     );
-    assert.equal(own.io.stats().namespaces['/']?.[protocol]?.errors, 5);
+    assert.equal(own.io.stats().namespaces['/']?.protocols[protocol].errors, 5);
   });
 
   it('should be told by the event error, with errors, if the client asks for no acknowledgement or the controller gives it', async () => {
