@@ -155,7 +155,7 @@ function parametersOf(method: Method, path: string, { events, parameters }: Deco
 }
 
 function missing(where: string, decorators: string): ConfigError {
-  return new ConfigError(where, undefined, decorators, `${where} has no decorator`);
+  return new ConfigError(where, undefined, decorators, `${where} needs a decorator`);
 }
 
 function argumentOf(ctx: Context, parameter: Parameter): unknown {

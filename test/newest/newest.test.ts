@@ -66,15 +66,15 @@ describe('the newest Egg', function () {
     const mistakes: Array<[string, RegExp]> = [
       [
         '@IoController() export class Wrong { @IoEvent("say") say(text) {} }',
-        /parameter 1 of Wrong\.say has no decorator .*allowed: @Args\(\), @Ack\(\)/,
+        /parameter 1 of Wrong\.say needs a decorator .*allowed: @Args\(\), @Ack\(\)/,
       ],
       [
         '@IoController() export class Wrong { say(@Args(0) text) {} }',
-        /Wrong\.say has no decorator .*allowed: @IoEvent\(\)/,
+        /Wrong\.say needs a decorator .*allowed: @IoEvent\(\)/,
       ],
       [
         '@SingletonProto() export class Wrong { @IoEvent("say") say() {} }',
-        /Wrong has no decorator .*allowed: @IoController\(\)/,
+        /Wrong needs a decorator .*allowed: @IoController\(\)/,
       ],
       [
         'class Guard { handle() {} }; @IoController({ connection: [Guard] }) export class Wrong {}',
