@@ -1,7 +1,9 @@
 // The Engine.IO servers of app.io: attached to the HTTP servers that Egg announces, beside other WebSocket servers, and closed with the
 // application.
 import { type Server as HttpServer, type IncomingMessage, ServerResponse, STATUS_CODES } from 'node:http';
+import { Socket as TcpSocket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { TLSSocket } from 'node:tls';
 import { debuglog } from 'node:util';
 import type { Application } from 'egg';
 import type { Namespace } from 'socket.io';
@@ -67,6 +69,9 @@ export function attach(app: Application, server: HttpServer, generateSessionId?:
  * leaves its upgrades to the other listeners as well, which may refuse them, and ends a handshake of another server that takes longer than
  * `init.destroyUpgradeTimeout`.
  *
+ * Ordinary requests may offer an upgrade to another protocol, such as those of Java's HttpClient to HTTP/2. Unless another listener handles
+ * that, it is ignored, as Node does without a listener.
+ *
  * @param others - the listeners that were there before Engine.IO was attached
  */
 function dispatchUpgrades(server: HttpServer, engine: Engine, others: unknown[]): void {
@@ -84,20 +89,44 @@ function dispatchUpgrades(server: HttpServer, engine: Engine, others: unknown[])
   server.emit = (...args: [event: string, ...unknown[]]) => {
     const [event, req, socket, head] = args as [string, ...Upgrade];
     if (event === 'upgrade') {
-      if (hasOwnPath(engine, req)) {
+      const isOwn = hasOwnPath(engine, req);
+      const hasOthers = server.listeners('upgrade').some((each) => each !== listener);
+      const isOurs = isOwn || (!hasOthers && engine.opts.destroyUpgrade !== false);
+      if (isOurs && !isForWebSocket(req) && socket instanceof TcpSocket && !(socket instanceof TLSSocket)) {
+        handleAsRequest(server, req, socket, head);
+        return true;
+      }
+      if (isOwn) {
         engine.handleUpgrade(req, socket, head);
         return true;
       }
       // Without a listener, a client that resets its connection would end the worker. Engine.IO adds one, too.
       socket.on('error', ignore);
-      const hasOthers = server.listeners('upgrade').some((each) => each !== listener);
-      if (!hasOthers && engine.opts.destroyUpgrade !== false) {
+      if (isOurs) {
         refuseUpgrade(socket, 'nothing handles an upgrade of this path', 404);
         return true;
       }
     }
     return Reflect.apply(emit, server, args);
   };
+}
+
+function isForWebSocket({ headers }: IncomingMessage): boolean {
+  return headers.upgrade?.toLowerCase() === 'websocket';
+}
+
+/**
+ * Handles an upgrade as an ordinary request: the HTTP server receives it once more, without the header `Upgrade`. When Node emits `upgrade`,
+ * it has read the headers only, and has detached the connection from the server.
+ */
+function handleAsRequest(server: HttpServer, req: IncomingMessage, socket: TcpSocket, head: Buffer): void {
+  const { method, url, httpVersion, rawHeaders } = req;
+  const lines = [`${method} ${url} HTTP/${httpVersion}`];
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    if (rawHeaders[i]?.toLowerCase() !== 'upgrade') lines.push(`${rawHeaders[i]}: ${rawHeaders[i + 1]}`);
+  }
+  socket.unshift(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), head]));
+  server.emit('connection', socket);
 }
 
 /**

@@ -6,7 +6,7 @@ import type { IncomingMessage, Server } from 'node:http';
 import { connect as connectTcp, type Socket as TcpSocket } from 'node:net';
 import path from 'node:path';
 import type { Duplex } from 'node:stream';
-import type { Application } from 'egg';
+import type { Application, Context } from 'egg';
 import { Server as SocketServer } from 'socket.io';
 import type { Socket } from 'socket.io-client';
 import { WebSocket, WebSocketServer } from 'ws';
@@ -16,7 +16,7 @@ import { NEW, OLD } from './support/clients';
 import { startCluster } from './support/cluster';
 import { startInline } from './support/inline';
 import { sendRaw } from './support/raw';
-import { next, signal, within } from './support/wait';
+import { next, signal, until, within } from './support/wait';
 
 type UpgradeListener = (req: IncomingMessage, socket: Duplex, head: Buffer) => void;
 
@@ -197,9 +197,56 @@ describe('other WebSocket servers on the same port', () => {
     for (const other of ['/', '/ws', '/socket.io', '/socket.i/', '/x/socket.io/', '//socket.io/']) {
       assert.equal(await statusOf(port, other), 'HTTP/1.1 404 Not Found', other);
     }
-    assert.equal(await statusOf(port, '/', 'Connection: Upgrade\r\nUpgrade: h2c\r\n'), 'HTTP/1.1 404 Not Found');
     await assertUpgrades(track(url, { transports: ['polling', 'websocket'] }));
     assert.deepEqual(lines, { error: [], warn: [] });
+  });
+
+  describe('requests that offer an upgrade to HTTP/2', () => {
+    const HTTP2 = 'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n';
+    const router = (app: Application) => {
+      app.get('/hello', (ctx: Context) => {
+        ctx.body = `hello ${ctx.query.name}`;
+      });
+      app.post('/hello', (ctx: Context) => {
+        ctx.body = `hello ${ctx.request.body.name}`;
+      });
+    };
+    const io = { init: { transports: ['polling', 'websocket'] } } as IoConfig;
+    const config = { security: { csrf: { enable: false } } };
+    const JSON_BODY = '{"name":"Ann"}';
+    const post = `POST /hello HTTP/1.1\r\nHost: x\r\n${HTTP2}Content-Type: application/json\r\nContent-Length: ${JSON_BODY.length}\r\n\r\n`;
+
+    it('should be ordinary requests', async () => {
+      const { port } = await startInline({ io, config, router });
+      const get = `GET /hello?name=%E4%B8%AD HTTP/1.1\r\nHost: x\r\n${HTTP2}\r\n`;
+      assert.match(await sendRaw(port, get), /^HTTP\/1\.1 200 OK\r\n.*\r\nhello \xe4\xb8\xad$/s);
+      assert.match(await sendRaw(port, post + JSON_BODY), /^HTTP\/1\.1 200 OK\r\n.*\r\nhello Ann$/s);
+      const handshake = `GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n${HTTP2}\r\n`;
+      assert.match(await sendRaw(port, handshake), /^HTTP\/1\.1 200 OK\r\n.*"sid":/s);
+    });
+
+    it('should be ordinary requests, many of one connection', async () => {
+      const { port, server } = await startInline({ io, config, router });
+      const accepted = next(server, 'connection');
+      const socket = connectTcp(port, '127.0.0.1');
+      sockets.push(socket);
+      let received = '';
+      socket.on('data', (chunk) => (received += chunk));
+      const [connection] = (await accepted) as [TcpSocket];
+      const answers = () => received.match(/hello Ann/g)?.length ?? 0;
+      for (let n = 1; n <= 20; n++) {
+        socket.write(post);
+        socket.write(JSON_BODY);
+        await until(`${n} answers`, () => answers() === n);
+      }
+      for (const event of ['close', 'data', 'end', 'error', 'timeout'])
+        assert(connection.listenerCount(event) <= 3, event);
+    });
+
+    it('should reach another listener', async () => {
+      const { port } = await startBeside('after', (server) => server.on('upgrade', strictEcho()));
+      assert.equal(await statusOf(port, '/', HTTP2), 'HTTP/1.1 404 Not Found');
+    });
   });
 
   it('should end the connection of an upgrade that no listener handles', async () => {

@@ -5,7 +5,14 @@ import { isClass, lookUp } from '../compose';
 import { ConfigError } from '../errors';
 import { HANDLER_PATH } from '../router';
 import type { Handler, Middleware } from '../types/context';
-import { type ControllerMiddleware, type IoControllerOptions, methodsOf, optionsOf, type Parameter } from './metadata';
+import {
+  type ControllerMiddleware,
+  type DecoratedMethod,
+  hasOwnMethods,
+  methodsOf,
+  optionsOf,
+  type Parameter,
+} from './metadata';
 import { type Class, tegg } from './package';
 
 /** What tegg's plugin adds to the application. */
@@ -30,7 +37,7 @@ export class TeggControllers {
   readonly #classes = new Set<Class>();
   readonly #hooks: PrototypeHooks = {
     postCreate: async ({ clazz }) => {
-      if (clazz !== undefined && optionsOf(clazz) !== undefined) this.#classes.add(clazz);
+      if (clazz !== undefined && (optionsOf(clazz) !== undefined || hasOwnMethods(clazz))) this.#classes.add(clazz);
     },
   };
   readonly #wrapped = new Map<unknown, Middleware>();
@@ -44,15 +51,18 @@ export class TeggControllers {
    * Adds what the decorators have collected to the namespaces. Must be called when tegg has loaded the classes, before the namespaces are
    * bound.
    *
-   * @throws {ConfigError} if a parameter has no decorator, or a middleware is none
+   * @throws {ConfigError} if a decorator is missing, or a middleware is none
    */
   add(): void {
     this.app.eggPrototypeLifecycleUtil.deleteLifecycle(this.#hooks);
-    for (const clazz of this.#classes) this.#addController(clazz, optionsOf(clazz) as IoControllerOptions);
+    for (const clazz of this.#classes) this.#addController(clazz);
   }
 
-  #addController(clazz: Class, { namespace = '/', connection = [], packet = [] }: IoControllerOptions): void {
+  #addController(clazz: Class): void {
     const { io } = this.app;
+    const options = optionsOf(clazz);
+    if (options === undefined) throw missing(clazz.name, '@IoController()');
+    const { namespace = '/', connection = [], packet = [] } = options;
     const name = namespace.startsWith('/') ? namespace : `/${namespace}`;
     const nsp = io.of(name);
     const where = `@IoController of ${clazz.name}`;
@@ -61,17 +71,17 @@ export class TeggControllers {
       packet: packet.map((each) => this.#middleware(each, `packet of ${where}`)),
     });
     const around = decoratedMiddleware(clazz);
-    for (const [method, events] of methodsOf(clazz).events) {
+    for (const [method, decorated] of methodsOf(clazz)) {
       const middlewares = [...around, ...decoratedMiddleware(clazz, method)];
-      const handler = this.#handler(clazz, method);
-      for (const event of events) nsp.route(event, ...middlewares, handler);
+      const handler = this.#handler(clazz, method, decorated);
+      for (const event of decorated.events) nsp.route(event, ...middlewares, handler);
     }
   }
 
-  #handler(clazz: Class, method: string): Handler {
+  #handler(clazz: Class, method: string, decorated: DecoratedMethod): Handler {
     const { app } = this;
-    const parameters = parametersOf(clazz, method);
     const path = `${clazz.name}.${method}`;
+    const parameters = parametersOf(clazz.prototype[method], path, decorated);
     const handler = async (ctx: Context) => {
       // Within the module scope: tegg creates the injected objects of this context.
       const controller = (await app.getEggObject(clazz)) as Record<string, Method>;
@@ -91,13 +101,16 @@ export class TeggControllers {
       throw new ConfigError(where, given, 'functions (ctx, next), names of app/io/middleware, tegg prototypes');
     }
     const clazz = given as Class & { prototype: { handle?: unknown } };
-    if (typeof clazz.prototype.handle !== 'function')
+    const hasHandle = typeof clazz.prototype.handle === 'function';
+    if (!hasHandle || !tegg().PrototypeUtil.isEggPrototype(clazz)) {
+      const problem = hasHandle ? 'is no tegg prototype, as of @SingletonProto()' : 'has no method handle';
       throw new ConfigError(
         where,
         given,
         'tegg prototypes with a method handle(ctx, next)',
-        `${clazz.name} has no method handle`,
+        `${clazz.name} ${problem}`,
       );
+    }
     if (!this.#wrapped.has(clazz)) {
       const run: Middleware = async (ctx, next) => {
         const middleware = (await app.getEggObject(clazz)) as { handle: Middleware };
@@ -130,17 +143,19 @@ function decoratedMiddleware(clazz: Class, method?: string): Middleware[] {
     : MethodInfoUtil.getMethodMiddlewares(clazz, method);
 }
 
-/** @throws {ConfigError} if a parameter has no decorator */
-function parametersOf(clazz: Class, method: string): Parameter[] {
-  const decorated = methodsOf(clazz).parameters.get(method) ?? new Map<number, Parameter>();
-  const { length } = clazz.prototype[method] as Method;
-  const count = Math.max(length, ...Array.from(decorated.keys(), (position) => position + 1));
+/** @throws {ConfigError} if the method or a parameter has no decorator */
+function parametersOf(method: Method, path: string, { events, parameters }: DecoratedMethod): Parameter[] {
+  if (events.length === 0) throw missing(path, '@IoEvent(), @IoConnect(), @IoDisconnect()');
+  const count = Math.max(method.length, ...Array.from(parameters.keys(), (position) => position + 1));
   return Array.from({ length: count }, (_, position) => {
-    const found = decorated.get(position);
+    const found = parameters.get(position);
     if (found !== undefined) return found;
-    const where = `parameter ${position + 1} of ${clazz.name}.${method}`;
-    throw new ConfigError(where, undefined, '@Args(), @Ack(), @Socket(), @Context()', `${where} has no decorator`);
+    throw missing(`parameter ${position + 1} of ${path}`, '@Args(), @Ack(), @Socket(), @Context()');
   });
+}
+
+function missing(where: string, decorators: string): ConfigError {
+  return new ConfigError(where, undefined, decorators, `${where} needs a decorator`);
 }
 
 function argumentOf(ctx: Context, parameter: Parameter): unknown {

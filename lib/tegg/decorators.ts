@@ -1,6 +1,7 @@
 // The entry point `egg-socket.io/tegg`: decorators for controllers that are tegg prototypes. They collect what controllers.ts adds to the
 // routes and the chains of the namespaces.
-import { type IoControllerOptions, methodsOf, type Parameter, setOptions } from './metadata';
+import { ConfigError } from '../errors';
+import { type IoControllerOptions, ownMethod, type Parameter, setOptions } from './metadata';
 import { type Class, tegg } from './package';
 import type { CheckedMethod } from './types';
 
@@ -21,13 +22,25 @@ export type { CheckedMethod } from './types';
  *     ack(await this.messages.add(text));
  *   }
  * }
+ *
+ * @throws {ConfigError} if an option is unknown
  */
 export function IoController(options: IoControllerOptions = {}): (clazz: Class) => void {
   return (clazz) => {
+    checkOptions(clazz, options);
     const { AccessLevel, SingletonProto } = tegg();
     setOptions(clazz, options);
     SingletonProto({ accessLevel: AccessLevel.PUBLIC, ...(options.protoName && { name: options.protoName }) })(clazz);
   };
+}
+
+const OPTIONS: ReadonlyArray<keyof IoControllerOptions> = ['namespace', 'connection', 'packet', 'protoName'];
+
+/** Node and tsx load TypeScript without the check of its types: middleware under a wrong name must not be missing without a word. */
+function checkOptions(clazz: Class, options: unknown): void {
+  const isObject = typeof options === 'object' && options !== null;
+  if (isObject && Object.keys(options).every((key) => (OPTIONS as readonly string[]).includes(key))) return;
+  throw new ConfigError(`@IoController() of ${clazz.name}`, options, `an object with ${OPTIONS.join(', ')}`);
 }
 
 /** A decorator of a method whose parameters fit an event. */
@@ -45,8 +58,7 @@ type MethodDecorator<E extends string> = <F extends (...args: never[]) => unknow
  */
 export function IoEvent<E extends string>(event: E): MethodDecorator<E> {
   return (target, method) => {
-    const { events } = methodsOf(classOf(target));
-    events.set(String(method), [...(events.get(String(method)) ?? []), event]);
+    ownMethod(classOf(target, method), String(method)).events.push(event);
   };
 }
 
@@ -64,10 +76,7 @@ type ParameterDecorator = (target: object, method: string | symbol | undefined, 
 
 function parameter(value: Parameter): ParameterDecorator {
   return (target, method, position) => {
-    const { parameters } = methodsOf(classOf(target));
-    const name = String(method);
-    if (!parameters.has(name)) parameters.set(name, new Map());
-    parameters.get(name)?.set(position, value);
+    ownMethod(classOf(target, method), String(method)).parameters.set(position, value);
   };
 }
 
@@ -95,7 +104,14 @@ export function Context(): ParameterDecorator {
   return parameter({ type: 'context' });
 }
 
-/** Decorators of methods and parameters get the prototype of the class. */
-function classOf(prototype: object): Class {
-  return prototype.constructor as Class;
+/** @throws {ConfigError} if the decorator is not at a method of objects, or is not compiled as a decorator of tegg */
+function classOf(prototype: object, method: unknown): Class {
+  // The class if it is a static method or the constructor, or the method itself if it is compiled as a decorator of ECMAScript.
+  if (typeof prototype === 'object') return prototype.constructor as Class;
+  const { name } = prototype as Class;
+  throw new ConfigError(
+    `a decorator of egg-socket.io/tegg at ${name}`,
+    method,
+    'methods of objects and their parameters, compiled with "experimentalDecorators": true in tsconfig.json',
+  );
 }

@@ -35,31 +35,46 @@ export interface IoControllerOptions {
 /** What a parameter of a decorated method gets. */
 export type Parameter = { type: 'args'; index: number | undefined } | { type: 'ack' | 'socket' | 'context' };
 
-/** The decorated methods and parameters of a class. */
-interface Methods {
-  /** The events of each method. */
-  readonly events: Map<string, string[]>;
-  /** The parameters of each method, by their positions. */
-  readonly parameters: Map<string, Map<number, Parameter>>;
+/** What the decorators of a method have collected. */
+export interface DecoratedMethod {
+  /** The events that are routed to it. */
+  readonly events: string[];
+  /** Its parameters, by their positions. */
+  readonly parameters: Map<number, Parameter>;
 }
 
 const METHODS = Symbol('egg-socket.io:tegg-methods');
 const OPTIONS = Symbol('egg-socket.io:tegg-options');
 
-type Decorated = Class & { [METHODS]?: Methods; [OPTIONS]?: IoControllerOptions };
+type Decorated = Class & { [METHODS]?: Map<string, DecoratedMethod>; [OPTIONS]?: IoControllerOptions };
 
-/** Returns what the methods of a class have, for the decorators to add to. A class begins with what it inherits. */
-export function methodsOf(clazz: Class): Methods {
+/** Returns what a class itself decorates of a method, for the decorators to add to. */
+export function ownMethod(clazz: Class, name: string): DecoratedMethod {
   const decorated = clazz as Decorated;
-  if (!Object.hasOwn(decorated, METHODS)) {
-    const inherited = decorated[METHODS];
-    const value: Methods = {
-      events: new Map(Array.from(inherited?.events ?? [], ([method, events]) => [method, [...events]])),
-      parameters: new Map(Array.from(inherited?.parameters ?? [], ([method, all]) => [method, new Map(all)])),
-    };
-    Object.defineProperty(decorated, METHODS, { value });
+  if (!hasOwnMethods(clazz)) Object.defineProperty(decorated, METHODS, { value: new Map() });
+  const own = decorated[METHODS] as Map<string, DecoratedMethod>;
+  if (!own.has(name)) own.set(name, { events: [], parameters: new Map() });
+  return own.get(name) as DecoratedMethod;
+}
+
+/** Whether a class itself has decorated methods. */
+export function hasOwnMethods(clazz: Class): boolean {
+  return Object.hasOwn(clazz, METHODS);
+}
+
+/** Returns the decorated methods of a class, by name, with those that it inherits. The decorators of a class replace those that it inherits. */
+export function methodsOf(clazz: Class): Map<string, DecoratedMethod> {
+  const parent: Class | null = Object.getPrototypeOf(clazz);
+  const methods = parent === null ? new Map<string, DecoratedMethod>() : methodsOf(parent);
+  const own = hasOwnMethods(clazz) ? (clazz as Decorated)[METHODS] : undefined;
+  for (const [name, { events, parameters }] of own ?? []) {
+    const inherited = methods.get(name);
+    methods.set(name, {
+      events: events.length > 0 ? events : (inherited?.events ?? []),
+      parameters: parameters.size > 0 ? parameters : (inherited?.parameters ?? new Map()),
+    });
   }
-  return decorated[METHODS] as Methods;
+  return methods;
 }
 
 export function setOptions(clazz: Class, value: IoControllerOptions): void {

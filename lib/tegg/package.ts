@@ -9,6 +9,7 @@ export type Class = abstract new (...args: any[]) => object;
 /** What the plugin uses of `@eggjs/tegg`. */
 interface Tegg {
   AccessLevel: { PUBLIC: unknown };
+  PrototypeUtil: { isEggPrototype(clazz: Class): boolean };
   SingletonProto(options: { accessLevel: unknown; name?: string }): (clazz: Class) => void;
   /** The functions that tegg's `@Middleware()` has set. Advices of AOP are kept apart. */
   ControllerInfoUtil: {

@@ -51,3 +51,19 @@ export class Wrong {
   @IoConnect()
   connect(@Args(0) _reason: number) {}
 }
+
+// @ts-expect-error unknown options are refused: a guard would be missing
+@IoController({ namespace: '/chat', connectionMiddleware: ['login'] })
+export class UnknownOption {}
+
+class NoMiddleware {
+  run() {}
+}
+
+// @ts-expect-error a class of middleware has a method handle
+@IoController({ connection: [NoMiddleware] })
+export class WrongMiddleware {}
+
+// @ts-expect-error the options are an object
+@IoController('/chat')
+export class NoOptions {}

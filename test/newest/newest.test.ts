@@ -58,27 +58,48 @@ describe('the newest Egg', function () {
   it('should compare the parameters of decorated methods with the declared events', async () => {
     const baseDir = application(home, 'tegg', TEGG);
     await compile(baseDir);
-    fs.copyFileSync(path.join(__dirname, 'decorated.ts'), path.join(baseDir, 'app/modules/chat/decorated.ts'));
+    for (const name of ['decorated.ts', 'controllers.ts']) addToModule(baseDir, name);
     await compile(baseDir);
   });
 
   it('should fail the boot if a decorated controller is wrong', async () => {
-    const mistakes = {
-      '@IoEvent("say") say(text) {}': /parameter 1 of Wrong\.say has no decorator .*allowed: @Args\(\), @Ack\(\)/,
-      '@IoEvent("say") @Middleware(Advised) say() {}': /@Middleware\(\) of Wrong\.say is an advice of AOP/,
+    const mistakes: Array<[string, RegExp]> = [
+      [
+        '@IoController() export class Wrong { @IoEvent("say") say(text) {} }',
+        /parameter 1 of Wrong\.say needs a decorator .*allowed: @Args\(\), @Ack\(\)/,
+      ],
+      [
+        '@IoController() export class Wrong { say(@Args(0) text) {} }',
+        /Wrong\.say needs a decorator .*allowed: @IoEvent\(\)/,
+      ],
+      [
+        '@SingletonProto() export class Wrong { @IoEvent("say") say() {} }',
+        /Wrong needs a decorator .*allowed: @IoController\(\)/,
+      ],
+      [
+        'class Guard { handle() {} }; @IoController({ connection: [Guard] }) export class Wrong {}',
+        /Guard is no tegg prototype.*connection of @IoController of Wrong/,
+      ],
+      [
+        '@Advice() class Advised {}; @IoController() export class Wrong { @IoEvent("say") @Middleware(Advised) say() {} }',
+        /@Middleware\(\) of Wrong\.say is an advice of AOP/,
+      ],
+    ];
+    const node = await nodeOf(24);
+    const imports = `
+      import { Middleware, SingletonProto } from 'egg';
+      import { Advice } from 'egg/aop';
+      import { Args, IoController, IoEvent } from 'egg-socket.io/tegg';
+    `;
+    const fails = async ([source, expected]: [string, RegExp]) => {
+      const baseDir = application(home, 'tegg', TEGG);
+      fs.writeFileSync(path.join(baseDir, 'app/modules/chat/Wrong.ts'), imports + source);
+      await assert.rejects(runTests(baseDir, node, TSX), ({ message }: Error) => {
+        assert.match(message, expected);
+        return true;
+      });
     };
-    const baseDir = application(home, 'tegg', TEGG);
-    for (const [method, message] of Object.entries(mistakes)) {
-      const source = `
-        import { Middleware, ContextProto } from 'egg';
-        import { Advice } from 'egg/aop';
-        import { IoController, IoEvent } from 'egg-socket.io/tegg';
-        @Advice() class Advised {}
-        @IoController() export class Wrong { ${method} }
-      `;
-      fs.writeFileSync(path.join(baseDir, 'app/modules/chat/Wrong.ts'), source);
-      await assert.rejects(runTests(baseDir, await nodeOf(24), TSX), ({ message: text }: Error) => message.test(text));
-    }
+    await Promise.all(mistakes.map(fails));
   });
 
   for (const major of NODES) {
@@ -104,10 +125,23 @@ describe('the newest Egg', function () {
         it(`should run the test kit: ${format}`, () => runTests(makeApp(), node));
       }
 
-      it('should run the example with tegg', () => runTests(application(home, 'tegg', TEGG), node, TSX));
+      // Each takes long: one of the two on each Node.
+      const isCompiled = major === NODES[0];
+      it(`should run the example with tegg, and other controllers: ${isCompiled ? 'CommonJS' : 'tsx'}`, () => {
+        const baseDir = application(home, 'tegg', TEGG);
+        addToModule(baseDir, 'controllers.ts');
+        fs.copyFileSync(path.join(__dirname, 'controllers.test.ts'), path.join(baseDir, 'test/controllers.test.ts'));
+        if (isCompiled) toCommonJs(baseDir);
+        return runTests(baseDir, node, isCompiled ? [] : TSX);
+      });
     });
   }
 });
+
+/** Adds a file of this directory to the module of example/tegg. */
+function addToModule(baseDir: string, name: string): void {
+  fs.copyFileSync(path.join(__dirname, name), path.join(baseDir, 'app/modules/chat', name));
+}
 
 /** Uses the application of test/newest/app with clients of both workers. Returns one of them. */
 async function converse(url: string): Promise<Socket> {

@@ -202,15 +202,19 @@ export async function runTests(baseDir: string, node: string, options: string[] 
 
 /** Replaces the files of an application in TypeScript by files of CommonJS. */
 export function toCommonJs(baseDir: string): void {
-  const file = path.join(baseDir, 'package.json');
-  const { type, ...manifest } = JSON.parse(fs.readFileSync(file, 'utf8'));
-  assert.equal(type, 'module');
-  fs.writeFileSync(file, JSON.stringify(manifest));
+  const tsconfigRaw = fs.readFileSync(path.join(baseDir, 'tsconfig.json'), 'utf8');
   for (const name of fs.readdirSync(baseDir, { recursive: true }) as string[]) {
-    if (!name.endsWith('.ts')) continue;
     const source = path.join(baseDir, name);
-    const { code } = transformSync(fs.readFileSync(source, 'utf8'), { loader: 'ts', format: 'cjs' });
-    fs.writeFileSync(source.replace(/ts$/, 'js'), code);
+    if (path.basename(name) === 'package.json') {
+      const { type, ...manifest } = JSON.parse(fs.readFileSync(source, 'utf8'));
+      assert.equal(type, 'module');
+      fs.writeFileSync(source, JSON.stringify(manifest));
+    }
+    if (!name.endsWith('.ts')) continue;
+    // For Node: import() finds the names of the exports.
+    const options = { loader: 'ts', format: 'cjs', platform: 'node', tsconfigRaw } as const;
+    const { code } = transformSync(fs.readFileSync(source, 'utf8'), options);
+    fs.writeFileSync(source.replace(/ts$/, 'js'), code.replace(/(require\("\.[^"]*)\.ts"/g, '$1.js"'));
     fs.rmSync(source);
   }
 }
