@@ -1,7 +1,7 @@
 // The diagnostics channels: what happens to the connections and events of a worker, for tracing, metrics and logs. Without subscribers,
 // publishers read a flag and create nothing.
 import { AsyncResource } from 'node:async_hooks';
-import { channel, tracingChannel } from 'node:diagnostics_channel';
+import { channel, subscribe, tracingChannel, unsubscribe } from 'node:diagnostics_channel';
 import type { IncomingMessage } from 'node:http';
 import type { Application, Context } from 'egg';
 import type { Server, Socket } from 'socket.io';
@@ -292,4 +292,29 @@ export function carrierOf(value: unknown): Carrier | undefined {
     if (fields.push([name, field]) === MAX_FIELDS) break;
   }
   return fields.length > 0 ? Object.fromEntries(fields) : undefined;
+}
+
+/** The subscriptions of one subscriber. What it throws is passed to `failed`: Node reports it as an uncaught exception, which ends a worker. */
+export class Subscriptions {
+  readonly #all: Array<[name: string, subscriber: (message: unknown) => void]> = [];
+
+  constructor(private readonly failed: (thrown: unknown) => void) {}
+
+  /** @param name - the name of a channel. That of a part of a tracing channel begins with `tracing:` */
+  add<Message>(name: string, handle: (message: Message) => void): this {
+    const subscriber = (message: unknown) => {
+      try {
+        handle(message as Message);
+      } catch (thrown) {
+        this.failed(thrown);
+      }
+    };
+    subscribe(name, subscriber);
+    this.#all.push([name, subscriber]);
+    return this;
+  }
+
+  end(): void {
+    for (const [name, subscriber] of this.#all.splice(0)) unsubscribe(name, subscriber);
+  }
 }

@@ -385,6 +385,23 @@ describe('the meter of OpenTelemetry', () => {
     assert.equal((point as HistogramMetricData['dataPoints'][number]).value.count, 1);
   });
 
+  it('should accept connections if the meter cannot create instruments, and log that', async () => {
+    const { app, connect } = await startInline({ ...CHAT, io: { ...CHAT.io, metrics: false, otel: false } });
+    const { error } = logs(app);
+    let meter: object = api.createNoopMeter();
+    const stop = startOtelMetrics(app, { ...api, metrics: { getMeter: () => meter } as never });
+    await connect();
+    assert.equal(error.length, 0);
+    meter = {
+      createHistogram: () => {
+        throw new Error('a fault of the SDK');
+      },
+    };
+    assert.equal(await (await connect()).emitWithAck('say'), 'said');
+    assert.match(error[0]?.message, /a fault of the SDK/);
+    stop();
+  });
+
   it('should log a fault of the SDK, and not end the worker', async () => {
     const { app, connect } = await startInline({ ...CHAT, io: { ...CHAT.io, metrics: false, otel: false } });
     const { error } = logs(app);

@@ -1,6 +1,6 @@
 // Spans of OpenTelemetry for connections, events and broadcasts.
 import assert from 'node:assert/strict';
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
@@ -179,6 +179,43 @@ describe('tracing with OpenTelemetry', () => {
     assert.equal(broken?.attributes['network.protocol.name'], 'websocket');
     assert.doesNotMatch(spans.all.map(({ name }) => name).join(), /secret/);
     assert.equal(spans.named('/chat/forbidden')[0]?.events.length, 0);
+  });
+
+  it('should have little of what a client has sent, also if the application makes errors of it', async () => {
+    const { app, connect } = await startInline({
+      io: { ack: 'auto' },
+      router: ({ io }) =>
+        io.route('say', ({ args: [text] }) => {
+          throw Object.assign(new Error(`unknown: ${text}`), { code: text, name: text });
+        }),
+    });
+    logs(app);
+    await (await connect()).emitWithAck('say', 'x'.repeat(100_000));
+    const { attributes, events, status } = await spans.ended('/say');
+    const size = JSON.stringify([attributes, events, status]).length;
+    assert(size < 20_000, `${size} characters`);
+    assert.deepEqual([attributes['rpc.response.status_code'], attributes['error.type']], ['_OTHER', '_OTHER']);
+  });
+
+  it('should have the same code and type of an error as the metrics, without acknowledgements as well', async () => {
+    const { app, connect } = await startInline({
+      router: ({ io }) =>
+        io.route('odd', () => {
+          throw Object.defineProperty(new Error('no'), 'code', {
+            get: () => {
+              throw new Error('unreadable');
+            },
+          });
+        }),
+    });
+    const { error } = logs(app);
+    const client = await connect();
+    client.emit('nobody');
+    client.emit('odd');
+    const odd = await spans.ended('/odd');
+    assert.deepEqual(odd.attributes['error.type'], '_OTHER');
+    assert.equal((await spans.ended('/_OTHER')).attributes['rpc.response.status_code'], 'NO_ROUTE');
+    assert.doesNotMatch(error.map(({ message }) => message).join(), /unreadable/);
   });
 
   it('should make a span of each connection from its handshake to its decision, to which its events are linked', async () => {
@@ -521,7 +558,32 @@ describe('an application without @opentelemetry/api', () => {
     const { message } = await bootError({ io: { otel: true } }, { baseDir });
     assert.match(
       message,
-      /can't load @opentelemetry\/api: run "npm install @opentelemetry\/api", or remove config\.io\.otel/,
+      /can't load @opentelemetry\/api: run "npm install @opentelemetry\/api@1", or remove config\.io\.otel/,
     );
+  });
+
+  it('should start if it has an old version of the API, with a warning', async () => {
+    const old = path.join(baseDir, 'node_modules/@opentelemetry/api');
+    mkdirSync(old, { recursive: true });
+    // Versions before 1.3 have no metrics.
+    writeFileSync(path.join(old, 'index.js'), 'exports.trace = {};');
+    try {
+      const warnings: string[] = [];
+      const boot = ({ coreLogger }: Application) => {
+        mm(coreLogger, 'warn', (line: string) => warnings.push(line));
+      };
+      const { connect } = await startInline(
+        { io: { ack: 'auto' }, boot, router: ({ io }) => io.route('say', () => 'ok') },
+        { baseDir },
+      );
+      assert.equal(await (await connect()).emitWithAck('say'), 'ok');
+      assert.equal(warnings.length, 1);
+      assert.match(
+        warnings[0] ?? '',
+        /no OpenTelemetry: can't load .*: Its version is too old: 1\.9 or later is needed/,
+      );
+    } finally {
+      rmSync(old, { recursive: true });
+    }
   });
 });

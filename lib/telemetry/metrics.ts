@@ -1,14 +1,13 @@
 // The metrics of a worker: one list of instruments for all backends. Durations are recorded by subscribers of the diagnostics channels.
 // Everything else is read from app.io.stats() when a backend collects it.
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { performance } from 'node:perf_hooks';
 import type { Application } from 'egg';
 import { clientLogOf } from '../client-log';
-import { DISCONNECT, type DisconnectMessage, EVENT, type EventMessage } from '../diagnostics';
+import { DISCONNECT, type DisconnectMessage, EVENT, type EventMessage, Subscriptions } from '../diagnostics';
 import { toError } from '../errors';
 import type { LimitedStats } from '../stats';
 import type { IoStats } from '../worker-stats';
-import { type Failure, failureOf, methodOf, OTHER, RPC_SYSTEM } from './attributes';
+import { type Failure, failureOf, methodOf, OTHER, SYSTEM } from './attributes';
 
 export type Attributes = Readonly<Record<string, string>>;
 
@@ -234,15 +233,16 @@ export const OBSERVED: readonly Observed[] = [
 /** Exports the metrics of a worker by a backend. Durations are recorded from now on. Returns a function that ends it. */
 export function startMetrics(app: Application, backend: Backend): () => void {
   const recorder = new Recorder(app, backend);
-  const subscriptions: Array<[string, (message: unknown) => void]> = [
-    [`tracing:${EVENT}:start`, (message) => recorder.started(message as EventMessage)],
-    [`tracing:${EVENT}:asyncEnd`, (message) => recorder.handled(message as EventMessage)],
-    [DISCONNECT, (message) => recorder.disconnected(message as DisconnectMessage)],
-  ];
   backend.observe(OBSERVED, () => app.io.stats());
-  for (const [name, subscriber] of subscriptions) subscribe(name, subscriber);
+  // A fault of the SDK.
+  const failed = (thrown: unknown) =>
+    clientLogOf(app).error('metrics', toError(thrown), 'a metric could not be recorded');
+  const subscriptions = new Subscriptions(failed)
+    .add<EventMessage>(`tracing:${EVENT}:start`, (message) => recorder.started(message))
+    .add<EventMessage>(`tracing:${EVENT}:asyncEnd`, (message) => recorder.handled(message))
+    .add<DisconnectMessage>(DISCONNECT, (message) => recorder.disconnected(message));
   return () => {
-    for (const [name, subscriber] of subscriptions) unsubscribe(name, subscriber);
+    subscriptions.end();
     backend.close();
   };
 }
@@ -285,13 +285,13 @@ class Recorder {
     const seconds = (performance.now() - since) / 1000;
     const attributes = this.#attributesOf(namespace, route);
     const failure = failureOf(message);
-    this.#record(this.#call, seconds, failure === undefined ? attributes : this.#failed(attributes, failure));
+    this.#call(seconds, failure === undefined ? attributes : this.#failed(attributes, failure));
   }
 
   disconnected({ socket, reason, duration }: DisconnectMessage): void {
     if (socket.nsp.server !== this.app.io) return;
     const { name } = socket.conn.transport;
-    this.#record(this.#connection, duration / 1000, {
+    this.#connection(duration / 1000, {
       'socket.io.disconnect.reason': REASONS.has(reason) ? reason : OTHER,
       'socket.io.transport': name,
     });
@@ -300,7 +300,7 @@ class Recorder {
   #attributesOf(namespace: string, route: string | undefined): Attributes {
     const found = this.#attributes.get(namespace)?.get(route);
     if (found !== undefined) return found;
-    const attributes = { 'rpc.system.name': RPC_SYSTEM, 'rpc.method': methodOf(namespace, route) };
+    const attributes = { 'rpc.system.name': SYSTEM, 'rpc.method': methodOf(namespace, route) };
     const ofNamespace = this.#attributes.get(namespace) ?? new Map();
     this.#attributes.set(namespace, ofNamespace.set(route, attributes));
     return attributes;
@@ -312,15 +312,6 @@ class Recorder {
       ...(code !== undefined && { 'rpc.response.status_code': this.#codes.limit(code) }),
       ...(type !== undefined && { 'error.type': this.#errorTypes.limit(type) }),
     };
-  }
-
-  /** What a subscriber throws ends the worker: a fault of the SDK is logged. */
-  #record(record: ReturnType<Backend['histogram']>, seconds: number, attributes: Attributes): void {
-    try {
-      record(seconds, attributes);
-    } catch (thrown) {
-      clientLogOf(this.app).error('metrics', toError(thrown), 'a metric could not be recorded');
-    }
   }
 }
 
