@@ -91,23 +91,23 @@ parity('app.io.metrics()', () => {
     });
     const { namespaces, connections, protocols, events } = app.io.stats();
     assert.equal(events.total, 6);
-    assert.deepEqual(await read(app, 'socketio_server_sockets', 'socket_io_namespace'), {
+    assert.deepEqual(await read(app, 'socketio_server_sockets', 'socketio_namespace'), {
       '/': namespaces['/']?.now,
       '/chat': 2,
       '/room/:id': 2,
     });
     const active = parse(await app.io.metrics()).get('socketio_server_active_connections')?.samples ?? [];
     for (const { labels, value } of active) {
-      const { socket_io_protocol, socket_io_transport } = labels;
-      const ofProtocol = protocols[Number(socket_io_protocol) as 3 | 4];
-      assert.equal(value, ofProtocol[socket_io_transport as 'polling']);
+      const { socketio_protocol, socketio_transport } = labels;
+      const ofProtocol = protocols[Number(socketio_protocol) as 3 | 4];
+      assert.equal(value, ofProtocol[socketio_transport as 'polling']);
     }
     assert.equal(
       active.reduce((sum, { value }) => sum + value, 0),
       connections.now,
     );
     const admissions = parse(await app.io.metrics()).get('socketio_server_admissions_total')?.samples ?? [];
-    const ofChat = admissions.filter(({ labels }) => labels.socket_io_namespace === '/chat').map(({ value }) => value);
+    const ofChat = admissions.filter(({ labels }) => labels.socketio_namespace === '/chat').map(({ value }) => value);
     assert.deepEqual(ofChat, [namespaces['/chat']?.total, namespaces['/chat']?.refused]);
 
     for (const { io } of [...clients, outsider]) io.engine.close();
@@ -123,7 +123,7 @@ parity('app.io.metrics()', () => {
     const ended = await read(
       app,
       'socketio_server_connection_duration_seconds',
-      'socket_io_disconnect_reason',
+      'socketio_disconnect_reason',
       '_count',
     );
     assert.deepEqual(Object.keys(ended).length > 0 && Object.keys(ended).filter((reason) => reason === '_OTHER'), []);
@@ -136,6 +136,9 @@ describe('app.io.metrics()', () => {
     const families = parse(await app.io.metrics());
     const instruments = [CALL_DURATION, CONNECTION_DURATION, ...OBSERVED];
     assert.deepEqual([...families.keys()].sort(), instruments.map(prometheusNameOf).sort());
+    for (const { name, attributes } of instruments) {
+      for (const each of [name, ...attributes]) assert.match(each, /^(rpc|error|socketio)\./);
+    }
     const types = { counter: 'counter', updown: 'gauge', gauge: 'gauge' };
     for (const instrument of instruments) {
       const { type, help, samples } = families.get(prometheusNameOf(instrument)) ?? assert.fail();
@@ -172,7 +175,7 @@ describe('app.io.metrics()', () => {
     for (let i = 0; i < 30; i++) await (await connect(`/room/${i}"\\`)).emitWithAck('enter');
     await refused(client('/nobody-knows"'));
     assert.deepEqual(await calls(app), { '/room/:id/enter': 30 });
-    assert.deepEqual(Object.keys(await read(app, 'socketio_server_sockets', 'socket_io_namespace')).sort(), [
+    assert.deepEqual(Object.keys(await read(app, 'socketio_server_sockets', 'socketio_namespace')).sort(), [
       '/',
       '/chat',
       '/room/:id',
@@ -220,11 +223,11 @@ describe('app.io.metrics()', () => {
     const chat = await connect('/chat');
     for (let i = 0; i < 3; i++) await chat.emitWithAck('say');
     assert.equal((await fetch(`${url}/socket.io/?EIO=4&transport=carrier-pigeon`)).status, 400);
-    assert.equal((await read(app, 'socketio_server_limited_total', 'socket_io_limit')).events, 2);
+    assert.equal((await read(app, 'socketio_server_limited_total', 'socketio_limit')).events, 2);
     assert.deepEqual(await calls(app), { '/chat/say': 1, '/chat/say RATE_LIMITED': 2 });
-    const handshakes = await read(app, 'socketio_server_handshakes_total', 'socket_io_handshake_outcome');
+    const handshakes = await read(app, 'socketio_server_handshakes_total', 'socketio_handshake_outcome');
     assert.deepEqual([handshakes.accepted, handshakes.unknown_transport], [1, 1]);
-    assert.deepEqual(await read(app, 'socketio_server_adapter_up', 'socket_io_adapter'), { memory: 1 });
+    assert.deepEqual(await read(app, 'socketio_server_adapter_up', 'socketio_adapter'), { memory: 1 });
     assert.deepEqual(await read(app, 'socketio_server_unsent_bytes'), { '': 0 });
   });
 
@@ -238,7 +241,7 @@ describe('app.io.metrics()', () => {
     await until('the events are handled', () => app.io.stats().events.inFlight === 3);
     assert.deepEqual(await read(app, 'socketio_server_active_events'), { '': 3 });
     const active = parse(await app.io.metrics()).get('socketio_server_active_connections')?.samples ?? [];
-    const open = active.filter(({ value }) => value > 0).map(({ labels, value }) => [labels.socket_io_protocol, value]);
+    const open = active.filter(({ value }) => value > 0).map(({ labels, value }) => [labels.socketio_protocol, value]);
     assert.deepEqual(open, [
       ['3', 2],
       ['4', 1],

@@ -41,7 +41,7 @@ function shape({ name, kind, status, attributes }: ReadableSpan) {
     original: attributes['rpc.method_original'],
     code: attributes['rpc.response.status_code'],
     error: attributes['error.type'],
-    outcome: attributes['socket.io.outcome'],
+    outcome: attributes['socketio.outcome'],
   };
 }
 
@@ -178,6 +178,8 @@ describe('tracing with OpenTelemetry', () => {
     assert.equal(broken?.attributes['rpc.system.name'], 'socket.io');
     assert.equal(broken?.attributes['network.protocol.name'], 'websocket');
     assert.doesNotMatch(spans.all.map(({ name }) => name).join(), /secret/);
+    const names = new Set(spans.all.flatMap(({ attributes }) => Object.keys(attributes)));
+    for (const name of names) assert.match(name, /^(client|error|network|rpc|socketio|user_agent)\./);
     assert.equal(spans.named('/chat/forbidden')[0]?.events.length, 0);
   });
 
@@ -239,7 +241,7 @@ describe('tracing with OpenTelemetry', () => {
     const open = await connect('/room/open');
     const connection = await spans.ended('connect /room/:id');
     assert.deepEqual(
-      [connection.kind, connection.attributes['socket.io.outcome'], connection.attributes['client.address']],
+      [connection.kind, connection.attributes['socketio.outcome'], connection.attributes['client.address']],
       [SpanKind.SERVER, 'admitted', '127.0.0.1'],
     );
     const { issued } = app.io.of('/room/open').sockets.values().next().value!.handshake;
@@ -263,7 +265,7 @@ describe('tracing with OpenTelemetry', () => {
       spans
         .named('connect /room/:id')
         .map(({ status, attributes }) => [
-          attributes['socket.io.outcome'],
+          attributes['socketio.outcome'],
           attributes['rpc.response.status_code'],
           status.code,
         ]),
@@ -367,10 +369,10 @@ describe('tracing with OpenTelemetry', () => {
       'messaging.operation.name': 'broadcast',
       'messaging.operation.type': 'send',
       'messaging.destination.name': '/chat',
-      'socket.io.event.name': 'said',
-      'socket.io.rooms.count': 2,
-      'socket.io.rooms.except_count': 1,
-      'socket.io.with_ack': false,
+      'socketio.event.name': 'said',
+      'socketio.rooms.count': 2,
+      'socketio.rooms.except_count': 1,
+      'socketio.with_ack': false,
     });
     assert.equal(spans.named('broadcast /').length, 1);
     assert.doesNotMatch(JSON.stringify(spans.all.map(({ name, attributes }) => [name, attributes])), /secret/);
@@ -392,7 +394,7 @@ describe('tracing with OpenTelemetry', () => {
         ['deliver /room/:id', SpanKind.CONSUMER, [TRACE_ID, PARENT_ID], SpanStatusCode.ERROR],
       ],
     );
-    assert.equal(spans.all[0]?.attributes['socket.io.rooms.count'], 2);
+    assert.equal(spans.all[0]?.attributes['socketio.rooms.count'], 2);
   });
 
   it('should write the trace id into the access log, unless the application has a tracer of its own', async () => {

@@ -56,7 +56,7 @@ export const CONNECTION_DURATION: Histogram = {
   name: 'socketio.server.connection.duration',
   unit: 's',
   description: 'How long a client was connected to a namespace, by how that has ended.',
-  attributes: ['socket.io.disconnect.reason', 'socket.io.transport'],
+  attributes: ['socketio.disconnect.reason', 'socketio.transport'],
   buckets: [1, 5, 15, 60, 300, 900, 3600, 14_400, 43_200, 86_400],
 };
 
@@ -79,11 +79,11 @@ const REASONS = new Set([
 
 function ofNamespaces(read: (nsp: IoStats['namespaces'][string]) => number): Observed['read'] {
   return ({ namespaces }) =>
-    Object.entries(namespaces).map(([name, nsp]) => [read(nsp), { 'socket.io.namespace': name }]);
+    Object.entries(namespaces).map(([name, nsp]) => [read(nsp), { 'socketio.namespace': name }]);
 }
 
 function ofAdapter(read: (adapter: IoStats['adapter']) => number): Observed['read'] {
-  return ({ adapter }) => [[read(adapter), { 'socket.io.adapter': adapter.name }]];
+  return ({ adapter }) => [[read(adapter), { 'socketio.adapter': adapter.name }]];
 }
 
 /** What is read from the statistics. */
@@ -93,11 +93,11 @@ export const OBSERVED: readonly Observed[] = [
     kind: 'updown',
     unit: '{connection}',
     description: 'Open connections. The protocol is that of Engine.IO: 3 for clients of Socket.IO 1 and 2.',
-    attributes: ['socket.io.transport', 'socket.io.protocol'],
+    attributes: ['socketio.transport', 'socketio.protocol'],
     *read({ protocols }) {
       for (const protocol of PROTOCOLS) {
         for (const transport of TRANSPORTS) {
-          const attributes = { 'socket.io.transport': transport, 'socket.io.protocol': String(protocol) };
+          const attributes = { 'socketio.transport': transport, 'socketio.protocol': String(protocol) };
           yield [protocols[protocol][transport], attributes];
         }
       }
@@ -108,11 +108,11 @@ export const OBSERVED: readonly Observed[] = [
     kind: 'counter',
     unit: '{handshake}',
     description: 'Handshakes that were accepted or refused, and requests for unknown sessions.',
-    attributes: ['socket.io.handshake.outcome'],
+    attributes: ['socketio.handshake.outcome'],
     read: ({ handshakes }) =>
       Object.entries(handshakes).map(([outcome, count]) => [
         count as number,
-        { 'socket.io.handshake.outcome': snakeCase(outcome) },
+        { 'socketio.handshake.outcome': snakeCase(outcome) },
       ]),
   },
   {
@@ -120,11 +120,11 @@ export const OBSERVED: readonly Observed[] = [
     kind: 'counter',
     unit: '{client}',
     description: 'Clients that a namespace has admitted or refused.',
-    attributes: ['socket.io.namespace', 'socket.io.admission.outcome'],
+    attributes: ['socketio.namespace', 'socketio.admission.outcome'],
     *read({ namespaces }) {
       for (const [name, { total, refused }] of Object.entries(namespaces)) {
-        yield [total, { 'socket.io.namespace': name, 'socket.io.admission.outcome': 'admitted' }];
-        yield [refused, { 'socket.io.namespace': name, 'socket.io.admission.outcome': 'refused' }];
+        yield [total, { 'socketio.namespace': name, 'socketio.admission.outcome': 'admitted' }];
+        yield [refused, { 'socketio.namespace': name, 'socketio.admission.outcome': 'refused' }];
       }
     },
   },
@@ -133,7 +133,7 @@ export const OBSERVED: readonly Observed[] = [
     kind: 'updown',
     unit: '{socket}',
     description: 'Connected sockets.',
-    attributes: ['socket.io.namespace'],
+    attributes: ['socketio.namespace'],
     read: ofNamespaces(({ now }) => now),
   },
   {
@@ -141,7 +141,7 @@ export const OBSERVED: readonly Observed[] = [
     kind: 'updown',
     unit: '{room}',
     description: 'Rooms that have sockets.',
-    attributes: ['socket.io.namespace'],
+    attributes: ['socketio.namespace'],
     read: ofNamespaces(({ rooms }) => rooms),
   },
   {
@@ -165,11 +165,11 @@ export const OBSERVED: readonly Observed[] = [
     kind: 'counter',
     unit: '{excess}',
     description: 'How often a limit has refused or held back something.',
-    attributes: ['socket.io.limit'],
+    attributes: ['socketio.limit'],
     read: ({ limited }) =>
       (Object.keys(limited) as Array<keyof LimitedStats>).map((limit) => [
         limited[limit],
-        { 'socket.io.limit': snakeCase(limit) },
+        { 'socketio.limit': snakeCase(limit) },
       ]),
   },
   {
@@ -177,7 +177,7 @@ export const OBSERVED: readonly Observed[] = [
     kind: 'gauge',
     unit: '',
     description: '1 if the adapter exchanges messages with other workers, else 0.',
-    attributes: ['socket.io.adapter'],
+    attributes: ['socketio.adapter'],
     read: ofAdapter(({ up }) => Number(up)),
   },
   {
@@ -185,7 +185,7 @@ export const OBSERVED: readonly Observed[] = [
     kind: 'counter',
     unit: '{message}',
     description: 'Messages to other workers, with those that were lost.',
-    attributes: ['socket.io.adapter'],
+    attributes: ['socketio.adapter'],
     read: ofAdapter(({ sent }) => sent),
   },
   {
@@ -193,7 +193,7 @@ export const OBSERVED: readonly Observed[] = [
     kind: 'counter',
     unit: '{message}',
     description: 'Messages of other workers. With Redis, those of this worker are counted as well.',
-    attributes: ['socket.io.adapter'],
+    attributes: ['socketio.adapter'],
     read: ofAdapter(({ received }) => received),
   },
   {
@@ -201,7 +201,7 @@ export const OBSERVED: readonly Observed[] = [
     kind: 'counter',
     unit: '{message}',
     description: 'Messages to other workers that could not be sent.',
-    attributes: ['socket.io.adapter'],
+    attributes: ['socketio.adapter'],
     read: ofAdapter(({ lost }) => lost),
   },
   {
@@ -292,8 +292,8 @@ class Recorder {
     if (socket.nsp.server !== this.app.io) return;
     const { name } = socket.conn.transport;
     this.#connection(duration / 1000, {
-      'socket.io.disconnect.reason': REASONS.has(reason) ? reason : OTHER,
-      'socket.io.transport': name,
+      'socketio.disconnect.reason': REASONS.has(reason) ? reason : OTHER,
+      'socketio.transport': name,
     });
   }
 

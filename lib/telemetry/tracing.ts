@@ -113,7 +113,7 @@ class Tracing {
     const userAgent = handshake.headers['user-agent'];
     const attributes: Attributes = {
       'rpc.system.name': SYSTEM,
-      'socket.io.namespace': namespace,
+      'socketio.namespace': namespace,
       'network.protocol.name': protocolOf(socket),
       'client.address': clientAddress(this.app, request, handshake.address),
       ...(userAgent !== undefined && { 'user_agent.original': userAgent.slice(0, MAX_USER_AGENT) }),
@@ -145,7 +145,7 @@ class Tracing {
     const attributes: Attributes = {
       'rpc.system.name': SYSTEM,
       'rpc.method': methodOf(namespace, route),
-      'socket.io.namespace': namespace,
+      'socketio.namespace': namespace,
       'network.protocol.name': protocolOf(socket),
     };
     const connection = (socket as SpannedSocket)[CONNECTION_SPAN];
@@ -173,7 +173,7 @@ class Tracing {
   /** Ends a span. Only an error that is not meant for the client makes it a failed one. */
   #end(span: Span, outcome: string, message: FailedMessage): void {
     try {
-      span.setAttribute('socket.io.outcome', outcome);
+      span.setAttribute('socketio.outcome', outcome);
       if (span.isRecording()) this.#setFailure(span, message);
     } finally {
       span.end();
@@ -219,8 +219,8 @@ class Tracing {
     const { namespace, event, isLocal, withAck } = message;
     const attributes = {
       ...messagingAttributes('broadcast', 'send', message),
-      'socket.io.event.name': textOf(event),
-      'socket.io.with_ack': withAck,
+      'socketio.event.name': textOf(event),
+      'socketio.with_ack': withAck,
     };
     let span = trace.getActiveSpan();
     if (span !== undefined && this.#isInstrumented(span)) {
@@ -295,8 +295,8 @@ function messagingAttributes(
     'messaging.operation.name': name,
     'messaging.operation.type': type,
     'messaging.destination.name': namespace,
-    'socket.io.rooms.count': rooms,
-    'socket.io.rooms.except_count': except,
+    'socketio.rooms.count': rooms,
+    'socketio.rooms.except_count': except,
   };
 }
 
