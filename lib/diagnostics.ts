@@ -94,6 +94,7 @@ export interface RefusalMessage {
 
 /** The message of `egg-socket.io:limit`. */
 export interface LimitMessage {
+  readonly app: Application;
   /** The key of `config.io.limits`, or `routes` for `app.io.limit()`. */
   readonly limit: string;
   /** The handshake of the client. Undefined for `packetsPerTurn`. */
@@ -151,6 +152,8 @@ export interface DeliveryMessage {
 
 /** The message of `egg-socket.io:adapter-outage`. */
 export interface OutageMessage {
+  /** The application whose worker has lost the connection. */
+  readonly app: Application;
   /** What is not reachable: `127.0.0.1:6379`, or `worker 4711`, another worker of the host by its process id. */
   readonly name: string;
   /** False: the outage begins, or has another reason. True: it has ended. */
