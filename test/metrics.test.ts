@@ -261,6 +261,13 @@ describe('app.io.metrics()', () => {
     await foreign.emitWithAck('say');
     assert.deepEqual(await calls(one.app), { '/say': 1 });
     assert.deepEqual(await calls(other.app), { '/say': 2 });
+    assert.equal((await read(one.app, 'socketio_server_sockets', 'socketio_namespace'))['/'], 1);
+    foreign.disconnect();
+    await until('the client has left', () => other.app.io.sockets.sockets.size === 0);
+    const ended = ({ app }: { app: Application }) =>
+      read(app, 'socketio_server_connection_duration_seconds', undefined, '_count');
+    assert.deepEqual(await ended(one), {});
+    assert.deepEqual(await ended(other), { '': 1 });
   });
 
   it('should be in the registry of the application until it is closed', async () => {

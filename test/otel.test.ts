@@ -378,6 +378,14 @@ describe('tracing with OpenTelemetry', () => {
     assert.doesNotMatch(JSON.stringify(spans.all.map(({ name, attributes }) => [name, attributes])), /secret/);
   });
 
+  it('should begin a trace with a broadcast of agent.io', async () => {
+    const { app, connect } = await startInline({});
+    const news = next(await connect(), 'news');
+    (app as unknown as { agent: Pick<Application, 'io'> }).agent.io.emit('news');
+    await news;
+    assert.deepEqual(spans.named('broadcast /').map(parentOf), [undefined]);
+  });
+
   it('should make a span of the delivery of a broadcast of another worker, if that has sent a trace context', async () => {
     const { app } = await startInline({});
     const message = { server: app.io, namespace: '/room/:id', event: 'news', rooms: 2, except: 0 };
