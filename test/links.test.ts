@@ -1,7 +1,7 @@
 // The links between workers, in one process.
 import assert from 'node:assert/strict';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import net, { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -186,6 +186,24 @@ describe('the links of a worker', () => {
       );
     });
 
+    it('should not count a handshake as a lost message', async () => {
+      mm(RunDirectory, 'checkInterval', 50);
+      const { links } = await join();
+      const peer = await startPeer();
+      await until('it is linked', () => links.countAnswering() === 1);
+      peer.hang();
+      peer.disconnect();
+      await until('the link is down', () => links.peerCount === 0);
+      const { directory, workerId } = links.worker;
+      const own = directory.address(workerId, 'link');
+      rmSync(own);
+      // It sends its handshake to all peers then.
+      await until('the socket of the worker is created again', () => existsSync(own));
+      links.publish(encodeFrame(FrameType.MESSAGE, ['lost']));
+      assert.deepEqual(links.messages, { sent: 1, received: 0, lost: 1 });
+      peer.stop();
+    });
+
     /** A peer that answers handshakes until it hangs. */
     async function startPeer() {
       const workerId = createWorkerId();
@@ -220,6 +238,9 @@ describe('the links of a worker', () => {
           isHanging = false;
           for (const socket of unanswered) respond(socket);
           unanswered = [];
+        },
+        disconnect: () => {
+          for (const socket of accepted) socket.destroy();
         },
         stop: () => {
           directory.remove(workerId);

@@ -125,8 +125,7 @@ export class Links {
   /** Peers that could not connect while the socket of this worker was removed connect when they receive its handshake. */
   #rejoin(): void {
     this.#addPeers();
-    const frame = encodeFrame(FrameType.HANDSHAKE, this.#handshake);
-    for (const link of this.#links.values()) link.send(frame);
+    for (const link of this.#links.values()) link.greet();
   }
 
   #add(peerId: string): void {
@@ -263,8 +262,13 @@ class Link {
       return isInTime;
     }
     this.#askedAt = now;
-    this.send(encodeFrame(FrameType.HANDSHAKE, this.handshake));
+    this.greet();
     return true;
+  }
+
+  /** Sends a handshake, which is not counted as a message. */
+  greet(): void {
+    this.#socket?.write(encodeFrame(FrameType.HANDSHAKE, this.handshake));
   }
 
   /** Sends a frame. If the link is down, the frame is dropped and counted. */
@@ -346,7 +350,7 @@ class Link {
     });
     socket.once('close', () => this.#onClose(failure));
     socket.once('connect', () => this.#beginOutage(this.#lostBy));
-    socket.write(encodeFrame(FrameType.HANDSHAKE, this.handshake));
+    this.greet();
   }
 
   #onHandshake({ pid }: Handshake): void {
