@@ -18,7 +18,7 @@ import {
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
 import type { Application, Context } from 'egg';
 import type { IoConfig } from '../lib';
-import { deliveries, events, isTraced } from '../lib/diagnostics';
+import { broadcasts, connections, deliveries, events, isTraced } from '../lib/diagnostics';
 import { fixture, logs, mm, ROOT, refused } from './support/app';
 import { parity } from './support/clients';
 import { bootError, startInline } from './support/inline';
@@ -515,12 +515,13 @@ describe('tracing with OpenTelemetry', () => {
     });
   }
 
-  it('should close its spans and subscriptions with the application', async () => {
+  it('should end its subscriptions with the application', async () => {
     const { connect, close } = await startInline({ io: { ack: 'auto' }, router: echo });
     await (await connect()).emitWithAck('echo');
-    assert.equal(isTraced(events), true);
+    const subscribed = () => [isTraced(connections), isTraced(events), isTraced(deliveries), broadcasts.hasSubscribers];
+    assert.deepEqual(subscribed(), [true, true, true, true]);
     await close();
-    assert.equal(isTraced(events), false);
+    assert.deepEqual(subscribed(), [false, false, false, false]);
   });
 
   it('should trace only its own application', async () => {

@@ -32,7 +32,7 @@ export interface Observed extends Described {
   read(stats: IoStats): Iterable<readonly [value: number, attributes: Attributes]>;
 }
 
-/** What metrics are exported by. */
+/** Exports metrics, to Prometheus or by OpenTelemetry's meter. */
 export interface Backend {
   /** Returns a function that records a value. */
   histogram(instrument: Histogram): (value: number, attributes: Attributes) => void;
@@ -86,7 +86,7 @@ function ofAdapter(read: (adapter: IoStats['adapter']) => number): Observed['rea
   return ({ adapter }) => [[read(adapter), { 'socketio.adapter': adapter.name }]];
 }
 
-/** What is read from the statistics. */
+/** The instruments whose values are read from the statistics. */
 export const OBSERVED: readonly Observed[] = [
   {
     name: 'socketio.server.active_connections',
@@ -247,14 +247,14 @@ export function startMetrics(app: Application, backend: Backend): () => void {
   };
 }
 
-/** Under which a message has the time at which its event has started. */
+/** The property of a message that has the time at which its event has started. */
 const STARTED = Symbol('egg-socket.io:metrics-started');
 
 interface Timed {
   [STARTED]?: number;
 }
 
-/** How many values an attribute of errors has at most. */
+/** The maximum number of values of an attribute of errors. */
 const MAX_VALUES = 100;
 
 /** Records durations. */

@@ -26,7 +26,7 @@ import { contextOf, sentInHandshake, takeFromPacket } from './trace-context';
 
 const debug = debuglog('egg-socket.io:otel');
 
-/** Its spans of broadcasts are used in place of own ones. */
+/** The instrumentation whose spans of broadcasts are used in place of own ones. */
 const INSTRUMENTATION = '@opentelemetry/instrumentation-socket.io';
 
 /** How many characters of the header `User-Agent` a span has. */
@@ -34,9 +34,9 @@ const MAX_USER_AGENT = 200;
 /** How many characters of a stack a span has. A stack begins with the message, which may contain what a client has sent. */
 const MAX_STACK = 10_000;
 
-/** Under which a message has its span. */
+/** The property of a message that has its span. */
 const SPAN = Symbol('egg-socket.io:span');
-/** Under which a socket has the context of the span of its connection. */
+/** The property of a socket that has the context of the span of its connection. */
 const CONNECTION_SPAN = Symbol('egg-socket.io:connection-span');
 
 /** A message with its span, and for an event with the route by which the span is named. */
