@@ -51,6 +51,7 @@ if (EGG_MAJOR === 3) {
       const papers = ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'SECURITY.md'];
       for (const name of fs.readdirSync(path.join(__dirname, '../docs')))
         if (/\.(md|svg)$|^grafana\.json$/.test(name)) papers.push(`docs/${name}`);
+      for (const name of fs.readdirSync(path.join(__dirname, '../docs/recipes'))) papers.push(`docs/recipes/${name}`);
       const expected = [...built, ...papers].map((file) => `package/${file}`);
       assert.deepEqual(await contents(tarball), expected.sort());
     });

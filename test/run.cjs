@@ -43,6 +43,8 @@ const LONGEST = [
   'conformance-memory',
   'redis-outage',
   'health',
+  'docs-style',
+  'client-versions',
   'admin',
   'route-table',
   'admin-page',
