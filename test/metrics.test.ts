@@ -475,10 +475,10 @@ describe('docs/observability.md', () => {
 describe('docs/grafana.json', () => {
   it('should use names of metrics that app.io.metrics() has', async () => {
     const dashboard = JSON.parse(readFileSync(path.join(ROOT, 'docs/grafana.json'), 'utf8'));
-    const expressions: string[] = dashboard.panels.flatMap((panel: { targets?: Array<{ expr: string }> }) =>
-      (panel.targets ?? []).map(({ expr }) => expr),
+    const targets: Array<{ expr: string; legendFormat: string }> = dashboard.panels.flatMap(
+      (panel: { targets?: object[] }) => panel.targets ?? [],
     );
-    assert(expressions.length > 10);
+    assert(targets.length > 10);
     const { app } = await startInline(CHAT);
     const families = parse(await app.io.metrics());
     const known = new Set(
@@ -492,7 +492,7 @@ describe('docs/grafana.json', () => {
       ),
     );
     const used = new Set<string>();
-    for (const expr of expressions) {
+    for (const { expr, legendFormat } of targets) {
       const names = expr.match(/\b(rpc|socketio)_server_\w+/g) ?? assert.fail(`no metric: ${expr}`);
       for (const name of names) {
         assert(known.has(name), `${name} in ${expr}`);
@@ -502,6 +502,8 @@ describe('docs/grafana.json', () => {
       const grouped = [...expr.matchAll(/\bby \(([^)]*)\)/g)].flatMap(([, list = '']) => list.split(/, */));
       const matched = [...expr.matchAll(/[{,] *(\w+) *(?:=~|!~|!=|=)/g)].map(([, name = '']) => name);
       for (const name of [...grouped, ...matched]) assert(isLabel(name), `${name} in ${expr}`);
+      for (const [, name = ''] of legendFormat.matchAll(/\{\{(\w+)\}\}/g))
+        assert(grouped.includes(name), `${name} of ${expr}`);
     }
     const unused = [...families.keys()].filter((name) => !used.has(name));
     assert.deepEqual(unused, []);
