@@ -192,10 +192,16 @@ describe('tracing with OpenTelemetry', () => {
         }),
     });
     logs(app);
-    await (await connect()).emitWithAck('say', 'x'.repeat(100_000));
-    const { attributes, events, status } = await spans.ended('/say');
-    const size = JSON.stringify([attributes, events, status]).length;
-    assert(size < 20_000, `${size} characters`);
+    const client = await connect('/', { extraHeaders: { 'user-agent': 'x'.repeat(5_000) } });
+    await client.emitWithAck('say', 'x'.repeat(100_000));
+    await client.emitWithAck('x'.repeat(100_000));
+    const { attributes } = await spans.ended('/say');
+    await spans.ended('/_OTHER');
+    const sizes = spans.all.map(({ name, attributes, events, status }) => {
+      return [name, JSON.stringify([attributes, events, status]).length] as const;
+    });
+    const max: Record<string, number> = { 'connect /': 1_000, '/say': 20_000, '/_OTHER': 1_000 };
+    for (const [name, size] of sizes) assert(size < (max[name] ?? 0), `${size} characters of ${name}`);
     assert.deepEqual([attributes['rpc.response.status_code'], attributes['error.type']], ['_OTHER', '_OTHER']);
   });
 
@@ -298,6 +304,26 @@ describe('tracing with OpenTelemetry', () => {
       undefined,
     ]);
     assert.equal(spans.all[0]?.spanContext().traceState?.serialize(), 'a=1');
+  });
+
+  it('should pass nothing to the propagator that is long, or is neither traceparent nor tracestate', async () => {
+    const carriers: unknown[] = [];
+    propagation.disable();
+    propagation.setGlobalPropagator({
+      inject() {},
+      extract: (of, carrier) => {
+        carriers.push(carrier);
+        return of;
+      },
+      fields: () => [],
+    });
+    const { connect } = await startInline({});
+    const baggage = { baggage: 'user=1', b3: '1' };
+    await connect('/', { auth: { ...baggage, traceparent: TRACEPARENT, tracestate: 'a=1' }, extraHeaders: baggage });
+    await connect('/', { auth: { ...baggage, traceparent: TRACEPARENT, tracestate: `a=${'x'.repeat(511)}` } });
+    await connect('/', { auth: { traceparent: `01-${TRACE_ID}-${PARENT_ID}-01-${'x'.repeat(100)}` } });
+    await until('all spans to end', () => spans.all.length === 3);
+    assert.deepEqual(carriers, [{ traceparent: TRACEPARENT, tracestate: 'a=1' }, { traceparent: TRACEPARENT }]);
   });
 
   it('should not take the parent of a connection from the client if parentFromHandshake is false', async () => {
