@@ -9,9 +9,11 @@ import { clientAddress } from './client-address';
 import { type ClientLog, clientLogOf, MAX_NAME, MAX_TEXT, shown } from './client-log';
 import { refusals } from './diagnostics';
 import {
+  type AckError,
   AckTimeoutError,
   ConfigError,
   type ErrorLog,
+  InvalidArgumentsError,
   isError,
   isPromise,
   LimitError,
@@ -82,17 +84,6 @@ export interface ErrorSource {
   readonly event?: unknown;
 }
 
-/** What an acknowledgement contains if its event has failed: `{ error: AckError }`. */
-export interface AckError {
-  message: string;
-  /** `err.code`, by which programs distinguish errors. */
-  code?: string | number;
-  /** `err.data` */
-  data?: unknown;
-  /** `err.errors` of a failed validation: which parameter is wrong, and why. */
-  errors?: unknown;
-}
-
 /** How the errors of a validation are logged. */
 const BRIEF = { depth: 2, breakLength: Infinity, maxArrayLength: 5, maxStringLength: 100, customInspect: false };
 
@@ -106,7 +97,7 @@ export function packetError(reporting: ErrorReporting, source: ErrorSource, thro
   const { message, data } = messageOf(thrown);
   const payload = onerror
     ? decide(reporting, source, thrown, ctx).payload
-    : (limitErrorOf(thrown) ?? (data || message));
+    : (errorWithCode(thrown) ?? (data || message));
   try {
     emitToClient(socket, 'error', payload);
   } catch (err) {
@@ -135,9 +126,9 @@ export function ackError(
   }
 }
 
-/** The payload of the event `error` for an exceeded limit: as the content of an acknowledgement, with the code. */
-function limitErrorOf(thrown: unknown): AckError | undefined {
-  return thrown instanceof LimitError ? ackErrorOf(thrown) : undefined;
+/** The payload of the event `error` for an exceeded limit and for invalid arguments: as the content of an acknowledgement, with the code. */
+function errorWithCode(thrown: unknown): AckError | undefined {
+  return thrown instanceof LimitError || thrown instanceof InvalidArgumentsError ? ackErrorOf(thrown) : undefined;
 }
 
 /** Reports an error of a connection chain. Returns the error for Socket.IO, which the client receives as `connect_error`. */

@@ -6,6 +6,17 @@ export interface ErrorLog {
   error(err: unknown): void;
 }
 
+/** What an acknowledgement contains if its event has failed: `{ error: AckError }`. */
+export interface AckError {
+  message: string;
+  /** `err.code`, by which programs distinguish errors. */
+  code?: string | number;
+  /** `err.data` */
+  data?: unknown;
+  /** `err.errors` of a failed validation: which parameter is wrong, and why. */
+  errors?: unknown;
+}
+
 /** A mistake in the configuration or in the routes. It fails the boot, and names the key, its value and the allowed values. */
 export class ConfigError extends Error {
   override name = 'EggSocketIOConfigError';
@@ -77,6 +88,29 @@ export class LimitError extends Error {
     readonly code: LimitCode,
     readonly data: { readonly [key: string]: unknown },
     readonly key?: string,
+  ) {
+    super(message);
+  }
+}
+
+/** What is wrong with an argument of an event. */
+export interface ArgumentIssue {
+  /** The index of the argument, then the keys to the member that is wrong: `[0, 'text']`. */
+  path: (string | number)[];
+  message: string;
+}
+
+/** The arguments of an event are not what the schema of its route describes. */
+export class InvalidArgumentsError extends Error {
+  override name = 'InvalidArgumentsError';
+  readonly code = 'INVALID_ARGUMENTS';
+  /** Clients may read the message, as that of an error of `ctx.throw` with a status below 500. */
+  readonly expose = true;
+
+  /** @param errors - the first issues, shortened */
+  constructor(
+    message: string,
+    readonly errors: readonly ArgumentIssue[],
   ) {
     super(message);
   }

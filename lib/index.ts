@@ -30,8 +30,17 @@ export type {
   OutageMessage,
   RefusalMessage,
 } from './diagnostics';
-export type { AckError, OnError, ThrownError } from './error-response';
-export { AckTimeoutError, ConfigError, DisconnectedError, ExpiredError, LimitError, NoRouteError } from './errors';
+export type { OnError, ThrownError } from './error-response';
+export type { AckError, ArgumentIssue } from './errors';
+export {
+  AckTimeoutError,
+  ConfigError,
+  DisconnectedError,
+  ExpiredError,
+  InvalidArgumentsError,
+  LimitError,
+  NoRouteError,
+} from './errors';
 export type { FindExpiry, FoundExpiry } from './expiry';
 export type { AdapterHealth, AdapterMessages, IoHealth, LinksHealth } from './health';
 export type { RateLimit, RateLimitKey } from './limits/rate-limit';
@@ -67,5 +76,13 @@ export type {
   SocketOf,
 } from './types/events';
 export type { IoNamespace, RouteOf, UserId, UserOf } from './types/namespace';
+export type {
+  ContextOf,
+  EventSchema,
+  EventSchemas,
+  EventsOf,
+  StandardSchema,
+  ValidatedHandler,
+} from './types/schema';
 export type { FindUser, FoundUser } from './users';
 export type { EventStats, IoStats, NamespaceWithProtocols } from './worker-stats';

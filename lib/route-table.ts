@@ -8,6 +8,8 @@ export interface IoRoute {
   event: string;
   /** Whether Socket.IO emits it, and no client: `connect`, `disconnecting`, `disconnect` and `error`. */
   system: boolean;
+  /** Whether the arguments, the answer or both have a schema. */
+  schema: boolean;
   /** The middleware of this route, in the order in which it runs. */
   middleware: string[];
   /** The path of a method of `app.io.controller`, such as `chat.say`. Of another function its name, or `inline function`. */
@@ -46,9 +48,10 @@ export function routesOf(nsp: Namespace, name: string, chains: ChainNames, files
   const { connectionMiddleware, packetMiddleware } = chains;
   const controllers = pathsOf(files.controller);
   const middlewares = pathsOf(files.middleware);
-  const routes = Array.from(routerOf(nsp)?.routes ?? [], ([event, { handler, middlewares: own }]) => ({
+  const routes = Array.from(routerOf(nsp)?.routes ?? [], ([event, { handler, middlewares: own, validator }]) => ({
     event: String(event),
     system: isSystemEvent(event),
+    schema: validator !== undefined,
     middleware: own.map((each) => middlewares.get(each) ?? nameOf(each)),
     controller: controllers.get(handler) ?? nameOf(handler),
   }));

@@ -5,14 +5,19 @@ import type { Ack } from './ack';
 import { composeAround, type Onion } from './compose';
 import { setArgs } from './context';
 import { ConfigError, controllerError, isPromise } from './errors';
+import { isMeantAsSchema, Validator } from './event-schema';
 import { memberAt, pathOfPlaceholder } from './placeholder';
 import type { Handler, Middleware } from './types/context';
+import type { EventSchema } from './types/schema';
 
 /** The handler of a route: a function, or the path of a method of `app.io.controller`, such as `'chat.say'`. */
 export type Routed = Handler | string;
 
-/** What follows the event in a route: middleware of the route, then its handler. */
-export type RouteTail = [...middlewares: Middleware[], handler: Routed];
+/** What follows the event in a route: middleware of the route and at most one schema, then its handler. */
+export type RouteTail = [...steps: (Middleware | EventSchema)[], handler: Routed];
+
+/** What runs before the handler of a route. */
+type Step = Middleware | Validator;
 
 /** The event of the route for all events that have no route. */
 const CATCH_ALL = '*';
@@ -53,19 +58,22 @@ export class Router {
    * @param name - the name of the namespace, for messages
    * @param log - for warnings
    * @param lookup - finds the handlers and middleware that routes name
+   * @param config - `env` decides whether answers are checked
    */
   constructor(
     readonly name: string,
     private readonly log: { warn(message: string): void },
     private readonly lookup: RouteLookup,
+    private readonly config: { readonly env: string },
   ) {}
 
   /**
    * Routes an event, or each event of an object, to a handler. The first route of an event stays.
    *
    * @param event - the name of the event, `'*'` for all events without a route, or an object of handlers by event
-   * @param tail - the middleware of the route, then its handler
-   * @throws {ConfigError} if the event is not a string, if the handler is not a function, or if no controller has its path
+   * @param tail - the middleware and the schema of the route, then its handler
+   * @throws {ConfigError} if the event is not a string, if the handler is not a function, if no controller has its path, or if the
+   *   schema is wrong
    */
   add(event: string | Record<string, Routed>, ...tail: unknown[]): void {
     if (this.lookup.postpone(() => this.add(event, ...tail))) return;
@@ -78,7 +86,8 @@ export class Router {
     }
     const where = `app.io.of('${this.name}').route('${event}', handler)`;
     const handler = this.lookup.handler(tail.at(-1), where);
-    const middlewares = tail.slice(0, -1).map((middleware) => this.lookup.middleware(middleware, where));
+    const steps = tail.slice(0, -1).map((step) => this.#step(step, event, where));
+    assertOneSchema(steps, where);
     this.#warnOfMistakes(event, handler, where);
     const first = this.#routes.get(event);
     if (first !== undefined) {
@@ -87,7 +96,7 @@ export class Router {
       );
       return;
     }
-    const route = new Route(handler, middlewares);
+    const route = new Route(handler, steps);
     this.#routes.set(event, route);
     if (event === CATCH_ALL) this.#catchAll = route;
   }
@@ -131,6 +140,15 @@ export class Router {
     );
   }
 
+  #step(given: unknown, event: string, where: string): Step {
+    if (pathOfPlaceholder(given) !== undefined || !isMeantAsSchema(given)) return this.lookup.middleware(given, where);
+    if (SYSTEM_EVENTS.has(event)) {
+      throw new ConfigError(`schema of ${where}`, given, 'none', `${event} is a system event, which no client sends`);
+    }
+    const { env } = this.config;
+    return new Validator(given, where, env === 'local' || env === 'unittest');
+  }
+
   #warnOfMistakes(event: string, handler: Handler, where: string): void {
     if (isReserved(event) && !SYSTEM_EVENTS.has(event)) {
       this.log.warn(`[egg-socket.io] ${where} never runs: Socket.IO reserves the name, and no client can send it`);
@@ -148,17 +166,28 @@ export class Router {
   }
 }
 
+function assertOneSchema(steps: Step[], where: string): void {
+  const count = steps.filter((step) => step instanceof Validator).length;
+  if (count > 1) throw new ConfigError(`schema of ${where}`, count, 'one schema', `${where} has ${count} schemas`);
+}
+
 /** The route of one event: its handler, and the middleware around it. */
 export class Route {
   /** How many calls of the handler are running. */
   running = 0;
+  readonly middlewares: readonly Middleware[];
+  /** Undefined if the route has no schema. */
+  readonly validator: Validator | undefined;
   readonly #chain: Onion | undefined;
 
+  /** @param steps - what runs before the handler, in this order */
   constructor(
     readonly handler: Handler,
-    readonly middlewares: readonly Middleware[],
+    steps: readonly Step[],
   ) {
-    this.#chain = composeAround(middlewares);
+    this.middlewares = steps.filter((step): step is Middleware => !(step instanceof Validator));
+    this.validator = steps.find((step) => step instanceof Validator);
+    this.#chain = composeAround(steps.map((step) => (step instanceof Validator ? step.middleware : step)));
   }
 
   /**
@@ -174,13 +203,15 @@ export class Route {
 
   async #handle(ctx: Context, packet: unknown[] | undefined, ack: Ack | undefined): Promise<unknown> {
     ack?.routed();
-    if (packet !== undefined) setArgs(ctx, packet.slice(1));
+    const { validator } = this;
+    if (packet !== undefined && validator === undefined) setArgs(ctx, packet.slice(1));
     this.running++;
     let result: unknown;
     try {
       result = this.handler.call(ctx, ctx);
       // The handler may be synchronous: an `await` costs it two promises.
       if (isPromise(result)) result = await result;
+      if (validator !== undefined && ack?.isOpen) await validator.checkAnswer(result);
     } catch (thrown) {
       const err = controllerError(thrown);
       if (ack?.failed(err)) return undefined;
@@ -286,7 +317,7 @@ export class RouteLookup {
     throw new ConfigError(
       `middleware of ${where}`,
       name ?? given,
-      `a function (ctx, next), such as those of app/io/middleware: ${list(names)}`,
+      `a schema { args, ack }, or a function (ctx, next), such as those of app/io/middleware: ${list(names)}`,
       name === undefined
         ? `middleware must be function!${middlewareHint(given, names)}`
         : `can't find middleware: ${name} !`,
@@ -296,6 +327,8 @@ export class RouteLookup {
   #hint(given: unknown): string {
     if (given === undefined) return ' It is undefined: is its name misspelt?';
     if (Array.isArray(given)) return ' For middlewares write route(event, middleware, handler)';
+    if (isMeantAsSchema(given) && ('args' in given || 'ack' in given))
+      return ' It is a schema: add the handler after it';
     const [first] = Object.values(this.io.controller).includes(given) ? methodPaths(given as object) : [];
     return first === undefined ? '' : ` It is a controller: name one of its methods, such as ${first}`;
   }

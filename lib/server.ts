@@ -249,7 +249,7 @@ export class IoServer extends NamespaceServer<
    *
    * @example
    * const [{ namespace, routes }] = app.io.routes();
-   * routes[0]; // { event: 'say', system: false, middleware: [], controller: 'chat.say' }
+   * routes[0]; // { event: 'say', system: false, schema: false, middleware: [], controller: 'chat.say' }
    */
   routes(): IoRoutes {
     const all = [...this.#permanent(), ...this.#parents.all()];

@@ -32,20 +32,26 @@ describe('app.io.routes()', () => {
         app.io.of('/room/:id').route({ connect: 'chat.say' as never, '*': 'chat.deep.er' as never });
         app.io.of('/room/5').emit('a child is not listed');
         app.io.of(/^\/x/).route('say', middleware.c, pass, () => {});
+        app.io.of('/late').route('enter', { args: [] }, () => {});
         app.io.of('/late').route('leave', app.io.limit({ points: 1 }), function leave() {});
       },
     });
     const everywhere = { connectionMiddleware: ['a'], packetMiddleware: ['b'] };
-    const route = (event: string, controller: string, middleware: string[] = [], system = false) => ({
+    const route = (event: string, controller: string, middleware: string[] = [], system = false, schema = false) => ({
       event,
       system,
+      schema,
       middleware,
       controller,
     });
     const routes = app.io.routes();
     assert.deepEqual(routes, [
       { namespace: '/', ...everywhere, routes: [route('say', 'chat.say')] },
-      { namespace: '/late', ...everywhere, routes: [route('leave', 'leave', ['limit'])] },
+      {
+        namespace: '/late',
+        ...everywhere,
+        routes: [route('enter', 'inline function', [], false, true), route('leave', 'leave', ['limit'])],
+      },
       {
         namespace: '/room/:id',
         connectionMiddleware: ['a', 'guard'],
@@ -152,12 +158,16 @@ describe('egg-socket.io routes', () => {
         setInterval(() => {}, 1000);
         console.log('the application prints something');
         app.io.route('disconnect', () => {});
+        app.io.route('say', { args: [] }, () => {});
       };`,
     });
     const { code, stdout, stderr } = await run([directory]);
     await new Promise((resolve) => redis.close(resolve));
     assert.deepEqual([code, stderr], [0, '']);
-    assert.equal(stdout, '/\n  early       inline function\n  disconnect  inline function  (system event)\n');
+    assert.equal(
+      stdout,
+      '/\n  early       inline function\n  disconnect  inline function  (system event)\n  say         inline function  (schema)\n',
+    );
     assert.deepEqual(connections, []);
     assert.deepEqual(
       ['hook', 'app/hook'].filter((name) => fs.existsSync(path.join(directory, name))),

@@ -175,6 +175,6 @@ function describe({ namespace, connectionMiddleware, packetMiddleware, routes: a
   return [namespace, ...named, ...(lines.length > 0 ? lines : ['  no routes'])].join('\n');
 }
 
-function handlers({ middleware, controller, system }: IoRoute): string {
-  return [...middleware, controller].join(' → ') + (system ? '  (system event)' : '');
+function handlers({ middleware, controller, schema, system }: IoRoute): string {
+  return [...middleware, controller].join(' → ') + (system ? '  (system event)' : '') + (schema ? '  (schema)' : '');
 }

@@ -78,7 +78,8 @@ export class NamespaceSetup {
     const { allowsEio3, generateId, reporting, lookup } = this.options;
     if (allowsEio3) supportLegacyClients(nsp);
     if (generateId) assignIds(nsp, generateId, reporting);
-    const router = setRouter(nsp, new Router(this.parents.nameOf(nsp), reporting.log, lookup));
+    const { log, app } = reporting;
+    const router = setRouter(nsp, new Router(this.parents.nameOf(nsp), log, lookup, app.config));
     nsp.route = (event: unknown, ...tail: unknown[]) => {
       router.add(event as string | Record<string, Routed>, ...tail);
       this.#bind(nsp);

@@ -105,15 +105,15 @@ type AnswerOf<Args extends unknown[]> =
 
 /** The result of a handler: the answer of the acknowledgement, or nothing if the handler calls it. Any value without one. */
 // biome-ignore lint/suspicious/noConfusingVoidType: the type of a function that returns nothing
-type Answer<A> = [A] extends [never] ? unknown : A | void | Promise<A> | Promise<void> | Promise<A | void>;
+export type Answer<A> = [A] extends [never] ? unknown : A | void | Promise<A> | Promise<void> | Promise<A | void>;
 
 /** The result of the handler of an event. */
 type Returned<N, E> = IsDeclared<N> extends true ? Answer<AnswerOf<ArgsOf<N, E>>> : unknown;
 
 /** The members of a context whose types follow from the declared events. */
-interface Precise<N, E> {
-  args: ArgsOf<N, E>;
-  packet: [event: E, ...args: ArgsOf<N, E>];
+interface Precise<N, E, Args extends unknown[] = ArgsOf<N, E>, Sent extends unknown[] = Args> {
+  args: Args;
+  packet: [event: E, ...args: Sent];
   params: ParamsOf<N>;
   socket: SocketOf<N> & Pick<ContextSocket, 'remoteAddress'>;
   data: DataOf<N>;
@@ -140,12 +140,21 @@ type Members<T> = { [K in keyof T as string extends K ? never : symbol extends K
  *   const [text, ack] = ctx.args;
  * }
  */
-export type EventContext<N extends string, E extends string = string> = Omit<
-  Members<Context>,
-  keyof Precise<N, E> | keyof IoContext
-> &
-  Omit<IoContext, keyof Precise<N, E>> &
-  Precise<N, E> & {
+export type EventContext<N extends string, E extends string = string> = ContextWith<Precise<N, E>>;
+
+/**
+ * The context of an event whose route has a schema.
+ *
+ * @typeParam Args - the elements of `ctx.args`
+ */
+export type ValidatedContext<N extends string, E extends string, Args extends unknown[]> = ContextWith<
+  Precise<N, E, Args, unknown[]>
+>;
+
+/** A context of `app/io` whose members in `P` have other types. */
+type ContextWith<P> = Omit<Members<Context>, keyof P | keyof IoContext> &
+  Omit<IoContext, keyof P> &
+  P & {
     // biome-ignore lint/suspicious/noExplicitAny: plugins and the application add members, as to Egg's own contexts
     [key: string]: any;
   };

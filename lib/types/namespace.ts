@@ -1,6 +1,5 @@
 // A namespace as app.io.of() returns it: Socket.IO's, with route() and user().
 import type { Namespace } from 'socket.io';
-import type { Middleware } from './context';
 import type {
   ClientEventsOf,
   ControllerPath,
@@ -12,6 +11,7 @@ import type {
   RoutableEvent,
   ServerEventsOf,
 } from './events';
+import type { PlainRoutedHandler, RoutedHandler, Steps } from './schema';
 
 /** The id of a user. `42` and `'42'` are the same user. */
 export type UserId = string | number | bigint;
@@ -19,21 +19,28 @@ export type UserId = string | number | bigint;
 /** The routes of a namespace, as `app.io.of(name).route` and, for `/`, `app.io.route`. */
 export interface RouteOf<N extends string> {
   /**
-   * Routes an event of this namespace. The first route of an event stays.
+   * Routes an event of this namespace. The first route of an event stays. The route runs from left to right.
    *
    * @param event - the name of the event. `connect`, `disconnecting`, `disconnect` and `error` are system events; `'*'` stands for
    *   all events without a route
-   * @param tail - middleware of the route, then a method of `app.io.controller` or its path, such as `'chat.say'`
-   * @throws {ConfigError} if the event is not a string, or the handler is not a function or the path of one
+   * @param tail - middleware of the route and at most one schema `{ args, ack }`, by which the arguments of the client are checked; then a
+   *   method of `app.io.controller` or its path, such as `'chat.say'`. Middleware before the schema gets the arguments as the client has
+   *   sent them, middleware after it the parsed ones
+   * @throws {ConfigError} if the event is not a string, if the handler is not a function or the path of one, if the schema is wrong, or if a
+   *   system event has one
    *
    * @example
    * app.io.of('/chat').route('say', app.io.controller.chat.say);
    * app.io.of('/chat').route('ban', app.io.middleware.admin, 'chat.ban');
+   * app.io.of('/chat').route('say', { args: [z.string().max(500)], ack: z.object({ id: z.number() }) }, 'chat.say');
    */
-  <E extends RoutableEvent<N>>(event: E, ...tail: [...middlewares: Middleware[], handler: HandlerOf<N, E>]): void;
-  <E extends RoutableEvent<N>>(
+  <E extends RoutableEvent<N>, T extends Steps>(
     event: E,
-    ...tail: [...middlewares: Middleware[], handler: PlainHandlerOf<N, E> | ControllerPath]
+    ...tail: [...steps: T, handler: RoutedHandler<N, E, T>]
+  ): void;
+  <E extends RoutableEvent<N>, T extends Steps>(
+    event: E,
+    ...tail: [...steps: T, handler: PlainRoutedHandler<N, E, T> | ControllerPath]
   ): void;
   /**
    * Routes several events of this namespace.
