@@ -1,6 +1,5 @@
 // The access log: one line for each connection to a namespace, for each event and for each disconnect. Subscribes to the diagnostics channels.
 import { AsyncResource } from 'node:async_hooks';
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { performance } from 'node:perf_hooks';
 import type { Application, Context } from 'egg';
 import type { Socket } from 'socket.io';
@@ -15,6 +14,7 @@ import {
   type EventMessage,
   REFUSAL,
   type RefusalMessage,
+  Subscriptions,
 } from './diagnostics';
 import { plainMessage, toError } from './errors';
 import { stateOf } from './socket-state';
@@ -65,28 +65,15 @@ const LOGGER = 'ioAccessLogger';
 export function startAccessLog(app: Application, line: AccessLine | true): () => void {
   const logger = (app.getLogger(LOGGER) as AccessLogger | undefined) ?? app.logger;
   const log = new AccessLog(app, line === true ? defaultLine : line, logger);
-  /** What a subscriber throws ends the worker: the members of an error that was thrown may throw as well. */
-  const contained = <Message>(log: (message: Message) => void) => {
-    return (message: unknown) => {
-      try {
-        log(message as Message);
-      } catch (err) {
-        logger.error(err);
-      }
-    };
-  };
-  const subscriptions: Array<[string, (message: unknown) => void]> = [
-    [`tracing:${CONNECTION}:start`, contained<ConnectionMessage>((message) => log.started(message))],
-    [`tracing:${CONNECTION}:asyncEnd`, contained<ConnectionMessage>((message) => log.connected(message))],
-    [`tracing:${EVENT}:start`, contained<EventMessage>((message) => log.started(message))],
-    [`tracing:${EVENT}:asyncEnd`, contained<EventMessage>((message) => log.handled(message))],
-    [DISCONNECT, contained<DisconnectMessage>((message) => log.disconnected(message))],
-    [REFUSAL, contained<RefusalMessage>((message) => log.refused(message))],
-  ];
-  for (const [name, subscriber] of subscriptions) subscribe(name, subscriber);
-  return () => {
-    for (const [name, subscriber] of subscriptions) unsubscribe(name, subscriber);
-  };
+  // The members of an error that was thrown may throw as well.
+  const subscriptions = new Subscriptions((thrown) => logger.error(thrown))
+    .add<ConnectionMessage>(`tracing:${CONNECTION}:start`, (message) => log.started(message))
+    .add<ConnectionMessage>(`tracing:${CONNECTION}:asyncEnd`, (message) => log.connected(message))
+    .add<EventMessage>(`tracing:${EVENT}:start`, (message) => log.started(message))
+    .add<EventMessage>(`tracing:${EVENT}:asyncEnd`, (message) => log.handled(message))
+    .add<DisconnectMessage>(DISCONNECT, (message) => log.disconnected(message))
+    .add<RefusalMessage>(REFUSAL, (message) => log.refused(message));
+  return () => subscriptions.end();
 }
 
 /** Under which a message has the time at which its operation has started. */

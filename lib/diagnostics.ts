@@ -1,7 +1,7 @@
 // The diagnostics channels: what happens to the connections and events of a worker, for tracing, metrics and logs. Without subscribers,
 // publishers read a flag and create nothing.
 import { AsyncResource } from 'node:async_hooks';
-import { channel, tracingChannel } from 'node:diagnostics_channel';
+import { channel, subscribe, tracingChannel, unsubscribe } from 'node:diagnostics_channel';
 import type { IncomingMessage } from 'node:http';
 import type { Application, Context } from 'egg';
 import type { Server, Socket } from 'socket.io';
@@ -94,6 +94,7 @@ export interface RefusalMessage {
 
 /** The message of `egg-socket.io:limit`. */
 export interface LimitMessage {
+  readonly app: Application;
   /** The key of `config.io.limits`, or `routes` for `app.io.limit()`. */
   readonly limit: string;
   /** The handshake of the client. Undefined for `packetsPerTurn`. */
@@ -151,6 +152,8 @@ export interface DeliveryMessage {
 
 /** The message of `egg-socket.io:adapter-outage`. */
 export interface OutageMessage {
+  /** The application whose worker has lost the connection. */
+  readonly app: Application;
   /** What is not reachable: `127.0.0.1:6379`, or `worker 4711`, another worker of the host by its process id. */
   readonly name: string;
   /** False: the outage begins, or has another reason. True: it has ended. */
@@ -292,4 +295,29 @@ export function carrierOf(value: unknown): Carrier | undefined {
     if (fields.push([name, field]) === MAX_FIELDS) break;
   }
   return fields.length > 0 ? Object.fromEntries(fields) : undefined;
+}
+
+/** The subscriptions of one subscriber. What it throws is passed to `failed`: Node reports it as an uncaught exception, which ends a worker. */
+export class Subscriptions {
+  readonly #all: Array<[name: string, subscriber: (message: unknown) => void]> = [];
+
+  constructor(private readonly failed: (thrown: unknown) => void) {}
+
+  /** @param name - the name of a channel. That of a part of a tracing channel begins with `tracing:` */
+  add<Message>(name: string, handle: (message: Message) => void): this {
+    const subscriber = (message: unknown) => {
+      try {
+        handle(message as Message);
+      } catch (thrown) {
+        this.failed(thrown);
+      }
+    };
+    subscribe(name, subscriber);
+    this.#all.push([name, subscriber]);
+    return this;
+  }
+
+  end(): void {
+    for (const [name, subscriber] of this.#all.splice(0)) unsubscribe(name, subscriber);
+  }
 }

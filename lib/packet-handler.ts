@@ -87,6 +87,8 @@ async function runPacket(state: SocketState, ctx: Context, packet: unknown[], tr
   const { packetChain, session, eventLimits, counts, inFlight: all } = runtime;
   let ack: Ack | undefined;
   let isLimited = false;
+  /** What the chain has thrown: saving the session may fail as well. */
+  let failure: { readonly thrown: unknown } | undefined;
   const innermost = () => dispatch(state, ctx, packet, ack, trace);
   const chain = () => (packetChain === undefined ? innermost() : packetChain(ctx, innermost));
   inFlight.begin();
@@ -101,7 +103,19 @@ async function runPacket(state: SocketState, ctx: Context, packet: unknown[], tr
     }
     let result: unknown;
     try {
-      result = await (session.isStored() ? session.around(ctx, chain) : chain());
+      if (session.isStored()) {
+        result = await session.around(ctx, async () => {
+          try {
+            return await chain();
+          } catch (thrown) {
+            failure = { thrown };
+            throw thrown;
+          }
+        });
+      } else result = await chain();
+    } catch (thrown) {
+      failure ??= { thrown };
+      throw thrown;
     } finally {
       try {
         const saving = session.saveUsed(ctx);
@@ -113,7 +127,8 @@ async function runPacket(state: SocketState, ctx: Context, packet: unknown[], tr
     }
     ack?.settle(result);
   } catch (thrown) {
-    fail(state, ctx, packet, ack, thrown, trace);
+    fail(state, ctx, packet, ack, failure === undefined ? thrown : failure.thrown, trace);
+    if (failure !== undefined && failure.thrown !== thrown) alsoFailed(state, packet, thrown);
   } finally {
     if (isLimited) eventLimits?.leave(state);
     counts.durations.add(performance.now() - start);
@@ -182,6 +197,12 @@ function fail(
   } catch (err) {
     logLastFailure(runtime, source, err);
   }
+}
+
+/** Logs that the session of a packet whose chain has failed cannot be saved either. Never throws. */
+function alsoFailed({ runtime, socket }: SocketState, [event]: unknown[], thrown: unknown): void {
+  runtime.counts.of(socket).errors++;
+  logLastFailure(runtime, { socket, event }, thrown);
 }
 
 /** Reports a timeout of an acknowledgement, or an error of a controller that its middleware did not await. */

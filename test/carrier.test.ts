@@ -16,7 +16,6 @@ import { Links } from '../lib/adapters/links';
 import { LinkedNamespaces, LinksAdapter } from '../lib/adapters/links-adapter';
 import { AgentIo } from '../lib/agent/io';
 import { ACTION, decodeCommand } from '../lib/agent/relay';
-import { clientLogOf } from '../lib/client-log';
 import { carrierOf } from '../lib/diagnostics';
 import { Users } from '../lib/users';
 import { createWorkerId, RunDirectory } from '../lib/workers/run-directory';
@@ -78,7 +77,7 @@ for (const adapter of ['cluster', 'redis', 'redis-sharded', 'redis-streams'] as 
     /** Links the workers of this process, in place of `config.io.adapter` of several processes. */
     const linked = (app: Application) => {
       const worker = { workerId: createWorkerId(), directory: new RunDirectory(rundir, 1) };
-      const links = new Links(worker, app.coreLogger, clientLogOf(app));
+      const links = new Links(worker, app);
       const namespaces = new LinkedNamespaces(links, 5000);
       joined.push(links);
       void links.join(namespaces);

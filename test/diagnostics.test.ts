@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { type Channel, channel, tracingChannel } from 'node:diagnostics_channel';
 import { setImmediate as turn } from 'node:timers/promises';
-import type { Context } from 'egg';
+import type { Application, Context } from 'egg';
 import type { Socket as ServerSocket } from 'socket.io';
 import { Adapter } from 'socket.io-adapter';
 import type { BroadcastMessage, ConnectionMessage, EventMessage, IoConfig, LimitMessage, OutageMessage } from '../lib';
@@ -366,16 +366,19 @@ describe('diagnostics channels', () => {
     await client.emitWithAck('say', 'x');
     await client.emitWithAck('say', 'x'.repeat(20));
     assert.deepEqual(
-      limits.map(({ limit }) => limit),
-      ['routes', 'argumentBytes'],
+      limits.map(({ app: of, limit }) => [of.io === app.io, limit]),
+      [
+        [true, 'routes'],
+        [true, 'argumentBytes'],
+      ],
     );
     assert.equal(limits[0]?.request, app.io.sockets.sockets.values().next().value?.request);
   });
 
   it('should publish each reason of an outage without the password, and its end', () => {
     const outages = collect<OutageMessage>('egg-socket.io:adapter-outage');
-    const logger = { error() {}, warn() {}, info() {} };
-    const log = new OutageLog(logger, '127.0.0.1:6379', 'secret', () => true);
+    const app = { coreLogger: { error() {}, warn() {}, info() {} } } as unknown as Application;
+    const log = new OutageLog(app, '127.0.0.1:6379', 'secret', () => true);
     log.failed(new Error('AUTH secret refused'));
     log.failed(new Error('AUTH secret refused'));
     log.failed(new Error('connect ECONNREFUSED'));
@@ -384,9 +387,9 @@ describe('diagnostics channels', () => {
     log.recovered();
     log.close();
     assert.deepEqual(outages, [
-      { name: '127.0.0.1:6379', up: false, reason: 'AUTH *** refused', lost: 0 },
-      { name: '127.0.0.1:6379', up: false, reason: 'connect ECONNREFUSED', lost: 0 },
-      { name: '127.0.0.1:6379', up: true, lost: 3 },
+      { app, name: '127.0.0.1:6379', up: false, reason: 'AUTH *** refused', lost: 0 },
+      { app, name: '127.0.0.1:6379', up: false, reason: 'connect ECONNREFUSED', lost: 0 },
+      { app, name: '127.0.0.1:6379', up: true, lost: 3 },
     ]);
   });
 

@@ -1,10 +1,11 @@
 // The links between workers, in one process.
 import assert from 'node:assert/strict';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import net, { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import type { Application } from 'egg';
 import type { OutageMessage } from '../lib';
 import { encodeFrame, FrameReader, FrameType } from '../lib/adapters/frame';
 import { Links } from '../lib/adapters/links';
@@ -12,7 +13,7 @@ import { createWorkerId, RunDirectory } from '../lib/workers/run-directory';
 import { mm } from './support/app';
 import { until } from './support/wait';
 
-const log = { error: (err: unknown) => assert.fail(String(err)), warn() {} };
+const app = { coreLogger: { error: (err: unknown) => assert.fail(String(err)), warn() {} } } as unknown as Application;
 
 describe('the links of a worker', () => {
   let rundir: string;
@@ -28,7 +29,7 @@ describe('the links of a worker', () => {
   });
 
   async function join(): Promise<{ links: Links; received: unknown[]; lost: string[] }> {
-    const links = new Links({ workerId: createWorkerId(), directory: new RunDirectory(rundir, 1) }, log, { warn() {} });
+    const links = new Links({ workerId: createWorkerId(), directory: new RunDirectory(rundir, 1) }, app);
     const received: unknown[] = [];
     const lost: string[] = [];
     workers.push(links);
@@ -119,8 +120,12 @@ describe('the links of a worker', () => {
 
   describe('that are lost', () => {
     const NAME = `worker ${process.pid}`;
-    let outages: OutageMessage[];
-    const note = (message: unknown) => outages.push(message as OutageMessage);
+    let outages: Array<Omit<OutageMessage, 'app'>>;
+    const note = (message: unknown) => {
+      const { app: of, ...rest } = message as OutageMessage;
+      assert.equal(of, app);
+      outages.push(rest);
+    };
 
     beforeEach(() => {
       outages = [];
@@ -154,7 +159,7 @@ describe('the links of a worker', () => {
       opened.get(directory.address(workerId, 'link'))?.destroy();
       first.links.publish(encodeFrame(FrameType.MESSAGE, ['lost']));
       await until('the outage has ended', () => outages.length === 2);
-      const [{ lost, ...up }] = outages.slice(1) as [OutageMessage];
+      const [{ lost, ...up }] = outages.slice(1) as typeof outages as [OutageMessage];
       assert.deepEqual(outages[0], { name: NAME, up: false, reason: 'connection lost', lost: 0 });
       assert.deepEqual(up, { name: NAME, up: true });
       assert(lost >= 1, `${lost}`);
@@ -179,6 +184,24 @@ describe('the links of a worker', () => {
         outages.map(({ up }) => up),
         [false, true, false, true],
       );
+    });
+
+    it('should not count a handshake as a lost message', async () => {
+      mm(RunDirectory, 'checkInterval', 50);
+      const { links } = await join();
+      const peer = await startPeer();
+      await until('it is linked', () => links.countAnswering() === 1);
+      peer.hang();
+      peer.disconnect();
+      await until('the link is down', () => links.peerCount === 0);
+      const { directory, workerId } = links.worker;
+      const own = directory.address(workerId, 'link');
+      rmSync(own);
+      // It sends its handshake to all peers then.
+      await until('the socket of the worker is created again', () => existsSync(own));
+      links.publish(encodeFrame(FrameType.MESSAGE, ['lost']));
+      assert.deepEqual(links.messages, { sent: 1, received: 0, lost: 1 });
+      peer.stop();
     });
 
     /** A peer that answers handshakes until it hangs. */
@@ -215,6 +238,9 @@ describe('the links of a worker', () => {
           isHanging = false;
           for (const socket of unanswered) respond(socket);
           unanswered = [];
+        },
+        disconnect: () => {
+          for (const socket of accepted) socket.destroy();
         },
         stop: () => {
           directory.remove(workerId);

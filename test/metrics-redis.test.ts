@@ -39,7 +39,7 @@ describe('the messages of an adapter', () => {
       assert.equal(adapterOf(a).lost, lost + 5);
       const families = parse(await a.app.io.metrics());
       const readingOf = (name: string) =>
-        families.get(name)?.samples.map(({ labels, value }) => [labels.socket_io_adapter, value]);
+        families.get(name)?.samples.map(({ labels, value }) => [labels.socketio_adapter, value]);
       assert.deepEqual(readingOf('socketio_server_adapter_up'), [[adapter, 0]]);
       assert.deepEqual(readingOf('socketio_server_adapter_messages_lost_total'), [[adapter, lost + 5]]);
       await redis.start();

@@ -91,23 +91,23 @@ parity('app.io.metrics()', () => {
     });
     const { namespaces, connections, protocols, events } = app.io.stats();
     assert.equal(events.total, 6);
-    assert.deepEqual(await read(app, 'socketio_server_sockets', 'socket_io_namespace'), {
+    assert.deepEqual(await read(app, 'socketio_server_sockets', 'socketio_namespace'), {
       '/': namespaces['/']?.now,
       '/chat': 2,
       '/room/:id': 2,
     });
     const active = parse(await app.io.metrics()).get('socketio_server_active_connections')?.samples ?? [];
     for (const { labels, value } of active) {
-      const { socket_io_protocol, socket_io_transport } = labels;
-      const ofProtocol = protocols[Number(socket_io_protocol) as 3 | 4];
-      assert.equal(value, ofProtocol[socket_io_transport as 'polling']);
+      const { socketio_protocol, socketio_transport } = labels;
+      const ofProtocol = protocols[Number(socketio_protocol) as 3 | 4];
+      assert.equal(value, ofProtocol[socketio_transport as 'polling']);
     }
     assert.equal(
       active.reduce((sum, { value }) => sum + value, 0),
       connections.now,
     );
     const admissions = parse(await app.io.metrics()).get('socketio_server_admissions_total')?.samples ?? [];
-    const ofChat = admissions.filter(({ labels }) => labels.socket_io_namespace === '/chat').map(({ value }) => value);
+    const ofChat = admissions.filter(({ labels }) => labels.socketio_namespace === '/chat').map(({ value }) => value);
     assert.deepEqual(ofChat, [namespaces['/chat']?.total, namespaces['/chat']?.refused]);
 
     for (const { io } of [...clients, outsider]) io.engine.close();
@@ -123,7 +123,7 @@ parity('app.io.metrics()', () => {
     const ended = await read(
       app,
       'socketio_server_connection_duration_seconds',
-      'socket_io_disconnect_reason',
+      'socketio_disconnect_reason',
       '_count',
     );
     assert.deepEqual(Object.keys(ended).length > 0 && Object.keys(ended).filter((reason) => reason === '_OTHER'), []);
@@ -136,6 +136,9 @@ describe('app.io.metrics()', () => {
     const families = parse(await app.io.metrics());
     const instruments = [CALL_DURATION, CONNECTION_DURATION, ...OBSERVED];
     assert.deepEqual([...families.keys()].sort(), instruments.map(prometheusNameOf).sort());
+    for (const { name, attributes } of instruments) {
+      for (const each of [name, ...attributes]) assert.match(each, /^(rpc|error|socketio)\./);
+    }
     const types = { counter: 'counter', updown: 'gauge', gauge: 'gauge' };
     for (const instrument of instruments) {
       const { type, help, samples } = families.get(prometheusNameOf(instrument)) ?? assert.fail();
@@ -172,7 +175,7 @@ describe('app.io.metrics()', () => {
     for (let i = 0; i < 30; i++) await (await connect(`/room/${i}"\\`)).emitWithAck('enter');
     await refused(client('/nobody-knows"'));
     assert.deepEqual(await calls(app), { '/room/:id/enter': 30 });
-    assert.deepEqual(Object.keys(await read(app, 'socketio_server_sockets', 'socket_io_namespace')).sort(), [
+    assert.deepEqual(Object.keys(await read(app, 'socketio_server_sockets', 'socketio_namespace')).sort(), [
       '/',
       '/chat',
       '/room/:id',
@@ -220,11 +223,11 @@ describe('app.io.metrics()', () => {
     const chat = await connect('/chat');
     for (let i = 0; i < 3; i++) await chat.emitWithAck('say');
     assert.equal((await fetch(`${url}/socket.io/?EIO=4&transport=carrier-pigeon`)).status, 400);
-    assert.equal((await read(app, 'socketio_server_limited_total', 'socket_io_limit')).events, 2);
+    assert.equal((await read(app, 'socketio_server_limited_total', 'socketio_limit')).events, 2);
     assert.deepEqual(await calls(app), { '/chat/say': 1, '/chat/say RATE_LIMITED': 2 });
-    const handshakes = await read(app, 'socketio_server_handshakes_total', 'socket_io_handshake_outcome');
+    const handshakes = await read(app, 'socketio_server_handshakes_total', 'socketio_handshake_outcome');
     assert.deepEqual([handshakes.accepted, handshakes.unknown_transport], [1, 1]);
-    assert.deepEqual(await read(app, 'socketio_server_adapter_up', 'socket_io_adapter'), { memory: 1 });
+    assert.deepEqual(await read(app, 'socketio_server_adapter_up', 'socketio_adapter'), { memory: 1 });
     assert.deepEqual(await read(app, 'socketio_server_unsent_bytes'), { '': 0 });
   });
 
@@ -238,7 +241,7 @@ describe('app.io.metrics()', () => {
     await until('the events are handled', () => app.io.stats().events.inFlight === 3);
     assert.deepEqual(await read(app, 'socketio_server_active_events'), { '': 3 });
     const active = parse(await app.io.metrics()).get('socketio_server_active_connections')?.samples ?? [];
-    const open = active.filter(({ value }) => value > 0).map(({ labels, value }) => [labels.socket_io_protocol, value]);
+    const open = active.filter(({ value }) => value > 0).map(({ labels, value }) => [labels.socketio_protocol, value]);
     assert.deepEqual(open, [
       ['3', 2],
       ['4', 1],
@@ -258,6 +261,13 @@ describe('app.io.metrics()', () => {
     await foreign.emitWithAck('say');
     assert.deepEqual(await calls(one.app), { '/say': 1 });
     assert.deepEqual(await calls(other.app), { '/say': 2 });
+    assert.equal((await read(one.app, 'socketio_server_sockets', 'socketio_namespace'))['/'], 1);
+    foreign.disconnect();
+    await until('the client has left', () => other.app.io.sockets.sockets.size === 0);
+    const ended = ({ app }: { app: Application }) =>
+      read(app, 'socketio_server_connection_duration_seconds', undefined, '_count');
+    assert.deepEqual(await ended(one), {});
+    assert.deepEqual(await ended(other), { '': 1 });
   });
 
   it('should be in the registry of the application until it is closed', async () => {
@@ -385,6 +395,23 @@ describe('the meter of OpenTelemetry', () => {
     assert.equal((point as HistogramMetricData['dataPoints'][number]).value.count, 1);
   });
 
+  it('should accept connections if the meter cannot create instruments, and log that', async () => {
+    const { app, connect } = await startInline({ ...CHAT, io: { ...CHAT.io, metrics: false, otel: false } });
+    const { error } = logs(app);
+    let meter: object = api.createNoopMeter();
+    const stop = startOtelMetrics(app, { ...api, metrics: { getMeter: () => meter } as never });
+    await connect();
+    assert.equal(error.length, 0);
+    meter = {
+      createHistogram: () => {
+        throw new Error('a fault of the SDK');
+      },
+    };
+    assert.equal(await (await connect()).emitWithAck('say'), 'said');
+    assert.match(error[0]?.message, /a fault of the SDK/);
+    stop();
+  });
+
   it('should log a fault of the SDK, and not end the worker', async () => {
     const { app, connect } = await startInline({ ...CHAT, io: { ...CHAT.io, metrics: false, otel: false } });
     const { error } = logs(app);
@@ -448,10 +475,10 @@ describe('docs/observability.md', () => {
 describe('docs/grafana.json', () => {
   it('should use names of metrics that app.io.metrics() has', async () => {
     const dashboard = JSON.parse(readFileSync(path.join(ROOT, 'docs/grafana.json'), 'utf8'));
-    const expressions: string[] = dashboard.panels.flatMap((panel: { targets?: Array<{ expr: string }> }) =>
-      (panel.targets ?? []).map(({ expr }) => expr),
+    const targets: Array<{ expr: string; legendFormat: string }> = dashboard.panels.flatMap(
+      (panel: { targets?: object[] }) => panel.targets ?? [],
     );
-    assert(expressions.length > 10);
+    assert(targets.length > 10);
     const { app } = await startInline(CHAT);
     const families = parse(await app.io.metrics());
     const known = new Set(
@@ -465,7 +492,7 @@ describe('docs/grafana.json', () => {
       ),
     );
     const used = new Set<string>();
-    for (const expr of expressions) {
+    for (const { expr, legendFormat } of targets) {
       const names = expr.match(/\b(rpc|socketio)_server_\w+/g) ?? assert.fail(`no metric: ${expr}`);
       for (const name of names) {
         assert(known.has(name), `${name} in ${expr}`);
@@ -475,6 +502,8 @@ describe('docs/grafana.json', () => {
       const grouped = [...expr.matchAll(/\bby \(([^)]*)\)/g)].flatMap(([, list = '']) => list.split(/, */));
       const matched = [...expr.matchAll(/[{,] *(\w+) *(?:=~|!~|!=|=)/g)].map(([, name = '']) => name);
       for (const name of [...grouped, ...matched]) assert(isLabel(name), `${name} in ${expr}`);
+      for (const [, name = ''] of legendFormat.matchAll(/\{\{(\w+)\}\}/g))
+        assert(grouped.includes(name), `${name} of ${expr}`);
     }
     const unused = [...families.keys()].filter((name) => !used.has(name));
     assert.deepEqual(unused, []);

@@ -146,7 +146,7 @@ describe('OpenTelemetry with two workers', () => {
       );
       const producers = trace.filter(({ kind }) => kind === SpanKind.PRODUCER);
       assert.deepEqual(
-        producers.map(({ name, parentId, attributes }) => [name, parentId, attributes['socket.io.rooms.count']]),
+        producers.map(({ name, parentId, attributes }) => [name, parentId, attributes['socketio.rooms.count']]),
         [['send /chat', event.spanId, 1]],
       );
       assert.equal(spanOf('deliver /chat', trace)[0]?.parentId, producers[0]?.spanId);

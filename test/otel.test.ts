@@ -1,6 +1,6 @@
 // Spans of OpenTelemetry for connections, events and broadcasts.
 import assert from 'node:assert/strict';
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
@@ -18,7 +18,7 @@ import {
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
 import type { Application, Context } from 'egg';
 import type { IoConfig } from '../lib';
-import { deliveries, events, isTraced } from '../lib/diagnostics';
+import { broadcasts, connections, deliveries, events, isTraced } from '../lib/diagnostics';
 import { fixture, logs, mm, ROOT, refused } from './support/app';
 import { parity } from './support/clients';
 import { bootError, startInline } from './support/inline';
@@ -41,7 +41,7 @@ function shape({ name, kind, status, attributes }: ReadableSpan) {
     original: attributes['rpc.method_original'],
     code: attributes['rpc.response.status_code'],
     error: attributes['error.type'],
-    outcome: attributes['socket.io.outcome'],
+    outcome: attributes['socketio.outcome'],
   };
 }
 
@@ -178,7 +178,52 @@ describe('tracing with OpenTelemetry', () => {
     assert.equal(broken?.attributes['rpc.system.name'], 'socket.io');
     assert.equal(broken?.attributes['network.protocol.name'], 'websocket');
     assert.doesNotMatch(spans.all.map(({ name }) => name).join(), /secret/);
+    const names = new Set(spans.all.flatMap(({ attributes }) => Object.keys(attributes)));
+    for (const name of names) assert.match(name, /^(client|error|network|rpc|socketio|user_agent)\./);
     assert.equal(spans.named('/chat/forbidden')[0]?.events.length, 0);
+  });
+
+  it('should have little of what a client has sent, also if the application makes errors of it', async () => {
+    const { app, connect } = await startInline({
+      io: { ack: 'auto' },
+      router: ({ io }) =>
+        io.route('say', ({ args: [text] }) => {
+          throw Object.assign(new Error(`unknown: ${text}`), { code: text, name: text });
+        }),
+    });
+    logs(app);
+    const client = await connect('/', { extraHeaders: { 'user-agent': 'x'.repeat(5_000) } });
+    await client.emitWithAck('say', 'x'.repeat(100_000));
+    await client.emitWithAck('x'.repeat(100_000));
+    const { attributes } = await spans.ended('/say');
+    await spans.ended('/_OTHER');
+    const sizes = spans.all.map(({ name, attributes, events, status }) => {
+      return [name, JSON.stringify([attributes, events, status]).length] as const;
+    });
+    const max: Record<string, number> = { 'connect /': 1_000, '/say': 20_000, '/_OTHER': 1_000 };
+    for (const [name, size] of sizes) assert(size < (max[name] ?? 0), `${size} characters of ${name}`);
+    assert.deepEqual([attributes['rpc.response.status_code'], attributes['error.type']], ['_OTHER', '_OTHER']);
+  });
+
+  it('should have the same code and type of an error as the metrics, without acknowledgements as well', async () => {
+    const { app, connect } = await startInline({
+      router: ({ io }) =>
+        io.route('odd', () => {
+          throw Object.defineProperty(new Error('no'), 'code', {
+            get: () => {
+              throw new Error('unreadable');
+            },
+          });
+        }),
+    });
+    const { error } = logs(app);
+    const client = await connect();
+    client.emit('nobody');
+    client.emit('odd');
+    const odd = await spans.ended('/odd');
+    assert.deepEqual(odd.attributes['error.type'], '_OTHER');
+    assert.equal((await spans.ended('/_OTHER')).attributes['rpc.response.status_code'], 'NO_ROUTE');
+    assert.doesNotMatch(error.map(({ message }) => message).join(), /unreadable/);
   });
 
   it('should make a span of each connection from its handshake to its decision, to which its events are linked', async () => {
@@ -202,7 +247,7 @@ describe('tracing with OpenTelemetry', () => {
     const open = await connect('/room/open');
     const connection = await spans.ended('connect /room/:id');
     assert.deepEqual(
-      [connection.kind, connection.attributes['socket.io.outcome'], connection.attributes['client.address']],
+      [connection.kind, connection.attributes['socketio.outcome'], connection.attributes['client.address']],
       [SpanKind.SERVER, 'admitted', '127.0.0.1'],
     );
     const { issued } = app.io.of('/room/open').sockets.values().next().value!.handshake;
@@ -226,7 +271,7 @@ describe('tracing with OpenTelemetry', () => {
       spans
         .named('connect /room/:id')
         .map(({ status, attributes }) => [
-          attributes['socket.io.outcome'],
+          attributes['socketio.outcome'],
           attributes['rpc.response.status_code'],
           status.code,
         ]),
@@ -259,6 +304,26 @@ describe('tracing with OpenTelemetry', () => {
       undefined,
     ]);
     assert.equal(spans.all[0]?.spanContext().traceState?.serialize(), 'a=1');
+  });
+
+  it('should pass nothing to the propagator that is long, or is neither traceparent nor tracestate', async () => {
+    const carriers: unknown[] = [];
+    propagation.disable();
+    propagation.setGlobalPropagator({
+      inject() {},
+      extract: (of, carrier) => {
+        carriers.push(carrier);
+        return of;
+      },
+      fields: () => [],
+    });
+    const { connect } = await startInline({});
+    const baggage = { baggage: 'user=1', b3: '1' };
+    await connect('/', { auth: { ...baggage, traceparent: TRACEPARENT, tracestate: 'a=1' }, extraHeaders: baggage });
+    await connect('/', { auth: { ...baggage, traceparent: TRACEPARENT, tracestate: `a=${'x'.repeat(511)}` } });
+    await connect('/', { auth: { traceparent: `01-${TRACE_ID}-${PARENT_ID}-01-${'x'.repeat(100)}` } });
+    await until('all spans to end', () => spans.all.length === 3);
+    assert.deepEqual(carriers, [{ traceparent: TRACEPARENT, tracestate: 'a=1' }, { traceparent: TRACEPARENT }]);
   });
 
   it('should not take the parent of a connection from the client if parentFromHandshake is false', async () => {
@@ -330,13 +395,21 @@ describe('tracing with OpenTelemetry', () => {
       'messaging.operation.name': 'broadcast',
       'messaging.operation.type': 'send',
       'messaging.destination.name': '/chat',
-      'socket.io.event.name': 'said',
-      'socket.io.rooms.count': 2,
-      'socket.io.rooms.except_count': 1,
-      'socket.io.with_ack': false,
+      'socketio.event.name': 'said',
+      'socketio.rooms.count': 2,
+      'socketio.rooms.except_count': 1,
+      'socketio.with_ack': false,
     });
     assert.equal(spans.named('broadcast /').length, 1);
     assert.doesNotMatch(JSON.stringify(spans.all.map(({ name, attributes }) => [name, attributes])), /secret/);
+  });
+
+  it('should begin a trace with a broadcast of agent.io', async () => {
+    const { app, connect } = await startInline({});
+    const news = next(await connect(), 'news');
+    (app as unknown as { agent: Pick<Application, 'io'> }).agent.io.emit('news');
+    await news;
+    assert.deepEqual(spans.named('broadcast /').map(parentOf), [undefined]);
   });
 
   it('should make a span of the delivery of a broadcast of another worker, if that has sent a trace context', async () => {
@@ -355,7 +428,7 @@ describe('tracing with OpenTelemetry', () => {
         ['deliver /room/:id', SpanKind.CONSUMER, [TRACE_ID, PARENT_ID], SpanStatusCode.ERROR],
       ],
     );
-    assert.equal(spans.all[0]?.attributes['socket.io.rooms.count'], 2);
+    assert.equal(spans.all[0]?.attributes['socketio.rooms.count'], 2);
   });
 
   it('should write the trace id into the access log, unless the application has a tracer of its own', async () => {
@@ -468,12 +541,13 @@ describe('tracing with OpenTelemetry', () => {
     });
   }
 
-  it('should close its spans and subscriptions with the application', async () => {
+  it('should end its subscriptions with the application', async () => {
     const { connect, close } = await startInline({ io: { ack: 'auto' }, router: echo });
     await (await connect()).emitWithAck('echo');
-    assert.equal(isTraced(events), true);
+    const subscribed = () => [isTraced(connections), isTraced(events), isTraced(deliveries), broadcasts.hasSubscribers];
+    assert.deepEqual(subscribed(), [true, true, true, true]);
     await close();
-    assert.equal(isTraced(events), false);
+    assert.deepEqual(subscribed(), [false, false, false, false]);
   });
 
   it('should trace only its own application', async () => {
@@ -521,7 +595,32 @@ describe('an application without @opentelemetry/api', () => {
     const { message } = await bootError({ io: { otel: true } }, { baseDir });
     assert.match(
       message,
-      /can't load @opentelemetry\/api: run "npm install @opentelemetry\/api", or remove config\.io\.otel/,
+      /can't load @opentelemetry\/api: run "npm install @opentelemetry\/api@1", or remove config\.io\.otel/,
     );
+  });
+
+  it('should start if it has an old version of the API, with a warning', async () => {
+    const old = path.join(baseDir, 'node_modules/@opentelemetry/api');
+    mkdirSync(old, { recursive: true });
+    // Versions before 1.3 have no metrics.
+    writeFileSync(path.join(old, 'index.js'), 'exports.trace = {};');
+    try {
+      const warnings: string[] = [];
+      const boot = ({ coreLogger }: Application) => {
+        mm(coreLogger, 'warn', (line: string) => warnings.push(line));
+      };
+      const { connect } = await startInline(
+        { io: { ack: 'auto' }, boot, router: ({ io }) => io.route('say', () => 'ok') },
+        { baseDir },
+      );
+      assert.equal(await (await connect()).emitWithAck('say'), 'ok');
+      assert.equal(warnings.length, 1);
+      assert.match(
+        warnings[0] ?? '',
+        /no OpenTelemetry: can't load .*: Its version is too old: 1\.9 or later is needed/,
+      );
+    } finally {
+      rmSync(old, { recursive: true });
+    }
   });
 });

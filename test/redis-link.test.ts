@@ -36,7 +36,7 @@ describe('the connection to redis', () => {
     const write = (line: string) => void log.push(line);
     const made = new RedisConnection(
       { pub, sub, ownsPub, name: 'test', password: options.password },
-      { error: write, warn: write, info: write },
+      { coreLogger: { error: write, warn: write, info: write } } as never,
       { key: 'test', healthTimeout: HEALTH_TIMEOUT },
     );
     const heard: string[] = [];
@@ -196,7 +196,7 @@ describe('the connection to redis', () => {
     const write = (line: string) => void log.push(line);
     const made = new RedisConnection(
       { pub: connect(), sub: connect(), ownsPub: true, name: 'test' },
-      { error: write, warn: write, info: write },
+      { coreLogger: { error: write, warn: write, info: write } } as never,
       { key: 'test', healthTimeout: 10_000 },
     );
     opened.push(made);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { ask, type SessionApp, startSession } from './fixtures/apps/session-app/kit';
 import { logs, refused } from './support/app';
 import { assertRefusal, parity } from './support/clients';
-import { next, signal } from './support/wait';
+import { next, signal, until } from './support/wait';
 
 parity('session in a store that fails', () => {
   let app: SessionApp;
@@ -109,4 +109,25 @@ parity('session in a store that fails', () => {
       assert.equal(error[0].message, `the store can't ${call}`, 'no prefix: no controller has failed');
     });
   }
+
+  it('should emit the error of the controller if the session cannot be saved either, and log both', async () => {
+    const { ann, fail, error } = await failing('set');
+    const client = await app.enter(ann);
+    const { errors } = app.app.io.stats().events;
+    fail();
+    app.hooks.packet = async (ctx, next) => {
+      ctx.session.cart = 1;
+      await next();
+      throw Object.assign(new Error('broken'), { data: 'broken' });
+    };
+    const heard = next(client, 'error');
+    client.emit('read', () => {});
+    assert.deepEqual(await heard, ['broken']);
+    await until('both are logged', () => error.length === 2);
+    assert.deepEqual(
+      error.map(({ message }) => message),
+      ['broken', "the store can't set"],
+    );
+    assert.equal(app.app.io.stats().events.errors, errors + 2);
+  });
 });

@@ -10,7 +10,6 @@ import type { Socket as ClientSocket } from 'socket.io-client';
 import type { IoConfig } from '../lib';
 import { Links } from '../lib/adapters/links';
 import { LinkedNamespaces, LinksAdapter } from '../lib/adapters/links-adapter';
-import { clientLogOf } from '../lib/client-log';
 import { createWorkerId, RunDirectory } from '../lib/workers/run-directory';
 import { connected, fixture, logs, mm, type Running, track } from './support/app';
 import { startCluster } from './support/cluster';
@@ -42,7 +41,7 @@ after(async () => {
 function linked(group: number, requestsTimeout = 5000): IoConfig {
   const adapter = (app: Application) => {
     const worker = { workerId: createWorkerId(), directory: new RunDirectory(rundir, group) };
-    const links = new Links(worker, app.coreLogger, clientLogOf(app));
+    const links = new Links(worker, app);
     const namespaces = new LinkedNamespaces(links, requestsTimeout);
     joined.push(links);
     void links.join(namespaces);

@@ -11,7 +11,7 @@ import {
   MessageType,
 } from 'socket.io-adapter';
 import { PacketType } from 'socket.io-parser';
-import { MAX_NAME } from '../client-log';
+import { clientLogOf, MAX_NAME } from '../client-log';
 import {
   decodeData,
   describeTimeout,
@@ -58,7 +58,7 @@ export class LinkedNamespaces implements LinkListener {
     readonly links: Links,
     readonly requestsTimeout: number,
   ) {
-    this.#sendable = new SendableSockets(links.log);
+    this.#sendable = new SendableSockets(links.app.coreLogger);
   }
 
   /** Adds the adapter of a namespace. It replaces an earlier one. */
@@ -105,7 +105,7 @@ export class LinkedNamespaces implements LinkListener {
     } catch (err) {
       const reason = (err as Error).message.split('\n', 1)[0];
       // A client's acknowledgement may be the reason.
-      links.clientLog.warn(
+      clientLogOf(links.app).warn(
         `response to another worker ${reason}`,
         `can't respond to another worker about ${response.nsp.slice(0, MAX_NAME)}: ${reason}. A response must be JSON or binary data`,
       );
@@ -262,7 +262,7 @@ export class LinksAdapter extends ClusterAdapter {
       this.#links.publish(encodeFrame(FrameType.MESSAGE, message));
     } catch (err) {
       // ClusterAdapter would only write it to its debug log.
-      this.#links.log.error(err);
+      this.#links.app.coreLogger.error(err);
       return Promise.reject(err);
     }
     const { requestId = '' } = (message as Body).data ?? {};

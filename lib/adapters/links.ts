@@ -3,8 +3,8 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { debuglog } from 'node:util';
-import type { ClientLog } from '../client-log';
-import { outages } from '../diagnostics';
+import type { Application } from 'egg';
+import { type OutageMessage, outages } from '../diagnostics';
 import type { EncodedPacket } from '../internals/adapters';
 import { isUnreachable, isWorkerId, type WorkerIdentity } from '../workers/run-directory';
 import { encodeFrame, FrameReader, FrameType } from './frame';
@@ -22,12 +22,6 @@ const MAX_RETRY_DELAY = 2000;
 const ANSWER_TIMEOUT = 5000;
 /** How long a link that closes may take to send what is buffered, in ms. */
 const CLOSE_TIMEOUT = 500;
-
-/** `app.coreLogger`. */
-interface LinkLog {
-  error(message: unknown): void;
-  warn(message: string): void;
-}
 
 /** Receives what peers send. What its methods throw is logged. */
 export interface LinkListener {
@@ -57,8 +51,7 @@ export class Links {
 
   constructor(
     readonly worker: WorkerIdentity,
-    readonly log: LinkLog,
-    readonly clientLog: Pick<ClientLog, 'warn'>,
+    readonly app: Application,
   ) {
     this.#handshake = { workerId: worker.workerId, pid: process.pid };
     this.#server = createServer((socket) => this.#accept(socket));
@@ -132,8 +125,7 @@ export class Links {
   /** Peers that could not connect while the socket of this worker was removed connect when they receive its handshake. */
   #rejoin(): void {
     this.#addPeers();
-    const frame = encodeFrame(FrameType.HANDSHAKE, this.#handshake);
-    for (const link of this.#links.values()) link.send(frame);
+    for (const link of this.#links.values()) link.greet();
   }
 
   #add(peerId: string): void {
@@ -155,7 +147,7 @@ export class Links {
         if (isRefused) this.#removeSockets(peerId);
       },
     };
-    this.#links.set(peerId, new Link(peerId, directory.address(peerId, 'link'), this.#handshake, events, this.log));
+    this.#links.set(peerId, new Link(peerId, directory.address(peerId, 'link'), this.#handshake, events, this.app));
   }
 
   /** Removes the sockets of a dead worker. */
@@ -163,7 +155,7 @@ export class Links {
     try {
       this.worker.directory.remove(peerId);
     } catch (err) {
-      this.log.error(err);
+      this.app.coreLogger.error(err);
     }
   }
 
@@ -190,7 +182,7 @@ export class Links {
         this.messages.received++;
         this.#listener?.broadcast(target, packet);
       },
-      failed: (err) => this.log.error(err),
+      failed: (err) => this.app.coreLogger.error(err),
     });
     socket.on('data', (chunk) => reader.read(chunk as Buffer));
     // The peer, which has opened the link, handles its errors.
@@ -249,7 +241,7 @@ class Link {
     private readonly address: string,
     private readonly handshake: Handshake,
     private readonly events: LinkEvents,
-    private readonly log: LinkLog,
+    private readonly app: Application,
   ) {
     this.#name = `worker ${peerId}`;
     this.#connect();
@@ -270,8 +262,13 @@ class Link {
       return isInTime;
     }
     this.#askedAt = now;
-    this.send(encodeFrame(FrameType.HANDSHAKE, this.handshake));
+    this.greet();
     return true;
+  }
+
+  /** Sends a handshake, which is not counted as a message. */
+  greet(): void {
+    this.#socket?.write(encodeFrame(FrameType.HANDSHAKE, this.handshake));
   }
 
   /** Sends a frame. If the link is down, the frame is dropped and counted. */
@@ -296,7 +293,7 @@ class Link {
     }
     if (socket.writableLength > MAX_BUFFERED) {
       this.#drop(frames.length);
-      this.log.error(
+      this.app.coreLogger.error(
         `[egg-socket.io] ${this.#name} does not read fast enough: ${socket.writableLength} bytes that wait for it are dropped. It receives no broadcasts of this worker until it reads again`,
       );
       this.#dropsUnanswered = true;
@@ -345,7 +342,7 @@ class Link {
     let failure: Error | undefined;
     const reader = new FrameReader({
       frame: (_type, body) => this.#onHandshake(body as Handshake),
-      failed: (err) => this.log.error(err),
+      failed: (err) => this.app.coreLogger.error(err),
     });
     socket.on('data', (chunk) => reader.read(chunk as Buffer));
     socket.once('error', (err) => {
@@ -353,7 +350,7 @@ class Link {
     });
     socket.once('close', () => this.#onClose(failure));
     socket.once('connect', () => this.#beginOutage(this.#lostBy));
-    socket.write(encodeFrame(FrameType.HANDSHAKE, this.handshake));
+    this.greet();
   }
 
   #onHandshake({ pid }: Handshake): void {
@@ -366,7 +363,7 @@ class Link {
     this.#retryDelay = RETRY_DELAY;
     debug('linked with %s (%s)', this.#name, this.peerId);
     if (this.#droppedCount > 0) {
-      this.log.warn(
+      this.app.coreLogger.warn(
         `[egg-socket.io] the link to ${this.#name} is up again; messages lost in the meantime: ${this.#droppedCount}`,
       );
     }
@@ -377,14 +374,18 @@ class Link {
   #beginOutage(reason: string | undefined): void {
     if (this.#isOut || reason === undefined) return;
     this.#isOut = true;
-    if (outages.hasSubscribers) outages.publish({ name: this.#name, up: false, reason, lost: 0 });
+    this.#publish({ up: false, reason, lost: 0 });
   }
 
   #endOutage(): void {
     this.#lostBy = undefined;
     if (!this.#isOut) return;
     this.#isOut = false;
-    if (outages.hasSubscribers) outages.publish({ name: this.#name, up: true, lost: this.#droppedCount });
+    this.#publish({ up: true, lost: this.#droppedCount });
+  }
+
+  #publish(message: Pick<OutageMessage, 'up' | 'reason' | 'lost'>): void {
+    if (outages.hasSubscribers) outages.publish({ app: this.app, name: this.#name, ...message });
   }
 
   #onClose(failure: NodeJS.ErrnoException | undefined): void {

@@ -3,7 +3,6 @@
 import { debuglog } from 'node:util';
 import type { Application } from 'egg';
 import type { Namespace } from 'socket.io';
-import { clientLogOf } from '../client-log';
 import { configOf, type ResolvedConfig } from '../config/config';
 import type { RedisKind } from '../config/redis';
 import { adapterOf, hostOf } from '../config/topology';
@@ -138,7 +137,7 @@ function install(app: Application, worker: WorkerIdentity): Installation {
 function useLinks(app: Application, worker: WorkerIdentity): Installation {
   const { Links } = require('./links') as typeof import('./links');
   const { LinkedNamespaces, LinksAdapter } = require('./links-adapter') as typeof import('./links-adapter');
-  const links = new Links(worker, app.coreLogger, clientLogOf(app));
+  const links = new Links(worker, app);
   const namespaces = new LinkedNamespaces(links, configOf(app).requestsTimeout);
   app.io.installAdapter(
     class extends LinksAdapter {

@@ -100,7 +100,9 @@ export class RateLimits {
       } catch (err) {
         if (err instanceof LimitError) {
           statsOf(this.app.io).limited.routes++;
-          if (limits.hasSubscribers) limits.publish({ limit: 'routes', request: ctx.socket.request });
+          if (limits.hasSubscribers) {
+            limits.publish({ app: this.app, limit: 'routes', request: ctx.socket.request });
+          }
         }
         throw err;
       }

@@ -25,7 +25,7 @@ export class LimitReport {
   /** Counts and publishes, without a log line. */
   count(limit: keyof LimitedStats, request?: IncomingMessage): void {
     this.counts[limit]++;
-    if (limits.hasSubscribers) limits.publish({ limit, request });
+    if (limits.hasSubscribers) limits.publish({ app: this.app, limit, request });
   }
 
   /** Counts an error that is about to be thrown, which is logged as any error of an event or of a connection. Returns it. */

@@ -1,10 +1,10 @@
-// The attributes that telemetry gives to events, by OpenTelemetry's semantic conventions for RPC. Their values are few, and none of them
-// is chosen by a client.
-import type { EventMessage } from '../diagnostics';
+// The attributes that spans and metrics of events have in common, by OpenTelemetry's semantic conventions for RPC. Their values are few, and
+// none of them is chosen by a client.
 import { kindForClients } from '../error-response';
 import { AckTimeoutError, originalOf, toError } from '../errors';
 
-export const RPC_SYSTEM = 'socket.io';
+/** The value of `rpc.system.name` and of `messaging.system`. */
+export const SYSTEM = 'socket.io';
 /** Stands for all values that are not known in advance. */
 export const OTHER = '_OTHER';
 
@@ -12,20 +12,24 @@ export const OTHER = '_OTHER';
 const IDENTIFIER = /^[\w$.-]{1,64}$/;
 
 /**
- * Returns the name of an event as a method.
+ * Returns the name of an event's span.
  *
  * @param namespace - the name of the namespace, or its pattern
  * @param route - undefined if the event has no route
  * @example
- * methodOf('/chat', 'say'); // '/chat/say'
- * methodOf('/', 'say'); // '/say'
+ * nameOf('/chat', 'say'); // '/chat/say'
+ * nameOf('/', undefined); // '/_OTHER'
  */
-export function methodOf(namespace: string, route: string | undefined): string {
-  if (route === undefined) return OTHER;
-  return namespace === '/' ? `/${route}` : `${namespace}/${route}`;
+export function nameOf(namespace: string, route: string = OTHER): string {
+  return `${namespace === '/' ? '' : namespace}/${route}`;
 }
 
-/** Why an event was not handled. */
+/** Returns `rpc.method`: the name of the event's span. The conventions set it to `_OTHER` for a method that the server does not know. */
+export function methodOf(namespace: string, route: string | undefined): string {
+  return route === undefined ? OTHER : nameOf(namespace, route);
+}
+
+/** Why an event was not handled, or a client not admitted. */
 export interface Failure {
   /** The code or the status of the error. */
   readonly code: string | undefined;
@@ -34,13 +38,15 @@ export interface Failure {
 }
 
 /**
- * Returns why an event was not handled, or undefined if it was. An application may have made a code of what a client has sent: limit the number
- * of values.
+ * Returns why an operation has failed, or undefined if it has not. An application may have made a code of what a client has sent: metrics limit
+ * the number of values.
+ *
+ * @param message - has `error` if something was thrown
  */
-export function failureOf({ outcome, error }: Pick<EventMessage, 'outcome' | 'error'>): Failure | undefined {
-  if (outcome === 'no route') return { code: 'NO_ROUTE', type: undefined };
-  if (outcome !== 'error') return undefined;
-  const thrown = toError(error);
+export function failureOf(message: { readonly outcome?: string; readonly error?: unknown }): Failure | undefined {
+  if (message.outcome === 'no route') return { code: 'NO_ROUTE', type: undefined };
+  if (!('error' in message)) return undefined;
+  const thrown = toError(message.error);
   try {
     const original = originalOf(thrown) as { code?: unknown; status?: unknown; name?: unknown };
     const code = original.code ?? original.status;

@@ -1,14 +1,13 @@
 // The metrics of a worker: one list of instruments for all backends. Durations are recorded by subscribers of the diagnostics channels.
 // Everything else is read from app.io.stats() when a backend collects it.
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { performance } from 'node:perf_hooks';
 import type { Application } from 'egg';
 import { clientLogOf } from '../client-log';
-import { DISCONNECT, type DisconnectMessage, EVENT, type EventMessage } from '../diagnostics';
+import { DISCONNECT, type DisconnectMessage, EVENT, type EventMessage, Subscriptions } from '../diagnostics';
 import { toError } from '../errors';
 import type { LimitedStats } from '../stats';
 import type { IoStats } from '../worker-stats';
-import { type Failure, failureOf, methodOf, OTHER, RPC_SYSTEM } from './attributes';
+import { type Failure, failureOf, methodOf, OTHER, SYSTEM } from './attributes';
 
 export type Attributes = Readonly<Record<string, string>>;
 
@@ -33,7 +32,7 @@ export interface Observed extends Described {
   read(stats: IoStats): Iterable<readonly [value: number, attributes: Attributes]>;
 }
 
-/** What metrics are exported by. */
+/** Exports metrics, to Prometheus or by OpenTelemetry's meter. */
 export interface Backend {
   /** Returns a function that records a value. */
   histogram(instrument: Histogram): (value: number, attributes: Attributes) => void;
@@ -57,7 +56,7 @@ export const CONNECTION_DURATION: Histogram = {
   name: 'socketio.server.connection.duration',
   unit: 's',
   description: 'How long a client was connected to a namespace, by how that has ended.',
-  attributes: ['socket.io.disconnect.reason', 'socket.io.transport'],
+  attributes: ['socketio.disconnect.reason', 'socketio.transport'],
   buckets: [1, 5, 15, 60, 300, 900, 3600, 14_400, 43_200, 86_400],
 };
 
@@ -80,25 +79,25 @@ const REASONS = new Set([
 
 function ofNamespaces(read: (nsp: IoStats['namespaces'][string]) => number): Observed['read'] {
   return ({ namespaces }) =>
-    Object.entries(namespaces).map(([name, nsp]) => [read(nsp), { 'socket.io.namespace': name }]);
+    Object.entries(namespaces).map(([name, nsp]) => [read(nsp), { 'socketio.namespace': name }]);
 }
 
 function ofAdapter(read: (adapter: IoStats['adapter']) => number): Observed['read'] {
-  return ({ adapter }) => [[read(adapter), { 'socket.io.adapter': adapter.name }]];
+  return ({ adapter }) => [[read(adapter), { 'socketio.adapter': adapter.name }]];
 }
 
-/** What is read from the statistics. */
+/** The instruments whose values are read from the statistics. */
 export const OBSERVED: readonly Observed[] = [
   {
     name: 'socketio.server.active_connections',
     kind: 'updown',
     unit: '{connection}',
     description: 'Open connections. The protocol is that of Engine.IO: 3 for clients of Socket.IO 1 and 2.',
-    attributes: ['socket.io.transport', 'socket.io.protocol'],
+    attributes: ['socketio.transport', 'socketio.protocol'],
     *read({ protocols }) {
       for (const protocol of PROTOCOLS) {
         for (const transport of TRANSPORTS) {
-          const attributes = { 'socket.io.transport': transport, 'socket.io.protocol': String(protocol) };
+          const attributes = { 'socketio.transport': transport, 'socketio.protocol': String(protocol) };
           yield [protocols[protocol][transport], attributes];
         }
       }
@@ -109,11 +108,11 @@ export const OBSERVED: readonly Observed[] = [
     kind: 'counter',
     unit: '{handshake}',
     description: 'Handshakes that were accepted or refused, and requests for unknown sessions.',
-    attributes: ['socket.io.handshake.outcome'],
+    attributes: ['socketio.handshake.outcome'],
     read: ({ handshakes }) =>
       Object.entries(handshakes).map(([outcome, count]) => [
         count as number,
-        { 'socket.io.handshake.outcome': snakeCase(outcome) },
+        { 'socketio.handshake.outcome': snakeCase(outcome) },
       ]),
   },
   {
@@ -121,11 +120,11 @@ export const OBSERVED: readonly Observed[] = [
     kind: 'counter',
     unit: '{client}',
     description: 'Clients that a namespace has admitted or refused.',
-    attributes: ['socket.io.namespace', 'socket.io.admission.outcome'],
+    attributes: ['socketio.namespace', 'socketio.admission.outcome'],
     *read({ namespaces }) {
       for (const [name, { total, refused }] of Object.entries(namespaces)) {
-        yield [total, { 'socket.io.namespace': name, 'socket.io.admission.outcome': 'admitted' }];
-        yield [refused, { 'socket.io.namespace': name, 'socket.io.admission.outcome': 'refused' }];
+        yield [total, { 'socketio.namespace': name, 'socketio.admission.outcome': 'admitted' }];
+        yield [refused, { 'socketio.namespace': name, 'socketio.admission.outcome': 'refused' }];
       }
     },
   },
@@ -134,7 +133,7 @@ export const OBSERVED: readonly Observed[] = [
     kind: 'updown',
     unit: '{socket}',
     description: 'Connected sockets.',
-    attributes: ['socket.io.namespace'],
+    attributes: ['socketio.namespace'],
     read: ofNamespaces(({ now }) => now),
   },
   {
@@ -142,7 +141,7 @@ export const OBSERVED: readonly Observed[] = [
     kind: 'updown',
     unit: '{room}',
     description: 'Rooms that have sockets.',
-    attributes: ['socket.io.namespace'],
+    attributes: ['socketio.namespace'],
     read: ofNamespaces(({ rooms }) => rooms),
   },
   {
@@ -166,11 +165,11 @@ export const OBSERVED: readonly Observed[] = [
     kind: 'counter',
     unit: '{excess}',
     description: 'How often a limit has refused or held back something.',
-    attributes: ['socket.io.limit'],
+    attributes: ['socketio.limit'],
     read: ({ limited }) =>
       (Object.keys(limited) as Array<keyof LimitedStats>).map((limit) => [
         limited[limit],
-        { 'socket.io.limit': snakeCase(limit) },
+        { 'socketio.limit': snakeCase(limit) },
       ]),
   },
   {
@@ -178,7 +177,7 @@ export const OBSERVED: readonly Observed[] = [
     kind: 'gauge',
     unit: '',
     description: '1 if the adapter exchanges messages with other workers, else 0.',
-    attributes: ['socket.io.adapter'],
+    attributes: ['socketio.adapter'],
     read: ofAdapter(({ up }) => Number(up)),
   },
   {
@@ -186,7 +185,7 @@ export const OBSERVED: readonly Observed[] = [
     kind: 'counter',
     unit: '{message}',
     description: 'Messages to other workers, with those that were lost.',
-    attributes: ['socket.io.adapter'],
+    attributes: ['socketio.adapter'],
     read: ofAdapter(({ sent }) => sent),
   },
   {
@@ -194,7 +193,7 @@ export const OBSERVED: readonly Observed[] = [
     kind: 'counter',
     unit: '{message}',
     description: 'Messages of other workers. With Redis, those of this worker are counted as well.',
-    attributes: ['socket.io.adapter'],
+    attributes: ['socketio.adapter'],
     read: ofAdapter(({ received }) => received),
   },
   {
@@ -202,7 +201,7 @@ export const OBSERVED: readonly Observed[] = [
     kind: 'counter',
     unit: '{message}',
     description: 'Messages to other workers that could not be sent.',
-    attributes: ['socket.io.adapter'],
+    attributes: ['socketio.adapter'],
     read: ofAdapter(({ lost }) => lost),
   },
   {
@@ -234,27 +233,28 @@ export const OBSERVED: readonly Observed[] = [
 /** Exports the metrics of a worker by a backend. Durations are recorded from now on. Returns a function that ends it. */
 export function startMetrics(app: Application, backend: Backend): () => void {
   const recorder = new Recorder(app, backend);
-  const subscriptions: Array<[string, (message: unknown) => void]> = [
-    [`tracing:${EVENT}:start`, (message) => recorder.started(message as EventMessage)],
-    [`tracing:${EVENT}:asyncEnd`, (message) => recorder.handled(message as EventMessage)],
-    [DISCONNECT, (message) => recorder.disconnected(message as DisconnectMessage)],
-  ];
   backend.observe(OBSERVED, () => app.io.stats());
-  for (const [name, subscriber] of subscriptions) subscribe(name, subscriber);
+  // A fault of the SDK.
+  const failed = (thrown: unknown) =>
+    clientLogOf(app).error('metrics', toError(thrown), 'a metric could not be recorded');
+  const subscriptions = new Subscriptions(failed)
+    .add<EventMessage>(`tracing:${EVENT}:start`, (message) => recorder.started(message))
+    .add<EventMessage>(`tracing:${EVENT}:asyncEnd`, (message) => recorder.handled(message))
+    .add<DisconnectMessage>(DISCONNECT, (message) => recorder.disconnected(message));
   return () => {
-    for (const [name, subscriber] of subscriptions) unsubscribe(name, subscriber);
+    subscriptions.end();
     backend.close();
   };
 }
 
-/** Under which a message has the time at which its event has started. */
+/** The property of a message that has the time at which its event has started. */
 const STARTED = Symbol('egg-socket.io:metrics-started');
 
 interface Timed {
   [STARTED]?: number;
 }
 
-/** How many values an attribute of errors has at most. */
+/** The maximum number of values of an attribute of errors. */
 const MAX_VALUES = 100;
 
 /** Records durations. */
@@ -285,22 +285,22 @@ class Recorder {
     const seconds = (performance.now() - since) / 1000;
     const attributes = this.#attributesOf(namespace, route);
     const failure = failureOf(message);
-    this.#record(this.#call, seconds, failure === undefined ? attributes : this.#failed(attributes, failure));
+    this.#call(seconds, failure === undefined ? attributes : this.#failed(attributes, failure));
   }
 
   disconnected({ socket, reason, duration }: DisconnectMessage): void {
     if (socket.nsp.server !== this.app.io) return;
     const { name } = socket.conn.transport;
-    this.#record(this.#connection, duration / 1000, {
-      'socket.io.disconnect.reason': REASONS.has(reason) ? reason : OTHER,
-      'socket.io.transport': name,
+    this.#connection(duration / 1000, {
+      'socketio.disconnect.reason': REASONS.has(reason) ? reason : OTHER,
+      'socketio.transport': name,
     });
   }
 
   #attributesOf(namespace: string, route: string | undefined): Attributes {
     const found = this.#attributes.get(namespace)?.get(route);
     if (found !== undefined) return found;
-    const attributes = { 'rpc.system.name': RPC_SYSTEM, 'rpc.method': methodOf(namespace, route) };
+    const attributes = { 'rpc.system.name': SYSTEM, 'rpc.method': methodOf(namespace, route) };
     const ofNamespace = this.#attributes.get(namespace) ?? new Map();
     this.#attributes.set(namespace, ofNamespace.set(route, attributes));
     return attributes;
@@ -312,15 +312,6 @@ class Recorder {
       ...(code !== undefined && { 'rpc.response.status_code': this.#codes.limit(code) }),
       ...(type !== undefined && { 'error.type': this.#errorTypes.limit(type) }),
     };
-  }
-
-  /** What a subscriber throws ends the worker: a fault of the SDK is logged. */
-  #record(record: ReturnType<Backend['histogram']>, seconds: number, attributes: Attributes): void {
-    try {
-      record(seconds, attributes);
-    } catch (thrown) {
-      clientLogOf(this.app).error('metrics', toError(thrown), 'a metric could not be recorded');
-    }
   }
 }
 

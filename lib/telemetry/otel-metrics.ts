@@ -3,8 +3,7 @@ import { debuglog } from 'node:util';
 import type * as Api from '@opentelemetry/api';
 import type { BatchObservableResult, Meter, Observable } from '@opentelemetry/api';
 import type { Application } from 'egg';
-import { enginesOf } from '../engine';
-import { SCOPE, VERSION } from './api';
+import { awaitProvider, SCOPE, VERSION } from './api';
 import { type Backend, type Histogram, type Observed, startMetrics } from './metrics';
 
 const debug = debuglog('egg-socket.io:otel');
@@ -19,37 +18,17 @@ type MetricsApi = Pick<typeof Api, 'createNoopMeter' | 'metrics'>;
  * @returns a function that ends it
  */
 export function startOtelMetrics(app: Application, api: MetricsApi): () => void {
-  let stop: (() => void) | undefined;
-  let stopWaiting = () => {};
-  const start = () => {
+  let stop = () => {};
+  const stopWaiting = awaitProvider(app, () => {
     const meter = api.metrics.getMeter(SCOPE, VERSION);
-    if (meter === api.createNoopMeter() || stop !== undefined) return;
+    if (meter === api.createNoopMeter()) return false;
     debug('a provider of meters is registered');
-    stopWaiting();
     stop = startMetrics(app, new OtelBackend(meter));
-  };
-  start();
-  if (stop === undefined) stopWaiting = onEachConnection(app, start);
+    return true;
+  });
   return () => {
     stopWaiting();
-    stop?.();
-  };
-}
-
-/** Calls a function with each new connection, of the engines that are attached later as well. Returns a function that ends that. */
-function onEachConnection(app: Application, listener: () => void): () => void {
-  const ignore = () => {
-    for (const engine of enginesOf(app)) engine.off('connection', listener);
-  };
-  const listen = () => {
-    ignore();
-    for (const engine of enginesOf(app)) engine.on('connection', listener);
-  };
-  listen();
-  app.on('server', listen);
-  return () => {
-    app.off('server', listen);
-    ignore();
+    stop();
   };
 }
 

@@ -1,13 +1,11 @@
-// Spans of OpenTelemetry for connections, events, broadcasts and their deliveries. Subscribes to the diagnostics channels. Loaded if the application has
-// @opentelemetry/api.
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+// Spans of OpenTelemetry for connections, events, broadcasts and their deliveries. Subscribes to the diagnostics channels.
 import { debuglog } from 'node:util';
 import type * as Api from '@opentelemetry/api';
 import type { Attributes, Context as OtelContext, Span, SpanContext, Tracer } from '@opentelemetry/api';
 import type { Application } from 'egg';
 import type { Socket } from 'socket.io';
 import { clientAddress } from '../client-address';
-import { clientLogOf, MAX_NAME, MAX_TEXT } from '../client-log';
+import { MAX_NAME, MAX_TEXT } from '../client-log';
 import type { ResolvedOtel } from '../config/otel';
 import {
   AROUND,
@@ -19,35 +17,36 @@ import {
   type DeliveryMessage,
   EVENT,
   type EventMessage,
+  Subscriptions,
 } from '../diagnostics';
-import { enginesOf } from '../engine';
-import { kindForClients } from '../error-response';
-import { AckTimeoutError, originalOf, plainMessage, toError } from '../errors';
-import { SCOPE, VERSION } from './api';
+import { plainMessage, toError } from '../errors';
+import { awaitProvider, logFault, SCOPE, VERSION } from './api';
+import { failureOf, methodOf, nameOf, SYSTEM } from './attributes';
 import { contextOf, sentInHandshake, takeFromPacket } from './trace-context';
 
 const debug = debuglog('egg-socket.io:otel');
 
-/** The route of events that have none: a client chooses their names. */
-const OTHER = '_OTHER';
-const SYSTEM = 'socket.io';
-/** Its spans of broadcasts are used in place of own ones. */
+/** The instrumentation whose spans of broadcasts are used in place of own ones. */
 const INSTRUMENTATION = '@opentelemetry/instrumentation-socket.io';
 
 /** How many characters of the header `User-Agent` a span has. */
 const MAX_USER_AGENT = 200;
+/** How many characters of a stack a span has. A stack begins with the message, which may contain what a client has sent. */
+const MAX_STACK = 10_000;
 
-/** Under which a message has its span. */
+/** The property of a message that has its span. */
 const SPAN = Symbol('egg-socket.io:span');
-/** Under which a socket has the context of the span of its connection. */
+/** The property of a socket that has the context of the span of its connection. */
 const CONNECTION_SPAN = Symbol('egg-socket.io:connection-span');
 
 /** A message with its span, and for an event with the route by which the span is named. */
 type Spanned<Message> = Message & {
-  [SPAN]?: { readonly span: Span; readonly route?: string };
+  [SPAN]?: { readonly span: Span; readonly route?: string | undefined };
   [AROUND]?: (run: () => Promise<void>) => Promise<void>;
   traceId?: string;
 };
+
+type FailedMessage = Parameters<typeof failureOf>[0];
 
 type SpannedSocket = Socket & { [CONNECTION_SPAN]?: SpanContext };
 
@@ -58,10 +57,10 @@ export function startTracing(app: Application, api: typeof Api, options: Resolve
   return () => tracing.end();
 }
 
-type Subscriber = (message: unknown) => void;
-
 class Tracing {
-  readonly #subscriptions: Array<[string, Subscriber]> = [];
+  /** A fault of the SDK is logged. */
+  readonly #subscriptions = new Subscriptions((thrown) => logFault(this.app, thrown));
+  #stopWaiting = () => {};
   /** Undefined until the application has registered a provider of tracers. */
   #tracer: Tracer | undefined;
   #hasWarned = false;
@@ -76,67 +75,32 @@ class Tracing {
   start(): void {
     // Also removes the contexts of clients from the arguments, with or without a provider.
     if (this.options.parentFromEvents) this.#subscribeToEvents();
-    this.#guard(() => this.#begin());
-    if (this.#tracer !== undefined) return;
-    this.#watchEngines();
-    this.app.on('server', this.#watchEngines);
+    this.#stopWaiting = awaitProvider(this.app, () => this.#begin());
   }
 
   end(): void {
-    for (const [name, subscriber] of this.#subscriptions.splice(0)) unsubscribe(name, subscriber);
-    this.#stopWatching();
+    this.#stopWaiting();
+    this.#subscriptions.end();
   }
 
-  readonly #watchEngines = (): void => {
-    for (const engine of enginesOf(this.app)) engine.off('connection', this.#lookForProvider);
-    for (const engine of enginesOf(this.app)) engine.on('connection', this.#lookForProvider);
-  };
-
-  #stopWatching(): void {
-    this.app.off('server', this.#watchEngines);
-    for (const engine of enginesOf(this.app)) engine.off('connection', this.#lookForProvider);
-  }
-
-  readonly #lookForProvider = (): void => {
-    this.#guard(() => this.#begin());
-    if (this.#tracer !== undefined) this.#stopWatching();
-  };
-
-  /** Subscribes to the channels if a provider is registered. */
-  #begin(): void {
-    if (!isRegistered(this.api)) return;
+  /** Subscribes to the channels if a provider is registered. Returns whether it is. */
+  #begin(): boolean {
+    if (!isRegistered(this.api)) return false;
     debug('a provider of tracers is registered');
     this.#tracer = this.api.trace.getTracer(SCOPE, VERSION);
-    this.#subscribe<ConnectionMessage>(`tracing:${CONNECTION}:start`, (message) => this.#connecting(message));
-    this.#subscribe<ConnectionMessage>(`tracing:${CONNECTION}:asyncEnd`, (message) => this.#connected(message));
     if (!this.options.parentFromEvents) this.#subscribeToEvents();
-    this.#subscribe<EventMessage>(`tracing:${EVENT}:asyncEnd`, (message) => this.#handled(message));
-    this.#subscribe<BroadcastMessage>(BROADCAST, (message) => this.#broadcast(message));
-    this.#subscribe<DeliveryMessage>(`tracing:${DELIVERY}:start`, (message) => this.#delivering(message));
-    this.#subscribe<DeliveryMessage>(`tracing:${DELIVERY}:end`, (message) => this.#delivered(message));
+    this.#subscriptions
+      .add<ConnectionMessage>(`tracing:${CONNECTION}:start`, (message) => this.#connecting(message))
+      .add<ConnectionMessage>(`tracing:${CONNECTION}:asyncEnd`, (message) => this.#connected(message))
+      .add<EventMessage>(`tracing:${EVENT}:asyncEnd`, (message) => this.#handled(message))
+      .add<BroadcastMessage>(BROADCAST, (message) => this.#broadcast(message))
+      .add<DeliveryMessage>(`tracing:${DELIVERY}:start`, (message) => this.#delivering(message))
+      .add<DeliveryMessage>(`tracing:${DELIVERY}:end`, (message) => this.#delivered(message));
+    return true;
   }
 
   #subscribeToEvents(): void {
-    this.#subscribe<EventMessage>(`tracing:${EVENT}:start`, (message) => this.#handling(message));
-  }
-
-  #subscribe<Message>(name: string, handle: (message: Message) => void): void {
-    const subscriber: Subscriber = (message) => this.#guard(() => handle(message as Message));
-    subscribe(name, subscriber);
-    this.#subscriptions.push([name, subscriber]);
-  }
-
-  /** What a subscriber throws ends the worker: a fault of the SDK is logged. */
-  #guard(run: () => void): void {
-    try {
-      run();
-    } catch (thrown) {
-      this.#report(thrown);
-    }
-  }
-
-  #report(thrown: unknown): void {
-    clientLogOf(this.app).error('OpenTelemetry', toError(thrown), 'OpenTelemetry, see config.io.otel');
+    this.#subscriptions.add<EventMessage>(`tracing:${EVENT}:start`, (message) => this.#handling(message));
   }
 
   #connecting(message: Spanned<ConnectionMessage>): void {
@@ -149,7 +113,7 @@ class Tracing {
     const userAgent = handshake.headers['user-agent'];
     const attributes: Attributes = {
       'rpc.system.name': SYSTEM,
-      'socket.io.namespace': namespace,
+      'socketio.namespace': namespace,
       'network.protocol.name': protocolOf(socket),
       'client.address': clientAddress(this.app, request, handshake.address),
       ...(userAgent !== undefined && { 'user_agent.original': userAgent.slice(0, MAX_USER_AGENT) }),
@@ -171,7 +135,7 @@ class Tracing {
   }
 
   #handling(message: Spanned<EventMessage>): void {
-    const { ctx, socket, namespace, event, route = OTHER, isSystem } = message;
+    const { ctx, socket, namespace, event, route, isSystem } = message;
     if (!this.#isOwn(socket.nsp.server)) return;
     const sent = this.options.parentFromEvents && !isSystem ? takeFromPacket(ctx.packet) : undefined;
     const tracer = this.#tracer;
@@ -181,7 +145,7 @@ class Tracing {
     const attributes: Attributes = {
       'rpc.system.name': SYSTEM,
       'rpc.method': methodOf(namespace, route),
-      'socket.io.namespace': namespace,
+      'socketio.namespace': namespace,
       'network.protocol.name': protocolOf(socket),
     };
     const connection = (socket as SpannedSocket)[CONNECTION_SPAN];
@@ -196,7 +160,7 @@ class Tracing {
   }
 
   #handled(message: Spanned<EventMessage>): void {
-    const { [SPAN]: spanned, namespace, route = OTHER, outcome = 'ok' } = message;
+    const { [SPAN]: spanned, namespace, route, outcome = 'ok' } = message;
     if (spanned === undefined) return;
     const { span } = spanned;
     // A middleware has renamed the event.
@@ -207,28 +171,26 @@ class Tracing {
   }
 
   /** Ends a span. Only an error that is not meant for the client makes it a failed one. */
-  #end(span: Span, outcome: string, message: { error?: unknown }): void {
+  #end(span: Span, outcome: string, message: FailedMessage): void {
     try {
-      span.setAttribute('socket.io.outcome', outcome);
-      if ('error' in message && span.isRecording()) this.#setError(span, message.error);
+      span.setAttribute('socketio.outcome', outcome);
+      if (span.isRecording()) this.#setFailure(span, message);
     } finally {
       span.end();
     }
   }
 
-  #setError(span: Span, thrown: unknown): void {
-    const err = toError(thrown);
-    const original = originalOf(err);
-    const { code, status } = original as { code?: unknown; status?: unknown };
-    const response = code ?? status;
-    if (typeof response === 'string' || typeof response === 'number') {
-      span.setAttribute('rpc.response.status_code', String(response).slice(0, MAX_NAME));
-    }
-    if (!(original instanceof AckTimeoutError) && kindForClients(original) !== undefined) return;
-    const message = plainMessage(err).slice(0, MAX_TEXT);
-    span.setAttribute('error.type', String(err.name).slice(0, MAX_NAME));
-    span.recordException({ name: err.name, message, stack: err.stack });
-    span.setStatus({ code: this.api.SpanStatusCode.ERROR, message });
+  #setFailure(span: Span, message: FailedMessage): void {
+    const failure = failureOf(message);
+    if (failure === undefined) return;
+    const { code, type } = failure;
+    if (code !== undefined) span.setAttribute('rpc.response.status_code', code);
+    if (type === undefined) return;
+    const err = toError(message.error);
+    const text = plainMessage(err).slice(0, MAX_TEXT);
+    span.setAttribute('error.type', type);
+    span.recordException({ name: type, message: text, stack: String(err.stack).slice(0, MAX_STACK) });
+    span.setStatus({ code: this.api.SpanStatusCode.ERROR, message: text });
   }
 
   /** Makes a span the active one in an operation. */
@@ -244,7 +206,7 @@ class Tracing {
           running = run();
         });
       } catch (thrown) {
-        this.#report(thrown);
+        logFault(this.app, thrown);
       }
       return running ?? run();
     };
@@ -257,8 +219,8 @@ class Tracing {
     const { namespace, event, isLocal, withAck } = message;
     const attributes = {
       ...messagingAttributes('broadcast', 'send', message),
-      'socket.io.event.name': textOf(event),
-      'socket.io.with_ack': withAck,
+      'socketio.event.name': textOf(event),
+      'socketio.with_ack': withAck,
     };
     let span = trace.getActiveSpan();
     if (span !== undefined && this.#isInstrumented(span)) {
@@ -333,19 +295,9 @@ function messagingAttributes(
     'messaging.operation.name': name,
     'messaging.operation.type': type,
     'messaging.destination.name': namespace,
-    'socket.io.rooms.count': rooms,
-    'socket.io.rooms.except_count': except,
+    'socketio.rooms.count': rooms,
+    'socketio.rooms.except_count': except,
   };
-}
-
-/** The name of an event's span: `/chat/say`. It consists of names that the application has chosen. */
-function nameOf(namespace: string, route: string): string {
-  return `${namespace === '/' ? '' : namespace}/${route}`;
-}
-
-/** `rpc.method`, which the conventions set to `_OTHER` for a method that the server does not know. */
-function methodOf(namespace: string, route: string): string {
-  return route === OTHER ? OTHER : nameOf(namespace, route);
 }
 
 function protocolOf({ conn }: Socket): string {

@@ -1,8 +1,9 @@
 // The connection of a worker to Redis: a client that publishes, one that subscribes and, with streams, one that reads. It is up if each
 // of them works. Failures are logged and never thrown.
+import type { Application } from 'egg';
 import type { Cluster, Redis } from 'ioredis';
 import type { AdapterMessages, AdapterState } from '../../health';
-import { debug, type Logger, OutageLog } from './outage-log';
+import { debug, OutageLog } from './outage-log';
 import { Probe, type ProbeOptions } from './probe';
 import { type Count, Publisher, waitFor } from './publisher';
 import { Subscriber } from './subscriber';
@@ -52,13 +53,13 @@ export class RedisConnection {
 
   constructor(
     private readonly clients: Clients,
-    logger: Logger,
+    app: Application,
     private readonly options: ProbeOptions,
   ) {
     const { pub, sub, name, password } = clients;
     const { healthTimeout } = options;
     this.#noAnswer = `no answer for ${healthTimeout} ms`;
-    this.log = new OutageLog(logger, name, password, () => this.#confirmUp());
+    this.log = new OutageLog(app, name, password, () => this.#confirmUp());
     this.publisher = new Publisher(pub, this.log, healthTimeout, () => this.#renew(this.#noAnswer));
     this.subscriber = new Subscriber(this.log, healthTimeout, () => this.#reconnect(this.clients.sub, this.#noAnswer));
     this.add(this.publisher, pub);

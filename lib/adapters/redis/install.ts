@@ -38,7 +38,7 @@ export function useRedis(
   const clients = createClients(app, redis as ResolvedRedis, kind, healthTimeout);
   const key = clients.keyPrefix + set.key;
   const options = { ...set, key };
-  const connection = new RedisConnection(clients, app.coreLogger, {
+  const connection = new RedisConnection(clients, app, {
     key,
     healthTimeout,
     sharded: kind === 'redis-sharded',

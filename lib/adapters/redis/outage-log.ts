@@ -1,11 +1,9 @@
 // The log of outages of Redis: each reason once, and at the end how many messages were lost.
 import { debuglog } from 'node:util';
+import type { Application } from 'egg';
 import { outages } from '../../diagnostics';
 
 export const debug = debuglog('egg-socket.io:redis');
-
-/** The methods of `app.coreLogger`. */
-export type Logger = Pick<Console, 'error' | 'warn' | 'info'>;
 
 /** How many different reasons are logged: of one outage, and of messages that are ignored. */
 const MAX_REASONS = 10;
@@ -39,6 +37,7 @@ type CommandError = Error & {
 
 /** Logs outages. No line contains the password. */
 export class OutageLog {
+  readonly logger: Application['coreLogger'];
   /** Resolves at the first connection or at the first failure. */
   readonly settled: Promise<true>;
   #settle = (_settled: true) => {};
@@ -52,11 +51,12 @@ export class OutageLog {
 
   /** @param isUp - whether messages are sent and received */
   constructor(
-    readonly logger: Logger,
+    private readonly app: Application,
     private readonly name: string,
     private readonly password: string | null | undefined,
     private readonly isUp: () => boolean,
   ) {
+    this.logger = app.coreLogger;
     this.settled = new Promise((resolve) => {
       this.#settle = resolve;
     });
@@ -79,7 +79,7 @@ export class OutageLog {
     const { size } = this.#reasons;
     if (this.#reasons.has(reason) || size >= MAX_REASONS || (reason === LOST && size > 0)) return;
     this.#reasons.add(reason);
-    if (outages.hasSubscribers) outages.publish({ name: this.name, up: false, reason, lost: 0 });
+    if (outages.hasSubscribers) outages.publish({ app: this.app, name: this.name, up: false, reason, lost: 0 });
     const effect = 'Broadcasts reach the clients of this worker only';
     const until = retries && !NO_PERMISSION.test(reason) ? ', until a new attempt to connect succeeds' : '';
     this.logger.error(`[egg-socket.io] Redis ${this.name}: ${reason}. ${effect}${until}`);
@@ -90,7 +90,7 @@ export class OutageLog {
     if (this.#closed || !this.isUp()) return;
     this.#settle(true);
     if (this.#reasons === undefined) return;
-    if (outages.hasSubscribers) outages.publish({ name: this.name, up: true, lost: this.lost });
+    if (outages.hasSubscribers) outages.publish({ app: this.app, name: this.name, up: true, lost: this.lost });
     const line = `[egg-socket.io] Redis ${this.name}: connected`;
     if (this.lost > 0) this.logger.warn(`${line}; messages to other workers lost in the meantime: ${this.lost}`);
     else this.logger.info(line);
