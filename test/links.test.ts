@@ -5,6 +5,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import net, { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { Duplex } from 'node:stream';
 import type { Application } from 'egg';
 import type { OutageMessage } from '../lib';
 import { encodeFrame, FrameReader, FrameType } from '../lib/adapters/frame';
@@ -70,6 +71,33 @@ describe('the links of a worker', () => {
     await until('all are linked', () => all.every(({ links }) => links.peerCount === 2));
     for (const { links } of all) links.publish(encodeFrame(1, [links.worker.workerId]));
     await until('all frames have arrived', () => all.every(({ received }) => received.length === 2));
+  });
+
+  it('should link workers of which one creates its socket again while the other still tries to connect to the removed one', async () => {
+    mm(RunDirectory, 'checkInterval', 50);
+    const opened = new Map<string, Socket>();
+    const { connect } = net;
+    mm(net, 'connect', (address: string) => {
+      // The attempt of the first worker ends later.
+      const socket = opened.has(address) ? (new Duplex({ read() {}, write() {} }) as Socket) : connect(address);
+      opened.set(address, socket);
+      return socket;
+    });
+    const [first, second] = [await join(), await join()];
+    await until('both are linked', () => first.links.peerCount === 1 && second.links.peerCount === 1);
+    const { directory, workerId } = second.links.worker;
+    const address = directory.address(workerId, 'link');
+    const lost = opened.get(address) as Socket;
+    rmSync(directory.path, { recursive: true });
+    lost.destroy();
+    await until('the first worker connects', () => opened.get(address) !== lost);
+    await until('both have created their sockets again', () => directory.workerIds('link').length === 2);
+    second.links.publish(encodeFrame(1, ['after the handshake']));
+    await until('the frame has arrived', () => first.received.length === 1);
+
+    mm(net, 'connect', connect);
+    opened.get(address)?.destroy(Object.assign(new Error('connect ENOENT'), { code: 'ENOENT' }));
+    await until('the first worker is linked', () => first.links.peerCount === 1);
   });
 
   it('should count the messages that are sent to each peer, received and lost', async () => {

@@ -143,8 +143,9 @@ export class Links {
       down: () => this.#listener?.lost(peerId),
       dead: (isRefused) => {
         this.#links.delete(peerId);
-        // If the socket does not exist, the peer may be about to create it again.
         if (isRefused) this.#removeSockets(peerId);
+        // The peer may have created its socket again since, and have sent its handshake while this link was still known.
+        else this.#addPeers();
       },
     };
     this.#links.set(peerId, new Link(peerId, directory.address(peerId, 'link'), this.#handshake, events, this.app));
