@@ -36,6 +36,8 @@ export interface LinkListener {
   broadcast(target: unknown, packet: EncodedPacket): void;
   /** The link to a peer is down: the peer will not respond to requests that were sent before. */
   lost(peerId: string): void;
+  /** The peer has stopped. Called after `lost`. */
+  stopped?(peerId: string): void;
 }
 
 /** The body of the first frame in each direction of a link. */
@@ -151,6 +153,7 @@ export class Links {
       down: () => this.#listener?.lost(peerId),
       dead: (isRefused) => {
         this.#links.delete(peerId);
+        this.#listener?.stopped?.(peerId);
         // If the socket does not exist, the peer may be about to create it again.
         if (isRefused) this.#removeSockets(peerId);
       },
