@@ -42,7 +42,7 @@ for (const adapter of ['cluster', 'redis'] as const) {
     };
 
     const connect = (reconnection = false) =>
-      connected(track(cluster.url, { transports: ['websocket'], reconnection, reconnectionDelay: 50 }));
+      connected(track(cluster.url, { transports: ['websocket'], timeout: 2000, reconnection, reconnectionDelay: 50 }));
 
     /** Returns the pids of workers that new clients connect to. */
     async function pids(): Promise<number[]> {
@@ -87,6 +87,10 @@ for (const adapter of ['cluster', 'redis'] as const) {
       for (const member of [a, b]) await lists(member, ['ann', 'bob']);
       assert.deepEqual(await a.client.emitWithAck('list'), { ann: [{ pid: a.pid }], bob: [{ pid: b.pid }] });
       assert.equal(await b.client.emitWithAck('count'), 2);
+
+      const told = await b.client.emitWithAck('ask the agent');
+      assert.deepEqual([Object.keys(told.list).sort(), told.count, told.elsewhere], [['ann', 'bob'], 2, {}]);
+      assert.match(told.wrong, /a topic is a string/);
 
       process.kill(b.pid, 'SIGKILL');
       await lists(a, ['ann']);
