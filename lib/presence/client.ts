@@ -23,10 +23,10 @@ export interface PresenceSocket {
 
 type Listener<M extends PresenceMeta> = (change: PresenceChange<M>) => void;
 
-type Entries<M> = Record<string, Record<string, M>>;
+type Entries<M> = Record<string, { ref: number; meta: M }[]>;
 
 /** An entry with its key, by its reference. */
-type State<M> = Map<string, { key: string; meta: M }>;
+type State<M> = Map<number, { key: string; meta: M }>;
 
 /**
  * Who is present in a topic. The list is complete when the server has tracked this client: with `change`. After a reconnect the list stays
@@ -143,8 +143,7 @@ export class Presence<M extends PresenceMeta = PresenceMeta> {
 
 function add<M>(state: State<M>, entries: Entries<M>): State<M> {
   for (const key of Object.keys(entries)) {
-    const metas = Object.entries(entries[key] as Record<string, M>);
-    for (const [ref, meta] of metas) state.set(ref, { key, meta });
+    for (const { ref, meta } of entries[key] ?? []) state.set(ref, { key, meta });
   }
   return state;
 }

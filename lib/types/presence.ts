@@ -8,8 +8,8 @@ export type PresenceMeta = Record<string, any>;
 /** Who is present: by key, the metas of all sockets that are tracked under it. */
 export type PresenceList<M extends PresenceMeta = PresenceMeta> = Record<string, M[]>;
 
-/** By key and reference, the metas of sockets. The reference of a socket is a number that has a meaning to one client only. */
-export type PresenceEntries<M extends PresenceMeta = PresenceMeta> = Record<string, Record<string, M>>;
+/** By key, the metas of sockets with their references. The reference of a socket is a number that has a meaning to one client only. */
+export type PresenceEntries<M extends PresenceMeta = PresenceMeta> = Record<string, { ref: number; meta: M }[]>;
 
 /**
  * The events that the server sends to tracked clients. An application adds it to the events of its namespaces.
