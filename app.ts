@@ -69,6 +69,7 @@ export default class IoBoot {
     await this.#adapter.ready;
     await this.#workers?.open();
     await this.#adapter.join();
+    this.app.io.presences.open((this.#workers as Workers).workerId);
     this.#drainFirst();
     drainOnDisconnect(this.app, () => this.#drain());
   }
@@ -131,6 +132,7 @@ export default class IoBoot {
   }
 
   async beforeClose(): Promise<void> {
+    this.app.io.presences.close();
     await detach(this.app);
     await Promise.all([this.#adapter?.close(), this.#workers?.close()]);
     this.app.io.rateLimits.close();

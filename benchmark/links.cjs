@@ -17,8 +17,8 @@ async function measureLinks() {
   const redis = spawn('redis-server', ['--port', redisPort, '--save', '', '--appendonly', 'no'], { stdio: 'ignore' });
   const clusters = [];
   try {
-    const links = await start(clusters, {});
-    const overRedis = await start(clusters, { REDIS_PORT: redisPort });
+    const links = await cluster(clusters, 'links', 2, {});
+    const overRedis = await cluster(clusters, 'links', 2, { REDIS_PORT: redisPort });
     const rounds = [];
     // The first round compiles the code.
     for (let n = 0; n <= ROUNDS; n++) rounds.push([await rate(links), await rate(overRedis)]);
@@ -30,18 +30,22 @@ async function measureLinks() {
       `broadcasts a second: ${one} over links, ${other} over Redis; ratio ${median(ratios).toFixed(1)} (${range})`,
     );
   } finally {
-    for (const { master, clients } of clusters) {
-      for (const client of clients) client.close();
-      master.kill();
-    }
+    end(clusters);
     redis.kill();
   }
 }
 
-/** Starts an Egg cluster, and connects a client to each of its two workers. */
-async function start(clusters, env) {
+function end(clusters) {
+  for (const { master, clients } of clusters) {
+    for (const client of clients) client.close();
+    master.kill();
+  }
+}
+
+/** Starts an Egg cluster, and connects a client to each of its workers. `connect` returns another client. */
+async function cluster(clusters, application, workers, env) {
   const port = await freePort();
-  const master = fork(path.join(__dirname, 'servers/egg-cluster.cjs'), ['links', port], {
+  const master = fork(path.join(__dirname, 'servers/egg-cluster.cjs'), [application, port, workers], {
     env: {
       ...process.env,
       ...env,
@@ -51,17 +55,22 @@ async function start(clusters, env) {
     },
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
-  const cluster = { master, clients: [] };
-  clusters.push(cluster);
+  const connectOne = async () => {
+    const client = connect(`http://127.0.0.1:${port}`, { transports: ['websocket'], forceNew: true });
+    await once(client, 'connect');
+    return client;
+  };
+  const started = { master, clients: [], connect: connectOne };
+  clusters.push(started);
   await once(master, 'message');
   const pids = new Set();
-  while (pids.size < 2) {
-    const client = connect(`http://127.0.0.1:${port}`, { transports: ['websocket'], forceNew: true });
-    cluster.clients.push(client);
+  while (pids.size < workers) {
+    const client = await connectOne();
+    started.clients.push(client);
     pids.add(await client.emitWithAck('pid'));
-    if (pids.size < cluster.clients.length) cluster.clients.pop().close();
+    if (pids.size < started.clients.length) started.clients.pop().close();
   }
-  return cluster;
+  return started;
 }
 
 /** Returns how many broadcasts a second one worker receives from the other. */
@@ -83,4 +92,4 @@ async function freePort() {
   return port;
 }
 
-module.exports = measureLinks;
+module.exports = { measureLinks, cluster, end };

@@ -4,8 +4,9 @@ const os = require('node:os');
 const path = require('node:path');
 const { parseArgs } = require('node:util');
 const measure = require('./measure/sets.cjs');
-const measureLinks = require('./links.cjs');
+const { measureLinks } = require('./links.cjs');
 const measureObservability = require('./observability.cjs');
+const measurePresence = require('./presence.cjs');
 const { prepare, compile } = require('./prepare.cjs');
 const chart = require('./report/chart.cjs');
 const { updateReadme } = require('./report/readme.cjs');
@@ -25,9 +26,10 @@ function options() {
       sets: { type: 'string' },
       links: { type: 'boolean', default: false },
       observability: { type: 'boolean', default: false },
+      presence: { type: 'boolean', default: false },
     },
   });
-  const { quick, all, only, sets, links, observability } = values;
+  const { quick, all, only, sets, links, observability, presence } = values;
   const sizes = quick ? QUICK : FULL;
   const count = Number(sets ?? sizes.sets);
   if (!Number.isInteger(count) || count < 1) throw new Error(`--sets: expected a positive integer, got ${sets}`);
@@ -37,6 +39,7 @@ function options() {
   return {
     links,
     observability,
+    presence,
     servers: choose({ all, names: only?.split(',') }),
     sizes: { ...sizes, sets: count },
     name,
@@ -50,10 +53,15 @@ function progress(text) {
 }
 
 async function main() {
-  const { links, observability, servers, sizes, name } = options();
+  const { links, observability, presence, servers, sizes, name } = options();
   if (links) {
     compile();
     await measureLinks();
+    return;
+  }
+  if (presence) {
+    compile();
+    await measurePresence();
     return;
   }
   if (observability) {

@@ -91,6 +91,9 @@ const config: { io: IoConfig } = {
      */
     metrics: undefined,
 
+    /** How often presence is sent, in ms: `{ interval, heartbeat }`. Default: 100 and 5000. */
+    presence: undefined,
+
     /**
      * What one client may take of a worker. On by default: `namespaces` (100), `unsentBytes` (16777216) and `packetsPerTurn` (50). Off:
      * `events`, `concurrency`, `argumentBytes`, `connectionsPerAddress` and `connectionsPerUser`. false turns a limit, or all of them, off.

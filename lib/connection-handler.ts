@@ -79,7 +79,7 @@ class Admission implements PendingAdmission {
   trace: ConnectionMessage | undefined = undefined;
   /** Whether the chain has called its innermost `next()`, returned or thrown. */
   #hasDecided = false;
-  /** Resolve the promises of `end()`. */
+  /** Resolve the promises of `end()`, and others that are called at the end. */
   #waiting: Array<() => void> | undefined = undefined;
   #decide: Decide | undefined;
   #isRefused = false;
@@ -101,14 +101,16 @@ class Admission implements PendingAdmission {
 
   end(): Promise<void> | undefined {
     if (!this.#hasDecided) return undefined;
-    return new Promise((resolve) => {
-      this.#waiting ??= [];
-      this.#waiting.push(resolve);
-    });
+    return new Promise((resolve) => this.onEnd(resolve));
+  }
+
+  onEnd(callback: () => void): void {
+    this.#waiting ??= [];
+    this.#waiting.push(callback);
   }
 
   ended(): void {
-    for (const resolve of this.#waiting ?? []) resolve();
+    for (const callback of this.#waiting ?? []) callback();
   }
 
   async run(): Promise<void> {
@@ -312,6 +314,7 @@ export function releaseSocket(socket: Socket): void {
   if (state === undefined) return;
   debug('release %s of %s', socket.id, socket.nsp.name);
   state.runtime.expiry?.delete(state);
+  state.presence?.release(socket);
   state.admission?.stopWatching?.();
   if (!socket.connected) endAdmission(state);
   state.leave?.();

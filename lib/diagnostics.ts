@@ -178,6 +178,7 @@ export const DELIVERY = 'egg-socket.io:delivery';
 export const DISCONNECT = 'egg-socket.io:disconnect';
 export const REFUSAL = 'egg-socket.io:refusal';
 export const BROADCAST = 'egg-socket.io:broadcast';
+export const OUTAGE = 'egg-socket.io:adapter-outage';
 
 export const connections = tracingChannel<unknown, ConnectionMessage>(CONNECTION);
 export const events = tracingChannel<unknown, EventMessage>(EVENT);
@@ -186,7 +187,7 @@ export const disconnects = typed<DisconnectMessage>(DISCONNECT);
 export const refusals = typed<RefusalMessage>(REFUSAL);
 export const limits = typed<LimitMessage>('egg-socket.io:limit');
 export const broadcasts = typed<BroadcastMessage>(BROADCAST);
-export const outages = typed<OutageMessage>('egg-socket.io:adapter-outage');
+export const outages = typed<OutageMessage>(OUTAGE);
 
 /** The channels of an operation, each with a flag. Node 18 has no flag for all of them. */
 interface Traceable {

@@ -15,6 +15,7 @@ export type {
   MetricsConfig,
   NamespaceConfig,
   OtelConfig,
+  PresenceConfig,
   RedisConfig,
 } from './config/config';
 export type {
@@ -76,6 +77,14 @@ export type {
   SocketOf,
 } from './types/events';
 export type { IoNamespace, RouteOf, UserId, UserOf } from './types/namespace';
+export type {
+  AgentPresence,
+  Presence,
+  PresenceEntries,
+  PresenceEvents,
+  PresenceList,
+  PresenceMeta,
+} from './types/presence';
 export type {
   ContextOf,
   EventSchema,

@@ -19,6 +19,7 @@ import { ChildNamespaces } from './namespaces/child-namespaces';
 import { type ParentName, ParentNamespaces } from './namespaces/parent-namespaces';
 import { isPattern, Pattern } from './namespaces/path-pattern';
 import { type Binding, NamespaceSetup } from './namespaces/setup';
+import { PresenceLoader } from './presence/loader';
 import { type ChainNames, type IoRoutes, nameOf, routesOf } from './route-table';
 import { RouteLookup, routerOf } from './router';
 import { statsOf } from './stats';
@@ -35,6 +36,7 @@ import type {
   SocketOf,
 } from './types/events';
 import type { IoNamespace, RouteOf, UserOf } from './types/namespace';
+import type { Presence } from './types/presence';
 import type { Users } from './users';
 import { type IoStats, readStats } from './worker-stats';
 
@@ -50,7 +52,7 @@ const CONTROL_CHARACTER = /\p{Cc}/u;
 interface NamespaceOptions
   extends Pick<
     ResolvedConfig,
-    'admin' | 'containListeners' | 'everywhere' | 'generateId' | 'maxNamespaces' | 'namespace'
+    'admin' | 'containListeners' | 'everywhere' | 'generateId' | 'maxNamespaces' | 'namespace' | 'presence'
   > {
   users: Users;
   rateLimits: RateLimits;
@@ -92,6 +94,9 @@ export class IoServer extends NamespaceServer<
 
   /** How long a client may be disconnected and still be recovered, in ms. Undefined without connectionStateRecovery. */
   readonly recoveryDuration: number | undefined;
+
+  /** Loads presence when it is first used. */
+  readonly presences: PresenceLoader;
 
   /** Undefined if `config.io.admin` is not set. */
   readonly admin: AdminNamespace | undefined;
@@ -140,10 +145,16 @@ export class IoServer extends NamespaceServer<
       adapter: (parent) => new ParentAdapter(parent, childrenOf(parent)),
       removesIdle,
     });
+    this.presences = new PresenceLoader(this.sockets, {
+      presence: options.presence,
+      log: reporting.log,
+      namespace: (name) => namespacesOf(this).get(name),
+    });
+    const presence = (nsp: string, topic: string | undefined) => this.presences.of(nsp, topic);
     const lookup = this.#lookup;
     const allowsEio3 = init.allowEIO3 === true;
     this.#setup = new NamespaceSetup(
-      { reporting, generateId, limitClients, users, allowsEio3, lookup, contain, addRemoved },
+      { reporting, generateId, limitClients, users, presence, allowsEio3, lookup, contain, addRemoved },
       this.#parents,
     );
     // Socket.IO's constructor has created `/`.
@@ -214,6 +225,19 @@ export class IoServer extends NamespaceServer<
    * app.io.user(42).emit('news', 'for you');
    */
   readonly user: UserOf<'/'> = (id) => this.of('/').user(id);
+
+  /**
+   * Returns the presence of a topic of the default namespace: `app.io.of('/').presence`.
+   *
+   * @param topic - default: the namespace itself
+   * @throws {TypeError} if the topic is no string of 256 characters at most
+   *
+   * @example
+   * const who = await app.io.presence('lobby').list();
+   */
+  presence(topic?: string): Presence {
+    return this.of('/').presence(topic);
+  }
 
   /**
    * Returns statistics of this worker: its connections, events with their durations, the adapter, what was limited, and what clients did in

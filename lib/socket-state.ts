@@ -54,6 +54,8 @@ export interface PendingAdmission {
   step: string;
   /** Undefined while the chain decides. After that, resolves when the client is connected or its socket is released. */
   end(): Promise<void> | undefined;
+  /** Calls a function when the client is connected or its socket is released. */
+  onEnd(callback: () => void): void;
   /** The client is connected, or its socket was released. */
   ended(): void;
 }
@@ -64,6 +66,12 @@ export interface Reauthentications {
   step: string;
   /** Resolves when the last one has ended. */
   last: Promise<void>;
+}
+
+/** What a socket is tracked in by presence. */
+export interface Tracked {
+  /** Ends its entries. May be called twice. */
+  release(socket: Socket): void;
 }
 
 const STATE = Symbol('egg-socket.io:state');
@@ -83,6 +91,8 @@ export class SocketState implements ContextOwner {
   queue: EventQueue | undefined = undefined;
   /** Undefined until the first call of `ctx.reauthenticate()`. */
   reauthentications: Reauthentications | undefined = undefined;
+  /** Undefined until presence tracks the socket. */
+  presence: Tracked | undefined = undefined;
   #request: IncomingMessage | undefined = undefined;
 
   constructor(

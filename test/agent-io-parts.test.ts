@@ -11,6 +11,7 @@ import { FRAMEWORK, fixture } from './support/app';
 import { next, until } from './support/wait';
 
 const NO_USERS = new Users({ config: {} }, undefined);
+const NO_PRESENCES = { of: () => assert.fail('no presence is asked for') };
 
 describe('the parts of agent.io', () => {
   it('should reach the other workers if a listener of this worker throws', async () => {
@@ -33,19 +34,19 @@ describe('the parts of agent.io', () => {
     io.on('news', () => {
       throw bug;
     });
-    new AgentIo((command) => messenger.emit(ACTION, command), NO_USERS).serverSideEmit('news', 1);
+    new AgentIo((command) => messenger.emit(ACTION, command), NO_USERS, NO_PRESENCES).serverSideEmit('news', 1);
     await until('the error is logged', () => logged.length > 0);
     assert.deepEqual([told, logged], [[['news', 1]], [bug]]);
   });
 
   it('should refuse a namespace that is not a string', () => {
-    const io = new AgentIo(() => assert.fail('nothing is sent'), NO_USERS);
+    const io = new AgentIo(() => assert.fail('nothing is sent'), NO_USERS, NO_PRESENCES);
     for (const name of [/x/, undefined])
       assert.throws(() => io.of(name as never), /agent\.io\.of: the name of a namespace/);
   });
 
   it('should throw for calls that it does not support', async () => {
-    const io = new AgentIo(() => assert.fail('nothing is sent'), NO_USERS) as AgentIo & Server;
+    const io = new AgentIo(() => assert.fail('nothing is sent'), NO_USERS, NO_PRESENCES) as AgentIo & Server;
     const answers = /agent\.io only emits and receives no answers/;
     await assert.rejects(io.fetchSockets(), answers);
     await assert.rejects(io.emitWithAck('news'), answers);
@@ -56,7 +57,7 @@ describe('the parts of agent.io', () => {
   it('should select the users of one namespace, or throw', () => {
     const sent: string[] = [];
     const users = new Users({ config: { keys: 'a secret' } }, () => 1);
-    const io = new AgentIo((command) => sent.push(command), users);
+    const io = new AgentIo((command) => sent.push(command), users, NO_PRESENCES);
     io.user(42).emit('news', 1);
     io.of('chat').user('42').emit('news', 2);
     const [{ rooms }, ofChat] = sent.map((text) => decodeCommand(text).opts) as [{ rooms: string[] }, object];
@@ -64,7 +65,7 @@ describe('the parts of agent.io', () => {
     assert.deepEqual(rooms, (ofChat as { rooms: string[] }).rooms);
     assert.throws(() => io.of('/room/:id').user(42), /\/room\/:id stands for many namespaces/);
     assert.throws(() => io.user('' as never), TypeError);
-    assert.throws(() => new AgentIo(() => {}, NO_USERS).user(42), /user\(\) needs config\.io\.user/);
+    assert.throws(() => new AgentIo(() => {}, NO_USERS, NO_PRESENCES).user(42), /user\(\) needs config\.io\.user/);
   });
 
   for (const workers of [1, 2]) {

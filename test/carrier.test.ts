@@ -343,7 +343,9 @@ describe('what a broadcast of agent.io carries', () => {
     const { app, connect } = await startInline({ io: { namespace: { '/': {}, '/room/:id': {} } } });
     const client = await connect('/room/1');
     const commands: string[] = [];
-    const agent = new AgentIo((command) => commands.push(command), new Users({ config: {} }, undefined));
+    const agent = new AgentIo((command) => commands.push(command), new Users({ config: {} }, undefined), {
+      of: () => assert.fail('no presence is asked for'),
+    });
     const broadcasts: BroadcastMessage[] = [];
     const deliveries = collectDeliveries();
     subscribe(BROADCAST, (message: BroadcastMessage) => broadcasts.push(message));

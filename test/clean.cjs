@@ -4,9 +4,9 @@ const fs = require('node:fs');
 const path = require('node:path');
 
 const ROOT = path.resolve(__dirname, '..');
-const BUILT = /\.(?:js|d\.m?ts)$/;
+const BUILT = /\.(?:m?js|d\.m?ts)$/;
 
-/** Removes built files. In these directories all .js, .d.ts and .d.mts are built, and git ignores them. */
+/** Removes built files. In these directories all .js, .mjs, .d.ts and .d.mts are built, and git ignores them. */
 function clean() {
   const files = ['app', 'agent'].flatMap((name) => [`${name}.js`, `${name}.d.ts`]);
   for (const directory of ['app', 'config', 'lib']) {

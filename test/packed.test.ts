@@ -1,6 +1,7 @@
 // The packed plugin, installed into empty applications of both majors of Egg, in JavaScript and TypeScript. These tests cover both
 // majors, so they run only once.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { EGG_MAJOR, ROOT } from './support/app';
@@ -48,6 +49,7 @@ if (EGG_MAJOR === 3) {
         const made = ['js', 'd.ts', ...(file.startsWith('lib/') ? ['d.mts'] : [])];
         return made.map((ending) => file.replace(/ts$/, ending));
       });
+      built.push('lib/presence/client.mjs');
       const papers = ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'SECURITY.md'];
       for (const name of fs.readdirSync(path.join(__dirname, '../docs')))
         if (/\.(md|svg)$|^grafana\.json$/.test(name)) papers.push(`docs/${name}`);
@@ -82,6 +84,16 @@ if (EGG_MAJOR === 3) {
             assert.throws(() => require.resolve(name, { paths: [baseDir] }), { code: 'MODULE_NOT_FOUND' });
           }
           await talk(baseDir);
+        });
+
+        it('should have a client for presence, without dependencies, in both kinds of modules', async () => {
+          const baseDir = application(home, 'packed-js');
+          const print = "console.log(typeof new Presence({ on() {}, off() {} }, 'lobby').list())";
+          const imported = `import { Presence } from 'egg-socket.io/presence-client'; ${print}`;
+          const required = `const { Presence } = require('egg-socket.io/presence-client'); ${print}; console.log(Object.keys(require.cache).length)`;
+          const run = (...args: string[]) => execFileSync(process.execPath, args, { cwd: baseDir, encoding: 'utf8' });
+          assert.equal(run('--input-type=module', '--eval', imported), 'object\n');
+          assert.equal(run('--eval', required), 'object\n1\n');
         });
 
         it('should have a doctor, which reads TypeScript without TypeScript', async () => {

@@ -21,7 +21,7 @@ const MAJORS = ['3', '4', 'newest'];
  * is a part of the conformance suites.
  */
 const CONFORMANCE_MAJOR = '4';
-const CONFORMANCE = /^(conformance-|redis-(acl|health|reliability))/;
+const CONFORMANCE = /^(conformance-|redis-(acl|health|reliability)|presence-redis)/;
 /** Files that take more than 10 s run first, the longest ones at the beginning: at the end all jobs have something to do. */
 const LONGEST = [
   'leak',
@@ -37,6 +37,8 @@ const LONGEST = [
   'packed',
   'conformance-redis-sharded',
   'redis-sharded',
+  'presence-workers',
+  'presence-redis',
   'conformance-cluster',
   'redis-streams',
   'redis-streams-recovery',

@@ -23,12 +23,12 @@ describe('requiring app.ts', () => {
     assert.deepEqual([...new Set(packages)], ['koa-compose']);
   });
 
-  it('should load no file for Redis, for links between workers, for forwarding, for tests, for OpenTelemetry or for the command line', () => {
+  it('should load no file for Redis, for links between workers, for forwarding, for tests, for OpenTelemetry, for presence or for the command line', () => {
     const own = modulesOf(path.join(ROOT, 'app.ts')).filter((file) => file.startsWith(path.join(ROOT, 'lib')));
     const names = own.map((file) => path.relative(path.join(ROOT, 'lib'), file));
     assert(names.includes('boot.ts'), names.join());
     const forbidden =
-      /^(adapters\/(redis|links)|workers\/(forwarding|proxy|internal-server)|testkit|agent\/io|telemetry|cli\/)/;
+      /^(adapters\/(redis|links)|workers\/(forwarding|proxy|internal-server)|testkit|agent\/io|telemetry|cli\/|presence\/(?!loader|event))/;
     assert.deepEqual(
       names.filter((name) => forbidden.test(name)),
       [],

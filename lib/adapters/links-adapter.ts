@@ -53,10 +53,14 @@ export class LinkedNamespaces implements LinkListener {
 
   readonly #sendable: SendableSockets;
 
-  /** @param requestsTimeout - `config.io.requestsTimeout`, in ms */
+  /**
+   * @param requestsTimeout - `config.io.requestsTimeout`, in ms
+   * @param stopped - called with the id of a peer that has stopped
+   */
   constructor(
     readonly links: Links,
     readonly requestsTimeout: number,
+    readonly stopped?: (peerId: string) => void,
   ) {
     this.#sendable = new SendableSockets(links.app.coreLogger);
   }

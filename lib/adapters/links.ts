@@ -30,6 +30,8 @@ export interface LinkListener {
   broadcast(target: unknown, packet: EncodedPacket): void;
   /** The link to a peer is down: the peer will not respond to requests that were sent before. */
   lost(peerId: string): void;
+  /** The peer has stopped. Called after `lost`. */
+  stopped?(peerId: string): void;
 }
 
 /** The body of the first frame in each direction of a link. */
@@ -143,6 +145,7 @@ export class Links {
       down: () => this.#listener?.lost(peerId),
       dead: (isRefused) => {
         this.#links.delete(peerId);
+        this.#listener?.stopped?.(peerId);
         if (isRefused) this.#removeSockets(peerId);
         // The peer may have created its socket again since, and have sent its handshake while this link was still known.
         else this.#addPeers();

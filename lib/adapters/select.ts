@@ -138,7 +138,7 @@ function useLinks(app: Application, worker: WorkerIdentity): Installation {
   const { Links } = require('./links') as typeof import('./links');
   const { LinkedNamespaces, LinksAdapter } = require('./links-adapter') as typeof import('./links-adapter');
   const links = new Links(worker, app);
-  const namespaces = new LinkedNamespaces(links, configOf(app).requestsTimeout);
+  const namespaces = new LinkedNamespaces(links, configOf(app).requestsTimeout, (id) => app.io.presences.remove(id));
   app.io.installAdapter(
     class extends LinksAdapter {
       constructor(nsp: Namespace) {

@@ -1,4 +1,4 @@
-// agent.io: emits from the agent. The agent has no clients: it sends each command to one worker, which executes it as if its own code
+// agent.io: emits from the agent, and asks who is present. The agent has no clients: it sends each command to one worker, which executes it as if its own code
 // had called it.
 import { debuglog } from 'node:util';
 import type { Agent } from 'egg';
@@ -10,7 +10,9 @@ import { withCarrier } from '../internals/adapters';
 import { workerIdsOf } from '../internals/egg';
 import { isPattern } from '../namespaces/path-pattern';
 import type { UserId } from '../types/namespace';
+import type { AgentPresence } from '../types/presence';
 import type { Users } from '../users';
+import type { AgentPresences } from './presence';
 import { ACTION, type Command, encodeCommand, LEAVING } from './relay';
 
 const debug = debuglog('egg-socket.io:agent');
@@ -34,6 +36,8 @@ export type AgentNamespace = Pick<
 > & {
   /** Selects all sockets of a user in this namespace; see `app.io.of(name).user`. */
   user(id: UserId): ReturnType<Namespace['in']>;
+  /** Asks one worker who is present in a topic of this namespace; see `app.io.of(name).presence`. */
+  presence(topic?: string): AgentPresence;
 };
 
 /** Sends a command to one worker. Commands arrive in the order in which they are sent. */
@@ -114,10 +118,12 @@ export class AgentIo {
   /**
    * @param send - sends commands to one worker
    * @param users - the users of the application
+   * @param presences - asks workers who is present
    */
   constructor(
     send: Send,
     private readonly users: Users,
+    private readonly presences: Pick<AgentPresences, 'of'>,
   ) {
     class Relay extends RelayAdapter {
       constructor(nsp: Namespace) {
@@ -135,7 +141,10 @@ export class AgentIo {
     // Created at each call: an application may use any number of names.
     const nsp = new Namespace(this.#server, name.startsWith('/') ? name : `/${name}`);
     const parent = isPattern(nsp.name) ? nsp.name : undefined;
-    return Object.assign(nsp, { user: (id: UserId) => this.users.in(nsp, id, parent) });
+    return Object.assign(nsp, {
+      user: (id: UserId) => this.users.in(nsp, id, parent),
+      presence: (topic?: string) => this.presences.of(nsp.name, topic, parent),
+    });
   }
 
   /** Emits to all clients of the default namespace. */
@@ -150,6 +159,8 @@ export class AgentIo {
   except: AgentNamespace['except'] = (room) => this.#default.except(room);
   /** Selects all sockets of a user in the default namespace. */
   user: AgentNamespace['user'] = (id) => this.users.in(this.#default, id);
+  /** Asks one worker who is present in a topic of the default namespace. */
+  presence: AgentNamespace['presence'] = (topic) => this.presences.of('/', topic);
   compress: AgentNamespace['compress'] = (compress) => this.#default.compress(compress);
   get volatile(): AgentNamespace['volatile'] {
     return this.#default.volatile;

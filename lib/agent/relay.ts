@@ -16,10 +16,20 @@ export const ACTION = 'egg-socket.io:agent';
 /** The action of the message by which a worker announces that it receives no more commands. It contains the id of the worker. */
 export const LEAVING = 'egg-socket.io:leaving';
 
-/** A call of a method of an adapter. */
+/** The action of the message by which a worker answers `presence`. */
+export const ANSWER = 'egg-socket.io:agent-answer';
+
+/** The answer to a command `presence`. */
+export interface PresenceAnswer {
+  id: number;
+  result?: unknown;
+  error?: string;
+}
+
+/** A call of a method of an adapter, or the question who is present: then the arguments are an id, a topic and `list` or `count`. */
 export interface Command {
   nsp: string;
-  op: 'broadcast' | 'addSockets' | 'delSockets' | 'disconnectSockets' | 'serverSideEmit';
+  op: 'broadcast' | 'addSockets' | 'delSockets' | 'disconnectSockets' | 'serverSideEmit' | 'presence';
   opts: { rooms: string[]; except: string[]; flags?: BroadcastFlags };
   args: unknown[];
 }
@@ -63,9 +73,13 @@ export function listenToAgent(app: Application): void {
   });
 }
 
-async function execute({ io }: Application, text: string): Promise<void> {
+async function execute({ io, messenger }: Application, text: string): Promise<void> {
   const { nsp: name, op, args, opts } = decodeCommand(text);
   debug('%s in %s', op, name);
+  if (op === 'presence') {
+    messenger.sendToAgent(ANSWER, await answerOf(io, name, args));
+    return;
+  }
   // A child namespace may exist on other workers only. A temporary namespace then publishes to them.
   const existing = namespacesOf(io).get(name) ?? (io.matches(name) ? io.of(name) : undefined);
   const nsp = existing ?? new Namespace(io, name);
@@ -87,5 +101,15 @@ async function execute({ io }: Application, text: string): Promise<void> {
     }
   } finally {
     if (existing === undefined) await nsp.adapter.close();
+  }
+}
+
+async function answerOf(io: Application['io'], nsp: string, args: unknown[]): Promise<PresenceAnswer> {
+  const [id, topic, method] = args as [number, string | undefined, 'list' | 'count'];
+  try {
+    // JSON has no undefined.
+    return { id, result: await io.presences.of(nsp, topic ?? undefined)[method]() };
+  } catch (err) {
+    return { id, error: (err as Error).message };
   }
 }

@@ -24,6 +24,7 @@ import {
 } from './namespaces';
 import { type AllowedOrigins, resolveAllowedOrigins } from './origins';
 import { type OtelConfig, type ResolvedOtel, resolveOtel } from './otel';
+import { type PresenceConfig, type ResolvedPresence, resolvePresence } from './presence';
 import {
   type FindRedis,
   type LoadRedis,
@@ -46,6 +47,7 @@ export type {
   MetricsConfig,
   NamespaceConfig,
   OtelConfig,
+  PresenceConfig,
   RedisConfig,
 };
 
@@ -187,6 +189,8 @@ export interface IoConfig {
    * otel: { parentFromEvents: true }
    */
   otel?: boolean | OtelConfig;
+  /** How often presence is sent: to clients, and between workers. See `app.io.of(name).presence(topic)`. */
+  presence?: PresenceConfig;
   /** What one client may take of a worker. false turns all limits off. */
   limits?: LimitsConfig | false;
   /**
@@ -244,6 +248,7 @@ export interface ResolvedConfig {
   metrics: MetricsConfig | undefined;
   /** Undefined if it is off. */
   otel: ResolvedOtel | undefined;
+  presence: ResolvedPresence;
   limits: ResolvedLimits;
   onerror: OnError | undefined;
   /** Warnings of settings that have no effect. */
@@ -305,6 +310,7 @@ export const KEYS = [
   'accessLog',
   'metrics',
   'otel',
+  'presence',
   'limits',
   'onerror',
 ];
@@ -343,6 +349,7 @@ export function resolveConfig(config: IoConfig | undefined): ResolvedConfig {
     accessLog: resolveAccessLog(raw.accessLog),
     metrics: resolveMetrics(raw.metrics),
     otel: resolveOtel(raw.otel),
+    presence: resolvePresence(raw.presence),
     limits: resolveLimits(raw.limits, user !== undefined),
     onerror: resolveOnError(raw.onerror),
     warnings,

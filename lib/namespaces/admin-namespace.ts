@@ -15,6 +15,7 @@ export class AdminNamespace {
     });
     nsp.route = (...[event]: unknown[]) => refuse(nsp.name, 'route()', event);
     nsp.user = (id) => refuse(nsp.name, 'user()', id);
+    nsp.presence = (topic) => refuse(nsp.name, 'presence()', topic);
   }
 
   /** Admits clients. Must be called when the middleware that authenticates them was added. */

@@ -148,6 +148,7 @@ export class ParentNamespaces {
       inheritSocketHooks(child, nsp);
       child.route = (...args: unknown[]) => refuseRoute(name, parent, args[0]);
       child.user = nsp.user;
+      child.presence = nsp.presence;
       this.options.limitClients?.(child);
       this.options.contain?.(child);
       this.options.addRemoved(child);

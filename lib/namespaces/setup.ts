@@ -7,6 +7,7 @@ import { supportLegacyClients } from '../legacy-clients';
 import { type Routed, type RouteLookup, Router, routerOf, setRouter } from '../router';
 import { assignIds, type GenerateId } from '../socket-ids';
 import type { IoNamespace } from '../types/namespace';
+import type { Presence } from '../types/presence';
 import type { Users } from '../users';
 import { publishBroadcasts } from './broadcasts';
 import type { ParentNamespaces } from './parent-namespaces';
@@ -18,6 +19,8 @@ interface SetupOptions {
   readonly reporting: ErrorReporting;
   readonly generateId: GenerateId | undefined;
   readonly users: Users;
+  /** Returns the presence of a topic of a namespace. */
+  readonly presence: (nsp: string, topic: string | undefined) => Presence;
   /** `init.allowEIO3` */
   readonly allowsEio3: boolean;
   /** Limits the namespaces of each client. Undefined without `config.io.limits.namespaces`. */
@@ -50,14 +53,20 @@ export class NamespaceSetup {
   readonly #waiting = new Set<IoNamespace>();
   /** One function for all namespaces. */
   readonly #user: IoNamespace['user'];
+  readonly #presence: IoNamespace['presence'];
 
   constructor(
     private readonly options: SetupOptions,
     private readonly parents: ParentNamespaces,
   ) {
-    const { users } = options;
+    const { presence, users } = options;
     this.#user = function (this: IoNamespace, id) {
       return users.in(this, id, parents.parentName(this));
+    };
+    this.#presence = function (this: IoNamespace, topic) {
+      const parent = parents.parentName(this);
+      if (parent === undefined) return presence(this.name, topic);
+      throw new TypeError(`[egg-socket.io] presence(): ${parent} stands for many namespaces: name one of them`);
     };
   }
 
@@ -85,6 +94,7 @@ export class NamespaceSetup {
       this.#bind(nsp);
     };
     nsp.user = this.#user;
+    nsp.presence = this.#presence;
     if (this.#binding?.all) this.#bind(nsp);
     if (this.#binding === undefined) this.#waiting.add(nsp);
   }

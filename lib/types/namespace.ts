@@ -1,4 +1,4 @@
-// A namespace as app.io.of() returns it: Socket.IO's, with route() and user().
+// A namespace as app.io.of() returns it: Socket.IO's, with route(), user() and presence().
 import type { Namespace } from 'socket.io';
 import type {
   ClientEventsOf,
@@ -11,6 +11,7 @@ import type {
   RoutableEvent,
   ServerEventsOf,
 } from './events';
+import type { Presence } from './presence';
 import type { PlainRoutedHandler, RoutedHandler, Steps } from './schema';
 
 /** The id of a user. `42` and `'42'` are the same user. */
@@ -73,4 +74,16 @@ export interface IoNamespace<N extends string = string>
    * app.io.of('/chat').user(42).disconnectSockets(true);
    */
   user: UserOf<N>;
+  /**
+   * Returns the presence of a topic of this namespace: which clients are tracked in it, on all workers, and with Redis on all hosts.
+   *
+   * @param topic - a name, such as that of a room, of 256 characters at most. Default: the namespace itself
+   * @throws {TypeError} if the topic is not such a string, or if it is a parent namespace (`/room/:id`)
+   *
+   * @example
+   * const here = app.io.of('/chat').presence('lobby');
+   * await here.track(ctx, ctx.userId, { name: 'Ann' });
+   * await here.list(); // { 42: [{ name: 'Ann' }] }
+   */
+  presence(topic?: string): Presence;
 }

@@ -14,6 +14,4 @@ export default (app: Application) => {
   chat.route('say', io.controller.chat.say);
   chat.route('typing', io.controller.chat.typing);
   chat.route('fail', io.controller.chat.fail);
-  // An event of Socket.IO: the browser was closed, or the connection was lost.
-  chat.route('disconnect', io.controller.chat.leave);
 };

@@ -1,10 +1,15 @@
 // The Socket.IO client of the page. view.js renders it.
+import { followPresence } from './presence.js';
 import * as view from './view.js';
 
 const me = document.body.dataset.nickname;
 // Connects with the session's cookie. /socket.io/socket.io.js defines `io`.
 const socket = io('/chat');
+/** Rooms that are listed even if they are empty. */
+const FIXED_ROOMS = ['Lobby', 'Help', 'Random'];
 let room;
+/** Who is in the chat. */
+let everybody = [];
 
 function join() {
   const wanted = location.hash.slice(1) || 'Lobby';
@@ -12,8 +17,29 @@ function join() {
     if (joined !== room) view.clear();
     room = joined;
     view.showRoom(room);
+    showPeople();
   });
 }
+
+function showPeople() {
+  const lively = everybody.flatMap((person) => person.room ?? []);
+  view.showRooms([...new Set([...FIXED_ROOMS, ...lively.sort()])]);
+  const people = new Map();
+  for (const { nickname, worker } of everybody.filter((person) => person.room === room))
+    people.set(nickname, (people.get(nickname) ?? new Set()).add(worker));
+  // The server has not told yet that this page is in the room.
+  if (!people.has(me)) return;
+  const sorted = [...people].sort(([one], [other]) => (one < other ? -1 : 1));
+  view.showPeople(
+    sorted.map(([nickname, workers]) => ({ nickname, workers: [...workers].sort() })),
+    me,
+  );
+}
+
+followPresence(socket, (people) => {
+  everybody = people;
+  showPeople();
+});
 
 function decode(text) {
   try {
@@ -39,12 +65,6 @@ socket.on('connect_error', (err) => {
   if (socket.active) view.showConnection('The server can’t be reached. Reconnecting…');
   // The connection middleware app/io/middleware/auth.ts has refused the client: its session has expired. Socket.IO doesn't retry.
   else view.showConnection(`${err.message} Reload the page.`);
-});
-
-socket.on('rooms', (rooms) => view.showRooms(rooms));
-
-socket.on('people', (where, people) => {
-  if (where === room) view.showPeople(people, me);
 });
 
 socket.on('wave', (nickname) => view.announce(`${nickname} waves at you`));

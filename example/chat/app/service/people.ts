@@ -1,48 +1,23 @@
-// Users and rooms. They are read from Socket.IO's sockets of all workers, so there is no separate list to maintain.
-import { Service } from 'egg';
-import { roomKey } from '../names';
-
-/** Rooms that are listed even if they are empty. */
-const FIXED_ROOMS = ['Lobby', 'Help', 'Random'];
-
-/** A user in a room. */
-export interface Person {
-  nickname: string;
-  /** The workers to which the user's pages are connected. A user may have several pages open. */
-  workers: number[];
-}
+// Who is in the chat: the presence of /chat, on all workers. Clients follow it by themselves: see app/public/presence.js
+import { type Context, Service } from 'egg';
 
 export default class PeopleService extends Service {
-  async inRoom(room: string): Promise<Person[]> {
-    const sockets = await this.#chat.in(roomKey(room)).fetchSockets();
-    const people = new Map<string, Set<number>>();
-    for (const { data } of sockets) {
-      people.set(data.nickname, (people.get(data.nickname) ?? new Set()).add(data.worker));
-    }
-    return [...people.keys()]
-      .sort()
-      .map((nickname) => ({ nickname, workers: [...(people.get(nickname) ?? [])].sort() }));
+  /** Tracks the client of a context until it disconnects. Its key is its user: see config.io.user. */
+  async enter(ctx: Context): Promise<void> {
+    await this.#here.track(ctx, null, { worker: ctx.data.worker });
   }
 
-  async rooms(): Promise<string[]> {
-    const sockets = await this.#chat.fetchSockets();
-    const lively = sockets.map((socket) => socket.data.room as string | undefined).filter((room) => room !== undefined);
-    return [...new Set([...FIXED_ROOMS, ...lively.sort()])];
+  /** Shows to all clients that the client of a context is in a room. */
+  moveTo(ctx: Context, room: string): void {
+    this.#here.update(ctx, { room, worker: ctx.data.worker });
   }
 
   async isTaken(nickname: string): Promise<boolean> {
-    const sockets = await this.#chat.user(nickname).fetchSockets();
-    return sockets.length > 0;
+    return Object.hasOwn(await this.#here.list(), nickname);
   }
 
-  /** Emits the list of rooms to all clients, and the users of each of these rooms to the clients in it. */
-  async announce(...rooms: string[]): Promise<void> {
-    this.#chat.emit('rooms', await this.rooms());
-    for (const room of rooms) this.#chat.to(roomKey(room)).emit('people', room, await this.inRoom(room));
-  }
-
-  get #chat() {
-    return this.app.io.of('/chat');
+  get #here() {
+    return this.app.io.of('/chat').presence();
   }
 }
 

@@ -10,9 +10,9 @@ export default class ChatController extends Controller {
     const before: string | undefined = ctx.data.room;
     ctx.data.room = room;
     await Promise.all([before && ctx.leave(roomKey(before)), ctx.join(roomKey(room))]);
+    service.people.moveTo(ctx, room);
     // The acknowledgement function of socket.emit('join', room, (joined) => …)
     answer?.(room);
-    await service.people.announce(room, ...(before && before !== room ? [before] : []));
   }
 
   async say() {
@@ -34,12 +34,6 @@ export default class ChatController extends Controller {
     throw Object.assign(new Error('chat.fail was called'), {
       data: { message: 'This always fails: you typed /fail.' },
     });
-  }
-
-  /** Runs when the socket is disconnected: it has left all rooms, but its data still has the room. */
-  async leave() {
-    const { room } = this.ctx.data;
-    if (room) await this.service.people.announce(room);
   }
 
   get #room(): string {

@@ -9,6 +9,7 @@ export default (_app: Application) => async (ctx: Context, next: () => Promise<v
   ctx.data.nickname = nickname;
   // The id of this worker. Without a master, as in tests, there is only one.
   ctx.data.worker = cluster.worker?.id ?? 1;
+  await ctx.service.people.enter(ctx);
   ctx.logger.info('%s is in', nickname);
   // Resolves when the socket is disconnected.
   await next();
