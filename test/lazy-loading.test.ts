@@ -40,7 +40,7 @@ describe('the modules of a worker', () => {
   });
 
   it('should not include those of Redis with several workers', async () => {
-    const several = ['links', 'links-adapter', 'sendable'].map((name) => `adapters/${name}`);
+    const several = ['link', 'links', 'links-adapter', 'sendable'].map((name) => `adapters/${name}`);
     assert.deepEqual((await loadedModules(2)).sort(), [...ALWAYS, ...several, ...FORWARDING].sort());
   });
 });
