@@ -10,8 +10,10 @@
 // Without Redis, the list lacks the client that enters, and the list does not reach it. Nothing disconnects eve: the adapter has no
 // remoteDisconnect, and she receives `error` with `nsp.adapter.remoteDisconnect is not a function`.
 import assert from 'node:assert/strict';
+import { EventEmitter } from 'node:events';
 import path from 'node:path';
 import type { Socket } from 'socket.io-client';
+import { Presence } from '../lib/presence/client';
 import { connected, logs, ROOT, type Running, refused, start } from './support/app';
 import { parity } from './support/clients';
 import { next, times, until } from './support/wait';
@@ -33,18 +35,33 @@ for (const name of ['original', 'today']) {
     // Each test begins without clients.
     beforeEach(() => until('all clients have left', () => running.app.io.sockets.sockets.size === 0));
 
+    /** Returns what emits `online`: of the second example, what the page would do with the presence of the room. */
+    function membersOf(client: Socket, room = 'lobby'): Pick<EventEmitter, 'on' | 'off'> {
+      if (name === 'original') return client as never;
+      const members = new EventEmitter();
+      const here = new Presence(client, room);
+      here.on('change', ({ joins, leaves }) => {
+        const clients = Object.values(here.list()).flatMap((metas) => metas.map(({ id }) => kind.idOf(id)));
+        const joined = Object.keys(joins).at(-1);
+        const action = joined === undefined ? 'leave' : 'join';
+        members.emit('online', { clients, action, userId: joined ?? Object.keys(leaves).at(-1) });
+      });
+      return members;
+    }
+
     /** Connects a client, and returns it with the first `online` that it receives. */
     async function enter(userId: string, room?: string) {
       const client = running.client('/', of(userId, room));
-      const online = next(client, 'online');
+      const members = membersOf(client, room);
+      const online = next(members, 'online');
       await connected(client);
-      return { client, id: kind.idOf(client.id as string), online: (await online)[0] };
+      return { client, members, id: kind.idOf(client.id as string), online: (await online)[0] };
     }
 
     it('should send the members to all clients in the room, with the one that has entered', async () => {
       const ann = await enter('ann');
       assert.deepEqual(ann.online.clients, [ann.id]);
-      const heard = next(ann.client, 'online');
+      const heard = next(ann.members, 'online');
       const bob = await enter('bob');
       const [online] = await heard;
       assert.deepEqual(online, bob.online);
@@ -58,7 +75,7 @@ for (const name of ['original', 'today']) {
 
     it('should send the remaining members to the others when a client leaves', async () => {
       const ann = await enter('ann');
-      const heard = times(ann.client, 'online', 2);
+      const heard = times(ann.members, 'online', 2);
       const bob = await enter('bob');
       bob.client.disconnect();
       const online = (await heard)[1]?.[0];

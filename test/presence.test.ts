@@ -5,6 +5,7 @@ import type { Socket } from 'socket.io-client';
 import type { PresenceEntries } from '../lib';
 import { logs, mm, type Running, refused } from './support/app';
 import { bootError, startInline } from './support/inline';
+import { comeBack, cut } from './support/recovery';
 import { next, times, until } from './support/wait';
 
 type Message = { topic: string; state: PresenceEntries; joins: PresenceEntries; leaves: PresenceEntries };
@@ -263,6 +264,33 @@ describe('presence', () => {
     await left;
     assert.deepEqual([seen, warned], [{ error: [], warn: [] }, []]);
   });
+});
+
+describe('presence with connectionStateRecovery', () => {
+  for (const skipMiddlewares of [true, false]) {
+    it(`should track a client again that is recovered, skipMiddlewares: ${skipMiddlewares}`, async () => {
+      const { app, url, client } = await startInline({
+        io: { presence: { interval: 20 }, init: { connectionStateRecovery: { skipMiddlewares } } },
+        router: ({ io }) => {
+          io.route('connect', (ctx) => io.presence('lobby').track(ctx, 'ann', { recovered: ctx.recovered }));
+        },
+      });
+      const here = app.io.presence('lobby');
+      const ann = client('/', { reconnection: false });
+      await next(ann, 'presence_state');
+      // Without an offset, there is nothing to recover.
+      const first = next(ann, 'n');
+      app.io.emit('n', 1);
+      await first;
+      await cut(ann);
+      await until('it has left', () => here.count() === 0);
+      const state = next<[Message]>(ann, 'presence_state');
+      await comeBack(ann, url);
+      assert(ann.recovered);
+      assert.deepEqual(metas((await state)[0].state), { ann: [{ recovered: true }] });
+      assert.deepEqual(await here.list(), { ann: [{ recovered: true }] });
+    });
+  }
 });
 
 describe('config.io.presence', () => {

@@ -118,12 +118,12 @@ export class AgentIo {
   /**
    * @param send - sends commands to one worker
    * @param users - the users of the application
-   * @param presences - asks workers who is present
+   * @param questions - asks workers who is present
    */
   constructor(
     send: Send,
     private readonly users: Users,
-    private readonly presences: Pick<AgentPresences, 'of'>,
+    private readonly questions: Pick<AgentPresences, 'of'>,
   ) {
     class Relay extends RelayAdapter {
       constructor(nsp: Namespace) {
@@ -143,7 +143,7 @@ export class AgentIo {
     const parent = isPattern(nsp.name) ? nsp.name : undefined;
     return Object.assign(nsp, {
       user: (id: UserId) => this.users.in(nsp, id, parent),
-      presence: (topic?: string) => this.presences.of(nsp.name, topic, parent),
+      presence: (topic?: string) => this.questions.of(nsp.name, topic, parent),
     });
   }
 
@@ -160,7 +160,7 @@ export class AgentIo {
   /** Selects all sockets of a user in the default namespace. */
   user: AgentNamespace['user'] = (id) => this.users.in(this.#default, id);
   /** Asks one worker who is present in a topic of the default namespace. */
-  presence: AgentNamespace['presence'] = (topic) => this.presences.of('/', topic);
+  presence: AgentNamespace['presence'] = (topic) => this.questions.of('/', topic);
   compress: AgentNamespace['compress'] = (compress) => this.#default.compress(compress);
   get volatile(): AgentNamespace['volatile'] {
     return this.#default.volatile;

@@ -58,6 +58,17 @@ export default (app: Application): void => {
   io.emit('news', 1);
   io.to('room').except('other').emit('news');
   io.user(42).emit('news');
+  const count: number = io.of('/chat').presence('lobby').count();
+  void io
+    .presence()
+    .list()
+    .then((list) => list.ann?.[count]?.name);
+  // @ts-expect-error a topic is a string
+  io.presence(7);
+  // @ts-expect-error a context is missing
+  void io.presence().track();
+  // @ts-expect-error a meta is an object
+  void io.presence().track({} as Context, 42, 'text');
   io.of('/chat').user('ada').except('other').disconnectSockets(true);
   // @ts-expect-error the user's id is missing
   io.user();
