@@ -453,9 +453,7 @@ describe('docs/observability.md', () => {
   });
 
   it('should show a route that needs a token', async () => {
-    const code = /### A route for Prometheus.*?```ts\nexport default \(app: Application\) => (.*?);\n```/s.exec(
-      page,
-    )?.[1];
+    const code = /### A route for Prometheus.*?\nexport default \(app: Application\) => (.*?);\n```/s.exec(page)?.[1];
     process.env.METRICS_TOKEN = 'secret';
     try {
       const router = new Function('app', `return (${`(app) => ${code}`})(app)`) as (app: Application) => void;
