@@ -7,7 +7,6 @@ export type {
   AdapterName,
   AdminConfig,
   AllowedOrigins,
-  DrainConfig,
   ExpiresConfig,
   InitConfig,
   IoConfig,
@@ -18,6 +17,7 @@ export type {
   PresenceConfig,
   RedisConfig,
 } from './config/config';
+export type { DrainConfig } from './config/drain-options';
 export type {
   BroadcastMessage,
   Carrier,

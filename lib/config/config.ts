@@ -12,6 +12,7 @@ import { configFilesOf } from '../internals/egg';
 import type { FindUser } from '../users';
 import { type AdapterConfig, resolveAdapter } from './adapter';
 import { type AdminConfig, type ResolvedAdmin, resolveAdmin } from './admin';
+import { type DrainConfig, resolveDrain } from './drain-options';
 import { type ExpiresConfig, resolveExpires, resolveGenerateId, resolveUser } from './identity';
 import { type LimitsConfig, type ResolvedLimits, resolveLimits } from './limits';
 import { type MetricsConfig, resolveMetrics } from './metrics';
@@ -202,14 +203,6 @@ export interface IoConfig {
   onerror?: OnError;
 }
 
-/** `config.io.drain`. */
-export interface DrainConfig {
-  /** How long a closing worker waits for running handlers, in ms. Default: 80 % of the time that Egg gives it. */
-  timeout?: number;
-  /** Over how many ms at most the connections are closed. Default: half of `timeout`. */
-  spread?: number;
-}
-
 /** `config.io`, checked and complete. */
 export interface ResolvedConfig {
   init: InitConfig;
@@ -377,18 +370,6 @@ function resolveContainListeners(value: unknown): boolean {
   if (value === undefined || value === null) return true;
   if (typeof value === 'boolean') return value;
   throw new ConfigError('config.io.containListeners', value, 'true or false');
-}
-
-function resolveDrain(raw: unknown): DrainConfig | undefined {
-  const key = 'config.io.drain';
-  if (raw === false) return undefined;
-  const given = raw ?? {};
-  if (typeof given !== 'object' || Array.isArray(given)) {
-    throw new ConfigError(key, raw, '{ timeout, spread } or false');
-  }
-  onlyKeys(key, given, ['timeout', 'spread']);
-  const { timeout, spread } = given as Record<string, unknown>;
-  return { timeout: milliseconds(`${key}.timeout`, timeout), spread: milliseconds(`${key}.spread`, spread) };
 }
 
 function resolveAck(ack: unknown, timeout: unknown): AckConfig {

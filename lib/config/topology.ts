@@ -2,14 +2,8 @@
 // how long Egg lets a worker close.
 import { ConfigError } from '../errors';
 import { loadsAsynchronously, masterOptionsOf } from '../internals/egg';
-import {
-  type AdapterConfig,
-  type AdapterName,
-  configOf,
-  type DrainConfig,
-  type IoConfig,
-  type ResolvedConfig,
-} from './config';
+import { type AdapterConfig, type AdapterName, configOf, type IoConfig, type ResolvedConfig } from './config';
+import type { DrainConfig } from './drain-options';
 
 /** An application or an agent. */
 interface EggProcess {
