@@ -92,7 +92,7 @@ function dispatchUpgrades(server: HttpServer, engine: Engine, others: unknown[])
       const isOwn = hasOwnPath(engine, req);
       const hasOthers = server.listeners('upgrade').some((each) => each !== listener);
       const isOurs = isOwn || (!hasOthers && engine.opts.destroyUpgrade !== false);
-      if (isOurs && !isForWebSocket(req) && socket instanceof TcpSocket && !(socket instanceof TLSSocket)) {
+      if (isOurs && isForOther(req) && socket instanceof TcpSocket && !(socket instanceof TLSSocket)) {
         handleAsRequest(server, req, socket, head);
         return true;
       }
@@ -111,8 +111,14 @@ function dispatchUpgrades(server: HttpServer, engine: Engine, others: unknown[])
   };
 }
 
-function isForWebSocket({ headers }: IncomingMessage): boolean {
-  return headers.upgrade?.toLowerCase() === 'websocket';
+/** How many headers an upgrade has that is handled as a request. Node drops headers beyond a limit, and with them the length of the body. */
+const MAX_HEADERS = 100;
+
+/** Whether an upgrade is to another protocol than WebSocket, and can be written as a request again. */
+function isForOther({ headers, rawHeaders }: IncomingMessage): boolean {
+  const { upgrade } = headers;
+  if (upgrade === undefined || upgrade.toLowerCase() === 'websocket') return false;
+  return rawHeaders.length <= 2 * MAX_HEADERS && !rawHeaders.some((text) => /[\r\n]/.test(text));
 }
 
 /**

@@ -33,6 +33,11 @@ describe('the messages of an adapter', () => {
 
       await redis.kill();
       await until('the adapter is down', () => !adapterOf(a).up);
+      // It has two connections, and the one that sends may be lost later.
+      await until('messages are lost', () => {
+        a.app.io.emit('news', 0);
+        return adapterOf(a).lost > 0;
+      });
       const { sent, lost } = adapterOf(a);
       for (let n = 0; n < 5; n++) a.app.io.emit('news', n);
       assert.equal(adapterOf(a).sent, sent + 5);

@@ -243,6 +243,18 @@ describe('other WebSocket servers on the same port', () => {
         assert(connection.listenerCount(event) <= 3, event);
     });
 
+    it('should be refused if Node may have dropped a header, such as the length of the body', async () => {
+      const { port } = await startInline({ io, config, router });
+      const many = Array.from({ length: 1500 }, (_, n) => `a${n}: b\r\n`).join('');
+      const hidden = 'GET /hello?name=hidden HTTP/1.1\r\nHost: x\r\n\r\n';
+      for (const headers of [`${HTTP2}${many}`, `${many}${HTTP2}`]) {
+        const head = `POST /hello HTTP/1.1\r\nHost: x\r\n${headers}Content-Length: ${hidden.length}\r\n\r\n`;
+        const answer = await sendRaw(port, head + hidden);
+        assert.match(answer, /^HTTP\/1\.1 404 Not Found\r\n/);
+        assert(!answer.includes('hello hidden'));
+      }
+    });
+
     it('should reach another listener', async () => {
       const { port } = await startBeside('after', (server) => server.on('upgrade', strictEcho()));
       assert.equal(await statusOf(port, '/', HTTP2), 'HTTP/1.1 404 Not Found');

@@ -67,10 +67,10 @@ export function attempts(at: string, sid: string): Record<string, string> {
     'an upgrade by HEAD': http(`HEAD ${own}`, UPGRADE, hidden),
     'an upgrade by CONNECT': http(`CONNECT ${own}`, UPGRADE, hidden),
     'an upgrade of HTTP/1.0': `GET ${own} HTTP/1.0\r\n${UPGRADE}\r\n${hidden}`,
-    'an upgrade to something else': http(`GET ${own}`, 'Connection: Upgrade\r\nUpgrade: egg-socket.io\r\n', hidden),
-    'an upgrade to HTTP/2': http(`GET ${own}`, 'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n', hidden),
+    'another protocol to upgrade to': http(`GET ${own}`, 'Connection: Upgrade\r\nUpgrade: egg-socket.io\r\n', hidden),
+    'HTTP/2 to upgrade to': http(`GET ${own}`, 'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n', hidden),
     'no protocol to upgrade to': http(`GET ${own}`, 'Connection: Upgrade\r\nUpgrade:\r\n', hidden),
-    'an upgrade named twice': http(`GET ${own}`, `Connection: close\r\nUpgrade: x\r\n${UPGRADE}`, hidden),
+    'two protocols to upgrade to': http(`GET ${own}`, `Connection: close\r\nUpgrade: x\r\n${UPGRADE}`, hidden),
     'an upgrade behind more headers than Node keeps': http(`GET ${own}`, MANY + UPGRADE, hidden),
     'a length behind more headers than Node keeps': http(`POST ${own}`, MANY + length(hidden), hidden),
   };
