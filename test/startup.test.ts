@@ -28,7 +28,7 @@ describe('requiring app.ts', () => {
     const names = own.map((file) => path.relative(path.join(ROOT, 'lib'), file));
     assert(names.includes('boot.ts'), names.join());
     const forbidden =
-      /^(adapters\/(redis|link)|workers\/(forwarding|proxy|internal-server)|testkit|agent\/io|telemetry|cli\/|presence\/(?!loader|event))/;
+      /^(adapters\/(redis|link)|workers\/(forwarding|proxy|internal-server)|testkit|agent\/io|telemetry|cli\/|presence\/(?!loader))/;
     assert.deepEqual(
       names.filter((name) => forbidden.test(name)),
       [],

@@ -5,7 +5,6 @@ import { debuglog } from 'node:util';
 import type { Namespace } from 'socket.io';
 import { Adapter } from 'socket.io-adapter';
 import { OUTAGE, type OutageMessage } from '../diagnostics';
-import { EVENT } from './event';
 import type { Change, Message, Replica } from './replica';
 
 export const debug = debuglog('egg-socket.io:presence');
@@ -24,6 +23,14 @@ const MISSED_BEATS = 3;
 /** Answers a `hello` by the state of this worker. */
 export type Answer = (state: string) => void;
 
+/** By which workers send messages to each other. */
+export interface Channel {
+  /** The default namespace. */
+  readonly nsp: Namespace;
+  /** The server-side event. */
+  readonly event: string;
+}
+
 /** The exchange of one worker. */
 export class Exchange {
   /** The changes that were not sent yet, by topic and socket. */
@@ -38,12 +45,9 @@ export class Exchange {
   /** Resolves when the other workers have answered the first `hello`, or after a timeout. */
   ready: Promise<void> = Promise.resolve();
 
-  /**
-   * @param nsp - the default namespace
-   * @param heartbeat - in ms
-   */
+  /** @param heartbeat - in ms */
   constructor(
-    private readonly nsp: Namespace,
+    private readonly channel: Channel,
     private readonly replica: Replica,
     private readonly heartbeat: number,
   ) {}
@@ -119,7 +123,7 @@ export class Exchange {
   readonly #outage = (message: unknown): void => {
     const { app, up } = message as OutageMessage;
     // A process may have several applications, as tests do.
-    if (!up || app.io !== (this.nsp.server as unknown)) return;
+    if (!up || app.io !== (this.channel.nsp.server as unknown)) return;
     debug('exchange states after an outage');
     void this.#hello();
   };
@@ -176,7 +180,7 @@ export class Exchange {
 
   /** An adapter in memory has no other workers. */
   get #isShared(): boolean {
-    return this.nsp.adapter.serverSideEmit !== Adapter.prototype.serverSideEmit;
+    return this.channel.nsp.adapter.serverSideEmit !== Adapter.prototype.serverSideEmit;
   }
 
   #send(message: Message): void {
@@ -187,6 +191,7 @@ export class Exchange {
     debug('send %s', message.kind);
     const args: unknown[] = [JSON.stringify(message)];
     if (callback) args.push(callback);
-    (this.nsp.serverSideEmit as (event: string, ...args: unknown[]) => boolean).call(this.nsp, EVENT, ...args);
+    const { nsp, event } = this.channel;
+    (nsp.serverSideEmit as (event: string, ...args: unknown[]) => boolean).call(nsp, event, ...args);
   }
 }

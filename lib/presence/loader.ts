@@ -1,8 +1,10 @@
 // Loads the presence of a server when it is first used: by the application, or by another worker, which then needs its answer.
 import type { Namespace } from 'socket.io';
 import type { Presence } from '../types/presence';
-import { EVENT } from './event';
 import type { PresenceOptions, ServerPresence } from './presence';
+
+/** The server-side event of the default namespace by which workers exchange presence. */
+const EVENT = 'egg-socket.io:presence';
 
 interface LoaderOptions {
   readonly presence: PresenceOptions;
@@ -59,7 +61,7 @@ export class PresenceLoader {
     if (this.#loaded !== undefined) return this.#loaded;
     const { ServerPresence } = require('./presence') as typeof import('./presence');
     const { presence, log, namespace } = this.options;
-    this.#loaded = new ServerPresence(this.nsp, namespace, presence, log);
+    this.#loaded = new ServerPresence({ nsp: this.nsp, event: EVENT }, namespace, presence, log);
     if (this.#worker !== undefined) this.#loaded.open(this.#worker);
     return this.#loaded;
   }

@@ -5,7 +5,7 @@ import { emitToClient } from '../internals/socketio';
 import { hasClosed } from '../on-close';
 import { type SocketState, stateOf } from '../socket-state';
 import type { Presence, PresenceEntries, PresenceList, PresenceMeta } from '../types/presence';
-import { debug, Exchange } from './exchange';
+import { type Channel, debug, Exchange } from './exchange';
 import { type Entry, Replica } from './replica';
 
 /** The longest meta, in bytes of its JSON. */
@@ -71,17 +71,17 @@ export class ServerPresence {
   #timer: NodeJS.Timeout | undefined;
 
   /**
-   * @param nsp - the default namespace
+   * @param channel - by which workers send messages to each other
    * @param namespace - returns a namespace, or undefined if this worker does not have it
    */
   constructor(
-    nsp: Namespace,
+    channel: Channel,
     private readonly namespace: (name: string) => Namespace | undefined,
     private readonly options: PresenceOptions,
     private readonly log: Log,
   ) {
     this.#replica = new Replica((topic, before, after) => this.#changed(topic, before, after));
-    this.#exchange = new Exchange(nsp, this.#replica, options.heartbeat);
+    this.#exchange = new Exchange(channel, this.#replica, options.heartbeat);
   }
 
   /** Starts to exchange with other workers, under the id of this worker. */
@@ -227,7 +227,7 @@ export class ServerPresence {
   }
 
   #stateOf(nsp: string, ctx: Context): SocketState {
-    const state = stateOf(ctx.socket as unknown as Socket);
+    const state = stateOf(ctx.socket);
     if (state === undefined) throw new TypeError('[egg-socket.io] presence: the context is not one of app/io');
     const { name } = state.socket.nsp;
     if (name === nsp) return state;
