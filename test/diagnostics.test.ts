@@ -49,6 +49,7 @@ parity('diagnostics channels', () => {
 
   it('should publish each event from its first middleware to its answer, with its outcome', async () => {
     const events = ended<EventMessage>(EVENT);
+    const tooLate = signal();
     const { app, connect } = await startInline({
       io: { packetMiddleware: ['guard'], ack: 'auto', ackTimeout: 50 },
       middleware: {
@@ -63,7 +64,7 @@ parity('diagnostics channels', () => {
         io.route('broken', () => {
           throw new Error('broken');
         });
-        io.route('slow', () => new Promise((resolve) => setTimeout(resolve, 200)));
+        io.route('slow', () => tooLate.promise);
         io.on('connection', (socket) => socket.on('by hand', (ack) => ack('by hand')));
       },
     });
@@ -72,6 +73,7 @@ parity('diagnostics channels', () => {
     for (const event of ['fine', 'broken', 'forbidden', 'stopped', 'nobody', 'by hand', 'slow']) {
       await client.emitWithAck(event);
     }
+    tooLate.resolve();
     await until('all events have ended', () => events.length === 7);
     const seen = events.map(({ event, route, outcome, error }) => [event, route, outcome, error && messageOf(error)]);
     assert.deepEqual(seen, [

@@ -23,7 +23,7 @@ import { fixture, logs, mm, ROOT, refused } from './support/app';
 import { parity } from './support/clients';
 import { bootError, startInline } from './support/inline';
 import { removeSdk, Spans } from './support/otel';
-import { next, until } from './support/wait';
+import { next, signal, until } from './support/wait';
 
 type Middleware = (ctx: Context, go: () => Promise<unknown>) => unknown;
 
@@ -110,6 +110,7 @@ describe('tracing with OpenTelemetry', () => {
   afterEach(removeSdk);
 
   it('should name each event by its route, with its outcome, and never by what the client has sent', async () => {
+    const tooLate = signal();
     const { app, connect } = await startInline({
       io: { ack: 'auto', ackTimeout: 50, packetMiddleware: ['a'] },
       middleware: {
@@ -125,7 +126,7 @@ describe('tracing with OpenTelemetry', () => {
           throw new TypeError('broken');
         });
         chat.route('forbidden', (ctx) => ctx.throw(403, 'no', { code: 'FORBIDDEN' }));
-        chat.route('slow', () => new Promise((resolve) => setTimeout(resolve, 200)));
+        chat.route('slow', () => tooLate.promise);
         chat.route('disconnect', () => {});
         io.route('say', () => 'ok');
         io.of('/all').route('*', () => 'ok');
@@ -136,6 +137,7 @@ describe('tracing with OpenTelemetry', () => {
     logs(app);
     const chat = await connect('/chat');
     for (const event of ['say', 'alias', 'broken', 'forbidden', 'slow', 'secret']) await chat.emitWithAck(event);
+    tooLate.resolve();
     await (await connect('/')).emitWithAck('say');
     await (await connect('/all')).emitWithAck('secret');
     await (await connect('/room/secret')).emitWithAck('say');
