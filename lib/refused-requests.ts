@@ -73,7 +73,7 @@ function logRefused(app: Application, clientLog: ClientLog, { req, code, message
 }
 
 const PLAIN =
-  'Only clients of Socket.IO can connect. A plain WebSocket client connects with ?EIO=4&transport=websocket, see docs/errors.md';
+  'Only clients of Socket.IO can connect. A plain WebSocket client connects with ?EIO=4&transport=websocket, see docs/en/errors.md';
 
 /** Returns what to do about a refused request. */
 function adviceOn(code: number, req: IncomingMessage | undefined, context: ConnectionError['context']): string {
@@ -85,7 +85,7 @@ function adviceOn(code: number, req: IncomingMessage | undefined, context: Conne
         ? `config.io.init.transports does not contain ${shown(transport)}`
         : '';
     case RefusalCode.UNKNOWN_SESSION:
-      return 'The connection or its worker has closed, and the client reconnects. If its worker is on another host, the load balancer must send all requests of a client to one host: see docs/cluster.md';
+      return 'The connection or its worker has closed, and the client reconnects. If its worker is on another host, the load balancer must send all requests of a client to one host: see docs/en/deployment.md';
     case RefusalCode.BAD_METHOD:
       return context?.method === 'OPTIONS'
         ? 'It is a preflight of a browser whose page has another origin: set config.io.init.cors'
@@ -95,7 +95,7 @@ function adviceOn(code: number, req: IncomingMessage | undefined, context: Conne
         return 'A function of app.io.engine.use() or of config.io.init.cors has failed, and Engine.IO drops its error: catch and log it there';
       }
       return transport === 'websocket' && req?.headers.upgrade === undefined
-        ? 'The request has no Upgrade header: a proxy has removed it. With nginx: proxy_http_version 1.1, proxy_set_header Upgrade $http_upgrade and proxy_set_header Connection "upgrade", see docs/cluster.md'
+        ? 'The request has no Upgrade header: a proxy has removed it. With nginx: proxy_http_version 1.1, proxy_set_header Upgrade $http_upgrade and proxy_set_header Connection "upgrade", see docs/en/deployment.md'
         : '';
     case RefusalCode.UNSUPPORTED_PROTOCOL:
       if (EIO === undefined) return PLAIN;

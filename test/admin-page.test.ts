@@ -66,8 +66,8 @@ describe('the page of the admin UI', () => {
     for (const id of ids) await page.getByText(id).waitFor();
     await show(running, page, 'events');
     for (const text of ['say', 'said']) await page.getByText(text, { exact: true }).first().waitFor();
-    // Updates the picture of docs/observability.md.
-    if (process.env.ADMIN_PICTURE) await page.screenshot({ path: path.join(ROOT, 'docs/admin.png') });
+    // Updates the picture of docs/en/observability.md.
+    if (process.env.ADMIN_PICTURE) await page.screenshot({ path: path.join(ROOT, 'docs/images/admin.png') });
   });
 
   async function show({ url }: Running, page: Page, what: 'events' | 'sockets'): Promise<void> {

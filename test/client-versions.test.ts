@@ -1,4 +1,4 @@
-// The versions of socket.io-client that docs/clients.md lists beside those with which the whole suite runs. They are installed by npm. What
+// The versions of socket.io-client that docs/en/clients.md lists beside those with which the whole suite runs. They are installed by npm. What
 // they depend on is the same on both majors of Egg, so these tests run only once.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -10,7 +10,7 @@ import { startInline } from './support/inline';
 import { cleanUp, install } from './support/packed';
 import { next, until, within } from './support/wait';
 
-const page = readFileSync(path.join(ROOT, 'docs/clients.md'), 'utf8');
+const page = readFileSync(path.join(ROOT, 'docs/en/clients.md'), 'utf8');
 const VERSIONS = /^\| socket\.io-client ((?:\d+\.\d+\.\d+(?:, )?)+)/m.exec(page)?.[1]?.split(', ') ?? [];
 const TRANSPORTS = { polling: ['polling'], WebSocket: ['websocket'], 'both transports': ['polling', 'websocket'] };
 

@@ -47,7 +47,8 @@ if (EGG_MAJOR === 3) {
 
     after(cleanUp);
 
-    const pages = fs.readdirSync(path.join(ROOT, 'docs')).filter((name) => name.endsWith('.md'));
+    const files = fs.readdirSync(path.join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' });
+    const pages = files.filter((name) => /^(en|zh-CN)\/.*\.md$/.test(name));
     for (const page of ['README.md', ...pages.map((name) => `docs/${name}`)]) {
       it(`should follow eslint-config-egg in ${page}`, async () => {
         const text = fs.readFileSync(path.join(ROOT, page), 'utf8');

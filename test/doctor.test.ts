@@ -122,10 +122,10 @@ if (EGG_MAJOR === 4) {
       });
     }
 
-    it('should have a place in the fixtures for each rule, and each anchor in docs/migration.md', () => {
+    it('should have a place in the fixtures for each rule, and each anchor in docs/en/migration.md', () => {
       const rules = new Set([...announced('javascript'), ...announced('typescript')].map((each) => each.split(' ')[1]));
       assert.deepEqual([...rules].sort(), Object.keys(RULES).sort());
-      const text = fs.readFileSync(path.join(ROOT, 'docs/migration.md'), 'utf8');
+      const text = fs.readFileSync(path.join(ROOT, 'docs/en/migration.md'), 'utf8');
       const headings = [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
         heading
           .toLowerCase()
@@ -145,7 +145,7 @@ if (EGG_MAJOR === 4) {
         rule: 'origins',
         found: "app.io.origins(['https://example.com:443'])",
         instead: RULES.origins.instead,
-        docs: 'docs/migration.md#other-origins',
+        docs: 'docs/en/migration.md#other-origins',
         compat: true,
       });
       assert.equal(findings.find(({ rule }) => rule === 'reserved-event')?.compat, false);
@@ -160,7 +160,7 @@ if (EGG_MAJOR === 4) {
       const block = [
         "app.js:11  app.io.origins(['https://example.com:443'])",
         `    instead: ${RULES.origins.instead}`,
-        '    docs/migration.md#other-origins (works with config.io.compat)',
+        '    docs/en/migration.md#other-origins (works with config.io.compat)',
         '',
       ];
       assert(stdout.includes(`\n${block.join('\n')}\n`), stdout);

@@ -43,7 +43,7 @@ describe('forwarding', function () {
   async function behindNginx(heading: string, apps: Cluster[], test: (nginx: Nginx) => Promise<void>): Promise<void> {
     const config = examples();
     const [upstream, rest] = [config.get(heading), config.get('One host')];
-    assert(upstream && rest, `docs/cluster.md has an example of nginx: ${heading}`);
+    assert(upstream && rest, `docs/en/deployment.md has an example of nginx: ${heading}`);
     const nginx = await startNginx(
       heading === 'One host' ? rest : upstream + rest.replace(/^upstream .*?^}\n/ms, ''),
       apps.map(({ url }) => url),

@@ -204,8 +204,8 @@ describe('hostile clients', () => {
   });
 });
 
-it('docs/security.md should name tests that exist', () => {
-  const page = readFileSync(path.join(__dirname, '../docs/security.md'), 'utf8');
+it('docs/en/security.md should name tests that exist', () => {
+  const page = readFileSync(path.join(__dirname, '../docs/en/security.md'), 'utf8');
   const rows = page.split('\n').filter((line) => /^\| .*test\.ts` \|$/.test(line));
   assert(rows.length > 20, `${rows.length}`);
   for (const row of rows) {

@@ -1,4 +1,4 @@
-// The metrics of several workers, each on a port of its own, as docs/observability.md shows.
+// The metrics of several workers, each on a port of its own, as docs/en/observability.md shows.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -109,7 +109,7 @@ describe('the metrics of several workers', () => {
   });
 
   it('should be shown by the documentation as they are tested', () => {
-    const page = readFileSync(path.join(ROOT, 'docs/observability.md'), 'utf8');
+    const page = readFileSync(path.join(ROOT, 'docs/en/observability.md'), 'utf8');
     // eslint-config-egg, which the samples follow, has no parentheses around a single parameter.
     const code = readFileSync(path.join(fixture('metrics'), 'app.js'), 'utf8').replace(/\((\w+)\) =>/g, '$1 =>');
     assert(page.includes(`\`\`\`js\n${code}\`\`\``));

@@ -430,8 +430,8 @@ describe('the meter of OpenTelemetry', () => {
   });
 });
 
-describe('docs/observability.md', () => {
-  const page = readFileSync(path.join(ROOT, 'docs/observability.md'), 'utf8');
+describe('docs/en/observability.md', () => {
+  const page = readFileSync(path.join(ROOT, 'docs/en/observability.md'), 'utf8');
 
   it('should list all instruments, and name no other metric', async () => {
     const { app } = await startInline(CHAT);

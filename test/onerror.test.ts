@@ -38,9 +38,9 @@ const failing = (io: IoConfig) =>
 const hiding: IoConfig['onerror'] = (err) =>
   err instanceof UserError ? { message: err.message, code: err.code } : 'internal error';
 
-/** Runs a code block of docs/errors.md and returns its exports. */
+/** Runs a code block of docs/en/errors.md and returns its exports. */
 function documented(heading: string): { io: IoConfig } {
-  const text = readFileSync(path.join(ROOT, 'docs/errors.md'), 'utf8');
+  const text = readFileSync(path.join(ROOT, 'docs/en/errors.md'), 'utf8');
   const code = /```js\n(.*?)```/s.exec(text.slice(text.indexOf(`## ${heading}`)))?.[1];
   const exports = {};
   new Function('exports', code!)(exports);

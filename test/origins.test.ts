@@ -538,7 +538,7 @@ describe('config.io.allowedOrigins', () => {
   it('should be compared with the host that nginx sends', async () => {
     const running = await launch({});
     const page = examples().get('One host') ?? '';
-    // As in docs/cluster.md, without the port, and without the line.
+    // As in docs/en/deployment.md, without the port, and without the line.
     for (const [host, isAllowed] of [
       ['$http_host', true],
       ['$host', true],

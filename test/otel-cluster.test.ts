@@ -1,4 +1,4 @@
-// OpenTelemetry in an application of two workers, with the files of docs/observability.md: its SDK, an instrumented database, and the
+// OpenTelemetry in an application of two workers, with the files of docs/en/observability.md: its SDK, an instrumented database, and the
 // instrumentation of Socket.IO.
 import assert from 'node:assert/strict';
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -33,7 +33,7 @@ const spansFile = path.join(baseDir, 'spans.jsonl');
 function makeApplication(): void {
   rmSync(baseDir, { recursive: true, force: true });
   cpSync(fixture('otel'), baseDir, { recursive: true });
-  const text = readFileSync(path.join(ROOT, 'docs/observability.md'), 'utf8');
+  const text = readFileSync(path.join(ROOT, 'docs/en/observability.md'), 'utf8');
   for (const name of ['telemetry.cjs', 'app.js']) {
     const code = new RegExp(`^\`${name}\`[^\`]*\`\`\`js\n(.*?)^\`\`\``, 'ms').exec(text)?.[1];
     assert(code, name);
@@ -108,7 +108,7 @@ describe('OpenTelemetry with two workers', () => {
   }
 
   for (const [title, env] of Object.entries({ links: {}, Redis: { OVER_REDIS: 'redis-sharded' } })) {
-    it(`should have one trace from the click to the delivery on the other worker, over ${title}, with the files of docs/observability.md`, async () => {
+    it(`should have one trace from the click to the delivery on the other worker, over ${title}, with the files of docs/en/observability.md`, async () => {
       const cluster = await startApplication(redis, [TELEMETRY], env);
       try {
         const { pids, trace } = await say(cluster);

@@ -51,17 +51,16 @@ if (EGG_MAJOR === 3) {
       });
       built.push('lib/presence/client.mjs');
       const papers = ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'SECURITY.md'];
-      for (const name of fs.readdirSync(path.join(__dirname, '../docs')))
-        if (/\.(md|svg)$|^grafana\.json$/.test(name)) papers.push(`docs/${name}`);
-      for (const name of fs.readdirSync(path.join(__dirname, '../docs/recipes'))) papers.push(`docs/recipes/${name}`);
+      for (const name of fs.readdirSync(path.join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' }))
+        if (/^(en|zh-CN)\/.*\.md$|\.svg$|^recipes\/|^grafana\.json$/.test(name)) papers.push(`docs/${name}`);
       const expected = [...built, ...papers].map((file) => `package/${file}`);
       assert.deepEqual(await contents(tarball), expected.sort());
     });
 
-    it('should run nothing when it is installed, and depend on what docs/security.md lists', () => {
+    it('should run nothing when it is installed, and depend on what docs/en/security.md lists', () => {
       const { scripts, dependencies } = JSON.parse(fs.readFileSync(path.join(__dirname, '../package.json'), 'utf8'));
       for (const name of ['preinstall', 'install', 'postinstall', 'prepare']) assert(!(name in scripts), name);
-      const page = fs.readFileSync(path.join(__dirname, '../docs/security.md'), 'utf8');
+      const page = fs.readFileSync(path.join(__dirname, '../docs/en/security.md'), 'utf8');
       const table = page.slice(page.indexOf('## Dependencies'), page.indexOf('## How a release is published'));
       const names = Array.from(table.matchAll(/^\|([^|]*)\|/gm), ([, cell]) => cell as string);
       const listed = names.flatMap((cell) => Array.from(cell.matchAll(/`([^`]+)`/g), ([, name]) => name as string));
@@ -208,8 +207,8 @@ if (EGG_MAJOR === 3) {
 
           // In an application of ES modules, egg-ts-helper can't load config/plugin.ts, and so finds no plugin.
           if (major === 4) {
-            it('should have them with ES modules and the configuration of docs/types.md', async () => {
-              const docs = fs.readFileSync(path.join(__dirname, '../docs/types.md'), 'utf8');
+            it('should have them with ES modules and the configuration of docs/en/types.md', async () => {
+              const docs = fs.readFileSync(path.join(__dirname, '../docs/en/types.md'), 'utf8');
               const { egg } = JSON.parse(/```json\n(\{[^`]*tsHelper[^`]*)```/.exec(docs)?.[1] ?? '');
               await check((baseDir) => makeEsm(baseDir, { egg }));
             });

@@ -1,4 +1,4 @@
-// Runs the code of docs/presence.md: the application, and the page as a client.
+// Runs the code of docs/en/presence.md: the application, and the page as a client.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -7,7 +7,7 @@ import { Presence } from '../lib/presence/client';
 import { EGG_MAJOR, FRAMEWORK, ROOT, type Running, start, track } from './support/app';
 import { until } from './support/wait';
 
-const text = fs.readFileSync(path.join(ROOT, 'docs/presence.md'), 'utf8');
+const text = fs.readFileSync(path.join(ROOT, 'docs/en/presence.md'), 'utf8');
 const baseDir = path.join(ROOT, `test/.tmp/presence-${EGG_MAJOR}`);
 
 function write(file: string, content: string): void {
@@ -16,7 +16,7 @@ function write(file: string, content: string): void {
   fs.writeFileSync(full, content);
 }
 
-describe('docs/presence.md', () => {
+describe('docs/en/presence.md', () => {
   let running: Running;
 
   before(async () => {

@@ -1,4 +1,4 @@
-// The faults of Redis in docs/reliability.md, for each adapter: no client is disconnected, events of its own worker reach it, and when the
+// The faults of Redis in docs/en/reliability.md, for each adapter: no client is disconnected, events of its own worker reach it, and when the
 // fault is over broadcasts reach the other workers again, and requests all sockets.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -126,8 +126,8 @@ for (const adapter of ['redis', 'redis-sharded', 'redis-streams'] as const) {
   });
 }
 
-it('docs/reliability.md should name tests that exist', () => {
-  const text = readFileSync(path.join(ROOT, 'docs/reliability.md'), 'utf8');
+it('docs/en/reliability.md should name tests that exist', () => {
+  const text = readFileSync(path.join(ROOT, 'docs/en/reliability.md'), 'utf8');
   const [, section = ''] = /^## Redis\n(.*?)^## /ms.exec(text) ?? [];
   const rows = section.split('\n').filter((line) => line.startsWith('| ') && !line.startsWith('| fault '));
   assert(rows.length > 15, `${rows.length}`);

@@ -1,4 +1,4 @@
-// What happens to clients when egg-development replaces the workers, since a file has changed: docs/observability.md.
+// What happens to clients when egg-development replaces the workers, since a file has changed: docs/en/observability.md.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import os from 'node:os';

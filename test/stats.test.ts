@@ -377,7 +377,7 @@ describe('app.io.stats()', () => {
   });
 
   it('should have the form that the documentation shows', async () => {
-    const page = readFileSync(path.join(ROOT, 'docs/observability.md'), 'utf8');
+    const page = readFileSync(path.join(ROOT, 'docs/en/observability.md'), 'utf8');
     const code = /```js\n(\{\n {2}pid.*?)```/s.exec(page)?.[1];
     const shown = new Function(`return ${code}`)() as IoStats;
     const { app } = await startInline({});

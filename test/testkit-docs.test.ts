@@ -1,4 +1,4 @@
-// Runs the code of docs/testing.md and of the README's section on tests: the application, and the tests with mocha and node:test.
+// Runs the code of docs/en/testing.md and of the README's section on tests: the application, and the tests with mocha and node:test.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import fs from 'node:fs';
@@ -10,7 +10,7 @@ const REGISTER = require.resolve('./support/register.cjs');
 const MOCHA = require.resolve('mocha/bin/mocha.js');
 const run = promisify(execFile);
 
-const text = fs.readFileSync(path.join(ROOT, 'docs/testing.md'), 'utf8');
+const text = fs.readFileSync(path.join(ROOT, 'docs/en/testing.md'), 'utf8');
 const readme = fs.readFileSync(path.join(ROOT, 'README.md'), 'utf8');
 const baseDir = path.join(ROOT, `test/.tmp/testing-${EGG_MAJOR}`);
 
@@ -71,7 +71,7 @@ describe('the README', () => {
   });
 });
 
-describe('docs/testing.md', () => {
+describe('docs/en/testing.md', () => {
   before(() => makeApplication(text));
   after(remove);
 

@@ -389,8 +389,8 @@ describe('other WebSocket servers on the same port', () => {
     });
   }
 
-  it('should work as in docs/cluster.md', async () => {
-    const docs = readFileSync(path.join(ROOT, 'docs/cluster.md'), 'utf8');
+  it('should work as in docs/en/deployment.md', async () => {
+    const docs = readFileSync(path.join(ROOT, 'docs/en/deployment.md'), 'utf8');
     const code = /^## Other WebSocket servers.*?```js\n(.*?)```/ms.exec(docs)?.[1] as string;
     const example = { exports: (_app: Application) => {} };
     new Function('require', 'module', code)(require, example);

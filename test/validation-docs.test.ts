@@ -1,4 +1,4 @@
-// Runs and compiles the code of docs/validation.md: the application, its client, the table of libraries and the adapters.
+// Runs and compiles the code of docs/en/validation.md: the application, its client, the table of libraries and the adapters.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import fs from 'node:fs';
@@ -10,7 +10,7 @@ import { startInline } from './support/inline';
 import { next } from './support/wait';
 
 const run = promisify(execFile);
-const text = fs.readFileSync(path.join(ROOT, 'docs/validation.md'), 'utf8');
+const text = fs.readFileSync(path.join(ROOT, 'docs/en/validation.md'), 'utf8');
 const baseDir = path.join(ROOT, `test/.tmp/validation-${EGG_MAJOR}`);
 const files = new Map(
   Array.from(text.matchAll(/^`([\w./]+\.ts)`\n\n```ts\n(.*?)^```/gms), ([, file, code]) => [file!, code!]),
@@ -30,7 +30,7 @@ function isInstalled(name: string): boolean {
   }
 }
 
-describe('docs/validation.md', () => {
+describe('docs/en/validation.md', () => {
   let running: Running;
 
   before(async () => {

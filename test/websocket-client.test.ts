@@ -1,4 +1,4 @@
-// The client of docs/clients.md that only has a WebSocket, and the frames that the page describes.
+// The client of docs/en/clients.md that only has a WebSocket, and the frames that the page describes.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -7,7 +7,7 @@ import { ROOT, type Running } from './support/app';
 import { startInline } from './support/inline';
 import { signal, times, within } from './support/wait';
 
-const page = readFileSync(path.join(ROOT, 'docs/clients.md'), 'utf8');
+const page = readFileSync(path.join(ROOT, 'docs/en/clients.md'), 'utf8');
 const source = /```js\n(function connect\([\s\S]*?)```/.exec(page)?.[1];
 const example = /```js\n(const client = connect\([\s\S]*?)```/.exec(page)?.[1];
 

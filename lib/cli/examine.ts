@@ -106,7 +106,7 @@ function findingOf(file: string, text: string, { rule, start, end, note }: Match
     rule,
     found: excerpt(text.slice(start, end)),
     instead: note ? `${instead}; ${note}` : instead,
-    docs: `docs/migration.md#${docs}`,
+    docs: `docs/en/migration.md#${docs}`,
     compat: compat ?? false,
   };
 }

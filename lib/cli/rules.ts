@@ -2,7 +2,7 @@
 
 export interface Rule {
   instead: string;
-  /** An anchor in docs/migration.md. */
+  /** An anchor in docs/en/migration.md. */
   docs: string;
   /** If `config.io.compat` makes it work. */
   compat?: true;

@@ -27,7 +27,7 @@ export const CURES = {
 export type RemovedName = keyof typeof CURES;
 
 /** Where the documentation describes all of them. */
-export const DOCS = 'docs/migration.md#what-socketio-renamed-or-dropped';
+export const DOCS = 'docs/en/migration.md#what-socketio-renamed-or-dropped';
 
 /** Returns the error for a removed name. */
 export function removed(name: RemovedName): Error {

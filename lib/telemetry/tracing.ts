@@ -259,7 +259,7 @@ class Tracing {
     if (!this.#hasWarned) {
       this.#hasWarned = true;
       this.app.coreLogger.warn(
-        `[egg-socket.io] ${INSTRUMENTATION} is enabled. Its spans contain the names of rooms, also those of users. Disable it: config.io.otel replaces it, see docs/observability.md`,
+        `[egg-socket.io] ${INSTRUMENTATION} is enabled. Its spans contain the names of rooms, also those of users. Disable it: config.io.otel replaces it, see docs/en/observability.md`,
       );
     }
     return true;

@@ -29,7 +29,7 @@ export class ConnectionLimit {
   refuse(): void {
     this.clientLog.warn(
       `refused ${this.refused}`,
-      `refused ${this.refused}: there are ${this.max} connections, the most for a limit of ${this.openFiles} open files. The clients try again. Raise the limit (ulimit -n), or let clients begin with WebSocket: see docs/cluster.md`,
+      `refused ${this.refused}: there are ${this.max} connections, the most for a limit of ${this.openFiles} open files. The clients try again. Raise the limit (ulimit -n), or let clients begin with WebSocket: see docs/en/deployment.md`,
     );
   }
 }

@@ -132,7 +132,7 @@ function cookies(answer: Response): string {
     .join('; ');
 }
 
-/** Updates docs/chat.png, the picture in the README. */
+/** Updates docs/images/chat.png, the picture in the README. */
 export async function takePicture(url: string): Promise<void> {
   await enter(url, 'Linus', 'Compilers');
   const grace = await enter(url, 'Grace');
@@ -152,5 +152,5 @@ export async function takePicture(url: string): Promise<void> {
   }
   await type(grace, 'Like this?');
   await reads(ada, '#typing', ['Grace is typing…']);
-  await ada.screenshot({ path: path.join(ROOT, 'docs/chat.png') });
+  await ada.screenshot({ path: path.join(ROOT, 'docs/images/chat.png') });
 }

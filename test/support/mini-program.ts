@@ -40,9 +40,9 @@ export interface MiniProgram {
   buffer: (bytes: number[]) => ArrayBuffer;
 }
 
-/** Returns the command of docs/clients.md that makes socket.io.js. */
+/** Returns the command of docs/en/clients.md that makes socket.io.js. */
 export function buildCommand(): string {
-  const text = fs.readFileSync(path.join(ROOT, 'docs/clients.md'), 'utf8');
+  const text = fs.readFileSync(path.join(ROOT, 'docs/en/clients.md'), 'utf8');
   return /^npx (esbuild [^\n]*)/m.exec(text)?.[1] ?? '';
 }
 

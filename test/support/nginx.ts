@@ -1,4 +1,4 @@
-// nginx with the configuration of docs/cluster.md, as a proxy for applications that tests have started.
+// nginx with the configuration of docs/en/deployment.md, as a proxy for applications that tests have started.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -17,9 +17,9 @@ export interface Nginx {
   close(): Promise<void>;
 }
 
-/** Returns the examples of docs/cluster.md for nginx, by their headings. */
+/** Returns the examples of docs/en/deployment.md for nginx, by their headings. */
 export function examples(): Map<string, string> {
-  const page = readFileSync(path.join(ROOT, 'docs/cluster.md'), 'utf8');
+  const page = readFileSync(path.join(ROOT, 'docs/en/deployment.md'), 'utf8');
   const found = new Map<string, string>();
   for (const section of page.split(/^##+ /m)) {
     const [heading = ''] = section.split('\n', 1);
