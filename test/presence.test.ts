@@ -286,12 +286,12 @@ describe('presence', () => {
 
   it('should update a meta before track() resolves', async () => {
     running.app.io.of('/chat').route('at once', async (ctx) => {
-      const tracking = here('at once').track(ctx, 'ann', { n: 1 });
-      here('at once').update(ctx, { n: 2 });
+      const tracking = here('at once').track(ctx, null, { n: 1 });
+      assert.equal(here('at once').update(ctx, { n: 2 }), true);
       await tracking;
       ctx.args[0](await here('at once').list());
     });
-    const client = await connect();
+    const client = await connect('ann');
     const state = next<[Message]>(client, 'presence_state');
     assert.deepEqual(await client.emitWithAck('at once'), { ann: [{ n: 2 }] });
     assert.deepEqual(metas((await state)[0].state), { ann: [{ n: 2 }] });

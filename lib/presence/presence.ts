@@ -71,6 +71,11 @@ class TrackedSocket {
   }
 }
 
+/** Whether the user of a client is not known, because it was recovered without its connection middleware. */
+function lacksUser({ runtime, socket, userId }: SocketState): boolean {
+  return socket.recovered && userId === undefined && runtime.users !== undefined;
+}
+
 /** Returns the key of a client that is tracked without one. */
 function userKey(socket: Socket, userId: UserId | undefined): string {
   return String(userId ?? socket.id);
@@ -140,7 +145,8 @@ export class ServerPresence {
       if (admission !== undefined && !hasClosed(socket.conn)) admission.onEnd(later);
     } else if (reauthentications?.ctx === ctx) reauthentications.onSuccess.push(later);
     else {
-      if (ownKey === undefined) await this.#findRecoveredUser(state, ctx);
+      // Not otherwise: `update()` and `untrack()` may be called before this resolves.
+      if (ownKey === undefined && lacksUser(state)) await this.#findUser(state, ctx);
       if (socket.connected) await join();
     }
   }
@@ -188,11 +194,9 @@ export class ServerPresence {
     if (entry?.key === from) this.#set(topic, socketId, to, entry.meta);
   }
 
-  /** The user of a recovered client whose connection middleware was skipped is not known until it is needed. */
-  async #findRecoveredUser(state: SocketState, ctx: Context): Promise<void> {
+  async #findUser(state: SocketState, ctx: Context): Promise<void> {
     const { runtime, socket } = state;
-    if (runtime.users === undefined || !socket.recovered || state.userId !== undefined) return;
-    state.userId = (await runtime.users.userOf(ctx, socket, (thrown) => this.log.error(thrown))).id;
+    state.userId = (await runtime.users?.userOf(ctx, socket, (thrown) => this.log.error(thrown)))?.id;
   }
 
   #set(topic: string, socketId: string, key: string, meta: PresenceMeta): void {
