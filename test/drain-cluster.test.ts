@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import type { Socket } from 'socket.io-client';
 import { connected, mm, track } from './support/app';
 import { type Cluster, startCluster } from './support/cluster';
@@ -225,6 +226,8 @@ describe(`${WORKERS} workers that close`, function () {
         const line = `${name} ${sent.length}`;
         sent.push(line);
         acked.push(await socket.emitWithAck('store', line));
+        // The rate of the load: without a pause the clients take the processors that the workers need to start.
+        await setTimeout(5);
       }
     })();
     const stop = async () => {
