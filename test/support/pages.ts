@@ -27,10 +27,21 @@ export interface Block {
 
 const READMES: Record<Language, string> = { en: 'README.md', 'zh-CN': 'README.zh-CN.md' };
 const BLOCK = /^( *)```(\w*)[^\n]*\n(.*?)^ *```$/gms;
-const ALONE = /^`([\w./-]+\.\w+)`$/;
-/** Words around the path, with a colon at the end, a Chinese one included. */
-const WITH_WORDS =
-  /^[^`]*`([\w./-]+\/[\w.-]+\.(?:ts|js|mjs|cjs|json|html|vue|tsx)|(?:app|agent|client|start|package|tsconfig)\.\w+)`[^`]*[:：]$/;
+/**
+ * A paragraph that is a path, or that ends with a colon and begins with a path or has no other code than a path. The colon of Chinese texts
+ * counts, too.
+ */
+const PATH = /^`([\w./-]+\.\w+)`(?:$|.*[:：]$)|^[^`]*`([\w./-]+\.\w+)`[^`]*[:：]$/s;
+/** The names of files by the languages of their blocks. */
+const ENDINGS: Record<string, RegExp> = {
+  ts: /\.m?ts$/,
+  tsx: /\.tsx$/,
+  js: /\.[mc]?js$/,
+  jsx: /\.jsx$/,
+  vue: /\.vue$/,
+  json: /\.json$/,
+  html: /\.html$/,
+};
 
 /** Returns the README and all pages of a language that exist. */
 export function pagesOf(language: Language): Page[] {
@@ -52,9 +63,11 @@ export function blocksOf(page: Page): Block[] {
   return Array.from(
     page.text.matchAll(BLOCK),
     ({ 0: block, 1: indent = '', 2: language = '', 3: body = '', index }) => {
-      const before = page.text.slice(0, index).trimEnd();
-      const last = before.slice(before.lastIndexOf('\n') + 1).trim();
-      const [, file] = ALONE.exec(last) ?? WITH_WORDS.exec(last) ?? [];
+      const before = page.text.slice(0, index).trim();
+      const paragraph = before.slice(before.lastIndexOf('\n\n') + 2).trim();
+      const [, begin, only] = PATH.exec(paragraph) ?? [];
+      const named = begin ?? only;
+      const file = named && ENDINGS[language]?.test(named) ? named : undefined;
       const code = body.replace(new RegExp(`^${indent}`, 'gm'), '');
       const line = page.text.slice(0, index + block.indexOf('\n') + 1).split('\n').length;
       return { page, line, language, code, ...(file && { file }) };
