@@ -89,9 +89,16 @@ function parseJavaScript({ code, file }: Block): void {
   else vm.compileFunction(code, ['exports', 'require', 'module']);
 }
 
-/** A fragment is a part of a module, of a function or of a class, or an expression. */
+/** A fragment is a part of a module, of a function, of a class or of an object, or an expression. */
 function parseFragment(code: string, parseAs: (text: string) => void): void {
-  const attempts = [code, `async () => {${code}\n}`, `(${code.replace(/;?\s*$/, '')}\n)`, `class Fragment {${code}\n}`];
+  const expression = code.replace(/;?\s*$/, '');
+  const attempts = [
+    code,
+    `async () => {${code}\n}`,
+    `(${expression}\n)`,
+    `class Fragment {${code}\n}`,
+    `({${code}\n})`,
+  ];
   const accepts = (text: string) => {
     try {
       parseAs(text);

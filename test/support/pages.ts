@@ -63,12 +63,17 @@ export function blocksOf(page: Page): Block[] {
   return Array.from(
     page.text.matchAll(BLOCK),
     ({ 0: block, 1: indent = '', 2: language = '', 3: body = '', index }) => {
-      const before = page.text.slice(0, index).trim();
-      const paragraph = before.slice(before.lastIndexOf('\n\n') + 2).trim();
+      const paragraph = page.text
+        .slice(0, index)
+        .trim()
+        .split(/\n\s*\n/)
+        .at(-1) as string;
       const [, begin, only] = PATH.exec(paragraph) ?? [];
       const named = begin ?? only;
-      const file = named && ENDINGS[language]?.test(named) ? named : undefined;
       const code = body.replace(new RegExp(`^${indent}`, 'gm'), '');
+      // A block that begins with an indented line is a part of a file.
+      const isFile = named !== undefined && !code.startsWith(' ') && ENDINGS[language]?.test(named);
+      const file = isFile ? named : undefined;
       const line = page.text.slice(0, index + block.indexOf('\n') + 1).split('\n').length;
       return { page, line, language, code, ...(file && { file }) };
     },
