@@ -19,6 +19,7 @@ import {
   sources,
   talk,
 } from './support/packed';
+import { LANGUAGES, pagesOf } from './support/pages';
 
 /** Changes an application to ES modules. */
 function makeEsm(baseDir: string, more: object = {}): void {
@@ -47,6 +48,17 @@ const ROUTES = `/
   say  chat.say
 `;
 
+/** Returns the documents of the package. The site of the documentation is not in it. */
+function documents(): string[] {
+  const inDocs = (directory: string, ending: string) =>
+    fs
+      .readdirSync(path.join(ROOT, 'docs', directory))
+      .filter((name) => name.endsWith(ending))
+      .map((name) => `docs/${directory}/${name}`);
+  const pages = LANGUAGES.flatMap((language) => pagesOf(language).map(({ file }) => file));
+  return [...pages, ...inDocs('images', '.svg'), ...inDocs('recipes', '.js')];
+}
+
 if (EGG_MAJOR === 3) {
   describe('the packed plugin', function () {
     // npm installs packages, perhaps from the network.
@@ -66,9 +78,7 @@ if (EGG_MAJOR === 3) {
         return made.map((ending) => file.replace(/ts$/, ending));
       });
       built.push('lib/presence/client.mjs');
-      const papers = ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'SECURITY.md'];
-      for (const name of fs.readdirSync(path.join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' }))
-        if (/^(en|zh-CN)\/.*\.md$|\.svg$|^recipes\/|^grafana\.json$/.test(name)) papers.push(`docs/${name}`);
+      const papers = ['package.json', 'LICENSE', 'CHANGELOG.md', 'SECURITY.md', 'docs/grafana.json', ...documents()];
       const expected = [...built, ...papers].map((file) => `package/${file}`);
       assert.deepEqual(await contents(tarball), expected.sort());
     });
