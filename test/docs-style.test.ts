@@ -6,6 +6,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { EGG_MAJOR, ROOT } from './support/app';
 import { cleanUp, install } from './support/packed';
+import { LANGUAGES, pagesOf } from './support/pages';
 
 interface Linter {
   lintText(
@@ -47,11 +48,8 @@ if (EGG_MAJOR === 3) {
 
     after(cleanUp);
 
-    const files = fs.readdirSync(path.join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' });
-    const pages = files.filter((name) => /^(en|zh-CN)\/.*\.md$/.test(name));
-    for (const page of ['README.md', ...pages.map((name) => `docs/${name}`)]) {
+    for (const { file: page, text } of LANGUAGES.flatMap(pagesOf)) {
       it(`should follow eslint-config-egg in ${page}`, async () => {
-        const text = fs.readFileSync(path.join(ROOT, page), 'utf8');
         const faults: string[] = [];
         let corrected = '';
         let end = 0;
