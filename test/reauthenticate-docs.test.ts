@@ -1,4 +1,4 @@
-// Runs the code of the README's section "Authentication that ends": the application, and the page as a client.
+// Runs the code of the section "Authentication that ends" of docs/en/users.md: the application, and the page as a client.
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import fs from 'node:fs';
@@ -8,9 +8,8 @@ import { Expiry } from '../lib/expiry';
 import { EGG_MAJOR, FRAMEWORK, logs, ROOT, type Running, start, track } from './support/app';
 import { next, until } from './support/wait';
 
-const readme = fs.readFileSync(path.join(ROOT, 'README.md'), 'utf8');
-const section = /^## Authentication that ends\n(.*?)^## /ms.exec(readme)?.[1] ?? '';
-const baseDir = path.join(ROOT, `test/.tmp/renewal-${EGG_MAJOR}`);
+const text = fs.readFileSync(path.join(ROOT, 'docs/en/users.md'), 'utf8');
+const section = /^## Authentication that ends\n(.*?)^## /ms.exec(text)?.[1] ?? '';
 
 /** The function of jsonwebtoken that the example calls. */
 const JSONWEBTOKEN = `
@@ -26,12 +25,6 @@ exports.verify = (token, secret, { algorithms }) => {
 };
 `;
 
-function write(file: string, content: string): void {
-  const full = path.join(baseDir, file);
-  fs.mkdirSync(path.dirname(full), { recursive: true });
-  fs.writeFileSync(full, content);
-}
-
 /** Returns a JWT that is valid for at least so many seconds. */
 function sign(sub: string, seconds: number, secret = 'change-me-too'): string {
   const encode = (part: object) => Buffer.from(JSON.stringify(part)).toString('base64url');
@@ -39,14 +32,21 @@ function sign(sub: string, seconds: number, secret = 'change-me-too'): string {
   return `${text}.${createHmac('sha256', secret).update(text).digest('base64url')}`;
 }
 
-describe('the README: authentication that ends', () => {
+describe('docs/en/users.md: authentication that ends', () => {
   const { resolution } = Expiry;
+  const baseDir = path.join(ROOT, `test/.tmp/renewal-${EGG_MAJOR}`);
   let running: Running;
+
+  function write(file: string, content: string): void {
+    const full = path.join(baseDir, file);
+    fs.mkdirSync(path.dirname(full), { recursive: true });
+    fs.writeFileSync(full, content);
+  }
 
   before(async () => {
     Expiry.resolution = 10;
     fs.rmSync(baseDir, { recursive: true, force: true });
-    const files = [...section.matchAll(/`([\w./]+\.ts)`:\n\n```ts\n(.*?)^```/gms)];
+    const files = [...section.matchAll(/`([\w./]+\.ts)`\n\n```ts\n(.*?)^```/gms)];
     assert.equal(files.length, 4);
     for (const [, file, code] of files) write(file as string, code as string);
     write('package.json', JSON.stringify({ name: 'renewal', egg: { typescript: true } }));
@@ -64,7 +64,7 @@ describe('the README: authentication that ends', () => {
 
   /** Runs the code of the page, to which these tokens are issued one after the other. */
   function openPage(tokens: string[]): { socket: Socket; logins: () => number } {
-    const code = /```js\n(.*?)```/s.exec(section)?.[1];
+    const code = /```js\n(const socket.*?)```/s.exec(section)?.[1];
     let logins = 0;
     const io = (options: object) => track(running.url, options);
     const fetchToken = async () => tokens.shift();
