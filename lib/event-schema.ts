@@ -35,7 +35,7 @@ function isStandardSchema(given: unknown): given is StandardSchema {
 
 /** Checks the arguments and the answers of an event by its schema. */
 export class Validator {
-  readonly #schema: EventSchema;
+  readonly schema: EventSchema;
 
   /**
    * @param given - the schema
@@ -48,14 +48,14 @@ export class Validator {
     private readonly where: string,
     private readonly checksAnswers: boolean,
   ) {
-    this.#schema = schemaOf(given, `schema of ${where}`);
+    this.schema = schemaOf(given, `schema of ${where}`);
   }
 
   /** Checks the arguments of the packet. `ctx.args` are the parsed values, then the acknowledgement function. */
   readonly middleware: Middleware = async (ctx, next) => {
     const args: unknown[] = ctx.packet.slice(1);
     const ack = typeof args.at(-1) === 'function' ? (args.pop() as Acknowledge) : undefined;
-    const values = this.#schema.args === undefined ? args : await parse(this.#schema.args, args);
+    const values = this.schema.args === undefined ? args : await parse(this.schema.args, args);
     const own = this.#acknowledge(ack);
     setArgs(ctx, own === undefined ? values : [...values, own]);
     return next();
@@ -63,7 +63,7 @@ export class Validator {
 
   /** The acknowledgement function for the handler. With an `ack` schema there is always one, which does nothing if no client waits for it. */
   #acknowledge(ack: Acknowledge | undefined): Acknowledge | undefined {
-    const { ack: schema } = this.#schema;
+    const { ack: schema } = this.schema;
     if (schema === undefined) return ack;
     if (!this.checksAnswers) return ack ?? ignore;
     return (...answer) => {
@@ -81,7 +81,7 @@ export class Validator {
    * @throws {TypeError} if it is not what the `ack` schema describes
    */
   async checkAnswer(answer: unknown): Promise<void> {
-    const { ack: schema } = this.#schema;
+    const { ack: schema } = this.schema;
     if (schema !== undefined && this.checksAnswers) this.#assert(await validateAnswer(schema, answer));
   }
 
@@ -164,13 +164,20 @@ function schemaOf(given: object, key: string): EventSchema {
   const unknown = Object.keys(given).find((name) => !KEYS.includes(name));
   if (unknown !== undefined) throw new ConfigError(key, given, EXAMPLE, `${key} has an unknown key: ${unknown}`);
   if (args === undefined && ack === undefined) throw new ConfigError(key, given, EXAMPLE, `${key} is empty`);
-  if (args !== undefined && !Array.isArray(args)) {
-    throw new ConfigError(`args in the ${key}`, args, 'an array of schemas, one for each argument');
-  }
-  for (const [index, schema] of ((args ?? []) as unknown[]).entries())
-    assertSchema(schema, `args[${index}] in the ${key}`);
+  if (args !== undefined) assertArguments(args, 'args', ` in the ${key}`);
   if (ack !== undefined) assertSchema(ack, `ack in the ${key}`);
   return given as EventSchema;
+}
+
+/**
+ * @param name - the array, for messages
+ * @throws {ConfigError} if it is no array of schemas
+ */
+export function assertArguments(given: unknown, name: string, where = ''): void {
+  if (!Array.isArray(given)) {
+    throw new ConfigError(`${name}${where}`, given, 'an array of schemas, one for each argument');
+  }
+  for (const [index, schema] of given.entries()) assertSchema(schema, `${name}[${index}]${where}`);
 }
 
 function assertSchema(given: unknown, key: string): void {
