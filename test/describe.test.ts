@@ -9,7 +9,7 @@ import { type } from 'arktype';
 import type { Application } from 'egg';
 import * as v from 'valibot';
 import { z } from 'zod';
-import type { DescribedRoute, EventSchema, IoDescription, StandardSchema } from '../lib';
+import type { DescribedRoute, EventSchema, IoDescription, Middleware, StandardSchema } from '../lib';
 import { asyncApi } from '../lib/cli/async-api';
 import { declarations } from '../lib/cli/declarations';
 import { SchemaTypes } from '../lib/cli/schema-types';
@@ -28,13 +28,14 @@ const Tree = z.object({
 });
 
 function router({ io }: Application): void {
+  const guard: Middleware = (_ctx, next) => next();
   const chat = io.of('/chat');
   chat.route(
     'say',
     { args: [z.string().max(500), z.number().optional()], ack: z.object({ id: z.number() }) },
     () => {},
   );
-  chat.route('move', io.middleware.guard, { args: [z.number().default(1), z.enum(['a', 'b']).nullable()] }, () => {});
+  chat.route('move', guard, { args: [z.number().default(1), z.enum(['a', 'b']).nullable()] }, () => {});
   chat.route('grow', { args: [Tree], ack: Tree }, () => {});
   chat.route('upload', { args: [z.object({ name: z.string(), content: z.instanceof(Buffer) })] }, () => {});
   chat.route('answer', { ack: z.literal('done') }, () => {});
