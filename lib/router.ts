@@ -225,7 +225,7 @@ export class Route {
       result = this.handler.call(ctx, ctx);
       // The handler may be synchronous: an `await` costs it two promises.
       if (isPromise(result)) result = await result;
-      if (validator !== undefined && ack?.isOpen) await validator.checkAnswer(result);
+      if (validator?.checksAnswers && ack?.isOpen) await validator.checkAnswer(result);
     } catch (thrown) {
       const err = controllerError(thrown);
       if (ack?.failed(err)) return undefined;
