@@ -6,6 +6,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { EGG_MAJOR, ROOT } from './support/app';
 import { cleanUp, install } from './support/packed';
+import { LANGUAGES, pagesOf } from './support/pages';
 
 interface Linter {
   lintText(
@@ -16,8 +17,8 @@ interface Linter {
 /** A sample need not declare what it uses, nor use what it declares. */
 const OFF = ['no-undef', 'no-unused-vars', '@typescript-eslint/no-unused-vars', 'no-use-before-define'];
 const EXTENDS = { js: 'eslint-config-egg', ts: 'eslint-config-egg/typescript' };
-/** What is no code: an object or an array that something returns, or a signature. */
-const NO_CODE = /^(\{\n {2}\w+:|\[\n|app\.io\.health\(\)|\()/;
+/** What is no code: a part of a file, which is indented, an object or an array that something returns, or a signature. */
+const NO_CODE = /^( {2}|\{\n {2}\w+:|\[\n|app\.io\.health\(\)|\()/;
 const SAMPLE = /^( *)```(js|ts)\n([\s\S]*?)^ *```/gm;
 
 if (EGG_MAJOR === 3) {
@@ -47,11 +48,8 @@ if (EGG_MAJOR === 3) {
 
     after(cleanUp);
 
-    const files = fs.readdirSync(path.join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' });
-    const pages = files.filter((name) => /^(en|zh-CN)\/.*\.md$/.test(name));
-    for (const page of ['README.md', ...pages.map((name) => `docs/${name}`)]) {
+    for (const { file: page, text } of LANGUAGES.flatMap(pagesOf)) {
       it(`should follow eslint-config-egg in ${page}`, async () => {
-        const text = fs.readFileSync(path.join(ROOT, page), 'utf8');
         const faults: string[] = [];
         let corrected = '';
         let end = 0;

@@ -4,6 +4,7 @@ import { execFile } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { slug } from '../docs/.vitepress/slug';
 import { type Examination, examine as examineHere, type Finding } from '../lib/cli/examine';
 import { RULES } from '../lib/cli/rules';
 import { EGG_MAJOR, ROOT } from './support/app';
@@ -126,12 +127,7 @@ if (EGG_MAJOR === 4) {
       const rules = new Set([...announced('javascript'), ...announced('typescript')].map((each) => each.split(' ')[1]));
       assert.deepEqual([...rules].sort(), Object.keys(RULES).sort());
       const text = fs.readFileSync(path.join(ROOT, 'docs/en/migration.md'), 'utf8');
-      const headings = [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
-        heading
-          .toLowerCase()
-          .replace(/[^\w -]/g, '')
-          .replaceAll(' ', '-'),
-      );
+      const headings = [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) => slug(heading));
       for (const [rule, { docs }] of Object.entries(RULES)) assert(headings.includes(docs), `${rule}: ${docs}`);
     });
 

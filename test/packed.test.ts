@@ -5,6 +5,8 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { EGG_MAJOR, ROOT } from './support/app';
+import { closeBrowser, closePages, openPage, reads } from './support/browser';
+import { startInline } from './support/inline';
 import {
   application,
   cleanUp,
@@ -17,6 +19,7 @@ import {
   sources,
   talk,
 } from './support/packed';
+import { LANGUAGES, pagesOf } from './support/pages';
 
 /** Changes an application to ES modules. */
 function makeEsm(baseDir: string, more: object = {}): void {
@@ -24,12 +27,37 @@ function makeEsm(baseDir: string, more: object = {}): void {
   fs.writeFileSync(file, JSON.stringify({ ...JSON.parse(fs.readFileSync(file, 'utf8')), type: 'module', ...more }));
 }
 
+/** A page that shows who is in the lobby. */
+const PAGE = `<!DOCTYPE html>
+<script type="importmap">{ "imports": { "egg-socket.io/presence-client": "/client.mjs" } }</script>
+<script src="/socket.io/socket.io.js"></script>
+<p></p>
+<script type="module">
+  import { Presence } from 'egg-socket.io/presence-client';
+  const here = new Presence(io('/' + location.search, { transports: ['websocket'] }), 'lobby');
+  here.on('change', () => {
+    const all = Object.entries(here.list()).sort(([one], [other]) => (one < other ? -1 : 1));
+    document.querySelector('p').textContent = JSON.stringify(Object.fromEntries(all));
+  });
+</script>`;
+
 /** What `egg-socket.io routes` prints of the applications. */
 const ROUTES = `/
   connection middleware: name
   packet middleware: count
   say  chat.say
 `;
+
+/** Returns the documents of the package. The site of the documentation is not in it. */
+function documents(): string[] {
+  const inDocs = (directory: string, ending: string) =>
+    fs
+      .readdirSync(path.join(ROOT, 'docs', directory))
+      .filter((name) => name.endsWith(ending))
+      .map((name) => `docs/${directory}/${name}`);
+  const pages = LANGUAGES.flatMap((language) => pagesOf(language).map(({ file }) => file));
+  return [...pages, ...inDocs('images', '.svg'), ...inDocs('recipes', '.js')];
+}
 
 if (EGG_MAJOR === 3) {
   describe('the packed plugin', function () {
@@ -50,9 +78,7 @@ if (EGG_MAJOR === 3) {
         return made.map((ending) => file.replace(/ts$/, ending));
       });
       built.push('lib/presence/client.mjs');
-      const papers = ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'SECURITY.md'];
-      for (const name of fs.readdirSync(path.join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' }))
-        if (/^(en|zh-CN)\/.*\.md$|\.svg$|^recipes\/|^grafana\.json$/.test(name)) papers.push(`docs/${name}`);
+      const papers = ['package.json', 'LICENSE', 'CHANGELOG.md', 'SECURITY.md', 'docs/grafana.json', ...documents()];
       const expected = [...built, ...papers].map((file) => `package/${file}`);
       assert.deepEqual(await contents(tarball), expected.sort());
     });
@@ -65,6 +91,36 @@ if (EGG_MAJOR === 3) {
       const names = Array.from(table.matchAll(/^\|([^|]*)\|/gm), ([, cell]) => cell as string);
       const listed = names.flatMap((cell) => Array.from(cell.matchAll(/`([^`]+)`/g), ([, name]) => name as string));
       assert.deepEqual(listed.sort(), Object.keys(dependencies).sort());
+    });
+
+    it('should have a client for presence that browsers import', async () => {
+      const read = (file: string) => execFileSync('tar', ['-xzOf', tarball, `package/${file}`], { encoding: 'utf8' });
+      const module = JSON.parse(read('package.json')).exports['./presence-client'].import.default;
+      const script = read(path.posix.normalize(module));
+      const { url } = await startInline({
+        io: { init: { serveClient: true }, presence: { interval: 10 } },
+        router: ({ io, router }) => {
+          io.route('connect', (ctx) => io.presence('lobby').track(ctx, String(ctx.query.name)));
+          router.get('/client.mjs', (ctx) => {
+            ctx.type = 'js';
+            ctx.body = script;
+          });
+          router.get('/page', (ctx) => {
+            ctx.body = PAGE;
+          });
+        },
+      });
+      try {
+        const ann = await openPage(`${url}/page?name=ann`);
+        await reads(ann, 'p', ['{"ann":[{}]}']);
+        const bob = await openPage(`${url}/page?name=bob`);
+        for (const page of [ann, bob]) await reads(page, 'p', ['{"ann":[{}],"bob":[{}]}']);
+        await bob.close();
+        await reads(ann, 'p', ['{"ann":[{}]}']);
+      } finally {
+        await closePages();
+        await closeBrowser();
+      }
     });
 
     for (const major of [3, 4]) {

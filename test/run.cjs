@@ -47,6 +47,7 @@ const LONGEST = [
   'redis-outage',
   'health',
   'docs-style',
+  'site',
   'client-versions',
   'admin',
   'route-table',
