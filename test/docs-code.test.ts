@@ -132,6 +132,15 @@ function writeApps(language: Language, accepts: (app: PageApp, name: string) => 
   return apps;
 }
 
+/** Returns what the plugin has warned of in the log of an application. No Redis runs here. */
+function warningsIn(baseDir: string): string[] {
+  const directory = path.join(baseDir, 'logs/page');
+  const lines = fs
+    .readdirSync(directory)
+    .flatMap((name) => fs.readFileSync(path.join(directory, name), 'utf8').split('\n'));
+  return lines.filter((line) => /(WARN|ERROR) .*\[egg-socket\.io\]/.test(line) && !line.includes('ECONNREFUSED'));
+}
+
 if (EGG_MAJOR === 3) {
   describe('the code of the documentation', () => {
     beforeEach(() => fs.rmSync(TEMPORARY, { recursive: true, force: true }));
@@ -197,6 +206,7 @@ if (EGG_MAJOR === 3) {
             assert.fail(`${title}: ${err.message}`),
           );
           await close();
+          assert.deepEqual(warningsIn(baseDir), [], title);
         }
       });
     }

@@ -42,6 +42,7 @@ export default defineConfig({
   head: [['link', { rel: 'icon', type: 'image/svg+xml', href: '/egg.svg' }]],
   // Code for the recipes, which the pages link to on GitHub.
   srcExclude: ['recipes/**'],
+  ignoreDeadLinks: 'localhostLinks',
   locales: {
     en: { label: 'English', lang: 'en', ...english },
     'zh-CN': { label: '简体中文', lang: 'zh-CN', ...inChinese },
