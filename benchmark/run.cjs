@@ -8,7 +8,7 @@ const { measureLinks } = require('./links.cjs');
 const measureObservability = require('./observability.cjs');
 const measurePresence = require('./presence.cjs');
 const { prepare, compile } = require('./prepare.cjs');
-const chart = require('./report/chart.cjs');
+const { chart, shortChart } = require('./report/chart.cjs');
 const { updateReadme } = require('./report/readme.cjs');
 const { report } = require('./report/tables.cjs');
 const { choose } = require('./servers/index.cjs');
@@ -85,7 +85,10 @@ async function main() {
   fs.mkdirSync(RESULTS, { recursive: true });
   write(`${name}.json`, stringify(run));
   write(`${name}.md`, text);
-  if (name === 'all') write('chart.svg', chart(run));
+  if (name === 'all') {
+    write('chart.svg', chart(run));
+    write('speed.svg', shortChart(run));
+  }
   if (name.startsWith('node')) updateReadme();
   console.log(`\n${text}`);
 }

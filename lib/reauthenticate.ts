@@ -41,7 +41,7 @@ async function reauthenticate(this: Context, { auth }: ReauthenticateOptions = {
       '[egg-socket.io] ctx.reauthenticate() was called in connection middleware, which is about to admit or refuse the client. Call it in the handler of an event',
     );
   }
-  state.reauthentications ??= { step: '', last: Promise.resolve() };
+  state.reauthentications ??= { step: '', last: Promise.resolve(), ctx: undefined, onSuccess: [] };
   const all = state.reauthentications;
   const running = all.last.then(() => new Reauthentication(state, all, auth).run());
   all.last = running.catch(() => {});
@@ -86,11 +86,12 @@ class Reauthentication {
   }
 
   async run(): Promise<void> {
-    const { state, ctx, auth } = this;
+    const { state, all, ctx, auth } = this;
     const { runtime, socket } = state;
     const { contexts, expiry, inFlight, router, scope, slowConnections, users } = runtime;
     const timer = slowConnections?.watch(router.name, this);
     inFlight.chains.begin();
+    all.ctx = ctx;
     let stopListening = () => {};
     const disconnected = new Promise<never>((_resolve, reject) => {
       const listener = () => reject(new DisconnectedError(DISCONNECTED));
@@ -104,18 +105,23 @@ class Reauthentication {
       // The session has been saved: nothing refuses the client any more, except the limit of its new user.
       assertConnected(socket);
       if (users !== undefined) await Promise.race([users.move(socket, user), disconnected]);
+      const { userId } = state;
       state.userId = user.id;
+      if (userId !== user.id) state.presence?.userChanged(socket, userId, user.id);
       // The client may have disconnected in the same turn. A released socket must not be put into the timer wheel.
       assertConnected(socket);
       expiry?.set(state, expiresAt);
       this.#hasSucceeded = true;
       if (auth !== undefined) socket.handshake.auth = auth;
+      for (const callback of all.onSuccess) callback();
       debug('reauthenticated %s in %s', socket.id, socket.nsp.name);
     } catch (thrown) {
       debug('reauthentication of %s in %s failed: %s', socket.id, socket.nsp.name, thrown);
       this.#refuse?.(thrown);
       throw thrown;
     } finally {
+      all.ctx = undefined;
+      all.onSuccess = [];
       stopListening();
       clearTimeout(timer);
       inFlight.chains.end();

@@ -1,5 +1,6 @@
 // What a namespace and a socket need at each packet, made once: at boot for a namespace, at the connection for a socket.
 import type { IncomingMessage } from 'node:http';
+import type { Context } from 'egg';
 import type { Socket } from 'socket.io';
 import type { AckOptions } from './ack';
 import type { Onion } from './compose';
@@ -66,12 +67,18 @@ export interface Reauthentications {
   step: string;
   /** Resolves when the last one has ended. */
   last: Promise<void>;
+  /** The context of the running one. Undefined if none is running. */
+  ctx: Context | undefined;
+  /** Called when the running one has succeeded. */
+  onSuccess: Array<() => void>;
 }
 
 /** What a socket is tracked in by presence. */
 export interface Tracked {
   /** Ends its entries. May be called twice. */
   release(socket: Socket): void;
+  /** The client has another user, or none. */
+  userChanged(socket: Socket, before: UserId | undefined, after: UserId | undefined): void;
 }
 
 const STATE = Symbol('egg-socket.io:state');

@@ -21,9 +21,14 @@ describe('the example chat', () => {
     await until('everybody is gone', async () => (await chat.app.io.of('/chat').fetchSockets()).length === 0);
   });
 
-  afterEach(closePages);
+  afterEach(async () => {
+    engineOptions().allowRequest = undefined;
+    await closePages();
+  });
 
   after(closeBrowser);
+
+  const engineOptions = () => (chat.app.io.engine as unknown as { opts: { allowRequest?: unknown } }).opts;
 
   /** Closes the connections of a user. */
   function drop(nickname: string): void {
@@ -147,7 +152,7 @@ describe('the example chat', () => {
     logs(chat.app);
     const ada = await enter('Ada');
     const grace = await enter('Grace');
-    const { opts } = chat.app.io.engine as unknown as { opts: { allowRequest?: unknown } };
+    const opts = engineOptions();
     opts.allowRequest = (_request: unknown, answer: (problem: string, ok: boolean) => void) => answer('closed', false);
     drop('Ada');
     await ada.getByText('Reconnecting…').waitFor();

@@ -18,7 +18,7 @@ const TSC = require.resolve('typescript/package.json').replace('package.json', '
 /** Packages that samples import and that are not installed, and why not. All that they export is of the type `any`. */
 const STUBS: Record<string, string> = {
   '@opentelemetry/exporter-trace-otlp-http': 'needs a collector',
-  jsonwebtoken: 'only signs and verifies',
+  jsonwebtoken: 'test/recipes.test.ts installs it',
 };
 /** A module, a class, an object and a function, of which each member is the same again. */
 const STUB = `const stub = new Proxy(function () {}, {
@@ -31,11 +31,14 @@ module.exports = stub;
 
 /** Pages whose applications are not compiled with the others, and why. */
 const NOT_COMPILED: Record<string, string> = {
+  'recipes/passport': 'needs egg-passport: test/recipes.test.ts installs and runs it',
+  'recipes/vite-react': 'needs React: test/recipe-vite.test.ts installs it and compiles the page',
   tegg: 'needs Egg 4.1: test/newest compiles and runs it',
 };
 
 /** Pages whose applications are not started here, and why. */
 const NOT_STARTED: Record<string, string> = {
+  'recipes/passport': 'needs egg-passport: test/recipes.test.ts installs and runs it',
   clients: 'its app.js is that of a mini program: test/mini-program.test.ts runs it',
   tegg: 'needs Egg 4.1: test/newest compiles and runs it',
 };

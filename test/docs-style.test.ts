@@ -17,8 +17,8 @@ interface Linter {
 /** A sample need not declare what it uses, nor use what it declares. */
 const OFF = ['no-undef', 'no-unused-vars', '@typescript-eslint/no-unused-vars', 'no-use-before-define'];
 const EXTENDS = { js: 'eslint-config-egg', ts: 'eslint-config-egg/typescript' };
-/** What is no code: an object or an array that something returns, or a signature. */
-const NO_CODE = /^(\{\n {2}\w+:|\[\n|app\.io\.health\(\)|\()/;
+/** What is no code: a part of a file, which is indented, an object or an array that something returns, or a signature. */
+const NO_CODE = /^( {2}|\{\n {2}\w+:|\[\n|app\.io\.health\(\)|\()/;
 const SAMPLE = /^( *)```(js|ts)\n([\s\S]*?)^ *```/gm;
 
 if (EGG_MAJOR === 3) {

@@ -5,6 +5,8 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { EGG_MAJOR, ROOT } from './support/app';
+import { closeBrowser, closePages, openPage, reads } from './support/browser';
+import { startInline } from './support/inline';
 import {
   application,
   cleanUp,
@@ -24,6 +26,20 @@ function makeEsm(baseDir: string, more: object = {}): void {
   const file = path.join(baseDir, 'package.json');
   fs.writeFileSync(file, JSON.stringify({ ...JSON.parse(fs.readFileSync(file, 'utf8')), type: 'module', ...more }));
 }
+
+/** A page that shows who is in the lobby. */
+const PAGE = `<!DOCTYPE html>
+<script type="importmap">{ "imports": { "egg-socket.io/presence-client": "/client.mjs" } }</script>
+<script src="/socket.io/socket.io.js"></script>
+<p></p>
+<script type="module">
+  import { Presence } from 'egg-socket.io/presence-client';
+  const here = new Presence(io('/' + location.search, { transports: ['websocket'] }), 'lobby');
+  here.on('change', () => {
+    const all = Object.entries(here.list()).sort(([one], [other]) => (one < other ? -1 : 1));
+    document.querySelector('p').textContent = JSON.stringify(Object.fromEntries(all));
+  });
+</script>`;
 
 /** What `egg-socket.io routes` prints of the applications. */
 const ROUTES = `/
@@ -75,6 +91,36 @@ if (EGG_MAJOR === 3) {
       const names = Array.from(table.matchAll(/^\|([^|]*)\|/gm), ([, cell]) => cell as string);
       const listed = names.flatMap((cell) => Array.from(cell.matchAll(/`([^`]+)`/g), ([, name]) => name as string));
       assert.deepEqual(listed.sort(), Object.keys(dependencies).sort());
+    });
+
+    it('should have a client for presence that browsers import', async () => {
+      const read = (file: string) => execFileSync('tar', ['-xzOf', tarball, `package/${file}`], { encoding: 'utf8' });
+      const module = JSON.parse(read('package.json')).exports['./presence-client'].import.default;
+      const script = read(path.posix.normalize(module));
+      const { url } = await startInline({
+        io: { init: { serveClient: true }, presence: { interval: 10 } },
+        router: ({ io, router }) => {
+          io.route('connect', (ctx) => io.presence('lobby').track(ctx, String(ctx.query.name)));
+          router.get('/client.mjs', (ctx) => {
+            ctx.type = 'js';
+            ctx.body = script;
+          });
+          router.get('/page', (ctx) => {
+            ctx.body = PAGE;
+          });
+        },
+      });
+      try {
+        const ann = await openPage(`${url}/page?name=ann`);
+        await reads(ann, 'p', ['{"ann":[{}]}']);
+        const bob = await openPage(`${url}/page?name=bob`);
+        for (const page of [ann, bob]) await reads(page, 'p', ['{"ann":[{}],"bob":[{}]}']);
+        await bob.close();
+        await reads(ann, 'p', ['{"ann":[{}]}']);
+      } finally {
+        await closePages();
+        await closeBrowser();
+      }
     });
 
     for (const major of [3, 4]) {

@@ -4,9 +4,10 @@ import type { Context } from 'egg';
 import type { Socket } from 'socket.io-client';
 import type { PresenceEntries } from '../lib';
 import { logs, mm, type Running, refused } from './support/app';
+import { OLD, parityOf } from './support/clients';
 import { bootError, startInline } from './support/inline';
 import { comeBack, cut } from './support/recovery';
-import { next, times, until } from './support/wait';
+import { next, signal, times, until, within } from './support/wait';
 
 type Message = { topic: string; state: PresenceEntries; joins: PresenceEntries; leaves: PresenceEntries };
 
@@ -39,6 +40,7 @@ describe('presence', () => {
       io: {
         user: (ctx: Context) => ctx.query.user,
         presence: { interval: 20 },
+        init: { cleanupEmptyChildNamespaces: true },
         namespace: { '/in': { connectionMiddleware: ['a'] } },
       },
       middleware: {
@@ -50,11 +52,13 @@ describe('presence', () => {
       },
       router: (app) => {
         for (const nsp of ['/', '/chat', '/room/:id']) routes(app, nsp);
-        app.io.of('/room/:id').route('enter', async (ctx) => {
-          const [answer] = ctx.args;
-          await app.io.of(ctx.socket.nsp.name).presence().track(ctx);
-          answer();
-        });
+        for (const pattern of ['/room/:id', /^\/any\/\w+$/]) {
+          app.io.of(pattern).route('enter', async (ctx: Context) => {
+            const [answer] = ctx.args;
+            await app.io.of(ctx.socket.nsp.name).presence().track(ctx);
+            answer();
+          });
+        }
         app.router.get('/here', async (ctx) => {
           const here = ctx.app.io.of('/chat').presence('web');
           ctx.body = { list: await here.list(), count: here.count() };
@@ -232,6 +236,84 @@ describe('presence', () => {
     client.disconnect();
   });
 
+  it('should keep apart topics with any characters', async () => {
+    const names = ['t', 't\n', '\nt', 't\nt', '"', '__proto__', 'constructor'];
+    for (const topic of names) {
+      const { state } = await tracked(topic, 'ann', { topic });
+      assert.deepEqual([state.topic, metas(state.state)], [topic, { ann: [{ topic }] }]);
+    }
+    for (const topic of names) assert.deepEqual(await here(topic).list(), { ann: [{ topic }] });
+  });
+
+  it('should track clients of a child namespace that was removed and is created again', async () => {
+    for (let round = 0; round < 2; round++) {
+      const client = await connect('ann', '/any/again');
+      const state = next<[Message]>(client, 'presence_state');
+      await client.emitWithAck('enter');
+      assert.deepEqual(metas((await state)[0].state), { ann: [{}] });
+      client.disconnect();
+      await until('the namespace is removed', () => !running.app.io._nsps.has('/any/again'));
+    }
+  });
+
+  it('should not track a client that has disconnected', async () => {
+    const done = signal();
+    running.app.io.of('/chat').route('track late', async (ctx) => {
+      const gone = new Promise((resolve) => ctx.socket.once('disconnect', resolve));
+      ctx.socket.disconnect();
+      await gone;
+      await here('late').track(ctx);
+      assert.equal(here('late').update(ctx, { n: 1 }), false);
+      assert.equal(here('late').untrack(ctx), false);
+      done.resolve();
+    });
+    (await connect('ann')).emit('track late');
+    await within('track()', done.promise);
+    assert.equal(here('late').count(), 0);
+  });
+
+  it('should release a client that is tracked while it disconnects', async () => {
+    const done = signal();
+    running.app.io.of('/chat').route('disconnecting', async (ctx) => {
+      if (ctx.query.user !== 'dave') return;
+      await here('leaving').track(ctx);
+      done.resolve();
+    });
+    (await connect('dave')).disconnect();
+    await within('track()', done.promise);
+    await until('it has left', () => here('leaving').count() === 0);
+  });
+
+  it('should update a meta before track() resolves', async () => {
+    running.app.io.of('/chat').route('at once', async (ctx) => {
+      const tracking = here('at once').track(ctx, null, { n: 1 });
+      assert.equal(here('at once').update(ctx, { n: 2 }), true);
+      await tracking;
+      ctx.args[0](await here('at once').list());
+    });
+    const client = await connect('ann');
+    const state = next<[Message]>(client, 'presence_state');
+    assert.deepEqual(await client.emitWithAck('at once'), { ann: [{ n: 2 }] });
+    assert.deepEqual(metas((await state)[0].state), { ann: [{ n: 2 }] });
+  });
+
+  it('should track a client in 1,000 topics at most, which it may have chosen', async () => {
+    running.app.io.of('/chat').route('track many', async (ctx) => {
+      const answer = ctx.args.pop();
+      for (let n = 0; n < 1000; n++) await here(`many ${n}`).track(ctx, 'eve');
+      await here('many 7').track(ctx, 'eve', { n: 7 });
+      await here('one more')
+        .track(ctx)
+        .catch((err) => answer(String(err)));
+    });
+    const client = await connect();
+    assert.match(await client.emitWithAck('track many'), /^TypeError: .*in 1000 topics at most/);
+    assert.deepEqual(await here('many 7').list(), { eve: [{ n: 7 }] });
+    assert.equal(here('one more').count(), 0);
+    client.disconnect();
+    await until('it has left all', () => here('many 0').count() + here('many 999').count() === 0);
+  });
+
   it('should reject keys, metas and topics that are not valid, and contexts of another namespace', async () => {
     const client = await connect('ann');
     const track = (...args: unknown[]) => client.emitWithAck('track', 'wrong', ...args);
@@ -291,6 +373,150 @@ describe('presence with connectionStateRecovery', () => {
       assert.deepEqual(await here.list(), { ann: [{ recovered: true }] });
     });
   }
+});
+
+describe('presence of recovered clients', () => {
+  it('should have the user as the key, also if the connection middleware was skipped', async () => {
+    const { app, url, client } = await startInline({
+      io: {
+        user: (ctx) => ctx.handshake.auth.name,
+        presence: { interval: 20 },
+        init: { connectionStateRecovery: { skipMiddlewares: true } },
+      },
+      router: ({ io }) => io.route('connect', (ctx) => io.presence().track(ctx)),
+    });
+    const ann = client('/', { reconnection: false, auth: { name: 'ann' } });
+    const first = next(ann, 'n');
+    await next(ann, 'presence_state');
+    app.io.emit('n', 1);
+    await first;
+    await cut(ann);
+    await until('it has left', () => app.io.presence().count() === 0);
+    const state = next<[Message]>(ann, 'presence_state');
+    await comeBack(ann, url);
+    assert(ann.recovered);
+    assert.deepEqual(metas((await state)[0].state), { ann: [{}] });
+  });
+
+  it('should cost no memory for what they miss: they receive a new state', async () => {
+    const { app, connect } = await startInline({
+      io: { presence: { interval: 0 }, init: { connectionStateRecovery: {} } },
+      router: ({ io }) => {
+        io.route('track', (ctx) => io.presence().track(ctx));
+        io.route('set', (ctx) => io.presence().update(ctx, { n: ctx.args[0] }));
+      },
+    });
+    const client = await connect();
+    const state = next(client, 'presence_state');
+    client.emit('track');
+    await state;
+    for (let n = 0; n < 10; n++) {
+      const diff = next(client, 'presence_diff');
+      client.emit('set', n);
+      await diff;
+    }
+    assert.deepEqual((app.io.of('/').adapter as unknown as { packets: unknown[] }).packets, []);
+  });
+});
+
+describe('presence of clients that reauthenticate', () => {
+  const start = async () => {
+    const running = await startInline({
+      io: {
+        user: (ctx) => ctx.data.user,
+        presence: { interval: 20 },
+        connectionMiddleware: ['a'],
+        ack: 'auto',
+      },
+      middleware: {
+        a: async (ctx, go) => {
+          const { auth } = ctx.handshake;
+          await ctx.app.io.presence('names').track(ctx, auth.user, { by: auth.user });
+          await ctx.app.io.presence('users').track(ctx);
+          if (auth.user === 'mallory') throw new Error('not you');
+          ctx.data.user = auth.user;
+          await go();
+        },
+      },
+      router: ({ io }) => {
+        io.route('renew', async (ctx) => ctx.reauthenticate({ auth: ctx.args[0] }));
+        io.route('track', (ctx) => io.presence('later').track(ctx, null, { n: 1 }));
+        io.route('track as', (ctx) => io.presence('other').track(ctx, 'nickname'));
+      },
+    });
+    logs(running.app);
+    const lists = async () =>
+      Object.assign(
+        {},
+        ...(await Promise.all(
+          ['names', 'users', 'later', 'other'].map(async (topic) => ({
+            [topic]: await running.app.io.presence(topic).list(),
+          })),
+        )),
+      );
+    const client = running.client('/', { auth: { user: 'ann' } });
+    await next(client, 'connect');
+    const state = next(client, 'presence_state');
+    await client.emitWithAck('track');
+    await client.emitWithAck('track as');
+    await state;
+    return { ...running, client, lists };
+  };
+
+  it('should have the new user as its key if that was the user', async () => {
+    const { client, lists, app } = await start();
+    assert.deepEqual(await lists(), {
+      names: { ann: [{ by: 'ann' }] },
+      users: { ann: [{}] },
+      later: { ann: [{ n: 1 }] },
+      other: { nickname: [{}] },
+    });
+    const changes: Message[] = [];
+    client.on('presence_diff', (diff: Message) => changes.push(diff));
+    await client.emitWithAck('renew', { user: 'bob' });
+    assert.deepEqual(await lists(), {
+      names: { bob: [{ by: 'bob' }] },
+      users: { bob: [{}] },
+      later: { bob: [{ n: 1 }] },
+      other: { nickname: [{}] },
+    });
+    await until('the diff arrives', () => changes.some(({ topic, joins }) => topic === 'later' && 'bob' in joins));
+    await client.emitWithAck('renew', {});
+    assert.deepEqual(Object.keys((await lists()).later), [client.id]);
+    client.disconnect();
+    await until('it has left', () => app.io.presence('users').count() + app.io.presence('later').count() === 0);
+  });
+
+  it('should have no effect if the client is refused', async () => {
+    const { client, lists } = await start();
+    const before = await lists();
+    const { error } = await client.emitWithAck('renew', { user: 'mallory' });
+    assert.match(error.message, /not you/);
+    assert.deepEqual(await lists(), before);
+    await client.emitWithAck('renew', { user: 'ann' });
+    assert.deepEqual(await lists(), before);
+  });
+});
+
+parityOf(OLD, 'presence', () => {
+  it('should send states and diffs', async () => {
+    const { client } = await startInline({
+      io: { presence: { interval: 20 } },
+      router: ({ io }) =>
+        io.of('/chat').route('connect', (ctx) => io.of('/chat').presence('lobby').track(ctx, String(ctx.query.name))),
+    });
+    const ann = client('/chat', { query: { name: 'ann' } });
+    const [{ topic, state }] = await next<[Message]>(ann, 'presence_state');
+    assert.deepEqual([topic, metas(state)], ['lobby', { ann: [{}] }]);
+    const joined = next<[Message]>(ann, 'presence_diff');
+    const bob = client('/chat', { query: { name: 'bob' } });
+    const [{ joins }] = await joined;
+    assert.deepEqual(metas(joins), { bob: [{}] });
+    await next(bob, 'presence_state');
+    const left = next<[Message]>(ann, 'presence_diff');
+    bob.disconnect();
+    assert.deepEqual((await left)[0].leaves, joins);
+  });
 });
 
 describe('config.io.presence', () => {

@@ -1,4 +1,4 @@
-// Runs the code of docs/en/testing.md and of the README's section on tests: the application, and the tests with mocha and node:test.
+// Runs the code of docs/en/testing.md: the application, and the tests with mocha and node:test.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import fs from 'node:fs';
@@ -11,7 +11,6 @@ const MOCHA = require.resolve('mocha/bin/mocha.js');
 const run = promisify(execFile);
 
 const text = fs.readFileSync(path.join(ROOT, 'docs/en/testing.md'), 'utf8');
-const readme = fs.readFileSync(path.join(ROOT, 'README.md'), 'utf8');
 const baseDir = path.join(ROOT, `test/.tmp/testing-${EGG_MAJOR}`);
 
 function write(file: string, content: string): void {
@@ -46,10 +45,10 @@ const mocha = [
   'test/chat.test.ts',
 ];
 
-/** Creates an application of the files that a text contains. */
-function makeApplication(of: string): void {
+/** Creates the application of the page. */
+function makeApplication(): void {
   fs.rmSync(baseDir, { recursive: true, force: true });
-  for (const [, file, code] of of.matchAll(/^`([\w./]+)`\n\n```\w+\n(.*?)^```/gms)) write(file!, code!);
+  for (const [, file, code] of text.matchAll(/^`([\w./]+)`\n\n```\w+\n(.*?)^```/gms)) write(file!, code!);
   write('package.json', JSON.stringify({ name: 'testing', egg: { typescript: true } }));
   write('config/plugin.js', "exports.io = { enable: true, package: 'egg-socket.io' };\n");
   fs.mkdirSync(path.join(baseDir, 'node_modules'));
@@ -61,18 +60,8 @@ function remove(): void {
   fs.rmSync(baseDir, { recursive: true, force: true });
 }
 
-describe('the README', () => {
-  after(remove);
-
-  it('should contain tests of its first event that pass', async () => {
-    const section = (title: string) => new RegExp(`^## ${title}\n(.*?)^## `, 'ms').exec(readme)?.[1] ?? '';
-    makeApplication(section('The first event').split('<details>')[0]! + section('Testing an application'));
-    assert.match(await node(mocha, { NODE_ENV: 'test' }), / 2 passing/);
-  });
-});
-
 describe('docs/en/testing.md', () => {
-  before(() => makeApplication(text));
+  before(makeApplication);
   after(remove);
 
   it('should contain tests with mocha that pass', async () => {

@@ -1,4 +1,4 @@
-// The chart of the repository's README, in SVG: all servers beside Socket.IO 4 on Node.
+// The charts of benchmark/README.md and of the repository's README, in SVG: all servers beside Socket.IO 4 on Node.
 const { SERVERS } = require('../servers/index.cjs');
 const { FIGURES } = require('./figures.cjs');
 const { ratio } = require('./statistics.cjs');
@@ -10,14 +10,16 @@ const LONGEST = 3.2;
 
 const STYLE = `
 text { font: 12px system-ui, sans-serif; fill: #24292f; }
+.page { fill: #ffffff; stroke: #d0d7de; }
 .title { font-weight: 600; font-size: 14px; }
 .axis { stroke: #8b949e; stroke-dasharray: 3 3; }
-@media (prefers-color-scheme: dark) { text { fill: #e6edf3; } }`;
+@media (prefers-color-scheme: dark) { text { fill: #e6edf3; } .page { fill: #0d1117; stroke: #30363d; } }`;
 
 /** One panel for each figure, with a bar for each server. The dashed line of a panel is Socket.IO 4 on Node. */
-function chart({ servers: results }) {
-  const servers = SERVERS.filter(({ name, kinds }) => name !== 'bare' && results[name] && !kinds);
-  const panels = FIGURES.map(({ key, title }) => ({
+function chart({ servers: results }, figures = FIGURES, leftOut = ['bare']) {
+  const isShown = ({ name, kinds }) => results[name] && !kinds && !leftOut.includes(name);
+  const servers = SERVERS.filter(isShown);
+  const panels = figures.map(({ key, title }) => ({
     title,
     bars: servers.map((server) => ({ ...server, ...ratio(results, server.name, 'bare', key) })),
   }));
@@ -29,10 +31,17 @@ function chart({ servers: results }) {
 <title>Ratios to Socket.IO 4 on Node; less is better</title>
 <style>${STYLE}
 </style>
+<rect class="page" x="0.5" y="0.5" width="${WIDTH - 1}" height="${height - 1}" rx="8"/>
 <text x="10" y="22">Ratios to Socket.IO 4 on Node (dashed line); less is better. Thin lines: the spread of the sets.</text>
 ${panels.map(({ title, bars }, n) => panel(title, bars, n * panelHeight + 34, scale)).join('\n')}
 </svg>
 `;
+}
+
+/** The chart of the repository's README: two figures, without the lean servers. */
+function shortChart(run) {
+  const figures = FIGURES.filter(({ key }) => key === 'event' || key === 'heap');
+  return chart(run, figures, ['bare', 'lean3', 'lean4']);
 }
 
 function panel(title, bars, top, scale) {
@@ -53,4 +62,4 @@ function bar({ name, title, median, low, high }, y, scale) {
 <text x="${Number(x(Math.max(median, high))) + 8}" y="${y + 12}">${median.toFixed(2)}</text>`;
 }
 
-module.exports = chart;
+module.exports = { chart, shortChart };

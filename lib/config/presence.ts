@@ -11,7 +11,7 @@ export interface PresenceConfig {
    */
   interval?: number;
   /**
-   * How often a worker sends a sign of life to the others, in ms. Set the same value on all hosts: after three intervals without one, the
+   * How often a worker sends a sign of life to the others, in ms. Set the same value on all hosts: within three intervals without one, the
    * entries of a worker are removed.
    *
    * @default 5000

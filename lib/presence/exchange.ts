@@ -17,8 +17,10 @@ const READY_TIMEOUT = 1000;
 const STATE_DELAY = 50;
 /** How long a worker that was asked for its state has to answer until it is asked again, in ms. */
 const ASK_INTERVAL = 1000;
-/** After how many intervals without a heartbeat the entries of a worker are removed. */
-const MISSED_BEATS = 3;
+/** After how many intervals without a heartbeat the entries of a worker are removed. This is checked twice an interval: they last three at most. */
+const SILENT_BEATS = 2.5;
+/** For how many intervals this worker may be blocked until it takes its own silence for that of the others. */
+const BLOCKED_BEATS = SILENT_BEATS - 1;
 
 /** Answers a `hello` by the state of this worker. */
 export type Answer = (state: string) => void;
@@ -38,9 +40,11 @@ export class Exchange {
   #diffTimer: NodeJS.Timeout | undefined;
   #stateTimer: NodeJS.Timeout | undefined;
   #beatTimer: NodeJS.Timeout | undefined;
+  #expiryTimer: NodeJS.Timeout | undefined;
   /** When workers were asked for their states, in ms. */
   readonly #asked = new Map<string, number>();
-  #lastBeat = 0;
+  /** When silent workers were looked for, in ms. */
+  #lastExpiry = 0;
   #isOpen = false;
   /** Resolves when the other workers have answered the first `hello`, or after a timeout. */
   ready: Promise<void> = Promise.resolve();
@@ -60,8 +64,9 @@ export class Exchange {
   open(worker: string): void {
     this.replica.self = worker;
     this.#isOpen = true;
-    this.#lastBeat = performance.now();
+    this.#lastExpiry = performance.now();
     this.#beatTimer = setInterval(() => this.#beat(), this.heartbeat).unref();
+    this.#expiryTimer = setInterval(() => this.#expire(), this.heartbeat / 2).unref();
     subscribe(OUTAGE, this.#outage);
     this.ready = this.#hello();
   }
@@ -73,6 +78,7 @@ export class Exchange {
     this.#isOpen = false;
     unsubscribe(OUTAGE, this.#outage);
     clearInterval(this.#beatTimer);
+    clearInterval(this.#expiryTimer);
     clearTimeout(this.#diffTimer);
     clearTimeout(this.#stateTimer);
   }
@@ -129,18 +135,21 @@ export class Exchange {
   };
 
   #beat(): void {
-    const now = performance.now();
-    const late = now - this.#lastBeat;
-    this.#lastBeat = now;
     this.#send({ kind: 'beat', from: this.replica.self, seq: this.replica.seq });
-    if (late > 2 * this.heartbeat) {
+  }
+
+  #expire(): void {
+    const now = performance.now();
+    const pause = now - this.#lastExpiry;
+    this.#lastExpiry = now;
+    if (pause > BLOCKED_BEATS * this.heartbeat) {
       // This worker was stopped or blocked: what the others have sent meanwhile is about to be read.
-      debug('exchange states after a pause of %d ms', late);
+      debug('exchange states after a pause of %d ms', pause);
       this.replica.touch(now);
       void this.#hello();
       return;
     }
-    for (const worker of this.replica.expire(now - MISSED_BEATS * this.heartbeat)) debug('%s has expired', worker);
+    for (const worker of this.replica.expire(now - SILENT_BEATS * this.heartbeat)) debug('%s has expired', worker);
     for (const [worker, at] of this.#asked) if (at < now - ASK_INTERVAL) this.#asked.delete(worker);
   }
 

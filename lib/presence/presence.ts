@@ -1,12 +1,14 @@
 // The presence of one server: tracks sockets in topics, and sends states and diffs to the tracked clients of this worker.
 import type { Context } from 'egg';
 import type { Namespace, Socket } from 'socket.io';
+import { PacketType } from 'socket.io-parser';
 import { emitToClient } from '../internals/socketio';
 import { hasClosed } from '../on-close';
 import { type SocketState, stateOf } from '../socket-state';
+import type { UserId } from '../types/namespace';
 import type { Presence, PresenceEntries, PresenceList, PresenceMeta } from '../types/presence';
 import { type Channel, debug, Exchange } from './exchange';
-import { type Entry, Replica } from './replica';
+import { type Change, type Entry, Replica } from './replica';
 
 /** The longest meta, in bytes of its JSON. */
 const MAX_META = 4096;
@@ -14,6 +16,8 @@ const MAX_META = 4096;
 const MAX_DEPTH = 16;
 /** The longest key and the longest topic, in characters. */
 const MAX_NAME = 256;
+/** In how many topics a socket may be tracked. All workers have its entries, and clients may choose the topics. */
+const MAX_TOPICS = 1000;
 
 /** `config.io.presence`, resolved. */
 export interface PresenceOptions {
@@ -46,7 +50,7 @@ class Window {
   }
 }
 
-/** The name of a topic among those of all namespaces. */
+/** The name of a topic among those of all namespaces. The name of a namespace has no control characters. */
 function topicId(nsp: string, topic: string): string {
   return `${nsp}\n${topic}`;
 }
@@ -60,6 +64,21 @@ class TrackedSocket {
   release(socket: Socket): void {
     for (const topic of this.topics.splice(0)) this.presence.leave(topic, socket.id);
   }
+
+  userChanged(socket: Socket, before: UserId | undefined, after: UserId | undefined): void {
+    for (const topic of this.topics)
+      this.presence.rename(topic, socket.id, userKey(socket, before), userKey(socket, after));
+  }
+}
+
+/** Whether the user of a client is not known, because it was recovered without its connection middleware. */
+function lacksUser({ runtime, socket, userId }: SocketState): boolean {
+  return socket.recovered && userId === undefined && runtime.users !== undefined;
+}
+
+/** Returns the key of a client that is tracked without one. */
+function userKey(socket: Socket, userId: UserId | undefined): string {
+  return String(userId ?? socket.id);
 }
 
 /** The presence of all namespaces of a server. */
@@ -116,13 +135,19 @@ export class ServerPresence {
     const state = this.#stateOf(nsp, ctx);
     const ownKey = key === undefined || key === null ? undefined : keyOf(key);
     const checked = metaOf(meta ?? {});
-    const { admission, socket } = state;
-    if (socket.connected) await this.#join(state, topic, ownKey, checked);
-    else if (admission !== undefined && !hasClosed(socket.conn)) {
-      // Its user is not known yet, and it may be refused.
-      admission.onEnd(() => {
-        if (socket.connected) this.#join(state, topic, ownKey, checked).catch((err) => this.log.error(err));
-      });
+    const { admission, reauthentications, socket } = state;
+    const join = () => this.#join(state, topic, ownKey, checked);
+    // In connection middleware. The user is not known yet, and the client may be refused.
+    const later = () => {
+      if (socket.connected) join().catch((err) => this.log.error(err));
+    };
+    if (!socket.connected) {
+      if (admission !== undefined && !hasClosed(socket.conn)) admission.onEnd(later);
+    } else if (reauthentications?.ctx === ctx) reauthentications.onSuccess.push(later);
+    else {
+      // Not otherwise: `update()` and `untrack()` may be called before this resolves.
+      if (ownKey === undefined && lacksUser(state)) await this.#findUser(state, ctx);
+      if (socket.connected) await join();
     }
   }
 
@@ -132,8 +157,7 @@ export class ServerPresence {
     const id = topicId(nsp, topic);
     const entry = this.#replica.own(id)?.get(socket.id);
     if (entry === undefined) return false;
-    this.#replica.change([id, socket.id, entry.key, checked]);
-    this.#exchange.send([id, socket.id, entry.key, checked]);
+    this.#set(id, socket.id, entry.key, checked);
     return true;
   }
 
@@ -164,15 +188,34 @@ export class ServerPresence {
     return this.#replica.count(topicId(nsp, topic));
   }
 
+  /** Gives an entry that has one key another one. */
+  rename(topic: string, socketId: string, from: string, to: string): void {
+    const entry = this.#replica.own(topic)?.get(socketId);
+    if (entry?.key === from) this.#set(topic, socketId, to, entry.meta);
+  }
+
+  async #findUser(state: SocketState, ctx: Context): Promise<void> {
+    const { runtime, socket } = state;
+    state.userId = (await runtime.users?.userOf(ctx, socket, (thrown) => this.log.error(thrown)))?.id;
+  }
+
+  #set(topic: string, socketId: string, key: string, meta: PresenceMeta): void {
+    const change: Change = [topic, socketId, key, meta];
+    this.#replica.change(change);
+    this.#exchange.send(change);
+  }
+
   async #join(state: SocketState, topic: string, key: string | undefined, meta: PresenceMeta): Promise<void> {
     const { socket, userId } = state;
     const id = topicId(socket.nsp.name, topic);
     state.presence ??= new TrackedSocket(this);
     const { topics } = state.presence as TrackedSocket;
-    if (!topics.includes(id)) topics.push(id);
-    const entryKey = key ?? String(userId ?? socket.id);
-    this.#replica.change([id, socket.id, entryKey, meta]);
-    this.#exchange.send([id, socket.id, entryKey, meta]);
+    if (!topics.includes(id)) {
+      if (topics.length >= MAX_TOPICS)
+        throw new TypeError(`[egg-socket.io] presence: a client is tracked in ${MAX_TOPICS} topics at most`);
+      topics.push(id);
+    }
+    this.#set(id, socket.id, key ?? userKey(socket, userId), meta);
     await this.#exchange.ready;
     // It may have ended.
     if (this.#replica.own(id)?.has(socket.id)) this.#window(id).newcomers.add(socket.id);
@@ -220,10 +263,10 @@ export class ServerPresence {
     if (forDiff.length > 0 && joins.size + leaves.size > 0) {
       const joined = Array.from(joins.values(), ({ entry }) => entry);
       const diff = { topic, joins: plain(joined), leaves: plain(leaves.values()) };
-      nsp.local.to(forDiff).emit('presence_diff', diff);
+      emitTo(nsp, forDiff, 'presence_diff', diff);
     }
     if (forState.length > 0)
-      nsp.local.to(forState).emit('presence_state', { topic, state: plain(this.#replica.entries(id)) });
+      emitTo(nsp, forState, 'presence_state', { topic, state: plain(this.#replica.entries(id)) });
   }
 
   #stateOf(nsp: string, ctx: Context): SocketState {
@@ -233,6 +276,15 @@ export class ServerPresence {
     if (name === nsp) return state;
     throw new TypeError(`[egg-socket.io] presence: the context belongs to ${name}, not to ${nsp}`);
   }
+}
+
+/**
+ * Emits an event to sockets of this worker. With `connectionStateRecovery`, adapters store what is emitted, and the ids of the sockets, for
+ * minutes, unless the flag `volatile` is set. A recovered client receives a new state, so nothing needs to be stored.
+ */
+function emitTo(nsp: Namespace, ids: string[], event: string, message: object): void {
+  const packet = { type: PacketType.EVENT, nsp: nsp.name, data: [event, message] };
+  nsp.adapter.broadcast(packet, { rooms: new Set(ids), except: new Set(), flags: { local: true, volatile: false } });
 }
 
 /** The presence of one topic. */

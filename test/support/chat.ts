@@ -62,6 +62,8 @@ export async function enter(
   await page.getByRole('heading', { name: 'Lobby' }).waitFor();
   if (room !== 'Lobby') await page.goto(`${url}/#${room}`);
   await page.getByRole('heading', { name: room }).waitFor();
+  // What happens before the first list arrives is in that list, and is not announced.
+  await page.locator('#people .name', { hasText: `${nickname} (you)` }).waitFor();
   // If a page is closed while its client still polls, the server notices only at the next ping.
   await within('the upgrade to WebSocket', upgraded);
   return page;

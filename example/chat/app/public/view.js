@@ -25,6 +25,7 @@ at('problem-close').addEventListener('click', () => showProblem(''));
 /** Clears the page for another room. */
 export function clear() {
   people = undefined;
+  at('people').replaceChildren();
   at('messages').replaceChildren();
   for (const nickname of typing.keys()) stopTyping(nickname);
 }
