@@ -39,7 +39,6 @@ const NOT_COMPILED: Record<string, string> = {
 /** Pages whose applications are not started here, and why. */
 const NOT_STARTED: Record<string, string> = {
   'recipes/passport': 'needs egg-passport: test/recipes.test.ts installs and runs it',
-  clients: 'its app.js is that of a mini program: test/mini-program.test.ts runs it',
   tegg: 'needs Egg 4.1: test/newest compiles and runs it',
 };
 
