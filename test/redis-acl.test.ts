@@ -1,4 +1,4 @@
-// A user of Redis that has the rights which docs/en/deployment.md names, and no others.
+// A user of Redis that has the rights which docs/en/redis.md names, and no others.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -11,12 +11,12 @@ import { next } from './support/wait';
 
 /** The commands of the docs, each with what it is for. */
 const USERS: Array<[string, string]> = Array.from(
-  readFileSync(path.join(ROOT, 'docs/en/deployment.md'), 'utf8').matchAll(/^# (.*)\n(ACL SETUSER .*)$/gm),
+  readFileSync(path.join(ROOT, 'docs/en/redis.md'), 'utf8').matchAll(/^# (.*)\n(ACL SETUSER .*)$/gm),
   ([, title, command]) => [title!, command!],
 );
 const OF_CLUSTER = ['+cluster|slots', '+cluster|info'];
 
-it('docs/en/deployment.md should name the rights for each adapter', () => {
+it('docs/en/redis.md should name the rights for each adapter', () => {
   const adapters = USERS.map(([title]) => adapterOf(title));
   assert.deepEqual(adapters, ['redis', 'redis-sharded', 'redis-streams', 'redis-streams']);
 });
@@ -26,7 +26,7 @@ for (const [title, command] of USERS) {
   const io: IoConfig = { adapter: adapterOf(title), init, namespace: { '/': {}, '/chat': {} } };
   const user = { username: 'egg', password: 'password' };
 
-  it(`a user with the rights in docs/en/deployment.md should suffice for ${title}`, async () => {
+  it(`a user with the rights in docs/en/redis.md should suffice for ${title}`, async () => {
     const redis = await startRedis();
     try {
       await redis.command(...setUser(command));
@@ -36,7 +36,7 @@ for (const [title, command] of USERS) {
     }
   });
 
-  it(`a user with the rights in docs/en/deployment.md should suffice in a Redis Cluster for ${title}`, async () => {
+  it(`a user with the rights in docs/en/redis.md should suffice in a Redis Cluster for ${title}`, async () => {
     const cluster = await startRedisCluster(1);
     const redis = cluster.nodes[0]!;
     try {

@@ -129,7 +129,7 @@ describe('the connection to redis', () => {
     made.publisher.publish('channel', 'allowed');
     await until('messages arrive', () => heard.includes('allowed'));
     await until('it is logged', () => log.length === 1);
-    assert.match(log[0]!, /NOPERM .*: PUBLISH elsewhere\. docs\/cluster\.md .* the rights/);
+    assert.match(log[0]!, /NOPERM .*: PUBLISH elsewhere\. docs\/en\/redis\.md .* the rights/);
     assert.doesNotMatch(log[0]!, /a message|new attempt/);
   });
 

@@ -359,9 +359,9 @@ describe('app.io.stats()', () => {
     assert.deepEqual([accepted, unknownTransport, unsupportedProtocol], [0, 1, 5]);
   });
 
-  it('should be logged by the schedule of the README', async () => {
-    const readme = readFileSync(path.join(ROOT, 'README.md'), 'utf8');
-    const code = /```js\n(.*?)```/s.exec(readme.slice(readme.indexOf('`app/schedule/old-clients.js`')))?.[1];
+  it('should be logged by the schedule of docs/en/clients.md', async () => {
+    const page = readFileSync(path.join(ROOT, 'docs/en/clients.md'), 'utf8');
+    const code = /```js\n(.*?)```/s.exec(page.slice(page.indexOf('`app/schedule/old-clients.js`')))?.[1];
     const module = { exports: {} as { schedule: object; task(ctx: object): Promise<void> } };
     new Function('module', code as string)(module);
     assert.deepEqual(module.exports.schedule, { interval: '10m', type: 'all' });

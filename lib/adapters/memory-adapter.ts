@@ -1,11 +1,16 @@
-// The adapters that send nothing to other workers: Socket.IO's in-memory adapter with connection state recovery, and the adapter of parent
-// namespaces.
+// The adapters that send nothing to other workers: Socket.IO's in-memory adapters, without and with connection state recovery, and the
+// adapter of parent namespaces.
 import type { Namespace } from 'socket.io';
 import { Adapter, type BroadcastOptions } from 'socket.io-adapter';
-import { createRecoveryAdapter, type Packet, removeExpired } from '../internals/adapters';
+import { createRecoveryAdapter, type Packet, removeExpired, serverSideEmitToNone } from '../internals/adapters';
 
 /** How often expired sessions and packets are removed, in ms. */
 const CLEANUP_INTERVAL = 60_000;
+
+/** Creates Socket.IO's in-memory adapter of a namespace. Socket.IO calls it with `new`. */
+export function memoryAdapter(nsp: Namespace): Adapter {
+  return Object.assign(new Adapter(nsp), { serverSideEmit: serverSideEmitToNone });
+}
 
 /**
  * Returns a constructor of Socket.IO's in-memory adapter with connection state recovery. Other than Socket.IO's own, it ends with its
@@ -21,6 +26,7 @@ export function recoveryAdapter(duration: number) {
     const { broadcast } = adapter;
     return Object.assign(adapter, {
       close: () => clearInterval(timer),
+      serverSideEmit: serverSideEmitToNone,
       broadcast(packet: Packet, opts: BroadcastOptions): void {
         const stored = adapter.packets.length;
         try {

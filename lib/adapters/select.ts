@@ -11,7 +11,7 @@ import { alwaysUp, type HealthSource, healthOf } from '../health';
 import type { AdapterConstructor } from '../internals/namespaces';
 import type { CountingRedis } from '../limits/rate-limit';
 import type { WorkerIdentity } from '../workers/run-directory';
-import { recoveryAdapter } from './memory-adapter';
+import { memoryAdapter, recoveryAdapter } from './memory-adapter';
 
 const debug = debuglog('egg-socket.io:adapter');
 
@@ -125,7 +125,9 @@ function install(app: Application, worker: WorkerIdentity): Installation {
     case 'own':
       return NOTHING;
     case 'memory':
-      if (app.io.recoveryDuration !== undefined) app.io.installAdapter(recoveryAdapter(app.io.recoveryDuration));
+      app.io.installAdapter(
+        app.io.recoveryDuration === undefined ? memoryAdapter : recoveryAdapter(app.io.recoveryDuration),
+      );
       return NOTHING;
     case 'cluster':
       return useLinks(app, worker);

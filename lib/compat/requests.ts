@@ -3,7 +3,7 @@
 // those of socket.io-redis 5.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Namespace, Socket } from 'socket.io';
-import { Adapter } from 'socket.io-adapter';
+import { reachesOthers } from '../internals/adapters';
 import { connectingSockets, socketWithId } from '../internals/namespaces';
 import { stateOf } from '../socket-state';
 
@@ -87,8 +87,7 @@ export class WorkerRequests {
 
   /** Asks the other workers. If some do not answer in time, returns the answers of the others, and the error. */
   async #ask(nsp: Namespace, request: Request): Promise<{ err?: Error; answers: readonly Answer[] }> {
-    // The method of the in-memory adapter, which has no other workers, never answers.
-    if (nsp.adapter.serverSideEmit === Adapter.prototype.serverSideEmit) return { answers: [] };
+    if (!reachesOthers(nsp.adapter)) return { answers: [] };
     let timer: NodeJS.Timeout | undefined;
     const timedOut = new Promise<never>((_resolve, reject) => {
       const late = () => reject(new Error(`timeout reached: the adapter has not answered for ${this.timeout} ms`));

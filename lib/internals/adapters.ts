@@ -91,6 +91,22 @@ export function requestsOf(adapter: object): Map<string, PendingRequest> {
   return (property(adapter, 'requests') as Map<string, PendingRequest> | undefined) ?? new Map();
 }
 
+/**
+ * `serverSideEmit` of an adapter in memory, which has no other servers: the acknowledgement gets no responses. Socket.IO's own prints a
+ * warning, and never calls the acknowledgement.
+ *
+ * @param packet - the event and its arguments
+ */
+export function serverSideEmitToNone(packet: unknown[]): void {
+  const ack = packet.at(-1);
+  if (typeof ack === 'function') ack(null, []);
+}
+
+/** Whether `serverSideEmit` of an adapter may reach other servers. */
+export function reachesOthers({ serverSideEmit }: Adapter): boolean {
+  return serverSideEmit !== serverSideEmitToNone && serverSideEmit !== Adapter.prototype.serverSideEmit;
+}
+
 /** The callback of `serverSideEmit`. */
 type Acknowledge = (err: unknown, responses: unknown[]) => void;
 

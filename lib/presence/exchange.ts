@@ -3,8 +3,8 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { debuglog } from 'node:util';
 import type { Namespace } from 'socket.io';
-import { Adapter } from 'socket.io-adapter';
 import { OUTAGE, type OutageMessage } from '../diagnostics';
+import { reachesOthers } from '../internals/adapters';
 import type { Change, Message, Replica } from './replica';
 
 export const debug = debuglog('egg-socket.io:presence');
@@ -189,7 +189,7 @@ export class Exchange {
 
   /** An adapter in memory has no other workers. */
   get #isShared(): boolean {
-    return this.channel.nsp.adapter.serverSideEmit !== Adapter.prototype.serverSideEmit;
+    return reachesOthers(this.channel.nsp.adapter);
   }
 
   #send(message: Message): void {

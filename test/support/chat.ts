@@ -1,6 +1,6 @@
 // The actions of users in the example chat.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import type { BrowserContextOptions, Page } from 'playwright-core';
@@ -57,16 +57,21 @@ export async function enter(
 ): Promise<Page> {
   const page = await openPage(url, look);
   const upgraded = upgradeOf(page);
-  await page.getByLabel('Nickname').fill(nickname);
-  await page.getByRole('button', { name: 'Enter the chat' }).click();
-  await page.getByRole('heading', { name: 'Lobby' }).waitFor();
+  // By ids: the language of the page is that of the browser.
+  await page.locator('#nickname').fill(nickname);
+  await page.locator('#nickname').press('Enter');
+  await isIn(page, 'Lobby');
   if (room !== 'Lobby') await page.goto(`${url}/#${room}`);
-  await page.getByRole('heading', { name: room }).waitFor();
-  // What happens before the first list arrives is in that list, and is not announced.
-  await page.locator('#people .name', { hasText: `${nickname} (you)` }).waitFor();
+  await isIn(page, room);
   // If a page is closed while its client still polls, the server notices only at the next ping.
   await within('the upgrade to WebSocket', upgraded);
   return page;
+}
+
+/** Waits until a page shows a room, and who is there: what happens earlier is not announced. On a phone, both lists are hidden. */
+async function isIn(page: Page, room: string): Promise<void> {
+  await page.locator(`#rooms [aria-current][data-key="${room}"]`).waitFor({ state: 'attached' });
+  await page.locator('#people .me').waitFor({ state: 'attached' });
 }
 
 /** Waits until the client of a page has upgraded to WebSocket. */
@@ -82,7 +87,7 @@ function upgradeOf(page: Page): Promise<void> {
 
 /** Returns the worker that the user is connected to, as the page shows it. */
 export function workerOf(page: Page): Promise<string | null> {
-  return page.locator('#people li', { hasText: '(you)' }).locator('.worker').textContent();
+  return page.locator('#people .me .worker').textContent();
 }
 
 /** Enters the chat on another worker than the page `other`. A user on the same worker leaves, and another attempt is made. */
@@ -105,12 +110,12 @@ export async function enterElsewhere(
 }
 
 export async function type(page: Page, text: string): Promise<void> {
-  await page.getByLabel('Message', { exact: true }).pressSequentially(text);
+  await page.locator('#text').pressSequentially(text);
 }
 
 export async function say(page: Page, text: string): Promise<void> {
-  await page.getByLabel('Message', { exact: true }).fill(text);
-  await page.getByRole('button', { name: 'Send' }).click();
+  await page.locator('#text').fill(text);
+  await page.locator('#send').click();
 }
 
 /** Submits the form without a browser, and returns the cookies. */
@@ -134,25 +139,81 @@ function cookies(answer: Response): string {
     .join('; ');
 }
 
-/** Updates docs/images/chat.png, the picture in the README. */
-export async function takePicture(url: string): Promise<void> {
-  await enter(url, 'Linus', 'Compilers');
-  const grace = await enter(url, 'Grace');
-  const ada = await enterElsewhere(url, 'Ada', grace, { viewport: { width: 1200, height: 760 }, deviceScaleFactor: 2 });
-  const lines: [Page, string][] = [
-    [grace, 'Hi Ada! Is this the new one?'],
-    [ada, 'It is: Socket.IO 4 on Egg, with middleware and controllers for events.'],
-    [grace, 'And the session?'],
-    [grace, 'I logged in over HTTP. Does my socket know who I am?'],
-    [ada, 'It does: ctx.session is there in app/io, too.'],
-    [grace, 'Lovely. I moved our old app over this morning, and the server side runs unchanged.'],
-    [ada, 'Now type /fail: an error reaches your page as an event.'],
-  ];
-  for (const [count, [page, text]] of lines.entries()) {
-    await say(page, text);
-    await ada.locator('.text').nth(count).waitFor();
+const ENGLISH: Conversation = {
+  file: 'chat.png',
+  locale: 'en-US',
+  people: ['Ada', 'Grace', 'Linus'],
+  room: 'Compilers',
+  lines: [
+    ['Grace', 'Hi Ada! Is this the new one? 👋'],
+    ['Ada', 'It is: Socket.IO 4 on Egg, with middleware and controllers for events.'],
+    ['Grace', 'And the session?'],
+    ['Grace', 'I logged in over HTTP. Does my socket know who I am?'],
+    ['Ada', 'It does: ctx.session is there in app/io, too.'],
+    ['Grace', 'Lovely. I moved our old app over this morning, and the server side runs unchanged.'],
+    ['Ada', 'Now type /fail: an error reaches your page as an event.'],
+  ],
+  draft: 'Like this?',
+};
+
+const CHINESE: Conversation = {
+  file: 'chat-zh.png',
+  locale: 'zh-CN',
+  people: ['林静', '阿明', '老周'],
+  room: '前端交流',
+  lines: [
+    ['阿明', '嗨，林静！这就是新版吗？👋'],
+    ['林静', '是的：在 Egg 里用 Socket.IO 4，事件也有中间件和控制器。'],
+    ['阿明', '那会话呢？'],
+    ['阿明', '我是通过 HTTP 登录的，Socket 知道我是谁吗？'],
+    ['林静', '知道：在 app/io 里也能用 ctx.session。'],
+    ['阿明', '太好了。我今天上午迁移了我们的老项目，服务端代码几乎没改。'],
+    ['林静', '再输入 /fail 试试：错误会作为一个事件发到你的页面。'],
+  ],
+  draft: '是这样吗？',
+};
+
+interface Conversation {
+  file: string;
+  locale: string;
+  /** The first one sees the page that is the picture. The last one is in the other room. */
+  people: [string, string, string];
+  room: string;
+  lines: [from: string, text: string][];
+  /** What the second one is typing. */
+  draft: string;
+}
+
+/** Updates the pictures of the READMEs, docs/images/chat.png and docs/images/chat-zh.png. */
+export async function takePictures(): Promise<void> {
+  installFonts();
+  for (const conversation of [ENGLISH, CHINESE]) {
+    // Without the history of another conversation.
+    const { url, close } = await npmStart();
+    await takePicture(url, conversation).finally(close);
   }
-  await type(grace, 'Like this?');
-  await reads(ada, '#typing', ['Grace is typing…']);
-  await ada.screenshot({ path: path.join(ROOT, 'docs/images/chat.png') });
+}
+
+async function takePicture(url: string, { file, locale, people, room, lines, draft }: Conversation): Promise<void> {
+  const [first, second, third] = people;
+  await enter(url, third, room);
+  const other = await enter(url, second, 'Lobby', { locale });
+  const look = { locale, viewport: { width: 1200, height: 760 }, deviceScaleFactor: 2 };
+  const page = await enterElsewhere(url, first, other, look);
+  for (const [count, [from, text]] of lines.entries()) {
+    await say(from === first ? page : other, text);
+    await page.locator('.text').nth(count).waitFor();
+  }
+  await type(other, draft);
+  await page.locator('#typing', { hasText: second }).waitFor();
+  await page.screenshot({ path: path.join(ROOT, 'docs/images', file) });
+}
+
+/** Installs fonts with Chinese characters and emoji, on Debian. */
+function installFonts(): void {
+  const packages = ['fonts-noto-cjk', 'fonts-noto-color-emoji'];
+  const options = { stdio: 'ignore', env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } } as const;
+  if (spawnSync('dpkg', ['--status', ...packages], options).status === 0) return;
+  execFileSync('apt-get', ['update'], options);
+  execFileSync('apt-get', ['install', '-y', '--no-install-recommends', ...packages], options);
 }

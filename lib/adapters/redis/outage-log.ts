@@ -24,7 +24,7 @@ export const IN_CLUSTER = 'it is a node of a Redis Cluster: set config.io.redis.
 
 /** The error of a command that the rights of the user do not allow. */
 const NO_PERMISSION = /^NOPERM /;
-const ACL = 'docs/en/deployment.md of egg-socket.io names the rights that the user of Redis needs';
+const ACL = 'docs/en/redis.md of egg-socket.io names the rights that the user of Redis needs';
 /** How many channels of a refused command are logged. */
 const MAX_CHANNELS = 3;
 

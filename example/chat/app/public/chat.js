@@ -1,45 +1,33 @@
-// The Socket.IO client of the page. view.js renders it.
+// The Socket.IO client of the page. view.js and side.js render it.
+import { t } from './i18n.js';
 import { followPresence } from './presence.js';
+import * as side from './side.js';
 import * as view from './view.js';
 
 const me = document.body.dataset.nickname;
 // Connects with the session's cookie. /socket.io/socket.io.js defines `io`.
 const socket = io('/chat');
-/** Rooms that are listed even if they are empty. */
-const FIXED_ROOMS = ['Lobby', 'Help', 'Random'];
+/** The room that this page is in. */
 let room;
-/** Who is in the chat. */
+/** Who is in the chat, in all rooms. */
 let everybody = [];
+/** The nicknames of the users in the room. Undefined until they are known. */
+let nicknames;
 
+/** Joins the room that the address names. */
 function join() {
-  const wanted = location.hash.slice(1) || 'Lobby';
-  socket.emit('join', decode(wanted), (joined) => {
-    if (joined !== room) view.clear();
-    room = joined;
-    view.showRoom(room);
-    showPeople();
+  const wanted = decode(location.hash.slice(1)) || 'Lobby';
+  socket.emit('join', wanted, (messages) => {
+    if (wanted !== room) {
+      room = wanted;
+      nicknames = undefined;
+      view.showRoom(room);
+    }
+    // After a reconnection, these are the messages that were missed, and others that are on the page already.
+    for (const message of messages) view.addMessage(message, me);
+    showEverybody();
   });
 }
-
-function showPeople() {
-  const lively = everybody.flatMap((person) => person.room ?? []);
-  view.showRooms([...new Set([...FIXED_ROOMS, ...lively.sort()])]);
-  const people = new Map();
-  for (const { nickname, worker } of everybody.filter((person) => person.room === room))
-    people.set(nickname, (people.get(nickname) ?? new Set()).add(worker));
-  // The server has not told yet that this page is in the room.
-  if (!people.has(me)) return;
-  const sorted = [...people].sort(([one], [other]) => (one < other ? -1 : 1));
-  view.showPeople(
-    sorted.map(([nickname, workers]) => ({ nickname, workers: [...workers].sort() })),
-    me,
-  );
-}
-
-followPresence(socket, (people) => {
-  everybody = people;
-  showPeople();
-});
 
 function decode(text) {
   try {
@@ -49,25 +37,59 @@ function decode(text) {
   }
 }
 
+function showEverybody() {
+  const lively = everybody.flatMap((person) => person.room ?? []);
+  side.showRooms([...new Set([...side.FIXED_ROOMS, ...lively.sort()])], room);
+  const workers = new Map();
+  for (const { nickname, worker } of everybody.filter((person) => person.room === room))
+    workers.set(nickname, (workers.get(nickname) ?? new Set()).add(worker));
+  // The list is the one of another connection or room, until this user is in it.
+  if (!workers.has(me)) return;
+  announceChanges([...workers.keys()]);
+  const people = Array.from(workers, ([nickname, numbers]) => ({ nickname, workers: [...numbers].sort() }));
+  side.showPeople(
+    people.sort((one, other) => one.nickname.localeCompare(other.nickname)),
+    me,
+  );
+}
+
+function announceChanges(now) {
+  // The first list after joining a room is not announced.
+  const before = nicknames ?? now;
+  for (const nickname of now) if (!before.includes(nickname)) view.announce(t('{0} joined', nickname));
+  for (const nickname of before) {
+    if (now.includes(nickname)) continue;
+    view.stopTyping(nickname);
+    view.announce(t('{0} left', nickname));
+  }
+  nicknames = now;
+}
+
+followPresence(socket, (people) => {
+  everybody = people;
+  showEverybody();
+});
+
 socket.on('connect', () => {
   view.showConnection('');
-  // Also runs after a reconnection: the server has a new socket, which has not joined a room.
+  if (room !== undefined) view.announce(t('Connected again'));
+  // Also after a reconnection: the server has a new socket, which has not joined a room.
   join();
 });
 
 socket.on('disconnect', (reason) => {
-  view.showConnection('The connection is lost. Reconnecting…');
+  view.showConnection(t('The connection is lost. Reconnecting…'));
   // Socket.IO reconnects automatically, unless the server has disconnected the client.
   if (reason === 'io server disconnect') socket.connect();
 });
 
 socket.on('connect_error', (err) => {
-  if (socket.active) view.showConnection('The server can’t be reached. Reconnecting…');
+  if (socket.active) view.showConnection(t('The server can’t be reached. Reconnecting…'));
   // The connection middleware app/io/middleware/auth.ts has refused the client: its session has expired. Socket.IO doesn't retry.
-  else view.showConnection(`${err.message} Reload the page.`);
+  else view.showConnection(`${t(err.message)} ${t('Reload the page.')}`);
 });
 
-socket.on('wave', (nickname) => view.announce(`${nickname} waves at you`));
+socket.on('wave', (nickname) => view.announce(t('{0} waves at you', nickname)));
 
 socket.on('message', (message) => {
   if (message.room === room) view.addMessage(message, me);
@@ -78,9 +100,9 @@ socket.on('typing', (where, nickname) => {
 });
 
 // The message or the data of an error that a packet middleware or a controller has thrown.
-socket.on('error', (problem) => view.showProblem(problem.message ?? problem));
+socket.on('error', (problem) => view.showProblem(t(problem.message ?? problem)));
 
-view.onWave(async (to) => {
+side.onWave(async (to) => {
   view.showProblem('');
   // An HTTP request: see app/controller/home.ts
   const response = await fetch('/wave', {
@@ -88,8 +110,8 @@ view.onWave(async (to) => {
     headers: { 'content-type': 'application/json', 'x-csrf-token': document.querySelector('[name=_csrf]').value },
     body: JSON.stringify({ to }),
   }).catch(() => ({ ok: false }));
-  if (response.ok) view.announce(`You wave at ${to}`);
-  else view.showProblem(`${to} could not be reached.`);
+  if (response.ok) view.announce(t('You wave at {0}', to));
+  else view.showProblem(t('{0} could not be reached.', to));
 });
 
 window.addEventListener('hashchange', join);

@@ -1,25 +1,29 @@
 // The controller of the events of /chat. app/io/middleware has admitted the client and validated the event.
+import { randomUUID } from 'node:crypto';
 import { Controller } from 'egg';
 import { roomKey } from '../../names';
 
 export default class ChatController extends Controller {
-  /** Joins a room, and leaves the previous one. */
+  /** Joins a room, and leaves the previous one. Acknowledges with the last messages of the room. */
   async join() {
-    const { ctx, service } = this;
+    const { ctx, app, service } = this;
     const [room, answer] = ctx.args;
     const before: string | undefined = ctx.data.room;
     ctx.data.room = room;
-    await Promise.all([before && ctx.leave(roomKey(before)), ctx.join(roomKey(room))]);
+    await Promise.all([before && ctx.leave(roomKey(before)), ctx.join(roomKey(room)), app.history.load()]);
     service.people.moveTo(ctx, room);
-    // The acknowledgement function of socket.emit('join', room, (joined) => …)
-    answer?.(room);
+    // The acknowledgement function of socket.emit('join', room, (messages) => …)
+    answer?.(app.history.of(room));
   }
 
   async say() {
     const { ctx, app } = this;
     const [text] = ctx.args;
     const room = this.#room;
-    app.io.of('/chat').to(roomKey(room)).emit('message', { room, from: ctx.data.nickname, text, at: Date.now() });
+    const message = { id: randomUUID(), room, from: ctx.data.nickname, text, at: Date.now() };
+    // The history is first: a client that joins at this moment has the message in its acknowledgement if it misses the event.
+    app.history.add(message);
+    app.io.of('/chat').to(roomKey(room)).emit('message', message);
   }
 
   async typing() {
