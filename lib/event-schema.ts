@@ -1,7 +1,8 @@
 // The schema of an event at run time. Checks the arguments that a client sends and, while the application is developed, what its handler
 // answers.
+import type { Context } from 'egg';
 import { setArgs } from './context';
-import { type ArgumentIssue, ConfigError, InvalidArgumentsError, isPromise } from './errors';
+import { type ArgumentIssue, ConfigError, InvalidArgumentsError, isPromise, toError } from './errors';
 import type { Middleware } from './types/context';
 import type { EventSchema, SchemaIssue, SchemaResult, StandardSchema } from './types/schema';
 
@@ -35,7 +36,9 @@ function isStandardSchema(given: unknown): given is StandardSchema {
 
 /** Checks the arguments and the answers of an event by its schema. */
 export class Validator {
-  readonly #schema: EventSchema;
+  readonly schema: EventSchema;
+  /** Whether there is an `ack` schema, and answers are checked. */
+  readonly checksAnswers: boolean;
 
   /**
    * @param given - the schema
@@ -46,32 +49,41 @@ export class Validator {
   constructor(
     given: object,
     private readonly where: string,
-    private readonly checksAnswers: boolean,
+    checksAnswers: boolean,
   ) {
-    this.#schema = schemaOf(given, `schema of ${where}`);
+    this.schema = schemaOf(given, `schema of ${where}`);
+    this.checksAnswers = checksAnswers && this.schema.ack !== undefined;
   }
 
   /** Checks the arguments of the packet. `ctx.args` are the parsed values, then the acknowledgement function. */
   readonly middleware: Middleware = async (ctx, next) => {
     const args: unknown[] = ctx.packet.slice(1);
     const ack = typeof args.at(-1) === 'function' ? (args.pop() as Acknowledge) : undefined;
-    const values = this.#schema.args === undefined ? args : await parse(this.#schema.args, args);
-    const own = this.#acknowledge(ack);
+    const values = this.schema.args === undefined ? args : await parse(this.schema.args, args);
+    const own = this.#acknowledge(ack, ctx);
     setArgs(ctx, own === undefined ? values : [...values, own]);
     return next();
   };
 
   /** The acknowledgement function for the handler. With an `ack` schema there is always one, which does nothing if no client waits for it. */
-  #acknowledge(ack: Acknowledge | undefined): Acknowledge | undefined {
-    const { ack: schema } = this.#schema;
+  #acknowledge(ack: Acknowledge | undefined, ctx: Context): Acknowledge | undefined {
+    const { ack: schema } = this.schema;
     if (schema === undefined) return ack;
     if (!this.checksAnswers) return ack ?? ignore;
     return (...answer) => {
-      const result = validateAnswer(schema, answer[0]);
-      // The function returns nothing that could be awaited: a schema that is async checks only what a handler returns.
-      if (isPromise(result)) result.then(ignore, ignore);
-      else this.#assert(result);
-      ack?.(...answer);
+      let sent = answer;
+      try {
+        const result = validateAnswer(schema, answer[0]);
+        // The function returns nothing that could be awaited: a schema that is async checks only what a handler returns.
+        if (isPromise(result)) result.then(ignore, ignore);
+        else this.#assert(result);
+      } catch (thrown) {
+        // Not thrown: if a timer calls the function, nothing would catch the error, and the worker would end.
+        const err = toError(thrown);
+        ctx.app.coreLogger.error(err);
+        sent = [{ error: { message: err.message } }];
+      }
+      ack?.(...sent);
     };
   }
 
@@ -81,8 +93,8 @@ export class Validator {
    * @throws {TypeError} if it is not what the `ack` schema describes
    */
   async checkAnswer(answer: unknown): Promise<void> {
-    const { ack: schema } = this.#schema;
-    if (schema !== undefined && this.checksAnswers) this.#assert(await validateAnswer(schema, answer));
+    const { ack: schema } = this.schema;
+    if (schema !== undefined) this.#assert(await validateAnswer(schema, answer));
   }
 
   #assert(result: SchemaResult<unknown>): void {
@@ -115,15 +127,18 @@ async function parse(schemas: readonly StandardSchema[], args: readonly unknown[
     const message = `expected ${schemas.length} arguments at most, received ${args.length}`;
     throw invalid([{ path: [schemas.length], message }]);
   }
+  let isValid = true;
   const errors: ArgumentIssue[] = [];
   const values: unknown[] = [];
   for (const [index, schema] of schemas.entries()) {
     const validating = schema['~standard'].validate(args[index]);
     const result = isPromise(validating) ? await validating : validating;
-    if (result.issues) errors.push(...shorten(result.issues, [index]));
-    else values.push(result.value);
+    if (result.issues) {
+      isValid = false;
+      errors.push(...shorten(result.issues, [index]));
+    } else values.push(result.value);
   }
-  if (errors.length > 0) throw invalid(errors.slice(0, MAX_ISSUES));
+  if (!isValid) throw invalid(errors.slice(0, MAX_ISSUES));
   return values;
 }
 
@@ -164,13 +179,20 @@ function schemaOf(given: object, key: string): EventSchema {
   const unknown = Object.keys(given).find((name) => !KEYS.includes(name));
   if (unknown !== undefined) throw new ConfigError(key, given, EXAMPLE, `${key} has an unknown key: ${unknown}`);
   if (args === undefined && ack === undefined) throw new ConfigError(key, given, EXAMPLE, `${key} is empty`);
-  if (args !== undefined && !Array.isArray(args)) {
-    throw new ConfigError(`args in the ${key}`, args, 'an array of schemas, one for each argument');
-  }
-  for (const [index, schema] of ((args ?? []) as unknown[]).entries())
-    assertSchema(schema, `args[${index}] in the ${key}`);
+  if (args !== undefined) assertArguments(args, 'args', ` in the ${key}`);
   if (ack !== undefined) assertSchema(ack, `ack in the ${key}`);
   return given as EventSchema;
+}
+
+/**
+ * @param name - the array, for messages
+ * @throws {ConfigError} if it is no array of schemas
+ */
+export function assertArguments(given: unknown, name: string, where = ''): void {
+  if (!Array.isArray(given)) {
+    throw new ConfigError(`${name}${where}`, given, 'an array of schemas, one for each argument');
+  }
+  for (const [index, schema] of given.entries()) assertSchema(schema, `${name}[${index}]${where}`);
 }
 
 function assertSchema(given: unknown, key: string): void {

@@ -19,6 +19,15 @@ export type {
 } from './config/config';
 export type { DrainConfig } from './config/drain-options';
 export type {
+  DescribedArgument,
+  DescribedEvent,
+  DescribedNamespace,
+  DescribedRoute,
+  DescribedValue,
+  IoDescription,
+  JsonSchema,
+} from './description';
+export type {
   BroadcastMessage,
   Carrier,
   ConnectionMessage,
@@ -87,6 +96,8 @@ export type {
 } from './types/presence';
 export type {
   ContextOf,
+  EmittedBy,
+  EmittedSchemas,
   EventSchema,
   EventSchemas,
   EventsOf,

@@ -73,13 +73,18 @@ function logRefused(app: Application, clientLog: ClientLog, { req, code, message
 }
 
 const PLAIN =
-  'Only clients of Socket.IO can connect. A plain WebSocket client connects with ?EIO=4&transport=websocket, see docs/en/errors.md';
+  'Only clients of Socket.IO can connect. A plain WebSocket client connects with ?EIO=4&transport=websocket, see docs/en/clients.md';
+
+/** The scripts of the client for browsers. */
+const CLIENT_SCRIPT = /\/socket\.io(\.esm|\.msgpack)?(\.min)?\.js(\.map)?(\?|$)/;
 
 /** Returns what to do about a refused request. */
 function adviceOn(code: number, req: IncomingMessage | undefined, context: ConnectionError['context']): string {
   const { EIO, transport } = req === undefined ? {} : queryOf(req);
   switch (code) {
     case RefusalCode.UNKNOWN_TRANSPORT:
+      if (CLIENT_SCRIPT.test(req?.url ?? ''))
+        return 'It is the script of the client, which is not served: set config.io.init.serveClient = true, or bundle socket.io-client with the page';
       if (transport === undefined) return PLAIN;
       return transport === 'polling' || transport === 'websocket'
         ? `config.io.init.transports does not contain ${shown(transport)}`

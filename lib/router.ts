@@ -5,10 +5,10 @@ import type { Ack } from './ack';
 import { composeAround, type Onion } from './compose';
 import { setArgs } from './context';
 import { ConfigError, controllerError, isPromise } from './errors';
-import { isMeantAsSchema, Validator } from './event-schema';
+import { assertArguments, isMeantAsSchema, Validator } from './event-schema';
 import { memberAt, pathOfPlaceholder } from './placeholder';
 import type { Handler, Middleware } from './types/context';
-import type { EventSchema } from './types/schema';
+import type { EmittedSchemas, EventSchema } from './types/schema';
 
 /** The handler of a route: a function, or the path of a method of `app.io.controller`, such as `'chat.say'`. */
 export type Routed = Handler | string;
@@ -51,6 +51,8 @@ export function isSystemEvent(event: unknown): boolean {
 /** The routes of one namespace. A client's event name is data: any string is looked up, and only routed ones are found. */
 export class Router {
   readonly #routes = new Map<unknown, Route>();
+  /** The schemas of the events that the namespace emits. */
+  readonly emitted = new Map<string, EmittedSchemas[string]>();
   /** The route of `'*'`. */
   #catchAll: Route | undefined;
 
@@ -99,6 +101,18 @@ export class Router {
     const route = new Route(handler, steps);
     this.#routes.set(event, route);
     if (event === CATCH_ALL) this.#catchAll = route;
+  }
+
+  /**
+   * Declares what the namespace emits.
+   *
+   * @throws {ConfigError} if an element is no schema
+   */
+  declare(schemas: EmittedSchemas): void {
+    for (const [event, args] of Object.entries(schemas)) {
+      assertArguments(args, `'${event}' of app.io.of('${this.name}').emits()`);
+      this.emitted.set(event, args);
+    }
   }
 
   /** The routes by event, in the order in which they were added. */
@@ -211,7 +225,7 @@ export class Route {
       result = this.handler.call(ctx, ctx);
       // The handler may be synchronous: an `await` costs it two promises.
       if (isPromise(result)) result = await result;
-      if (validator !== undefined && ack?.isOpen) await validator.checkAnswer(result);
+      if (validator?.checksAnswers && ack?.isOpen) await validator.checkAnswer(result);
     } catch (thrown) {
       const err = controllerError(thrown);
       if (ack?.failed(err)) return undefined;

@@ -6,6 +6,7 @@ import type { OriginsValue } from './compat/origins';
 import { refuseRemoved, removed } from './compat/removed';
 import type { AddedChains } from './compose';
 import type { ResolvedConfig } from './config/config';
+import type { IoDescription } from './description';
 import { type ErrorReporting, reportRefused } from './error-response';
 import { healthOf, type IoHealth } from './health';
 import type { Client } from './internals/client';
@@ -20,7 +21,7 @@ import { type ParentName, ParentNamespaces } from './namespaces/parent-namespace
 import { isPattern, Pattern } from './namespaces/path-pattern';
 import { type Binding, NamespaceSetup } from './namespaces/setup';
 import { PresenceLoader } from './presence/loader';
-import { type ChainNames, type IoRoutes, nameOf, routesOf } from './route-table';
+import { type ChainNames, type IoRoutes, type NamespaceRoutes, nameOf, routesOf } from './route-table';
 import { RouteLookup, routerOf } from './router';
 import { statsOf } from './stats';
 import type { PrometheusMetrics } from './telemetry/prometheus';
@@ -276,11 +277,31 @@ export class IoServer extends NamespaceServer<
    * routes[0]; // { event: 'say', system: false, schema: false, middleware: [], controller: 'chat.say' }
    */
   routes(): IoRoutes {
-    const all = [...this.#permanent(), ...this.#parents.all()];
-    return all.map((nsp) => {
-      const name = this.#parents.nameOf(nsp);
-      return routesOf(nsp, name, this.#chainsOf(name), this);
-    });
+    return this.#routed().map((nsp) => this.#routesOf(nsp));
+  }
+
+  /**
+   * Returns what `routes()` returns, with the schemas of the events as JSON Schema (draft-07), and with the events that namespaces declare by
+   * `emits()`. `npx egg-socket.io describe` prints it. It converts all schemas, so it is not meant for each request.
+   *
+   * @example
+   * const [{ routes }] = app.io.describe();
+   * routes[0].args; // [{ schema: { type: 'string', maxLength: 500 }, optional: false }]
+   */
+  describe(): IoDescription {
+    const { Describer } = require('./description') as typeof import('./description');
+    const describer = new Describer(this.#reporting.app.baseDir);
+    return this.#routed().map((nsp) => describer.namespace(nsp, this.#routesOf(nsp)));
+  }
+
+  /** The namespaces that have routes of their own. */
+  #routed(): IoNamespace[] {
+    return [...this.#permanent(), ...this.#parents.all()];
+  }
+
+  #routesOf(nsp: IoNamespace): NamespaceRoutes {
+    const name = this.#parents.nameOf(nsp);
+    return routesOf(nsp, name, this.#chainsOf(name), this);
   }
 
   /**

@@ -355,7 +355,10 @@ parity('config.io.compat', (kind) => {
     Object.keys(ioOf({ app }).sockets.sockets);
     assert.deepEqual(app.io.stats().compat, { 'nsp.connected': 3, 'nsp.sockets[id]': 1 });
     assert.equal(warn.length, 2);
-    assert.match(warn[0], /nsp\.connected of Socket\.IO 2 is used.*write nsp\.sockets\.get\(id\).*docs\/en\/migration\.md/);
+    assert.match(
+      warn[0],
+      /nsp\.connected of Socket\.IO 2 is used.*write nsp\.sockets\.get\(id\).*docs\/en\/migration\.md/,
+    );
   });
 });
 

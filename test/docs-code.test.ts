@@ -39,7 +39,6 @@ const NOT_COMPILED: Record<string, string> = {
 /** Pages whose applications are not started here, and why. */
 const NOT_STARTED: Record<string, string> = {
   'recipes/passport': 'needs egg-passport: test/recipes.test.ts installs and runs it',
-  clients: 'its app.js is that of a mini program: test/mini-program.test.ts runs it',
   tegg: 'needs Egg 4.1: test/newest compiles and runs it',
 };
 
@@ -135,6 +134,15 @@ function writeApps(language: Language, accepts: (app: PageApp, name: string) => 
   return apps;
 }
 
+/** Returns what the plugin has warned of in the log of an application. No Redis runs here. */
+function warningsIn(baseDir: string): string[] {
+  const directory = path.join(baseDir, 'logs/page');
+  const lines = fs
+    .readdirSync(directory)
+    .flatMap((name) => fs.readFileSync(path.join(directory, name), 'utf8').split('\n'));
+  return lines.filter((line) => /(WARN|ERROR) .*\[egg-socket\.io\]/.test(line) && !line.includes('ECONNREFUSED'));
+}
+
 if (EGG_MAJOR === 3) {
   describe('the code of the documentation', () => {
     beforeEach(() => fs.rmSync(TEMPORARY, { recursive: true, force: true }));
@@ -200,6 +208,7 @@ if (EGG_MAJOR === 3) {
             assert.fail(`${title}: ${err.message}`),
           );
           await close();
+          assert.deepEqual(warningsIn(baseDir), [], title);
         }
       });
     }

@@ -172,6 +172,14 @@ parityOf([NEW], 'the arguments of a route with a schema', () => {
     assert.deepEqual(error.errors, [{ path: [0], message: 'it is taken' }]);
   });
 
+  it('should be refused also if a schema names no issue', async () => {
+    const { connect } = await app((route) => {
+      route('say', { args: [schema(() => ({ issues: [] })), z.number()] }, () => assert.fail('it was handled'));
+    });
+    const { error } = await (await connect()).emitWithAck('say', 'x', 1);
+    assert.deepEqual(error, { message: 'invalid arguments: no issue is named', code: INVALID, errors: [] });
+  });
+
   it('should be answered by the time limit of acknowledgements if a schema never ends', async () => {
     const { connect } = await app(
       (route) => {
@@ -372,6 +380,30 @@ parityOf([NEW], 'the ack schema', () => {
     const never = schema(async () => ({ issues: [{ message: 'never right' }] }));
     const { connect } = await app((route) => route('say', { ack: never }, () => 1));
     assert.match((await (await connect()).emitWithAck('say')).error.message, /describes: never right$/);
+  });
+
+  it('should never throw: an answer that is given when the handler has ended would end the worker', async () => {
+    const { connect, app: own } = await app(
+      (route) => {
+        const broken = schema(() => assert.fail('broken schema'));
+        route('later', { ack }, (ctx: Context) => void setImmediate(ctx.args[0], { id: 'one' }));
+        route('broken', { ack: broken }, (ctx: Context) => void setImmediate(ctx.args[0], 1));
+        route('twice', { ack }, (ctx: Context) => {
+          ctx.args[0]({ id: 1 });
+          ctx.args[0]({ id: 'two' });
+        });
+      },
+      { ack: 'manual' },
+    );
+    const { error } = logs(own);
+    const client = await connect();
+    assert.match((await client.emitWithAck('later')).error.message, /is not what its ack schema describes: id: /);
+    assert.equal((await client.emitWithAck('broken')).error.message, 'broken schema');
+    assert.deepEqual(await client.emitWithAck('twice'), { id: 1 });
+    assert.deepEqual(
+      error.map(({ name }) => name),
+      ['TypeError', 'AssertionError', 'TypeError'],
+    );
   });
 
   it('should give the handler an acknowledgement function also if the client asks for none', async () => {

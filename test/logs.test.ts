@@ -101,6 +101,7 @@ describe('the log', () => {
       () => `OPTIONS /socket.io/?EIO=4&transport=polling HTTP/1.1\r\n${headers}Origin: http://page.example\r\n`,
       () => `GET /socket.io/?transport=polling HTTP/1.1\r\n${headers}`,
       () => `GET /socket.io/ HTTP/1.1\r\n${headers}`,
+      () => `GET /socket.io/socket.io.js HTTP/1.1\r\n${headers}`,
       () => `GET /socket.io/?EIO=3&transport=polling HTTP/1.1\r\n${headers}`,
       (i: number) => `GET /socket.io/?EIO=4&transport=pigeon-${i} HTTP/1.1\r\n${headers}`,
     ];
@@ -117,6 +118,7 @@ describe('the log', () => {
       `refused: Bad handshake method ${from}\\. It is a preflight .*config\\.io\\.init\\.cors`,
       `refused: Unsupported protocol version ${from}\\. .*plain WebSocket client .*EIO=4&transport=websocket`,
       `refused: Transport unknown ${from}\\. .*plain WebSocket client .*EIO=4&transport=websocket`,
+      'refused: Transport unknown \\(GET /socket\\.io/socket\\.io\\.js from .*config\\.io\\.init\\.serveClient = true',
       `refused: Unsupported protocol version ${from}\\. .*config\\.io\\.init\\.allowEIO3 = true`,
       `refused: Transport unknown ${from}$`,
     ];

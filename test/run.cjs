@@ -48,6 +48,7 @@ const LONGEST = [
   'health',
   'docs-style',
   'site',
+  'docs-code',
   'client-versions',
   'admin',
   'route-table',

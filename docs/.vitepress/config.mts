@@ -1,12 +1,10 @@
 // The site of the documentation: `npm run docs` serves it, `npm run docs:build` builds it.
-import { createLogger } from 'vite';
 import { type DefaultTheme, defineConfig, type LocaleSpecificConfig } from 'vitepress';
 import * as chinese from './chinese.js';
 import { type Language, nav, sidebar } from './pages.js';
 import { slug } from './slug.js';
 
 const REPOSITORY = 'https://github.com/eggjs/egg-socket.io';
-const logger = createLogger();
 
 function themeOf(language: Language, editText: string): DefaultTheme.Config {
   return {
@@ -42,6 +40,7 @@ export default defineConfig({
   head: [['link', { rel: 'icon', type: 'image/svg+xml', href: '/egg.svg' }]],
   // Code for the recipes, which the pages link to on GitHub.
   srcExclude: ['recipes/**'],
+  ignoreDeadLinks: 'localhostLinks',
   locales: {
     en: { label: 'English', lang: 'en', ...english },
     'zh-CN': { label: '简体中文', lang: 'zh-CN', ...inChinese },
@@ -56,8 +55,9 @@ export default defineConfig({
     },
   },
   markdown: { anchor: { slugify: slug } },
-  vite: { customLogger: logger, build: { chunkSizeWarningLimit: 2_000 } },
-  buildEnd() {
+  // The index of the search is larger than 500 kB, of which Vite would warn.
+  vite: { build: { chunkSizeWarningLimit: 2_000 } },
+  buildEnd({ logger }) {
     if (logger.hasWarned) throw new Error('the build has printed warnings');
   },
 });

@@ -20,7 +20,7 @@ const GROUPS: Group[] = [
     title: ['Events', '事件'],
     pages: {
       middleware: ['Middleware', '中间件'],
-      controllers: ['Controllers and routes', '控制器与路由'],
+      controllers: ['Controllers and routing', '控制器与路由'],
       errors: ['Acks and errors', '应答与错误'],
       context: ['Context and session', '上下文与会话'],
       namespaces: ['Namespaces', '命名空间'],
@@ -62,6 +62,21 @@ const GROUPS: Group[] = [
   },
 ];
 const RECIPES: Titles = ['Recipes', '实例'];
+/** The order of the recipes. Others follow. */
+const ORDER = [
+  'jwt',
+  'passport',
+  'online',
+  'notify',
+  'schedule',
+  'validation',
+  'rate-limit',
+  'files',
+  'reconnecting',
+  'vite-react',
+  'logging-metrics',
+  'mini-program',
+];
 const IN_NAV = ['configuration', 'troubleshooting', 'migration'];
 
 const titleIn = (language: Language, [en, zh]: Titles) => (language === 'en' ? en : zh);
@@ -76,11 +91,14 @@ function linksOf(language: Language, pages: Record<string, Titles>): Links {
 function recipes(language: Language): Links {
   const directory = path.join(__dirname, '..', language, 'recipes');
   if (!fs.existsSync(directory)) return [];
-  return fs.readdirSync(directory).map((file) => {
-    const heading = /^# (.*)$/m.exec(fs.readFileSync(path.join(directory, file), 'utf8'))?.[1];
-    const name = path.parse(file).name;
-    return { text: heading ?? name, link: `/${language}/recipes/${name}` };
-  });
+  const names = fs.readdirSync(directory).map((file) => path.parse(file).name);
+  const rank = (name: string) => (ORDER.includes(name) ? ORDER.indexOf(name) : ORDER.length);
+  return names
+    .sort((one, other) => rank(one) - rank(other))
+    .map((name) => {
+      const text = fs.readFileSync(path.join(directory, `${name}.md`), 'utf8');
+      return { text: /^# (.*)$/m.exec(text)?.[1] ?? name, link: `/${language}/recipes/${name}` };
+    });
 }
 
 export function sidebar(language: Language): { text: string; items: Links }[] {

@@ -18,10 +18,11 @@ Exit code: 0 if there is nothing to change, 1 if there is or if a file cannot be
 export const doctor = command({
   name: 'doctor',
   help: HELP,
-  run: async (directory, json) => {
+  formats: ['json'],
+  run: async (directory, format) => {
     const examination = await examine(directory);
     const { findings, errors } = examination;
-    const stdout = json ? `${JSON.stringify(examination, null, 2)}\n` : report(examination);
+    const stdout = format === 'json' ? `${JSON.stringify(examination, null, 2)}\n` : report(examination);
     return { code: findings.length + errors.length > 0 ? 1 : 0, stdout };
   },
 });

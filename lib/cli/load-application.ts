@@ -1,5 +1,4 @@
-// Loads an application without starting it: its configuration, its plugins, app/ and app/router. `egg-socket.io routes` runs this file in
-// a process of its own, since an application cannot be unloaded.
+// Loads an application without starting it: its configuration, its plugins, app/ and app/router. Commands run this file in a process of its own, since an application cannot be unloaded.
 import fs from 'node:fs';
 
 /** What Egg, and a framework that extends it, exports. */
@@ -9,32 +8,35 @@ interface Framework {
 
 interface LoadedApplication {
   config: { env: string };
-  /** Without `routes` in an earlier version of the plugin. */
-  io?: { routes?(): unknown };
+  /** Without a method in an earlier version of the plugin. */
+  io?: { [method in Readable]?: () => unknown };
   /** On Egg 4 `load` is asynchronous. On Egg 3 the constructor of the application has called it. */
   loader: { load(): unknown };
   lifecycle: { triggerDidLoad?(): void };
   on(event: 'error', listener: (err: unknown) => void): void;
 }
 
+/** The methods of `app.io` whose result a command prints. */
+export type Readable = 'routes' | 'describe';
+
 /** What the process writes to the file descriptor `OUTPUT`. */
-export type Loaded = { routes: unknown } | { error: string };
+export type Loaded<T = unknown> = { result: T } | { error: string };
 
 /** The file descriptor for the result. The application may write to the others. */
 export const OUTPUT = 3;
 
 /**
- * Loads the application, writes its routes, and ends the process. No hook after configDidLoad runs, so that the application does not
+ * Loads the application, writes what a method of its `app.io` returns, and ends the process. No hook after configDidLoad runs, so that the application does not
  * connect to databases or to Redis, and no server listens.
  */
-export function printRoutes({ Application }: Framework, baseDir: string): void {
+export function print({ Application }: Framework, baseDir: string, what: Readable): void {
   try {
     // Egg's single mode: without a master, and without an agent that it would wait for.
     const app = new Application({ baseDir, mode: 'single' });
     const loading = loadFiles(app);
     // Not awaited if there is no promise: the hooks of Egg 3 would run.
-    if (loading === undefined) end(routesOf(app));
-    loading?.then(() => end(routesOf(app)), fail);
+    if (loading === undefined) end(resultOf(app, what));
+    loading?.then(() => end(resultOf(app, what))).catch(fail);
   } catch (err) {
     fail(err);
   }
@@ -49,10 +51,10 @@ function fail(err: unknown): never {
   end({ error: err instanceof Error ? (err.stack ?? err.message) : String(err) });
 }
 
-function routesOf({ config: { env }, io }: LoadedApplication): Loaded {
-  const routes = io?.routes?.();
-  if (routes !== undefined) return { routes };
-  const reason = io ? 'has a version of it without app.io.routes()' : `does not enable it in the environment ${env}`;
+function resultOf({ config: { env }, io }: LoadedApplication, what: Readable): Loaded {
+  const result = io?.[what]?.();
+  if (result !== undefined) return { result };
+  const reason = io ? `has a version of it without app.io.${what}()` : `does not enable it in the environment ${env}`;
   return { error: `the plugin io is missing: config/plugin of the application ${reason}` };
 }
 

@@ -8,6 +8,10 @@ interface Command {
 }
 
 const COMMANDS: Readonly<Record<string, Command>> = {
+  describe: {
+    about: 'prints the events of an application with their arguments: a table, JSON, AsyncAPI or types for clients',
+    load: () => (require('./describe') as typeof import('./describe')).describe,
+  },
   doctor: {
     about: 'lists what an application written for egg-socket.io 4 has to change',
     load: () => (require('./doctor') as typeof import('./doctor')).doctor,

@@ -93,6 +93,7 @@ export class NamespaceSetup {
       router.add(event as string | Record<string, Routed>, ...tail);
       this.#bind(nsp);
     };
+    nsp.emits = (schemas) => router.declare(schemas);
     nsp.user = this.#user;
     nsp.presence = this.#presence;
     if (this.#binding?.all) this.#bind(nsp);

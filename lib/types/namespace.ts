@@ -12,7 +12,7 @@ import type {
   ServerEventsOf,
 } from './events';
 import type { Presence } from './presence';
-import type { PlainRoutedHandler, RoutedHandler, Steps } from './schema';
+import type { EmittedSchemas, PlainRoutedHandler, RoutedHandler, Steps } from './schema';
 
 /** The id of a user. `42` and `'42'` are the same user. */
 export type UserId = string | number | bigint;
@@ -86,4 +86,15 @@ export interface IoNamespace<N extends string = string>
    * await here.list(); // { 42: [{ name: 'Ann' }] }
    */
   presence(topic?: string): Presence;
+  /**
+   * Declares which events this namespace emits to its clients, for `egg-socket.io describe`. Nothing is checked, and emitting other
+   * events is allowed. Later calls add events.
+   *
+   * @param schemas - one schema for each argument, by event
+   * @throws {ConfigError} if an element is no schema
+   *
+   * @example
+   * app.io.of('/chat').emits({ said: [z.string(), z.string()] });
+   */
+  emits(schemas: EmittedSchemas): void;
 }

@@ -13,9 +13,22 @@ export interface StandardSchema<Input = unknown, Output = Input> {
     readonly version: 1;
     readonly vendor: string;
     readonly validate: (value: unknown) => SchemaResult<Output> | Promise<SchemaResult<Output>>;
+    /** The same as JSON Schema, as the specification Standard JSON Schema has it. Only `egg-socket.io describe` reads it. */
+    readonly jsonSchema?: JsonSchemaConverter | undefined;
     /** Exists for the compiler only. */
     readonly types?: { readonly input: Input; readonly output: Output } | undefined;
   };
+}
+
+/** Describes what a schema accepts. Throws if JSON Schema cannot describe it. */
+interface JsonSchemaConverter {
+  readonly input: (options: JsonSchemaOptions) => Record<string, unknown>;
+  readonly output: (options: JsonSchemaOptions) => Record<string, unknown>;
+}
+
+interface JsonSchemaOptions {
+  readonly target: 'draft-2020-12' | 'draft-07' | 'openapi-3.0' | ({} & string);
+  readonly libraryOptions?: Record<string, unknown> | undefined;
 }
 
 /** The parsed value, or what is wrong. */
@@ -171,4 +184,23 @@ type ClientArguments<S> = S extends { readonly args: infer A extends ArgumentSch
  */
 export type EventsOf<T extends EventSchemas> = {
   [E in Exclude<keyof T & string, '*'>]: (...args: ClientArguments<T[E]>) => void;
+};
+
+/**
+ * The events that a namespace emits to its clients, by event: one schema for each argument. Nothing is checked by them.
+ *
+ * @example
+ * export const chatEmits = { said: [z.string(), z.string()] } satisfies EmittedSchemas;
+ */
+export interface EmittedSchemas {
+  readonly [event: string]: ArgumentSchemas;
+}
+
+/**
+ * The events that clients receive, for `Socket<EmittedBy<typeof chatEmits>, ClientEvents>` of socket.io-client.
+ *
+ * @typeParam T - the schemas by event
+ */
+export type EmittedBy<T extends EmittedSchemas> = {
+  [E in keyof T & string]: (...args: Inputs<T[E]> extends infer A extends unknown[] ? A : never) => void;
 };

@@ -7,6 +7,8 @@ const CODE = /`[^`\n]+`/g;
 const LINK = /(!?)\[(?:[^[\]]|\[[^\]]*\]\([^)]*\))*\]\(([^()\s]+)\)/g;
 const IMAGE = /!\[[^\]]*\]\(([^()\s]+)\)|<img[^>]*\ssrc="([^"]+)"/g;
 const HTML_LINK = /<a[^>]*\shref="([^"]+)"/g;
+/** In the front matter of the home page, without the ending. */
+const HOME_LINK = /^ +link: (\.\/\S+)$/gm;
 const CELLS = /(?<!\\)\|/;
 
 export interface Heading {
@@ -42,7 +44,8 @@ export function linksOf(page: Page): string[] {
   const text = prose(page).replace(CODE, 'code');
   const links = Array.from(text.matchAll(LINK)).filter(([, image]) => !image);
   const html = Array.from(text.matchAll(HTML_LINK), ([, target]) => target as string);
-  return [...links.map(([, , target]) => target as string), ...html];
+  const home = Array.from(text.matchAll(HOME_LINK), ([, target]) => `${target}.md`);
+  return [...links.map(([, , target]) => target as string), ...html, ...home];
 }
 
 export function imagesOf(page: Page): string[] {

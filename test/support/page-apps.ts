@@ -63,7 +63,6 @@ export function writeApp(app: PageApp, baseDir: string, base: PageApp[]): void {
   write('package.json', JSON.stringify({ name: 'page', egg: { typescript: app.kind === 'ts' } }));
   if (!app.files.has(`config/plugin.${app.kind}`))
     write('config/plugin.js', "exports.io = { enable: true, package: 'egg-socket.io' };\n");
-  write('config/config.unittest.js', "exports.keys = 'a key';\n");
   fs.mkdirSync(path.join(baseDir, 'node_modules'));
   fs.symlinkSync(FRAMEWORK, path.join(baseDir, 'node_modules/egg'));
   fs.symlinkSync(ROOT, path.join(baseDir, 'node_modules/egg-socket.io'));

@@ -28,7 +28,7 @@ export interface Block {
 const READMES: Record<Language, string> = { en: 'README.md', 'zh-CN': 'README.zh-CN.md' };
 const BLOCK = /^( *)```(\w*)[^\n]*\n(.*?)^ *```$/gms;
 /**
- * A paragraph that is a path, or that ends with a colon and begins with a path or has no other code than a path. The colon of Chinese texts
+ * A paragraph that is a path, or that ends with a colon and begins with a path, or has no other code than a path. The colon of Chinese texts
  * counts, too.
  */
 const PATH = /^`([\w./-]+\.\w+)`(?:$|.*[:：]$)|^[^`]*`([\w./-]+\.\w+)`[^`]*[:：]$/s;
@@ -69,9 +69,9 @@ export function blocksOf(page: Page): Block[] {
         .split(/\n\s*\n/)
         .at(-1) as string;
       const [, begin, only] = PATH.exec(paragraph) ?? [];
-      const named = begin ?? only;
       const code = body.replace(new RegExp(`^${indent}`, 'gm'), '');
-      // A block that begins with an indented line is a part of a file.
+      // If the path is within a sentence, the block may be a part of the file.
+      const named = begin ?? (/^(export|module\.exports|exports)\b/m.test(code) ? only : undefined);
       const isFile = named !== undefined && !code.startsWith(' ') && ENDINGS[language]?.test(named);
       const file = isFile ? named : undefined;
       const line = page.text.slice(0, index + block.indexOf('\n') + 1).split('\n').length;

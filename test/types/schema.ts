@@ -2,7 +2,16 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { type } from 'arktype';
 import { type Application, type Context, Controller } from 'egg';
-import type { AckError, ContextOf, EventSchemas, EventsOf, Middleware, StandardSchema } from 'egg-socket.io';
+import type {
+  AckError,
+  ContextOf,
+  EmittedBy,
+  EmittedSchemas,
+  EventSchemas,
+  EventsOf,
+  Middleware,
+  StandardSchema,
+} from 'egg-socket.io';
 import type { Socket } from 'socket.io-client';
 import * as v from 'valibot';
 import { z } from 'zod';
@@ -161,6 +170,25 @@ export async function client(socket: Socket<{ said: (text: string) => void }, Ev
   socket.emit('parsed', 5);
   // @ts-expect-error it answers a number
   (await socket.emitWithAck('count')).trim();
+}
+
+const emitted = { said: [z.string(), z.string().optional()], over: [] } satisfies EmittedSchemas;
+
+export function emits(app: Application, socket: Socket<EmittedBy<typeof emitted>, EventsOf<typeof chat>>): void {
+  app.io.of('/chat').emits(emitted);
+  app.io.of(/^\/dynamic/).emits({ said: [z.string()] });
+  socket.on('said', (by, text) => [by.trim(), text?.trim()]);
+  socket.on('over', () => {});
+  // @ts-expect-error it is a string
+  socket.on('said', (by) => by.toFixed());
+  // @ts-expect-error the server does not emit it
+  socket.on('unsaid', () => {});
+  // @ts-expect-error there is no argument
+  socket.on('over', (text: string) => text);
+  // @ts-expect-error the schemas of the arguments are an array
+  app.io.of('/chat').emits({ said: z.string() });
+  // @ts-expect-error it is no schema
+  app.io.of('/chat').emits({ said: ['string'] });
 }
 
 declare function checked<_T>(): void;
