@@ -34,7 +34,10 @@ const site = createServer(({ url = '/' }, res) => {
 });
 
 if (EGG_MAJOR === 3) {
-  describe('the site of the documentation', () => {
+  describe('the site of the documentation', function () {
+    // The build takes a minute on a busy machine.
+    this.timeout(300_000);
+
     let url = '';
 
     before(async () => {

@@ -14,7 +14,7 @@ interface Group {
 const GROUPS: Group[] = [
   {
     title: ['Start', '入门'],
-    pages: { 'getting-started': ['Getting started', '快速开始'] },
+    pages: { 'getting-started': ['Getting started', '快速入门'] },
   },
   {
     title: ['Events', '事件'],
@@ -36,7 +36,7 @@ const GROUPS: Group[] = [
       types: ['Types', '类型'],
       validation: ['Validation', '参数校验'],
       tegg: ['tegg', 'tegg'],
-      testing: ['Testing', '单元测试'],
+      testing: ['Testing', '测试'],
     },
   },
   {
@@ -56,7 +56,7 @@ const GROUPS: Group[] = [
       configuration: ['Configuration', '配置'],
       clients: ['Clients', '客户端'],
       migration: ['Coming from 4.x', '从 4.x 升级'],
-      troubleshooting: ['Troubleshooting', '常见问题'],
+      troubleshooting: ['Troubleshooting', '问题排查'],
       internals: ['Internals', '内部实现'],
     },
   },
