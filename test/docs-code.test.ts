@@ -1,4 +1,4 @@
-// The code of the documentation, in both languages: it parses, TypeScript accepts it, and the applications start. Tests of single pages
+// The code of the documentation: it parses in both languages, TypeScript accepts it, and the applications start. Tests of single pages
 // (test/*-docs.test.ts) run it.
 import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
@@ -8,11 +8,13 @@ import { promisify } from 'node:util';
 import vm from 'node:vm';
 import { parse } from 'acorn';
 import { transformSync } from 'esbuild';
-import { EGG_MAJOR, mm, ROOT, start } from './support/app';
+import { EGG_MAJOR, ROOT } from './support/app';
 import { appsOf, isServer, type PageApp, writeApp } from './support/page-apps';
 import { type Block, blocksOf, LANGUAGES, type Language, pagesOf } from './support/pages';
 
 const TEMPORARY = path.join(ROOT, 'test/.tmp/docs-code');
+const REGISTER = require.resolve('./support/register.cjs');
+const START_APPS = require.resolve('./support/start-apps.ts');
 const TSC = require.resolve('typescript/package.json').replace('package.json', 'bin/tsc');
 
 /** Packages that samples import and that are not installed, and why not. All that they export is of the type `any`. */
@@ -161,29 +163,27 @@ if (EGG_MAJOR === 3) {
       });
     }
 
-    for (const language of LANGUAGES) {
-      it(`should be accepted by the compiler in the pages of ${language}`, async () => {
-        const apps = writeApps(language, ({ kind }, name) => kind === 'ts' && !NOT_COMPILED[name]);
-        assert(apps.size > 0);
-        const stubs = Object.keys(STUBS).map((name) => `declare module '${name}';\n`);
-        fs.writeFileSync(path.join(TEMPORARY, 'stubs.d.ts'), stubs.join(''));
-        const config = {
-          compilerOptions: COMPILER_OPTIONS,
-          // Instead of "types": ["egg-socket.io"], which would be the compiled plugin.
-          files: [path.join(ROOT, 'lib/index.ts'), '../stubs.d.ts'],
-          include: ['**/*.ts', '**/*.tsx'],
-          exclude: ['node_modules'],
-        };
-        for (const baseDir of apps.keys())
-          fs.writeFileSync(path.join(baseDir, 'tsconfig.json'), JSON.stringify(config));
-        const run = promisify(execFile)(process.execPath, [TSC, '-b', ...apps.keys()], { cwd: TEMPORARY });
-        await run.catch(({ stdout, stderr }) => {
-          // The compiler names the files that were written, not the pages.
-          const titles = Array.from(apps, ([baseDir, { title }]) => `${path.basename(baseDir)} is ${title}`);
-          assert.fail([stdout, stderr, ...titles.filter((each) => stdout.includes(each.split(' ')[0]))].join('\n'));
-        });
+    // The code of the other language is the same: see docs-parity.test.ts.
+    it('should be accepted by the compiler', async () => {
+      const apps = writeApps('en', ({ kind }, name) => kind === 'ts' && !NOT_COMPILED[name]);
+      assert(apps.size > 0);
+      const stubs = Object.keys(STUBS).map((name) => `declare module '${name}';\n`);
+      fs.writeFileSync(path.join(TEMPORARY, 'stubs.d.ts'), stubs.join(''));
+      const config = {
+        compilerOptions: COMPILER_OPTIONS,
+        // Instead of "types": ["egg-socket.io"], which would be the compiled plugin.
+        files: [path.join(ROOT, 'lib/index.ts'), '../stubs.d.ts'],
+        include: ['**/*.ts', '**/*.tsx'],
+        exclude: ['node_modules'],
+      };
+      for (const baseDir of apps.keys()) fs.writeFileSync(path.join(baseDir, 'tsconfig.json'), JSON.stringify(config));
+      const run = promisify(execFile)(process.execPath, [TSC, '-b', ...apps.keys()], { cwd: TEMPORARY });
+      await run.catch(({ stdout, stderr }) => {
+        // The compiler names the files that were written, not the pages.
+        const titles = Array.from(apps, ([baseDir, { title }]) => `${path.basename(baseDir)} is ${title}`);
+        assert.fail([stdout, stderr, ...titles.filter((each) => stdout.includes(each.split(' ')[0]))].join('\n'));
       });
-    }
+    });
 
     it('should need all exceptions', () => {
       const pages = LANGUAGES.flatMap(pagesOf);
@@ -196,21 +196,14 @@ if (EGG_MAJOR === 3) {
         );
     });
 
-    // The code of the other language is the same: see docs-parity.test.ts.
-    for (const page of pagesOf('en').filter(({ name }) => !NOT_STARTED[name])) {
-      const servers = appsOf(page).filter(isServer);
-      if (servers.length === 0) continue;
-      it(`should be applications that start in ${page.file}`, async () => {
-        for (const [name, value] of Object.entries(ENVIRONMENT)) mm(process.env, name, value);
-        const apps = writeApps('en', (app, name) => name === page.name && isServer(app));
-        for (const [baseDir, { title }] of apps) {
-          const { close } = await start('page', { baseDir, plugins: { development: false } }).catch((err: Error) =>
-            assert.fail(`${title}: ${err.message}`),
-          );
-          await close();
-          assert.deepEqual(warningsIn(baseDir), [], title);
-        }
-      });
-    }
+    it('should be applications that start without warnings', async () => {
+      const apps = writeApps('en', (app, name) => !NOT_STARTED[name] && isServer(app));
+      const args = ['--require', REGISTER, START_APPS, ...apps.keys()];
+      const env = { ...process.env, ...ENVIRONMENT };
+      const { stdout } = await promisify(execFile)(process.execPath, args, { env, maxBuffer: 100_000_000 });
+      const errors: Record<string, string> = JSON.parse(stdout.trim().split('\n').at(-1) as string);
+      for (const [baseDir, { title }] of apps)
+        assert.deepEqual([errors[baseDir], warningsIn(baseDir)], [undefined, []], title);
+    });
   });
 }

@@ -10,6 +10,8 @@ import { until } from './support/wait';
 const WORKERS = 2;
 /** Longer than a test. */
 const NEVER = 600_000;
+/** How long a worker that replaces another one may take to boot, in ms: on a busy machine longer than other waits. */
+const BOOT = 90_000;
 
 /** A client of one worker. */
 interface Member {
@@ -31,7 +33,7 @@ for (const adapter of ['cluster', 'redis'] as const) {
     afterEach(async () => {
       for (const pid of stopped) process.kill(pid, 'SIGCONT');
       stopped.clear();
-      await until(`${WORKERS} workers are running`, async () => new Set(await pids()).size === WORKERS);
+      await until(`${WORKERS} workers are running`, async () => new Set(await pids()).size === WORKERS, BOOT);
       await cluster.close();
     });
 
@@ -96,7 +98,8 @@ for (const adapter of ['cluster', 'redis'] as const) {
       await lists(a, ['ann']);
       await until('the diff arrives', () => left.includes('bob'));
       // The worker that replaces it asks the others.
-      await until('there is another worker', async () => (await pids()).some((pid) => pid !== a.pid && pid !== b.pid));
+      const isReplaced = async () => (await pids()).some((pid) => pid !== a.pid && pid !== b.pid);
+      await until('there is another worker', isReplaced, BOOT);
       const [, c] = (await members()).sort((one) => (one.pid === a.pid ? -1 : 1));
       assert.deepEqual(await list(c as Member), ['ann']);
     });
@@ -130,10 +133,11 @@ for (const adapter of ['cluster', 'redis'] as const) {
       for (const each of clients) await lists(each, keys);
       for (const pid of new Set(await pids())) {
         process.kill(pid, 'SIGTERM');
-        await until('another worker is running', async () => {
+        const isReplaced = async () => {
           const running = new Set(await pids());
           return !running.has(pid) && running.size === WORKERS;
-        });
+        };
+        await until('another worker is running', isReplaced, BOOT);
       }
       for (const each of clients) {
         await until('the client is connected', () => each.client.connected);

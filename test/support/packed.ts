@@ -28,7 +28,10 @@ function makeDirectory(name: string): string {
 /** Kills running processes, and removes all directories. */
 export function cleanUp(): void {
   for (const child of children) child.kill('SIGKILL');
+  children.clear();
   if (temporary) fs.rmSync(temporary, { recursive: true, force: true });
+  // Another test file may run in the same process.
+  temporary = undefined;
 }
 
 /** Packs a copy of the working tree, because packing builds in place and built files would be loaded instead of the sources. */
