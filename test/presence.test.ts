@@ -542,9 +542,10 @@ parityOf(OLD, 'presence', () => {
     assert.deepEqual([topic, metas(state)], ['lobby', { ann: [{}] }]);
     const joined = next<[Message]>(ann, 'presence_diff');
     const bob = client('/chat', { query: { name: 'bob' } });
+    const bobsState = next(bob, 'presence_state');
     const [{ joins }] = await joined;
     assert.deepEqual(metas(joins), { bob: [{}] });
-    await next(bob, 'presence_state');
+    await bobsState;
     const left = next<[Message]>(ann, 'presence_diff');
     bob.disconnect();
     assert.deepEqual((await left)[0].leaves, joins);
