@@ -279,7 +279,7 @@ describe('egg-socket.io describe', () => {
       `/
   say     (string, number?) => { id: number }  inline function
   upload  (unknown)                            inline function
-  plain                                        inline function
+  plain   (...)                                inline function
   emits:
     said  (string)
   note: upload, argument 0: Custom types cannot be represented in JSON Schema
