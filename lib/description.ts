@@ -69,7 +69,14 @@ export class Describer {
   constructor(baseDir: string) {
     const load = createRequire(path.join(baseDir, 'package.json'));
     this.#converters = new Map<string, Converter>([
-      ['zod', (schema, options) => load('zod').toJSONSchema(schema, { target: 'draft-7', io: 'input', ...options })],
+      [
+        'zod',
+        (schema, options) => {
+          if (!('_zod' in schema)) throw new TypeError('zod 3 cannot describe its schemas as JSON Schema');
+          // The package zod 3.25 has zod 4 under this name alone.
+          return load('zod/v4').toJSONSchema(schema, { target: 'draft-7', io: 'input', ...options });
+        },
+      ],
       [
         'valibot',
         (schema, options) => load('@valibot/to-json-schema').toJsonSchema(schema, { typeMode: 'input', ...options }),

@@ -1,5 +1,6 @@
 // The table of routes: app.io.routes(), which `egg-socket.io routes` prints.
 import type { Namespace } from 'socket.io';
+import type { AddedChains } from './compose';
 import { isSystemEvent, routerOf } from './router';
 
 /** The route of an event. */
@@ -31,7 +32,16 @@ export interface NamespaceRoutes {
 export type IoRoutes = NamespaceRoutes[];
 
 /** The names of the middleware of a namespace. */
-export type ChainNames = Pick<NamespaceRoutes, 'connectionMiddleware' | 'packetMiddleware'>;
+type ChainNames = Readonly<Record<'connectionMiddleware' | 'packetMiddleware', readonly string[]>>;
+
+/** The middleware of all namespaces. */
+interface Chains {
+  readonly everywhere: ChainNames;
+  /** By the name of the namespace. */
+  readonly namespace: ReadonlyMap<string, ChainNames>;
+  /** What decorated controllers add, by the name of the namespace. */
+  readonly added: ReadonlyMap<string, AddedChains>;
+}
 
 /** `app.io`, as far as functions are looked up in it. */
 interface LoadedFiles {
@@ -39,28 +49,41 @@ interface LoadedFiles {
   readonly middleware: object;
 }
 
-/**
- * Returns the chains and the routes of a namespace.
- *
- * @param name - the name of the namespace. Of a parent, what it stands for
- */
-export function routesOf(nsp: Namespace, name: string, chains: ChainNames, files: LoadedFiles): NamespaceRoutes {
-  const { connectionMiddleware, packetMiddleware } = chains;
-  const controllers = pathsOf(files.controller);
-  const middlewares = pathsOf(files.middleware);
-  const routes = Array.from(routerOf(nsp)?.routes ?? [], ([event, { handler, middlewares: own, validator }]) => ({
-    event: String(event),
-    system: isSystemEvent(event),
-    schema: validator !== undefined,
-    middleware: own.map((each) => middlewares.get(each) ?? nameOf(each)),
-    controller: controllers.get(handler) ?? nameOf(handler),
-  }));
-  return {
-    namespace: name,
-    connectionMiddleware: [...connectionMiddleware],
-    packetMiddleware: [...packetMiddleware],
-    routes,
-  };
+/** The chains and the routes of the namespaces of a server. */
+export class RouteTable {
+  constructor(
+    private readonly files: LoadedFiles,
+    private readonly chains: Chains,
+  ) {}
+
+  /**
+   * Returns the chains and the routes of a namespace.
+   *
+   * @param name - the name of the namespace. Of a parent, what it stands for
+   */
+  of(nsp: Namespace, name: string): NamespaceRoutes {
+    const controllers = pathsOf(this.files.controller);
+    const middlewares = pathsOf(this.files.middleware);
+    const routes = Array.from(routerOf(nsp)?.routes ?? [], ([event, { handler, middlewares: own, validator }]) => ({
+      event: String(event),
+      system: isSystemEvent(event),
+      schema: validator !== undefined,
+      middleware: own.map((each) => middlewares.get(each) ?? nameOf(each)),
+      controller: controllers.get(handler) ?? nameOf(handler),
+    }));
+    return {
+      namespace: name,
+      connectionMiddleware: this.#chain(name, 'connection'),
+      packetMiddleware: this.#chain(name, 'packet'),
+      routes,
+    };
+  }
+
+  #chain(name: string, kind: 'connection' | 'packet'): string[] {
+    const { added, everywhere, namespace } = this.chains;
+    const key = `${kind}Middleware` as const;
+    return [...everywhere[key], ...(namespace.get(name)?.[key] ?? []), ...(added.get(name)?.[kind].map(nameOf) ?? [])];
+  }
 }
 
 /** Returns the name of a function, for people. */

@@ -106,9 +106,13 @@ export class Router {
   /**
    * Declares what the namespace emits.
    *
-   * @throws {ConfigError} if an element is no schema
+   * @throws {ConfigError} if it is no object, or if an element is no schema
    */
   declare(schemas: EmittedSchemas): void {
+    if (typeof schemas !== 'object' || schemas === null) {
+      const key = `app.io.of('${this.name}').emits()`;
+      throw new ConfigError(key, schemas, 'an object of arrays of schemas by event, such as { said: [schema] }');
+    }
     for (const [event, args] of Object.entries(schemas)) {
       assertArguments(args, `'${event}' of app.io.of('${this.name}').emits()`);
       this.emitted.set(event, args);

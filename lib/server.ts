@@ -21,7 +21,7 @@ import { type ParentName, ParentNamespaces } from './namespaces/parent-namespace
 import { isPattern, Pattern } from './namespaces/path-pattern';
 import { type Binding, NamespaceSetup } from './namespaces/setup';
 import { PresenceLoader } from './presence/loader';
-import { type ChainNames, type IoRoutes, type NamespaceRoutes, nameOf, routesOf } from './route-table';
+import { type IoRoutes, type NamespaceRoutes, RouteTable } from './route-table';
 import { RouteLookup, routerOf } from './router';
 import { statsOf } from './stats';
 import type { PrometheusMetrics } from './telemetry/prometheus';
@@ -114,8 +114,7 @@ export class IoServer extends NamespaceServer<
   readonly #configured: string[];
   /** The middleware that decorated controllers have added, by the name of the namespace. */
   readonly addedChains = new Map<string, AddedChains>();
-  /** Returns the names of the middleware of a namespace. */
-  readonly #chainsOf: (name: string) => ChainNames;
+  readonly #routeTable: RouteTable;
 
   /**
    * @param init - the checked `config.io.init`
@@ -162,18 +161,7 @@ export class IoServer extends NamespaceServer<
     this.#setup.setUp(this.sockets as IoNamespace);
     if (admin) this.admin = new AdminNamespace(super.of(admin.namespaceName) as IoNamespace);
     this.#configured = names.filter((name) => !isPattern(name));
-    this.#chainsOf = (name) => ({
-      connectionMiddleware: [
-        ...everywhere.connectionMiddleware,
-        ...(namespace.get(name)?.connectionMiddleware ?? []),
-        ...(this.addedChains.get(name)?.connection.map(nameOf) ?? []),
-      ],
-      packetMiddleware: [
-        ...everywhere.packetMiddleware,
-        ...(namespace.get(name)?.packetMiddleware ?? []),
-        ...(this.addedChains.get(name)?.packet.map(nameOf) ?? []),
-      ],
-    });
+    this.#routeTable = new RouteTable(this, { everywhere, namespace, added: this.addedChains });
     for (const name of names) {
       if (isPattern(name)) this.#createParent(new Pattern(name, `config.io.namespace['${name}']`));
     }
@@ -300,8 +288,7 @@ export class IoServer extends NamespaceServer<
   }
 
   #routesOf(nsp: IoNamespace): NamespaceRoutes {
-    const name = this.#parents.nameOf(nsp);
-    return routesOf(nsp, name, this.#chainsOf(name), this);
+    return this.#routeTable.of(nsp, this.#parents.nameOf(nsp));
   }
 
   /**

@@ -9,11 +9,14 @@ import { type } from 'arktype';
 import type { Application } from 'egg';
 import * as v from 'valibot';
 import { z } from 'zod';
+import { z as z3 } from 'zod/v3';
 import type { DescribedRoute, EventSchema, IoDescription, Middleware, StandardSchema } from '../lib';
+import { readApplication } from '../lib/cli/application';
 import { asyncApi } from '../lib/cli/async-api';
 import { declarations } from '../lib/cli/declarations';
 import { SchemaTypes } from '../lib/cli/schema-types';
-import { EGG_MAJOR, FRAMEWORK, ROOT } from './support/app';
+import { Describer } from '../lib/description';
+import { EGG_MAJOR, FRAMEWORK, mm, ROOT } from './support/app';
 import { bootError, startInline } from './support/inline';
 import { cleanUp, install } from './support/packed';
 
@@ -48,6 +51,7 @@ function router({ io }: Application): void {
   chat.emits({ grown: [Tree], expired: [z.object({ why: z.string() })] });
   io.of('/room/:id').route('enter', { args: [z.record(z.string(), z.number())] }, () => {});
   io.of(/^\/x/).route('any', () => {});
+  io.of(/^\/x/).route('other', () => {});
 }
 
 async function describeApplication(): Promise<IoDescription> {
@@ -67,6 +71,20 @@ const standard = (own: object): StandardSchema =>
   ({
     '~standard': { version: 1, vendor: 'mine', validate: (value: unknown) => ({ value }), ...own },
   }) as StandardSchema;
+
+/** Returns a schema as an earlier version of its library has it. */
+const withoutJsonSchema = (schema: StandardSchema) =>
+  Object.create(schema, { '~standard': { value: { ...schema['~standard'], jsonSchema: undefined } } });
+
+function write(file: string, text: string): string {
+  const full = path.join(temporary, file);
+  fs.mkdirSync(path.dirname(full), { recursive: true });
+  fs.writeFileSync(full, text);
+  return full;
+}
+
+beforeEach(() => fs.rmSync(temporary, { recursive: true, force: true }));
+after(() => fs.rmSync(temporary, { recursive: true, force: true }));
 
 describe('app.io.describe()', () => {
   it('should add to the routes the schemas of arguments and answers, and what is emitted', async () => {
@@ -117,18 +135,31 @@ describe('app.io.describe()', () => {
   });
 
   it('should use the functions of libraries without it', async () => {
-    const without = (schema: StandardSchema) =>
-      Object.create(schema, { '~standard': { value: { ...schema['~standard'], jsonSchema: undefined } } });
     const arktype = type({ a: 'string' });
     const { args } = await describeEvent({
       args: [
-        without(z.object({ a: z.string(), b: z.date() })),
-        Object.assign(without(arktype), { toJsonSchema: () => arktype.toJsonSchema() }),
+        withoutJsonSchema(z.object({ a: z.string(), b: z.date() })),
+        Object.assign(withoutJsonSchema(arktype), { toJsonSchema: () => arktype.toJsonSchema() }),
       ],
     });
     assert.deepEqual(args?.[0]?.schema.properties, { a: { type: 'string' }, b: {} });
     assert.match(args?.[0]?.note ?? '', /Date cannot be represented/);
     assert.deepEqual(args?.[1]?.schema.properties, { a: { type: 'string' } });
+  });
+
+  it('should describe schemas of the zod 4 that the package zod 3.25 contains, but not those of zod 3', async () => {
+    const schemas = [withoutJsonSchema(z.string()), z3.string()];
+    const { app } = await startInline({ router: ({ io }) => io.route('say', { args: schemas }, () => {}) });
+    write('old/node_modules/zod/package.json', JSON.stringify({ exports: { '.': './v3.js', './v4': './v4.js' } }));
+    write('old/node_modules/zod/v3.js', '');
+    write('old/node_modules/zod/v4.js', `module.exports = require(${JSON.stringify(require.resolve('zod'))});`);
+    const [table] = app.io.routes();
+    assert(table);
+    const [route] = new Describer(path.join(temporary, 'old')).namespace(app.io.sockets, table).routes;
+    assert.deepEqual(route?.args, [
+      { schema: { type: 'string' }, optional: false },
+      { schema: {}, note: 'zod 3 cannot describe its schemas as JSON Schema', optional: false },
+    ]);
   });
 
   it('should accept anything, with a note, if a schema cannot be described', async () => {
@@ -170,6 +201,9 @@ describe('app.io.of(name).emits()', () => {
       assert.equal(err.name, 'EggSocketIOConfigError');
       assert.match(err.message, message);
     }
+    const err = await bootError({ router: ({ io }) => io.of('/chat').emits(undefined as never) });
+    assert.equal(err.name, 'EggSocketIOConfigError');
+    assert.match(err.message, /app\.io\.of\('\/chat'\)\.emits\(\) is invalid .*an object of arrays of schemas/);
   });
 });
 
@@ -214,16 +248,6 @@ describe('types of a JSON Schema', () => {
 });
 
 describe('egg-socket.io describe', () => {
-  const write = (file: string, text: string) => {
-    const full = path.join(temporary, file);
-    fs.mkdirSync(path.dirname(full), { recursive: true });
-    fs.writeFileSync(full, text);
-    return full;
-  };
-
-  before(() => fs.rmSync(temporary, { recursive: true, force: true }));
-  after(() => fs.rmSync(temporary, { recursive: true, force: true }));
-
   const run = async (...args: string[]) => {
     const main = ['--require', path.join(__dirname, 'support/register.cjs'), path.join(ROOT, 'lib/cli/main.ts')];
     const env = { ...process.env, EGG_SERVER_ENV: 'local' };
@@ -255,7 +279,7 @@ describe('egg-socket.io describe', () => {
       `/
   say     (string, number?) => { id: number }  inline function
   upload  (unknown)                            inline function
-  plain                                        inline function
+  plain   (...)                                inline function
   emits:
     said  (string)
   note: upload, argument 0: Custom types cannot be represented in JSON Schema
@@ -325,6 +349,10 @@ export async function talk(): Promise<void> {
   socket.on('said', (by) => by.toFixed());
   // @ts-expect-error the event is not declared
   socket.on('unsaid', () => {});
+  const any: Socket<ServerEvents<'/^\\\\/x/'>, ClientEvents<'/^\\\\/x/'>> = io();
+  any.emit('any');
+  const other: Socket<ServerEvents<'/^\\\\/x/ (2)'>, ClientEvents<'/^\\\\/x/ (2)'>> = io();
+  other.emit('other');
   // @ts-expect-error the events of another namespace
   room.emit('say', 'hello', () => {});
 }
@@ -339,6 +367,24 @@ export async function talk(): Promise<void> {
     );
     const tsc = require.resolve('typescript/package.json').replace('package.json', 'bin/tsc');
     await exec(process.execPath, [tsc, '-p', path.join(temporary, 'types')]).catch(({ stdout }) => assert.fail(stdout));
+  });
+
+  it('should end an application that does not finish loading, also if it handles SIGTERM', async () => {
+    write('package.json', JSON.stringify({ egg: { framework: 'stuck' } }));
+    write(
+      'node_modules/stuck/index.js',
+      `process.on('SIGTERM', () => {});
+      setTimeout(() => {}, 30_000);
+      exports.Application = class {
+        loader = { async load() {} };
+        lifecycle = {};
+        on() {}
+      };`,
+    );
+    mm(process, 'execArgv', ['--require', path.join(__dirname, 'support/register.cjs')]);
+    assert.deepEqual(await readApplication(temporary, 'describe', 3000), {
+      error: 'its process has ended with SIGKILL after 3 s\n',
+    });
   });
 
   it('should make the types of / those without a namespace, or the types of the only one with events', () => {
@@ -356,6 +402,52 @@ export async function talk(): Promise<void> {
     assert.equal(chosen(namespace('/'), namespace('/a', 'say'), namespace('/b', 'say')), '');
     assert.equal(chosen(), '');
   });
+});
+
+describe('the AsyncAPI document', () => {
+  const namespace = (name: string, schema: object = {}) => ({
+    namespace: name,
+    connectionMiddleware: [],
+    packetMiddleware: [],
+    routes: [],
+    emits: [{ event: 'said', args: [{ schema: { ...schema }, optional: false }] }],
+  });
+
+  it('should move the references in schemas, and not those in data', () => {
+    const { channels } = asyncApi(
+      [
+        namespace('/', {
+          properties: { default: { anyOf: [{ $ref: '#' }] }, const: { items: { $ref: '#/definitions/enum' } } },
+          definitions: { enum: { $ref: '#' } },
+          default: { type: 'x', $ref: '#' },
+        }),
+      ],
+      'x',
+      '1.0.0',
+    ) as { channels: Record<string, { messages: Record<string, { payload: { items: unknown[] } }> }> };
+    const root = '#/channels/root/messages/said/payload/items/0';
+    assert.deepEqual(channels.root?.messages.said?.payload.items[0], {
+      properties: { default: { anyOf: [{ $ref: root }] }, const: { items: { $ref: `${root}/definitions/enum` } } },
+      definitions: { enum: { $ref: root } },
+      default: { type: 'x', $ref: '#' },
+    });
+  });
+
+  for (const [name, address, parameters] of [
+    ['/chat:lobby', '/chat:lobby', undefined],
+    ['/room/:id', '/room/{id}', { id: {} }],
+    ['/room/:id-:part', '/room/{id}-{part}', { id: {}, part: {} }],
+    ['/room/:房间', null, undefined],
+    ['/files/*path', null, undefined],
+    ['/[a-z]+/', null, undefined],
+    ['those of a function', null, undefined],
+  ] as const) {
+    it(`should have the address ${address} of ${name}`, () => {
+      const { channels } = asyncApi([namespace(name)], 'x', '1.0.0');
+      const [channel] = Object.values(channels as Record<string, { address: string; parameters?: object }>);
+      assert.deepEqual([channel?.address, channel?.parameters], [address, parameters]);
+    });
+  }
 });
 
 // What it depends on is the same on both majors of Egg, so it runs only once.

@@ -398,6 +398,38 @@ describe('presence of recovered clients', () => {
     assert.deepEqual(metas((await state)[0].state), { ann: [{}] });
   });
 
+  it('should have the user of a reauthentication, also if the former user is found later', async () => {
+    const found = signal();
+    let isRecovered = false;
+    const { app, url, client } = await startInline({
+      io: {
+        user: (ctx) =>
+          isRecovered && !ctx.reauthenticating ? found.promise.then(() => 'ann') : ctx.handshake.auth.name,
+        ack: 'auto',
+        presence: { interval: 20 },
+        init: { connectionStateRecovery: { skipMiddlewares: true } },
+      },
+      router: ({ io }) => {
+        io.route('track', (ctx) => io.presence().track(ctx));
+        io.route('renew', (ctx) => ctx.reauthenticate({ auth: { name: 'bob' } }));
+      },
+    });
+    const ann = client('/', { reconnection: false, auth: { name: 'ann' } });
+    const first = next(ann, 'n');
+    await next(ann, 'connect');
+    app.io.emit('n', 1);
+    await first;
+    await cut(ann);
+    isRecovered = true;
+    await comeBack(ann, url);
+    assert(ann.recovered);
+    const tracked = ann.emitWithAck('track');
+    await ann.emitWithAck('renew');
+    found.resolve();
+    await tracked;
+    assert.deepEqual(await app.io.presence().list(), { bob: [{}] });
+  });
+
   it('should cost no memory for what they miss: they receive a new state', async () => {
     const { app, connect } = await startInline({
       io: { presence: { interval: 0 }, init: { connectionStateRecovery: {} } },
@@ -510,9 +542,10 @@ parityOf(OLD, 'presence', () => {
     assert.deepEqual([topic, metas(state)], ['lobby', { ann: [{}] }]);
     const joined = next<[Message]>(ann, 'presence_diff');
     const bob = client('/chat', { query: { name: 'bob' } });
+    const bobsState = next(bob, 'presence_state');
     const [{ joins }] = await joined;
     assert.deepEqual(metas(joins), { bob: [{}] });
-    await next(bob, 'presence_state');
+    await bobsState;
     const left = next<[Message]>(ann, 'presence_diff');
     bob.disconnect();
     assert.deepEqual((await left)[0].leaves, joins);

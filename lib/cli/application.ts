@@ -20,13 +20,17 @@ interface Manifest {
   egg?: { framework?: string };
 }
 
-/** Loads an application in a process of its own, and returns what a method of its `app.io` returns. */
-export async function readApplication<T>(directory: string, what: Readable): Promise<Loaded<T>> {
-  return load<T>(directory, what).catch((err: Error) => ({ error: err.message }));
+/**
+ * Loads an application in a process of its own, and returns what a method of its `app.io` returns.
+ *
+ * @param timeout - how long the application may take to load, in ms
+ */
+export async function readApplication<T>(directory: string, what: Readable, timeout = TIMEOUT): Promise<Loaded<T>> {
+  return load<T>(directory, what, timeout).catch((err: Error) => ({ error: err.message }));
 }
 
 /** @throws {Error} if the process ends without a result */
-async function load<T>(directory: string, what: Readable): Promise<Loaded<T>> {
+async function load<T>(directory: string, what: Readable, timeout: number): Promise<Loaded<T>> {
   const manifest = readManifest(directory);
   const isModule = manifest.type === 'module';
   const { env, loaderArguments } = typescriptOf(directory, isModule);
@@ -37,13 +41,20 @@ async function load<T>(directory: string, what: Readable): Promise<Loaded<T>> {
       ...loaderArguments,
       ...scriptFor(directory, what, manifest.egg?.framework ?? 'egg', isModule),
     ],
-    { cwd: directory, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe', 'pipe'], timeout: TIMEOUT },
+    {
+      cwd: directory,
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+      timeout,
+      // The application may handle SIGTERM.
+      killSignal: 'SIGKILL',
+    },
   );
   const [stdout, stderr, result] = [1, 2, OUTPUT].map((fd) => read(child.stdio[fd] as Stream));
   const end = await new Promise<string>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (code, signal) =>
-      resolve(signal === null ? `exit code ${code}` : signal + (child.killed ? ` after ${TIMEOUT / 1000} s` : '')),
+      resolve(signal === null ? `exit code ${code}` : signal + (child.killed ? ` after ${timeout / 1000} s` : '')),
     );
   });
   if (result?.()) return JSON.parse(result());

@@ -95,15 +95,18 @@ class Channel {
   }
 }
 
-/** Returns the address of a channel. A regular expression and a function have none: it is known at run time only. */
+/** Returns the address of a channel. A regular expression and a function have none, nor has a pattern that AsyncAPI cannot express. */
 function addressOf(namespace: string): Json {
-  if (!/^\/[^{}^$\\()*]*$/.test(namespace)) return { address: null, description: `Namespaces of ${namespace}` };
   const parameters: Json = {};
-  const address = namespace.replace(/:(\w+)/g, (_, name: string) => {
+  const withBraces = namespace.replace(/:([A-Za-z_]\w*)/g, (_, name: string) => {
     parameters[name] = {};
     return `{${name}}`;
   });
-  return { address, ...(Object.keys(parameters).length > 0 && { parameters }) };
+  // Other colons are a part of a plain name.
+  const isPlain = !namespace.includes('/:');
+  if (!/^\/[^{}^$\\()*+?[\]|]*$/.test(namespace) || (!isPlain && withBraces.includes('/:')))
+    return { address: null, description: `Namespaces of ${namespace}` };
+  return isPlain ? { address: namespace } : { address: withBraces, parameters };
 }
 
 /** Returns the schema of the arguments of an event, as an array. */
@@ -115,29 +118,28 @@ function argumentsOf(args: readonly DescribedArgument[] | undefined, pointer: st
   return items.length > 0 ? { type: 'array', items, additionalItems: false, ...bounds } : { type: 'array', ...bounds };
 }
 
-/** Names of JSON Schema whose values are data. */
+/** Keywords of JSON Schema whose values are data. */
 const DATA: ReadonlySet<string> = new Set(['const', 'default', 'enum', 'example', 'examples']);
+/** Keywords whose values are schemas by name. A name may be that of a keyword. */
+const BY_NAME: ReadonlySet<string> = new Set(['$defs', 'definitions', 'patternProperties', 'properties']);
 
 /** Returns a schema whose references within itself refer to where it is in the document. */
 function relocated(schema: JsonSchema, pointer: string): JsonSchema {
   const move = (node: unknown): unknown => {
     if (Array.isArray(node)) return node.map(move);
-    if (typeof node !== 'object' || node === null) return node;
-    return Object.fromEntries(
-      Object.entries(node).map(([key, value]) => {
-        if (key === '$ref' && typeof value === 'string' && value.startsWith('#'))
-          return [key, pointer + value.slice(1)];
-        // A property may have any of these names.
-        return [key, DATA.has(key) && !isSchema(value) ? value : move(value)];
-      }),
-    );
+    return mapValues(node, (value, key) => {
+      if (key === '$ref' && typeof value === 'string' && value.startsWith('#')) return pointer + value.slice(1);
+      if (DATA.has(key)) return value;
+      return BY_NAME.has(key) ? mapValues(value, move) : move(value);
+    });
   };
   return move(schema) as JsonSchema;
 }
 
-/** Whether a value under the name of data is the schema of a property of that name. */
-function isSchema(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && ('type' in value || '$ref' in value);
+/** Returns a copy of an object with other values. Any other value is returned as it is. */
+function mapValues(node: unknown, change: (value: unknown, key: string) => unknown): unknown {
+  if (typeof node !== 'object' || node === null) return node;
+  return Object.fromEntries(Object.entries(node).map(([key, value]) => [key, change(value, key)]));
 }
 
 /** Returns a key of the characters that keys of AsyncAPI may have. */

@@ -9,15 +9,16 @@ import { propertyName, quoted, SchemaTypes } from './schema-types';
  * @param name - the name of the application
  */
 export function declarations(description: IoDescription, name: string): string {
+  const described = withUniqueNames(description);
   const types = new SchemaTypes();
-  const namespaces = description.map(({ namespace, routes, emits }) => {
+  const namespaces = described.map(({ namespace, routes, emits }) => {
     const sent = routes
       .filter(isSent)
       .map((route) => member(route.event, notesOf(route), clientSignature(route, types)));
     const emitted = emits.map(({ event, args }) => member(event, args.flatMap(noteOf), serverSignature(args, types)));
     return `  ${quoted(namespace)}: {\n    client: ${block(sent)};\n    server: ${pluginEventsBeside(emits)}${emitted.length > 0 ? ` & ${block(emitted)}` : ''};\n  };\n`;
   });
-  const parameter = `N extends keyof Namespaces${defaultOf(description)}`;
+  const parameter = `N extends keyof Namespaces${defaultOf(described)}`;
   return `// Events of ${oneLine(name)}, written by \`npx egg-socket.io describe --types\`.
 
 /** The content of an acknowledgement whose event has failed. */
@@ -44,6 +45,17 @@ function pluginEvent(types: SchemaTypes) {
     `  /** ${about} */\n  ${event}: ${serverSignature(args, types)};\n`;
 }
 
+/** Numbers namespaces of the same name: the parents of several functions have one, and those of equal regular expressions. */
+function withUniqueNames(description: IoDescription): IoDescription {
+  const names = new Set<string>();
+  return description.map((each) => {
+    let namespace = each.namespace;
+    for (let n = 2; names.has(namespace); n++) namespace = `${each.namespace} (${n})`;
+    names.add(namespace);
+    return { ...each, namespace };
+  });
+}
+
 /** Returns the type of the plugin's events. A declaration of the application replaces one of them. */
 function pluginEventsBeside(emits: readonly DescribedEvent[]): string {
   const replaced = PLUGIN_EVENTS.filter(({ event }) => emits.some((each) => each.event === event));
@@ -56,7 +68,7 @@ function isSent({ event, system }: DescribedRoute): boolean {
   return !system && event !== '*';
 }
 
-/** The namespace of \`ClientEvents\` without a parameter: \`/\`, or the only one that has events. */
+/** The namespace of `ClientEvents` without a parameter: `/`, or the only one that has events. */
 function defaultOf(description: IoDescription): string {
   const used = description.filter(({ routes, emits }) => routes.some(isSent) || emits.length > 0);
   const name = used.length === 1 ? used[0]?.namespace : used.find(({ namespace }) => namespace === '/')?.namespace;

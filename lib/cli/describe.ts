@@ -60,10 +60,11 @@ function namespaceText(namespace: DescribedNamespace): string {
   ].join('\n');
 }
 
-/** Returns the arguments and the answer of an event. Empty if they have no schema. */
-function signature({ args, ack }: DescribedRoute, types: SchemaTypes): string {
-  const given = args === undefined ? '' : argumentsText(args, types);
-  return ack === undefined ? given : `${given || '(...)'} => ${types.typeOf(ack.schema)}`;
+/** Returns the arguments and the answer of an event. `(...)` are arguments without a schema. System events come from no client. */
+function signature({ args, ack, system }: DescribedRoute, types: SchemaTypes): string {
+  if (system) return '';
+  const given = args === undefined ? '(...)' : argumentsText(args, types);
+  return ack === undefined ? given : `${given} => ${types.typeOf(ack.schema)}`;
 }
 
 function argumentsText(args: readonly DescribedArgument[], types: SchemaTypes): string {

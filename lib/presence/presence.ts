@@ -196,7 +196,9 @@ export class ServerPresence {
 
   async #findUser(state: SocketState, ctx: Context): Promise<void> {
     const { runtime, socket } = state;
-    state.userId = (await runtime.users?.userOf(ctx, socket, (thrown) => this.log.error(thrown)))?.id;
+    const user = await runtime.users?.userOf(ctx, socket, (thrown) => this.log.error(thrown));
+    // The client may have reauthenticated meanwhile.
+    if (lacksUser(state)) state.userId = user?.id;
   }
 
   #set(topic: string, socketId: string, key: string, meta: PresenceMeta): void {
