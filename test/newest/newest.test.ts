@@ -39,10 +39,17 @@ describe('the newest Egg', function () {
 
   const make = () => application(home, 'newest', APP);
 
-  it('should be the version that the README names, and allowed by the peer dependencies', () => {
+  it('should be the version that the documentation names, and allowed by the peer dependencies', () => {
     const { version } = require(path.join(home, 'node_modules/egg/package.json'));
-    const readme = fs.readFileSync(path.join(__dirname, '../../README.md'), 'utf8');
-    assert(readme.includes(`Egg ${version}`), `the README does not name Egg ${version}`);
+    for (const name of [
+      'README.md',
+      'README.zh-CN.md',
+      'docs/en/getting-started.md',
+      'docs/zh-CN/getting-started.md',
+    ]) {
+      const text = fs.readFileSync(path.join(__dirname, '../..', name), 'utf8');
+      assert(text.includes(version), `${name} does not name Egg ${version}`);
+    }
   });
 
   it('should have the types of the plugin', async () => {
