@@ -17,12 +17,12 @@ const SUCCESS = 'exit code 0';
 /** `newest` is a release that npm does not install by default. It has tests of its own. */
 const MAJORS = ['3', '4', 'newest'];
 /**
- * Adapters do not depend on Egg: these files run on this major only, unless they are asked for. The other one has links, redis, redis-egg
- * and agent-io.test.ts, which is a part of the conformance suites.
+ * Adapters, requests between workers and clients do not depend on Egg: these files run on this major only, unless they are asked for. The
+ * other one has links, redis, redis-egg, forwarding-security and agent-io.test.ts, which is a part of the conformance suites.
  */
 const CONFORMANCE_MAJOR = '4';
 const CONFORMANCE =
-  /^(conformance-|links-failures|presence-redis|redis-(acl|admission|health|late|link|namespaces|outage|reliability|sharded|streams)|unsendable-data)/;
+  /^(conformance-|links-failures|presence-redis|redis-(acl|admission|health|late|link|namespaces|outage|reliability|sharded|streams)|unsendable-data|(forwarding|leak|own-adapter|client-versions|python-client|mini-program|websocket-client)$)/;
 /** Files that take more than 10 s run first, the longest ones at the beginning: at the end all jobs have something to do. */
 const LONGEST = [
   'leak',
