@@ -2,9 +2,9 @@
 import type { Agent } from 'egg';
 import { loadAdminUi } from './lib/config/admin';
 import { configOf, namingFile } from './lib/config/config';
-import type { ResolvedOtel } from './lib/config/otel';
 import { hidePassword } from './lib/config/redis-password';
 import { loadWsEngine } from './lib/config/server-options';
+import type { ResolvedOtel } from './lib/config/telemetry';
 import { adapterOf } from './lib/config/topology';
 import { removeDeadWorkers } from './lib/workers/run-directory';
 

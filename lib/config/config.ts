@@ -15,7 +15,6 @@ import { type AdminConfig, type ResolvedAdmin, resolveAdmin } from './admin';
 import { type DrainConfig, resolveDrain } from './drain-options';
 import { type ExpiresConfig, resolveExpires, resolveGenerateId, resolveUser } from './identity';
 import { type LimitsConfig, type ResolvedLimits, resolveLimits } from './limits';
-import { type MetricsConfig, resolveMetrics } from './metrics';
 import {
   type Chains,
   type NamespaceConfig,
@@ -24,7 +23,6 @@ import {
   resolveNamespaces,
 } from './namespaces';
 import { type AllowedOrigins, resolveAllowedOrigins } from './origins';
-import { type OtelConfig, type ResolvedOtel, resolveOtel } from './otel';
 import { type PresenceConfig, type ResolvedPresence, resolvePresence } from './presence';
 import {
   type FindRedis,
@@ -35,6 +33,7 @@ import {
   resolveRedis,
 } from './redis';
 import { INIT_KEYS, type InitConfig, resolveInit } from './server-options';
+import { type MetricsConfig, type OtelConfig, type ResolvedOtel, resolveMetrics, resolveOtel } from './telemetry';
 import { LONGEST_TIMER, milliseconds, object, onlyKeys } from './validate';
 
 export type { AdapterConfig, AdapterConstructor, AdapterName } from './adapter';

@@ -5,7 +5,7 @@ import path from 'node:path';
 import type * as Api from '@opentelemetry/api';
 import type { Application } from 'egg';
 import { clientLogOf } from '../client-log';
-import { OTEL_KEY, type ResolvedOtel } from '../config/otel';
+import { OTEL_KEY, type ResolvedOtel } from '../config/telemetry';
 import { enginesOf } from '../engine';
 import { ConfigError, toError } from '../errors';
 

@@ -3,7 +3,7 @@
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import type { Application } from 'egg';
-import type { MetricsRegister } from '../config/metrics';
+import type { MetricsRegister } from '../config/telemetry';
 import { ConfigError } from '../errors';
 import type { IoStats } from '../worker-stats';
 import { type Attributes, type Backend, type Histogram, type Observed, startMetrics } from './metrics';

@@ -6,7 +6,7 @@ import type { Application } from 'egg';
 import type { Socket } from 'socket.io';
 import { clientAddress } from '../client-address';
 import { MAX_NAME, MAX_TEXT } from '../client-log';
-import type { ResolvedOtel } from '../config/otel';
+import type { ResolvedOtel } from '../config/telemetry';
 import {
   AROUND,
   BROADCAST,

@@ -1,4 +1,4 @@
-// `config.io.otel`: OpenTelemetry, whose API is loaded if the application has it.
+// Telemetry in `config.io`: `otel` and `metrics`. The packages are optional, and this file loads none of them.
 import { ConfigError } from '../errors';
 import { onlyKeys } from './validate';
 
@@ -48,4 +48,40 @@ export function resolveOtel(raw: unknown): ResolvedOtel | undefined {
     parentFromHandshake: flag('parentFromHandshake', true),
     parentFromEvents: flag('parentFromEvents', false),
   };
+}
+
+/** A registry of prom-client, as far as it is used. */
+export interface MetricsRegister {
+  registerMetric(metric: object): void;
+  removeSingleMetric(name: string): void;
+  /** Returns the text of all its metrics. */
+  metrics(): Promise<string>;
+}
+
+/** `config.io.metrics`. */
+export interface MetricsConfig {
+  /**
+   * The registry that contains the metrics. Default: a registry of its own, which `app.io.metrics()` returns.
+   *
+   * @example
+   * metrics: { register: require('prom-client').register }
+   */
+  register?: MetricsRegister;
+}
+
+const METRICS_KEY = 'config.io.metrics';
+const METHODS = ['registerMetric', 'removeSingleMetric', 'metrics'] as const;
+
+/** @returns undefined if events are not measured before the first call of `app.io.metrics()` */
+export function resolveMetrics(raw: unknown): MetricsConfig | undefined {
+  if (raw === undefined || raw === null || raw === false) return undefined;
+  if (raw === true) return {};
+  if (typeof raw !== 'object' || Array.isArray(raw))
+    throw new ConfigError(METRICS_KEY, raw, 'true, false or { register }');
+  onlyKeys(METRICS_KEY, raw, ['register']);
+  const { register } = raw as { register?: unknown };
+  if (register === undefined) return {};
+  const isRegistry = METHODS.every((name) => typeof (register as MetricsRegister | null)?.[name] === 'function');
+  if (isRegistry) return { register: register as MetricsRegister };
+  throw new ConfigError(`${METRICS_KEY}.register`, register, 'a registry of prom-client, such as its `register`');
 }
